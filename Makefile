@@ -1,0 +1,46 @@
+# Every routine of the project; `make` alone lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help install demo test test-quick check format docs build clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(INSTALLED)  ## make .venv and install mlpcli into it, editable, with development extras
+
+$(INSTALLED): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $$($(PYTHON) --version) is too old; install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) lacks venv; install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 2; }
+	@$(PYTHON) -m venv .venv
+	@echo "installing mlpcli and its dependencies into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' || { echo "error: the installation failed; check that the package registry can be reached, then run make again" >&2; exit 2; }
+	@touch $@
+
+demo: $(INSTALLED)  ## train on the embedded data set, evaluate, say where the run lies
+	@$(BIN)/mlp train --config quickstart --out runs/demo --overwrite
+	@$(BIN)/mlp eval runs/demo
+
+test: $(INSTALLED)  ## the whole suite, doctests included (what needs ../shared is skipped without it)
+	@$(BIN)/python -m pytest
+
+test-quick: $(INSTALLED)  ## the suite without its slow tests
+	@$(BIN)/python -m pytest -m 'not slow'
+
+check: $(INSTALLED)  ## formatting, lint, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(INSTALLED)  ## format the code, apply safe lint fixes
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+build: $(INSTALLED)  ## wheel and sdist into dist/
+	@$(BIN)/python -m build
+
+clean:  ## remove .venv and everything built
+	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,33 @@
+"""The command line: one short module per subcommand, and the boundary that turns errors into text.
+
+Nothing here imports NumPy, pooch, YAML or pydantic at start-up; a command imports what it needs.
+"""
+
+from typing import Annotated
+
+import typer
+
+from mlpcli import __version__
+from mlpcli.cli.boundary import Boundary
+
+app = typer.Typer(
+    cls=Boundary,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mlp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Train, evaluate and check a multilayer perceptron on MNIST-like data, in NumPy."""

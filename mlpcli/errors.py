@@ -1,0 +1,34 @@
+"""The errors that a user can mend; `cli/` turns each into one line and an exit status.
+
+MlpError
+├── ConfigError       a setting, a config file, an option
+├── DataError         a data set: its name, its files, their contents
+├── CheckpointError   a run folder or the weights in it
+└── CheckFailed       a check did not hold: exit status 1, not 2
+
+A message reads *where: what is wrong, got the offending value; what to do*.
+"""
+
+
+class MlpError(Exception):
+    """Anything a user can mend: bad usage, config, data or file."""
+
+    exit_code = 2
+
+
+class ConfigError(MlpError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class DataError(MlpError):
+    """A data set cannot be found, fetched or read."""
+
+
+class CheckpointError(MlpError):
+    """A run folder cannot be written, or its weights cannot be used."""
+
+
+class CheckFailed(MlpError):
+    """A check did not hold: a wrong gradient, a non-finite loss, too low an accuracy."""
+
+    exit_code = 1

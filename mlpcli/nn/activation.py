@@ -1,0 +1,85 @@
+"""Activation functions and their derivatives, each as the formulas a reader would write down."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpcli.nn import Array
+
+
+class Activation(NamedTuple):
+    """A function applied to every entry of z, and its derivative; both keep shape and dtype."""
+
+    f: Callable[[Array], Array]
+    derivative: Callable[[Array], Array]
+    kinked: bool = False  # the derivative jumps at z = 0
+
+
+# A complex z (the complex-step check) is compared by its real part: the imaginary part is a
+# direction, not a value.
+LEAK = 0.01  # slope of leaky ReLU below zero; Maas, Hannun, Ng (2013), section 2
+
+
+def _relu(z: Array) -> Array:
+    return np.where(z.real > 0, z, z.dtype.type(0))
+
+
+def _relu_derivative(z: Array) -> Array:
+    return (z.real > 0).astype(z.real.dtype)
+
+
+def _leaky_relu(z: Array) -> Array:
+    return z * _leaky_relu_derivative(z)
+
+
+def _leaky_relu_derivative(z: Array) -> Array:
+    one = z.real.dtype.type(1)
+    return np.where(z.real > 0, one, one * LEAK)
+
+
+def _sigmoid(z: Array) -> Array:
+    return (1 + np.tanh(z / 2)) / 2  # 1 / (1 + exp(-z)) would overflow for very negative z
+
+
+def _sigmoid_derivative(z: Array) -> Array:
+    return _sigmoid(z) * _sigmoid(-z)
+
+
+def _tanh_derivative(z: Array) -> Array:
+    return 1 - np.tanh(z) ** 2
+
+
+def _silu(z: Array) -> Array:
+    return z * _sigmoid(z)
+
+
+def _silu_derivative(z: Array) -> Array:
+    return _sigmoid(z) * (1 + z * _sigmoid(-z))
+
+
+GELU_SCALE = float(np.sqrt(2 / np.pi))
+GELU_CUBIC = 0.044715
+
+
+def _gelu(z: Array) -> Array:
+    return z * (1 + np.tanh(GELU_SCALE * (z + GELU_CUBIC * z**3))) / 2
+
+
+def _gelu_derivative(z: Array) -> Array:
+    tanh = np.tanh(GELU_SCALE * (z + GELU_CUBIC * z**3))
+    return (1 + tanh + z * (1 - tanh**2) * GELU_SCALE * (1 + 3 * GELU_CUBIC * z**2)) / 2
+
+
+RELU = Activation(_relu, _relu_derivative, kinked=True)
+
+ACTIVATIONS = {
+    "relu": RELU,
+    "leaky_relu": Activation(_leaky_relu, _leaky_relu_derivative, kinked=True),
+    # Hendrycks and Gimpel (2016), arXiv:1606.08415, section 2; the tanh form: NumPy has no erf
+    "gelu": Activation(_gelu, _gelu_derivative),
+    # Elfwing, Uchibe, Doya (2017), arXiv:1702.03118, eq. 2
+    "silu": Activation(_silu, _silu_derivative),
+    "tanh": Activation(np.tanh, _tanh_derivative),
+    "sigmoid": Activation(_sigmoid, _sigmoid_derivative),
+}

@@ -1,0 +1,144 @@
+"""The network of the workbook: init, forward, loss and backward, in any float or complex dtype.
+
+Rows are examples. `h[0]` is the image, `z[i] = h[i] @ W + b` with `params[i] = (W, b)`, and
+`h[i + 1] = f(z[i])`, so `params[0].W` is the workbook's W1, `z[0]` its z1 and `h[1]` its h1. With
+one row every line is the workbook's.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpcli.nn import Array
+from mlpcli.nn.activation import RELU, Activation
+
+Masks = Sequence[Array | None]  # masks[i] multiplies h[i]; None where nothing is dropped
+
+
+class Layer(NamedTuple):
+    """One affine map; its gradient and its velocity use the same type."""
+
+    W: Array  # (fan_in, fan_out)
+    b: Array  # (fan_out,)
+
+
+Params = tuple[Layer, ...]
+
+
+class Pass(NamedTuple):
+    """What a forward pass leaves for the backward pass."""
+
+    z: list[Array]  # pre-activations, z[i] has the width of params[i].b
+    h: list[Array]  # h[0] is the image, h[-1] the class probabilities
+
+
+def init(sizes: Sequence[int], *, rng: np.random.Generator, dtype: str = "float32") -> Params:
+    """Weights drawn from N(0, 2 / fan_in), biases zero.
+
+    sizes: width of every layer, input first, e.g. (1024, 512, 256, 10); at least two.
+    Returns one Layer per adjacent pair, W of shape (fan_in, fan_out).
+    Source: He et al. (2015), arXiv:1502.01852, eq. 10.
+    """
+    if len(sizes) < 2:
+        raise ValueError(f"sizes must name at least input and output, got {tuple(sizes)!r}")
+    return tuple(
+        Layer(
+            W=(rng.standard_normal((fan_in, fan_out)) * np.sqrt(2 / fan_in)).astype(dtype),
+            b=np.zeros(fan_out, dtype),
+        )
+        for fan_in, fan_out in itertools.pairwise(sizes)
+    )
+
+
+def one_hot(
+    labels: Array, classes: int, *, smoothing: float = 0.0, dtype: str = "float64"
+) -> Array:
+    """Targets y of shape (n, classes), each row summing to 1.
+
+    smoothing: fraction of each target spread evenly over all classes; 0 gives one-hot rows.
+    Source of smoothing: Szegedy et al. (2016), arXiv:1512.00567, section 7.
+
+    >>> one_hot(np.array([2, 0]), 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
+    y = np.full((len(labels), classes), smoothing / classes, dtype)
+    y[np.arange(len(labels)), labels] += 1 - smoothing
+    return y
+
+
+def forward(
+    params: Params, x: Array, *, activation: Activation = RELU, masks: Masks | None = None
+) -> Pass:
+    """Every z and h for the images x of shape (n, inputs)."""
+    z: list[Array] = []
+    h: list[Array] = [_drop(x, masks, 0)]
+    for i, (W, b) in enumerate(params):
+        z.append(h[i] @ W + b)
+        last = i == len(params) - 1
+        h.append(softmax(z[i]) if last else _drop(activation.f(z[i]), masks, i + 1))
+    return Pass(z, h)
+
+
+def log_softmax(z: Array) -> Array:
+    """Logarithm of the softmax of each row, formed without a probability that could underflow."""
+    z = z - z.real.max(axis=-1, keepdims=True)  # exp of a large logit would overflow
+    return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
+
+
+def softmax(z: Array) -> Array:
+    """Probabilities of shape z.shape: exp(z) over its row sum."""
+    exp_z = np.exp(z - z.real.max(axis=-1, keepdims=True))  # exp of a large logit would overflow
+    return exp_z / exp_z.sum(axis=-1, keepdims=True)
+
+
+def cross_entropy(z: Array, y: Array) -> Array:
+    """Mean of CE(softmax(z), y) over the rows, in nats, as -z . y + log sum exp z.
+
+    z: logits of the last layer, (n, classes); y: targets, each row summing to 1.
+    """
+    return -(y * log_softmax(z)).sum() / len(y)
+
+
+def loss(
+    params: Params,
+    x: Array,
+    y: Array,
+    *,
+    activation: Activation = RELU,
+    masks: Masks | None = None,
+    weight_decay: float = 0.0,
+) -> Array:
+    """What training lowers, in nats: mean cross-entropy + weight_decay / 2 * sum(W**2)."""
+    z = forward(params, x, activation=activation, masks=masks).z
+    penalty = sum((W**2).sum() for W, _ in params) if weight_decay else 0.0
+    return cross_entropy(z[-1], y) + weight_decay / 2 * penalty
+
+
+def backward(
+    params: Params,
+    run: Pass,
+    y: Array,
+    *,
+    activation: Activation = RELU,
+    masks: Masks | None = None,
+    weight_decay: float = 0.0,
+) -> Params:
+    """Gradient of `loss`, in the shape of params; run is the forward pass of the same images."""
+    z, h = run
+    grads = []
+    grad_z = (h[-1] - y) / len(y)  # softmax and cross-entropy at once; the only 1/n
+    for i in reversed(range(len(params))):  # params[i] maps h[i] to z[i]
+        grad_W = h[i].T @ grad_z
+        grads.append(Layer(W=grad_W + weight_decay * params[i].W, b=grad_z.sum(axis=0)))
+        if i > 0:  # the image needs no gradient
+            grad_h = _drop(grad_z @ params[i].W.T, masks, i)
+            grad_z = grad_h * activation.derivative(z[i - 1])
+    return tuple(reversed(grads))
+
+
+def _drop(h: Array, masks: Masks | None, i: int) -> Array:
+    mask = masks[i] if masks else None
+    return h if mask is None else h * mask
