@@ -1,0 +1,48 @@
+"""What every check is about: a network at one point, a batch, and the gradients to be judged there."""
+
+from typing import NamedTuple
+
+from mlpcli.nn import Array, mlp
+from mlpcli.nn.activation import RELU, Activation
+from mlpcli.nn.engine import Engine
+from mlpcli.nn.mlp import Layer, Masks, Params
+
+
+class Problem(NamedTuple):
+    """Parameters, images and targets in float64, with every option the loss depends on."""
+
+    params: Params
+    x: Array  # (n, inputs)
+    y: Array  # (n, classes), rows sum to 1
+    activation: Activation = RELU
+    masks: Masks | None = None  # dropout masks, fixed for the check
+    weight_decay: float = 0.0
+
+
+def loss(problem: Problem, params: Params | None = None) -> Array:
+    """The loss of the problem, or of other params on the same batch; in nats."""
+    return mlp.loss(
+        problem.params if params is None else params,
+        problem.x,
+        problem.y,
+        activation=problem.activation,
+        masks=problem.masks,
+        weight_decay=problem.weight_decay,
+    )
+
+
+def derived_gradient(problem: Problem) -> Params:
+    """The gradient as the derivation states it: `mlp.backward`."""
+    params, x, y, activation, masks, weight_decay = problem
+    run = mlp.forward(params, x, activation=activation, masks=masks)
+    return mlp.backward(
+        params, run, y, activation=activation, masks=masks, weight_decay=weight_decay
+    )
+
+
+def engine_gradient(problem: Problem) -> Params:
+    """The gradient as training computes it: `Engine.gradient`, on the very code of the step."""
+    params, x, y, activation, masks, weight_decay = problem
+    engine = Engine(params, batch_size=len(x), activation=activation, weight_decay=weight_decay)
+    engine.gradient(x, y, masks=masks)
+    return tuple(Layer(W.copy(), b.copy()) for W, b in engine.grads)

@@ -1,0 +1,63 @@
+"""Imports point one way: the arrows below, and no other."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "mlpcli"
+ALLOWED = {
+    "nn": set(),
+    "checks": {"nn"},
+    "data": set(),
+    "runs": {"data", "nn"},
+    "show": {"runs", "data", "checks", "nn"},
+    "cli": {"show", "runs", "checks", "data", "nn"},
+}
+ONLY_IN = {
+    "typer": {"cli"},
+    "rich": {"cli", "show"},
+    "pooch": {"data/fetch.py"},
+    "ruamel": {"runs/config.py"},
+    "pydantic": {"runs/config.py"},
+    "safetensors": {"runs/checkpoint.py"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_folders_import_only_what_the_picture_allows() -> None:
+    for folder, allowed in ALLOWED.items():
+        for path in (PACKAGE / folder).rglob("*.py"):
+            for name in imports(path):
+                top, *rest = name.split(".")
+                target = rest[0] if top == "mlpcli" and rest else None
+                if target in ALLOWED:
+                    assert target == folder or target in allowed, f"{path} imports {name}"
+
+
+def test_the_mathematics_knows_only_numpy() -> None:
+    known = {"numpy", "mlpcli", "collections", "itertools", "math", "typing"}
+    for path in (PACKAGE / "nn").rglob("*.py"):
+        assert {name.split(".")[0] for name in imports(path)} <= known, path
+
+
+def test_a_library_is_imported_in_its_own_place_only() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        place = path.relative_to(PACKAGE)
+        for name in imports(path):
+            homes = ONLY_IN.get(name.split(".")[0])
+            if homes:
+                assert {place.as_posix(), place.parts[0]} & homes, f"{place} imports {name}"
+
+
+def test_every_module_says_what_it_owns() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
