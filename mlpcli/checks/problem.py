@@ -1,4 +1,4 @@
-"""What every check is about: a network at one point, a batch, and the gradients to be judged there."""
+"""What every check is about: a network at one point, a batch, and the gradients judged there."""
 
 from typing import NamedTuple
 
