@@ -16,8 +16,8 @@ ONLY_IN = {
     "typer": {"cli"},
     "rich": {"cli", "show"},
     "pooch": {"data/fetch.py"},
-    "ruamel": {"runs/config.py"},
-    "pydantic": {"runs/config.py"},
+    "ruamel": {"runs/tree.py"},
+    "pydantic": {"runs/config.py", "runs/settings.py"},
     "safetensors": {"runs/checkpoint.py"},
 }
 

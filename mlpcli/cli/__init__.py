@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mlpcli import __version__
+from mlpcli.cli import config
 from mlpcli.cli.boundary import Boundary
 
 app = typer.Typer(
@@ -31,3 +32,6 @@ def main(
     ] = False,
 ) -> None:
     """Train, evaluate and check a multilayer perceptron on MNIST-like data, in NumPy."""
+
+
+app.add_typer(config.app)

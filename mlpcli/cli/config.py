@@ -1,0 +1,41 @@
+"""`mlp config`: what settings there are, and whether a file of them is right."""
+
+import typer
+
+app = typer.Typer(
+    name="config", no_args_is_help=True, help="List, show and check the settings of a run."
+)
+
+
+@app.command("list")
+def list_() -> None:
+    """Name the shipped configs, one a line."""
+    from mlpcli.runs import config
+
+    for name in config.shipped():
+        typer.echo(name)
+
+
+@app.command()
+def show(name: str = typer.Argument(metavar="NAME|FILE")) -> None:
+    """Print a config with every default filled in, as a run would use it."""
+    from mlpcli.runs import config
+
+    typer.echo(config.dump(config.load(name)), nl=False)
+
+
+@app.command()
+def check(file: str = typer.Argument(metavar="FILE|NAME")) -> None:
+    """Say that a config is valid, or everything that is wrong with it (exit status 2)."""
+    from mlpcli.runs import config
+
+    config.load(file)
+    typer.echo(f"{file}: valid")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a config file, for editors that complete keys."""
+    from mlpcli.runs import config
+
+    typer.echo(config.schema(), nl=False)

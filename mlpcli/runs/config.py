@@ -1,0 +1,146 @@
+"""From a config's name or file and `--set` to checked settings, with every error at once."""
+
+import difflib
+import json
+from collections.abc import Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mlpcli.errors import ConfigError
+from mlpcli.runs import tree as trees
+from mlpcli.runs.settings import Config
+from mlpcli.runs.tree import Keys, Tree
+
+LARGEST_FILE = 100_000  # bytes; a config is a page of text, more is a mistake
+
+
+def load(source: str | None, overrides: Sequence[str] = ()) -> Config:
+    """Settings from a shipped config's name or a file's path, changed by `key=value` overrides.
+
+    source: None gives the defaults. Raises ConfigError with one line for each thing that is wrong.
+    """
+    tree = trees.parse(*_read(source)) if source is not None else Tree({}, {})
+    for override in overrides:
+        trees.apply(tree, override)
+    try:
+        return Config.model_validate(tree.values)
+    except ValidationError as err:
+        raise ConfigError("\n".join(_line(detail, tree) for detail in err.errors())) from err
+
+
+def dump(config: Config) -> str:
+    """The settings as YAML text that `load` reads back to an equal Config."""
+    return trees.dump(config.model_dump(mode="json"))
+
+
+def schema() -> str:
+    """JSON Schema of a config file, for editors that complete keys."""
+    return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def shipped() -> dict[str, Traversable]:
+    """The configs that come with the package, by name."""
+    inside = resources.files("mlpcli") / "configs"  # in an installed wheel
+    folder = inside if inside.is_dir() else Path(__file__).parents[2] / "configs"  # in a checkout
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
+    return {file.name.removesuffix(".yaml"): file for file in files if file.name.endswith(".yaml")}
+
+
+def _read(source: str) -> tuple[str, str]:
+    """The text of a config, and its name in messages."""
+    names = shipped()
+    if source in names:
+        return names[source].read_text(encoding="utf-8"), f"{source}.yaml"
+    path = Path(source)
+    if not (path.suffix or len(path.parts) > 1 or path.exists()):
+        near = difflib.get_close_matches(source, names, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"unknown config {source!r}; {hint}`mlp config list` shows what there is")
+    try:
+        data = path.read_bytes()
+    except OSError as err:
+        raise ConfigError(f"{source}: cannot read the config: {err.strerror}") from err
+    if len(data) > LARGEST_FILE:
+        raise ConfigError(
+            f"{source}: expected at most {LARGEST_FILE} bytes, got {len(data)}; is this a config?"
+        )
+    try:
+        return data.decode("utf-8-sig"), source
+    except UnicodeDecodeError as err:
+        raise ConfigError(f"{source}: not UTF-8 text at byte {err.start}; is it a config?") from err
+
+
+SYNONYMS = {"learning_rate": "lr", "l2": "weight_decay", "dataset": "data", "model": "network"}
+
+
+def _line(detail: ErrorDetails, tree: Tree) -> str:
+    """One line about one of pydantic's complaints: place, what is wrong, what to do."""
+    kind, keys = detail["type"], detail["loc"]
+    if kind == "union_tag_invalid":
+        keys, value = (*keys, "name"), detail["ctx"]["tag"]
+        expected = detail["ctx"]["expected_tags"]
+        return f"{tree.place(keys)}: name must be one of {expected}, got {value!r}"
+    schema = _schema(keys)
+    if keys[0] == "optimizer":  # pydantic names the kind of optimizer, which is no key of the file
+        keys = (keys[0], *keys[2:])
+    place, key = tree.place(keys), keys[-1]
+    if kind == "extra_forbidden":
+        known = schema["properties"]
+        near = [SYNONYMS.get(str(key), ""), *difflib.get_close_matches(str(key), known, 1)]
+        hint = next(
+            (f"did you mean {name!r}?" for name in near if name in known),
+            f"expected one of {', '.join(known)}",
+        )
+        section = ".".join(map(str, keys[:-1]))
+        return f"{place}: unknown key {key!r}{f' in {section}' if section else ''}; {hint}"
+    name = key if isinstance(key, str) else f"entry {key + 1} of {keys[-2]}"
+    return f"{place}: {name} must be {_expected(schema)}, got {detail['input']!r}"
+
+
+def _schema(keys: Keys) -> dict[str, Any]:
+    """JSON Schema of the setting at these keys or, where there is none, of its section."""
+    whole = Config.model_json_schema()
+    schema: dict[str, Any] = whole
+    for key in keys:
+        options = schema.get("oneOf") or schema.get("anyOf")
+        if options:  # the optimizers; their key here is the name
+            found = next(o for o in options if o["$ref"].lower().endswith(f"/{key}"))
+        elif isinstance(key, int):
+            found = schema["items"]
+        else:
+            found = schema["properties"].get(key, schema)
+        schema = whole["$defs"][found["$ref"].rsplit("/", 1)[1]] if "$ref" in found else found
+    return schema
+
+
+TYPES = {
+    "integer": "an integer",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a section of settings",
+}
+
+
+def _expected(schema: dict[str, Any]) -> str:
+    """What a schema allows, in words: "a number in (0, 100]"."""
+    if "anyOf" in schema:
+        return " or ".join(_expected(option) for option in schema["anyOf"])
+    if "enum" in schema:
+        return "one of " + ", ".join(map(repr, schema["enum"]))
+    if schema.get("type") == "null":
+        return "null"
+    text = TYPES[schema.get("type", "object")]
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    if low is None:
+        return text
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    left = "[" if "minimum" in schema else "("
+    right = "]" if "maximum" in schema else ")"
+    return f"{text} in {left}{low}, {high}{right}"

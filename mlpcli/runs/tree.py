@@ -1,0 +1,107 @@
+"""YAML 1.2 text as plain values, with the place of every key for the messages about it.
+
+`1e-3` is a number, `no` is text, and nothing in the text can run code: only plain scalars, lists
+and mappings are built. Aliases are refused, since a few of them can stand for gigabytes.
+"""
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from mlpcli.errors import ConfigError
+
+Keys = tuple[str | int, ...]  # the way to a value: ("optimizer", "lr"), ("network", "hidden", 0)
+
+
+class Tree(NamedTuple):
+    """Values as read, and where each key or list entry stood."""
+
+    values: dict[str, Any]
+    places: dict[Keys, str]  # "file:line:column" or "--set key=value"
+
+    def place(self, keys: Keys) -> str:
+        """Where a value stood or, if it was never written, the section that lacks it."""
+        ways = (keys[:end] for end in range(len(keys), -1, -1))
+        return next((self.places[way] for way in ways if way in self.places), "settings")
+
+
+def parse(text: str, label: str) -> Tree:
+    """Values and places of a mapping; label is the file's name in messages.
+
+    Raises ConfigError for text that is not YAML or no mapping, for aliases and repeated keys.
+    """
+    try:
+        root = YAML(typ="safe", pure=True).compose(StringIO(text))
+        if root is None:
+            return Tree({}, {})
+        if not isinstance(root, MappingNode):
+            raise ConfigError(f"{_at(root.start_mark, label)}: expected settings as `key: value`")
+        places = dict(_places(root, (), label, set()))
+        return Tree(_values(root), places)
+    except MarkedYAMLError as err:
+        mark = err.problem_mark or err.context_mark
+        raise ConfigError(
+            f"{_at(mark, label)}: not valid YAML: {err.problem or err.context}"
+        ) from err
+    except (YAMLError, ValueError) as err:
+        raise ConfigError(f"{label}: not valid YAML: {str(err).splitlines()[0]}") from err
+    except RecursionError as err:
+        raise ConfigError(f"{label}: nested too deeply") from err
+
+
+def dump(values: dict[str, Any]) -> str:
+    """YAML text that `parse` reads back to the same values, in their order."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # typed as None
+    stream = StringIO()
+    yaml.dump(values, stream)
+    return stream.getvalue()
+
+
+def apply(tree: Tree, override: str) -> None:
+    """Mutates tree by one `key=value`, the value read by the same rules as a file's."""
+    key, equals, text = override.partition("=")
+    label = f"--set {override}"
+    if not (key and equals):
+        raise ConfigError(f"{label}: expected key=value, e.g. --set optimizer.lr=0.05")
+    keys = tuple(key.split("."))
+    section = tree.values
+    for name in keys[:-1]:
+        if not isinstance(section.get(name), dict):
+            section[name] = {}
+        section = section[name]
+    section[keys[-1]] = parse(f"value: {text}", label).values["value"]
+    for old in [old for old in tree.places if old[: len(keys)] == keys]:
+        del tree.places[old]
+    tree.places[keys] = label
+
+
+def _places(node: Node, keys: Keys, label: str, seen: set[int]) -> Iterator[tuple[Keys, str]]:
+    if id(node) in seen:
+        raise ConfigError(
+            f"{_at(node.start_mark, label)}: aliases are not allowed; write the value out"
+        )
+    seen.add(id(node))
+    if isinstance(node, ScalarNode):
+        return
+    pairs = node.value if isinstance(node, MappingNode) else [(n, n) for n in node.value]
+    for i, (key_node, value_node) in enumerate(pairs):
+        key = str(key_node.value) if isinstance(node, MappingNode) else i
+        yield (*keys, key), _at(key_node.start_mark, label)
+        yield from _places(value_node, (*keys, key), label, seen)
+
+
+def _values(node: Node) -> Any:
+    # duplicate keys and unknown tags are refused by the constructor, with a mark
+    return YAML(typ="safe", pure=True).constructor.construct_document(node)
+
+
+def _at(mark: Any, label: str) -> str:
+    if mark is None or label.startswith("--set"):
+        return label
+    return f"{label}:{mark.line + 1}:{mark.column + 1}"

@@ -1,0 +1,158 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlpcli.errors import ConfigError
+from mlpcli.runs import config
+from mlpcli.runs.settings import Adam, Config
+
+Write = Callable[[str], str]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Puts text into x.yaml of a new working folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def put(text: str) -> str:
+        Path("x.yaml").write_text(text, encoding="utf-8")
+        return "x.yaml"
+
+    return put
+
+
+def complaint(source: str | None, *overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        config.load(source, overrides)
+    return str(caught.value).splitlines()
+
+
+def test_no_source_gives_the_defaults() -> None:
+    assert config.load(None) == Config()
+
+
+def test_every_shipped_config_loads_and_opens_with_its_command() -> None:
+    for name, file in config.shipped().items():
+        lines = file.read_text(encoding="utf-8").splitlines()
+
+        assert isinstance(config.load(name), Config)
+        assert lines[0] == f"# mlp train --config {name}"
+        assert lines[1] == "# yaml-language-server: $schema=./config.schema.json"
+
+
+def test_a_dumped_config_loads_to_itself(write: Write) -> None:
+    original = config.load(None, ["optimizer.name=adam", "network.hidden=[3, 4]", "seed=7"])
+
+    assert config.load(write(config.dump(original))) == original
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", "0.001", ".001", "1.0e-03"])
+def test_every_way_to_write_a_number_is_a_number(text: str, write: Write) -> None:
+    assert config.load(write(f"optimizer: {{lr: {text}}}")).optimizer.lr == 0.001
+
+
+@pytest.mark.parametrize("text", ["no", "off", "yes", "on"])
+def test_words_that_yaml_1_1_took_for_booleans_are_text(text: str, write: Write) -> None:
+    assert config.load(write(f"data: {{name: {text}}}")).data.name == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("trian:\n  epochs: 3", "x.yaml:1:1: unknown key 'trian'; did you mean 'train'?"),
+        (
+            "optimizer:\n  learning_rate: 1",
+            "x.yaml:2:3: unknown key 'learning_rate' in optimizer; did you mean 'lr'?",
+        ),
+        (
+            "train:\n  batch_size: 0",
+            "x.yaml:2:3: batch_size must be an integer in [1, 60000], got 0",
+        ),
+        ("train: {epochs: True}", "x.yaml:1:9: epochs must be an integer in [1, 100000], got True"),
+        ("train: {epochs: '3'}", "x.yaml:1:9: epochs must be an integer in [1, 100000], got '3'"),
+        (
+            "network: {hidden: [5, 0]}",
+            "x.yaml:1:23: entry 2 of hidden must be an integer in [1, 65536], got 0",
+        ),
+        ("optimizer: {lr: .nan}", "x.yaml:1:13: lr must be a number in (0, 100], got nan"),
+        ("optimizer: {name: adm}", "x.yaml:1:13: name must be one of 'sgd', 'adam', got 'adm'"),
+        (
+            "optimizer: {name: adam, momentum: 0.9}",
+            "x.yaml:1:25: unknown key 'momentum' in optimizer; expected one of name, lr, beta1, "
+            "beta2, eps, weight_decay",
+        ),
+        ("data: 3", "x.yaml:1:1: data must be a section of settings, got 3"),
+        (
+            "train:\n  patience: soon",
+            "x.yaml:2:3: patience must be an integer in [1, 100000] or null, got 'soon'",
+        ),
+        ("- 1", "x.yaml:1:1: expected settings as `key: value`"),
+        ("a: [1", "x.yaml:1:6: not valid YAML: expected ',' or ']', but got '<stream end>'"),
+        ("a: &x [1]\nb: *x", "x.yaml:1:4: aliases are not allowed; write the value out"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_where_and_what(
+    text: str, expected: str, write: Write
+) -> None:
+    assert complaint(write(text)) == [expected]
+
+
+def test_a_repeated_key_is_refused(write: Write) -> None:
+    assert "duplicate key" in complaint(write("seed: 1\nseed: 2"))[0]
+
+
+def test_a_tag_that_would_build_an_object_is_refused(write: Write) -> None:
+    (line,) = complaint(write("seed: !!python/object/apply:os.system ['true']"))
+
+    assert "not valid YAML" in line
+
+
+def test_all_mistakes_are_reported_at_once(write: Write) -> None:
+    lines = complaint(write("seed: -1\ndata: {nam: x}\ntrain: {epochs: 0}"), "optimizer.lr=fast")
+
+    assert len(lines) == 4
+    assert "--set optimizer.lr=fast: lr must be a number in (0, 100], got 'fast'" in lines
+
+
+def test_an_override_wins_over_the_file_and_reads_yaml(write: Write) -> None:
+    settings = config.load(
+        write("optimizer: {name: adam, lr: 1e-2}"), ["optimizer.lr=2e-2", "network.hidden=[8]"]
+    )
+
+    assert settings.optimizer == Adam(lr=0.02)
+    assert settings.network.hidden == (8,)
+
+
+@pytest.mark.parametrize("override", ["lr", "=3", "x="])
+def test_an_override_without_key_or_section_is_refused(override: str) -> None:
+    assert complaint(None, override)[0].startswith(f"--set {override}: ")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    assert complaint("quickstar") == [
+        "unknown config 'quickstar'; did you mean 'quickstart'? `mlp config list` shows what "
+        "there is"
+    ]
+
+
+def test_a_missing_binary_or_huge_file_is_refused(write: Write, tmp_path: Path) -> None:
+    assert complaint("none.yaml") == [
+        "none.yaml: cannot read the config: No such file or directory"
+    ]
+    write("")
+    (tmp_path / "x.yaml").write_bytes(b"\x1f\x8b\xff")
+    assert "not UTF-8 text at byte 1" in complaint("x.yaml")[0]
+    write("# " + "x" * config.LARGEST_FILE)
+    assert "is this a config?" in complaint("x.yaml")[0]
+
+
+def test_deep_nesting_is_refused(write: Write) -> None:
+    assert complaint(write("[" * 5000))[0].startswith("x.yaml")
+
+
+def test_the_shipped_schema_is_the_models() -> None:
+    """When this fails, run `make docs`."""
+    shipped = Path(__file__).parents[2] / "configs" / "config.schema.json"
+
+    assert shipped.read_text(encoding="utf-8") == config.schema()
