@@ -4,7 +4,8 @@ MlpError
 ├── ConfigError       a setting, a config file, an option
 ├── DataError         a data set: its name, its files, their contents
 ├── CheckpointError   a run folder or the weights in it
-└── CheckFailed       a check did not hold: exit status 1, not 2
+├── CheckFailed       a check did not hold: exit status 1, not 2
+└── Interrupted       Ctrl-C or SIGTERM, after what was done is safe: exit status 130 or 143
 
 A message reads *where: what is wrong, got the offending value; what to do*.
 """
@@ -14,6 +15,7 @@ class MlpError(Exception):
     """Anything a user can mend: bad usage, config, data or file."""
 
     exit_code = 2
+    label = "error"  # what the line on standard error opens with
 
 
 class ConfigError(MlpError):
@@ -32,3 +34,13 @@ class CheckFailed(MlpError):
     """A check did not hold: a wrong gradient, a non-finite loss, too low an accuracy."""
 
     exit_code = 1
+
+
+class Interrupted(MlpError):
+    """A signal asked to stop; the message says what was saved."""
+
+    label = "interrupted"
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal  # the shells' convention: 130 for Ctrl-C, 143 for SIGTERM

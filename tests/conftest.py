@@ -1,9 +1,14 @@
 """Fixtures of every test."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from mlpcli.nn import mlp
+from mlpcli.runs import config
+from mlpcli.runs.settings import Config
 
 
 @pytest.fixture
@@ -15,3 +20,24 @@ def rng() -> np.random.Generator:
 def tiny(rng: np.random.Generator) -> mlp.Params:
     """A 6-5-4-3 network in float64."""
     return mlp.init((6, 5, 4, 3), rng=rng, dtype="float64")
+
+
+@pytest.fixture
+def dots(tmp_path: Path, rng: np.random.Generator) -> str:
+    """Path of a data set that is easy to learn: class k lights one bright pixel of three."""
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for split, n in (("train", 300), ("test", 90)):
+        labels = np.arange(n) % 3
+        images = rng.integers(0, 40, (n, 6, 6))
+        images[np.arange(n), 2, 2 * labels] = 255
+        arrays |= {f"x_{split}": images.astype("uint8"), f"y_{split}": labels.astype("uint8")}
+    path = tmp_path / "dots.npz"
+    np.savez(path, allow_pickle=False, **arrays)
+    return str(path)
+
+
+@pytest.fixture
+def settings(dots: str) -> Config:
+    """A small network on `dots`, trained in a moment."""
+    changes = [f"data.name={dots}", "network.hidden=[16, 8]", "train.epochs=3"]
+    return config.load(None, [*changes, "train.batch_size=32"])

@@ -3,6 +3,8 @@
 Nothing here imports NumPy, pooch, YAML or pydantic at start-up; a command imports what it needs.
 """
 
+import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -10,6 +12,8 @@ import typer
 from mlpcli import __version__
 from mlpcli.cli import config
 from mlpcli.cli.boundary import Boundary
+from mlpcli.cli.eval import eval_
+from mlpcli.cli.train import train
 
 app = typer.Typer(
     cls=Boundary,
@@ -32,6 +36,12 @@ def main(
     ] = False,
 ) -> None:
     """Train, evaluate and check a multilayer perceptron on MNIST-like data, in NumPy."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a class name may not fit the terminal's encoding
+            stream.reconfigure(errors="backslashreplace")
 
+
+app.command()(train)
+app.command("eval")(eval_)
 
 app.add_typer(config.app)

@@ -83,7 +83,8 @@ class Engine:
 
         When the loss is not finite, the parameters are left as they were.
         """
-        value = self.gradient(x, y, masks=masks)
+        with np.errstate(all="ignore"):  # what overflows shows in the loss
+            value = self.gradient(x, y, masks=masks)
         if np.isfinite(value):
             self.steps += 1
             rule(self.theta, self.grad, self.state, lr, self.steps)

@@ -1,0 +1,63 @@
+"""`mlp eval`: how good is a run, with honest bounds."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpcli.cli.options import JsonOpt, OfflineOpt
+from mlpcli.errors import CheckFailed
+
+
+class SplitName(StrEnum):
+    """The parts of a data set."""
+
+    test = "test"
+    validation = "validation"
+    train = "train"
+
+
+class Weights(StrEnum):
+    """The weights a run keeps."""
+
+    best = "best"
+    last = "last"
+
+
+def eval_(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    split: Annotated[SplitName, typer.Option(help="Images to judge it on.")] = SplitName.test,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="NAME|PATH", help="Another data set than the run's."),
+    ] = None,
+    weights: Annotated[Weights, typer.Option(help="Which of its weights.")] = Weights.best,
+    fail_under: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FRACTION", min=0, max=1, help="Exit with 1 when the accuracy is lower."
+        ),
+    ] = None,
+    offline: OfflineOpt = False,
+    json: JsonOpt = False,
+) -> None:
+    """Print a run's loss, accuracy with its 95 % interval, and what it confuses.
+
+    Examples:
+
+      mlp eval runs/first
+
+      mlp eval runs/first --split validation --json
+
+      mlp eval runs/first --fail-under 0.98
+    """
+    from mlpcli.runs.evaluate import evaluate
+    from mlpcli.show import text
+
+    result = evaluate(run, split=split.value, data=data, weights=weights.value, offline=offline)
+    typer.echo(text.evaluated(result, json=json))
+    if fail_under is not None and result.scores.accuracy < fail_under:
+        raise CheckFailed(
+            f"{run}: accuracy must be at least {fail_under}, got {result.scores.accuracy}"
+        )

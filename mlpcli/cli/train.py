@@ -1,0 +1,73 @@
+"""`mlp train`: a run from a config, shown while it goes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, QuietOpt, SetOpt
+from mlpcli.errors import ConfigError
+
+
+def train(
+    config: ConfigOpt = None,
+    set_: SetOpt = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="N", help="Short for --out runs/N.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", metavar="N", help="Short for --set train.epochs=N.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Short for --set seed=N.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a run that lies in the folder.")
+    ] = False,
+    offline: OfflineOpt = False,
+    json: JsonOpt = False,
+    quiet: QuietOpt = False,
+) -> None:
+    """Train a network and keep everything about it in a run folder.
+
+    Without a config it learns the embedded digits, which need no download.
+
+    Examples:
+
+      mlp train
+
+      mlp train --config mnist --name first --epochs 5
+
+      mlp train --config mnist --set optimizer.name=adam --set optimizer.lr=1e-3 --json
+    """
+    from mlpcli.runs import config as configs
+    from mlpcli.runs import record
+    from mlpcli.runs.train import train as run
+    from mlpcli.show import console, text
+
+    short = {"train.epochs": epochs, "seed": seed}
+    overrides = [*(set_ or []), *(f"{key}={n}" for key, n in short.items() if n is not None)]
+    settings = configs.load(config, overrides)
+    folder = _folder(out, name, Path(config).stem if config else settings.data.name)
+    events = run(settings, folder, overwrite=overwrite, offline=offline)
+    console.watch(events, epochs=settings.train.epochs, quiet=quiet)
+    typer.echo(text.trained(folder, record.read(folder), json=json))
+
+
+def _folder(out: Path | None, name: str | None, default: str) -> Path:
+    if out and name:
+        raise ConfigError("--out and --name: both name the run's folder; give one of them")
+    if out:
+        return out
+    if name:
+        if Path(name).name != name:
+            raise ConfigError(
+                f"--name: expected a folder's name, got {name!r}; for a path use --out"
+            )
+        return Path("runs") / name
+    from datetime import datetime
+
+    return Path("runs") / f"{Path(default).name}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -1,0 +1,138 @@
+"""A run's folder: what lies in it, and the record of how it came about.
+
+config.yaml         every setting, defaults included
+metrics.jsonl       one line an epoch, appended and flushed
+best.safetensors    weights of the epoch with the highest validation accuracy
+last.safetensors    weights as they were last
+run.json            status, seed, data, environment, timings
+"""
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from mlpcli import __version__
+from mlpcli.data.dataset import Split
+from mlpcli.errors import CheckpointError
+from mlpcli.nn.mlp import Params
+from mlpcli.runs import config as configs
+from mlpcli.runs.checkpoint import write
+from mlpcli.runs.fit import Metrics
+from mlpcli.runs.settings import Config
+
+SCHEMA = 1
+CONFIG, METRICS, RECORD = "config.yaml", "metrics.jsonl", "run.json"
+BEST, LAST = "best.safetensors", "last.safetensors"
+OURS = (CONFIG, METRICS, RECORD, BEST, LAST)
+
+Record = dict[str, Any]  # the content of run.json, whose keys `begin` lists
+
+
+def claim(folder: Path, *, overwrite: bool) -> None:
+    """Raise CheckpointError unless a run may be written here; changes nothing."""
+    if folder.exists() and not folder.is_dir():
+        raise CheckpointError(f"{folder}: is a file; name a folder for the run")
+    if not overwrite and any((folder / name).exists() for name in OURS):
+        raise CheckpointError(f"{folder}: holds a run already; choose another --out or --overwrite")
+
+
+def create(folder: Path, config: Config) -> None:
+    """Make the folder, without any earlier run's files, and put the settings into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in OURS:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as err:
+        raise CheckpointError(f"{folder}: cannot write the run here: {err.strerror}") from err
+    write(folder / CONFIG, configs.dump(config).encode())
+    write(folder / METRICS, b"")
+
+
+def begin(
+    config: Config, split: Split, params: Params, *, training: int, validation: int
+) -> Record:
+    """The record of a run that starts now; training and validation count images."""
+    return {
+        "schema": SCHEMA,
+        "status": "running",
+        "seed": config.seed,
+        "parameters": sum(W.size + b.size for W, b in params),
+        "data": {
+            "name": split.name,
+            "classes": list(split.classes),
+            "training_images": training,
+            "validation_images": validation,
+            "sha256": split.files,
+        },
+        "decided_by": "validation split, taken from the training images",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": 0.0,
+        "epochs": 0,
+        "best": None,
+        "last": None,
+        "environment": environment(),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """What the bits of a result can depend on: versions, BLAS, its threads, the processor."""
+    blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
+    return {
+        "mlpcli": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "safetensors": version("safetensors"),
+        "blas": [f"{lib['internal_api']} {lib['version']}" for lib in blas],
+        "blas_architecture": [str(lib.get("architecture")) for lib in blas],
+        "threads": max((int(lib["num_threads"]) for lib in blas), default=1),
+        "cpu": _processor(),
+        "cores": os.cpu_count(),
+        "platform": platform.platform(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (s.split(":", 1)[1].strip() for s in lines if s.startswith("model name")), "unknown"
+    )
+
+
+def append(folder: Path, metrics: Metrics) -> None:
+    """Add an epoch's line to metrics.jsonl and flush it."""
+    line = json.dumps({"schema": SCHEMA, **metrics._asdict()}) + "\n"
+    try:
+        with (folder / METRICS).open("a", encoding="utf-8") as file:
+            file.write(line)
+    except OSError as err:
+        raise CheckpointError(f"{folder / METRICS}: cannot write: {err.strerror}") from err
+
+
+def save(folder: Path, record: Record) -> None:
+    """Write run.json in one piece."""
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    write(folder / RECORD, text.encode())
+
+
+def read(folder: Path) -> Record:
+    """The content of run.json; raises CheckpointError when it is missing or damaged."""
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as err:
+        raise CheckpointError(f"{folder}: no {RECORD} here; is this a run folder?") from err
+    except (OSError, ValueError) as err:
+        raise CheckpointError(f"{path}: not readable: {err}") from err
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise CheckpointError(f"{path}: expected a run record of schema {SCHEMA}")
+    return record

@@ -1,0 +1,86 @@
+"""The terminal: one console, a live view of training on a terminal, plain lines elsewhere."""
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mlpcli.runs.fit import Epoch, Metrics, Step
+
+
+def is_live(stream: TextIO) -> bool:
+    """Whether a stream is a terminal on which lines can be redrawn."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """NO_COLOR forbids colour, FORCE_COLOR (other than 0) asks for it, else a terminal decides."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR")
+    return is_live(stream) if not forced else forced != "0"
+
+
+def console() -> Console:
+    """The console for progress: standard error, so that results can be piped."""
+    live, colour = is_live(sys.stderr), wants_colour(sys.stderr)
+    return Console(
+        stderr=True,
+        force_terminal=live or colour,
+        force_interactive=live,
+        no_color=not colour,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def watch(events: Iterable[Step | Epoch], *, epochs: int, quiet: bool) -> None:
+    """Run a training to its end while showing it; epochs is how many it may take."""
+    screen = console()
+    if quiet:
+        for _ in events:
+            pass
+    elif is_live(sys.stderr):
+        _live(events, epochs, screen)
+    else:
+        for event in events:
+            if isinstance(event, Epoch):
+                screen.print(row(event.metrics, epochs), style="green" if event.best else "")
+
+
+def row(metrics: Metrics, epochs: int) -> str:
+    """An epoch as one line of text."""
+    return (
+        f"epoch {metrics.epoch:{len(str(epochs))}d}/{epochs}"
+        f"  loss {metrics.train_loss:.4f}"
+        f"  validation loss {metrics.validation_loss:.4f}"
+        f"  accuracy {100 * metrics.validation_accuracy:.2f} %"
+        f"  {metrics.images_per_second:,.0f} images/s"
+    )
+
+
+def _live(events: Iterable[Step | Epoch], epochs: int, screen: Console) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("loss {task.fields[loss]:.4f}"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=screen, transient=True) as progress:
+        task = progress.add_task("starting", total=1, loss=float("nan"))
+        for event in events:
+            if isinstance(event, Epoch):
+                style = "green" if event.best else ""
+                progress.console.print(row(event.metrics, epochs), style=style)
+            else:
+                done = (event.epoch - 1) * event.steps + event.step
+                progress.update(
+                    task,
+                    description=f"epoch {event.epoch}/{epochs}",
+                    total=epochs * event.steps,
+                    completed=done,
+                    loss=event.loss,
+                )

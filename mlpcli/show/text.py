@@ -1,0 +1,126 @@
+"""Results for standard output: facts one a line, or one JSON object."""
+
+import json as json_
+from pathlib import Path
+from typing import Any
+
+from mlpcli.runs.evaluate import Evaluation
+from mlpcli.runs.record import Record
+from mlpcli.runs.scores import ClassScores, by_class, wilson
+
+SCHEMA = 1  # of every JSON object printed; see docs/contract.md
+WIDEST_MATRIX = 20  # classes; a larger confusion matrix is named by its largest entries
+
+
+def as_json(facts: dict[str, Any]) -> str:
+    """One JSON object on one line."""
+    return json_.dumps({"schema": SCHEMA, **facts}, ensure_ascii=False)
+
+
+def trained(folder: Path, run: Record, *, json: bool) -> str:
+    """The result of a training run."""
+    facts = {
+        "run": str(folder),
+        "epochs": run["epochs"],
+        "validation_accuracy": run["best"]["validation_accuracy"],
+        "train_loss": run["last"]["train_loss"],
+        "seconds": run["seconds"],
+        "images_per_second": round(run["last"]["images_per_second"]),
+        "parameters": run["parameters"],
+    }
+    if json:
+        return as_json(facts)
+    return (
+        f"run: {folder}\n"
+        f"validation accuracy: {_percent(facts['validation_accuracy'])}"
+        f" (epoch {run['best']['epoch']} of {run['epochs']})\n"
+        f"train loss: {facts['train_loss']:.4f}\n"
+        f"time: {run['seconds']:.1f} s, {facts['images_per_second']:,} images/s\n"
+        f"parameters: {facts['parameters']:,}"
+    )
+
+
+def evaluated(result: Evaluation, *, json: bool) -> str:
+    """The scores of a run."""
+    scores = result.scores
+    low, high = wilson(scores.correct, scores.n)
+    per_class = by_class(scores.confusion, result.classes)
+    if json:
+        return as_json(
+            {
+                "run": result.run,
+                "data": result.data,
+                "split": result.split,
+                "weights": result.weights,
+                "accuracy": scores.accuracy,
+                "ci95": [low, high],
+                "loss": scores.loss,
+                "correct": scores.correct,
+                "n": scores.n,
+                "confusion": scores.confusion.tolist(),
+                "classes": list(result.classes),
+                "per_class": [c._asdict() for c in per_class],
+            }
+        )
+    head = (
+        f"{result.run} ({result.weights} weights) on the {result.split} split of {result.data}\n"
+        f"accuracy: {_percent(scores.accuracy)} ({scores.correct:,} of {scores.n:,} correct)\n"
+        f"95 % interval: {_percent(low)} to {_percent(high)}\n"
+        f"loss: {scores.loss:.4f}\n"
+    )
+    confusion = scores.confusion.tolist()
+    few = len(result.classes) <= WIDEST_MATRIX
+    return "\n".join(
+        [
+            head,
+            *_classes(per_class),
+            "",
+            *(_matrix if few else _mistakes)(confusion, result.classes),
+        ]
+    )
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f} %"
+
+
+def _classes(scores: list[ClassScores]) -> list[str]:
+    rows = [["class", "images", "precision", "recall", "F1"]]
+    for s in scores:
+        fractions = ["-" if f is None else f"{f:.4f}" for f in (s.precision, s.recall, s.f1)]
+        rows.append([s.name, str(s.n), *fractions])
+    return table(rows)
+
+
+def _matrix(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
+    """Confusion matrix by class number, since names can be long."""
+    numbers = [str(i) for i in range(len(names))]
+    head = ["rows: true class, columns: predicted class"]
+    rows = [["", *numbers]]
+    rows += [[n, *map(str, counts)] for n, counts in zip(numbers, confusion, strict=True)]
+    return head + table(rows)
+
+
+def _mistakes(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
+    """The ten largest entries off the diagonal."""
+    pairs = [
+        (count, names[i], names[j])
+        for i, counts in enumerate(confusion)
+        for j, count in enumerate(counts)
+        if i != j and count
+    ]
+    rows = [["true", "predicted", "images"]]
+    rows += [[true, called, str(n)] for n, true, called in sorted(pairs, reverse=True)[:10]]
+    return ["most frequent mistakes", *table(rows)]
+
+
+def table(rows: list[list[str]]) -> list[str]:
+    """Rows of text as aligned lines: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

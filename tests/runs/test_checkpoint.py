@@ -1,0 +1,92 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from safetensors.numpy import load_file, save_file
+
+from mlpcli.errors import CheckpointError
+from mlpcli.runs import checkpoint, config, fit
+from mlpcli.runs.checkpoint import Checkpoint
+
+SETTINGS = config.load(None, ["network.hidden=[4]"])
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Path, Checkpoint]:
+    path = tmp_path / "best.safetensors"
+    kept = Checkpoint(fit.initial(SETTINGS, classes=3), SETTINGS, ("a", "b", "ki き"), 7)
+    checkpoint.save(path, kept)
+    return path, kept
+
+
+def test_a_checkpoint_comes_back_as_it_went(saved: tuple[Path, Checkpoint]) -> None:
+    path, kept = saved
+
+    back = checkpoint.load(path)
+
+    assert back[1:] == kept[1:]
+    for a, b in zip(back.params, kept.params, strict=True):
+        assert_array_equal(a.W, b.W)
+        assert_array_equal(a.b, b.b)
+
+
+def test_tensors_carry_the_workbooks_names(saved: tuple[Path, Checkpoint]) -> None:
+    assert sorted(load_file(saved[0])) == ["W1", "W2", "b1", "b2"]
+
+
+def test_saving_leaves_no_temporary_file(saved: tuple[Path, Checkpoint]) -> None:
+    assert [file.name for file in saved[0].parent.iterdir()] == ["best.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: data[:-1], "not a readable checkpoint"),
+        (lambda data: data[:20], "not a readable checkpoint"),
+        (lambda data: b"", "not a readable checkpoint"),
+        (lambda data: b"<html>" * 100, "not a readable checkpoint"),
+        (lambda data: data.replace(b'"mlpcli":"1"', b'"mlpcli":"9"'), "schema 1, got '9'"),
+        (lambda data: data.replace(b"seed", b"sead"), "record of the run is damaged"),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused(
+    saved: tuple[Path, Checkpoint], damage: Any, message: str
+) -> None:
+    saved[0].write_bytes(damage(saved[0].read_bytes()))
+
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load(saved[0])
+
+
+def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such file; is this a run folder"):
+        checkpoint.load(tmp_path / "best.safetensors")
+
+
+def test_a_checkpoint_that_does_not_fit_its_config_is_refused(
+    saved: tuple[Path, Checkpoint],
+) -> None:
+    path, kept = saved
+    other = config.load(None, ["network.hidden=[5]"])
+    checkpoint.save(path, kept._replace(config=other))
+
+    with pytest.raises(CheckpointError, match=r"expected W1 of shape \(1024, 5\), got \(1024, 4\)"):
+        checkpoint.load(path)
+
+
+def test_a_checkpoint_with_a_non_finite_weight_is_refused(saved: tuple[Path, Checkpoint]) -> None:
+    path, kept = saved
+    kept.params[0].W[2, 1] = np.nan
+    checkpoint.save(path, kept)
+
+    with pytest.raises(CheckpointError, match="expected W1 as finite float32"):
+        checkpoint.load(path)
+
+
+def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
+    save_file({"W1": np.zeros((2, 2))}, tmp_path / "x.safetensors")
+
+    with pytest.raises(CheckpointError, match="expected a checkpoint of mlpcli schema 1, got None"):
+        checkpoint.load(tmp_path / "x.safetensors")

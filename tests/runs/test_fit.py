@@ -1,0 +1,137 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from mlpcli.data.dataset import Split
+from mlpcli.errors import CheckFailed
+from mlpcli.nn import mlp
+from mlpcli.nn.mlp import Params
+from mlpcli.runs import config, fit
+from mlpcli.runs.fit import Epoch, Step
+from mlpcli.runs.seeds import PURPOSES, stream
+from mlpcli.runs.settings import Config
+from mlpcli.runs.train import load
+
+
+def changed(settings: Config, *overrides: str) -> Config:
+    """The settings with --set overrides."""
+    same = [f"data.name={settings.data.name}", "network.hidden=[16, 8]", "train.batch_size=32"]
+    return config.load(None, [*same, f"train.epochs={settings.train.epochs}", *overrides])
+
+
+def train(settings: Config) -> tuple[list[Epoch], Params]:
+    """All epochs, and the final parameters."""
+    epochs = [e for e in fit.fit(settings, load(settings, "train")) if isinstance(e, Epoch)]
+    return epochs, epochs[-1].params
+
+
+def test_the_loss_falls_and_the_dots_are_learnt(settings: Config) -> None:
+    epochs, _ = train(settings)
+
+    losses = [epoch.metrics.train_loss for epoch in epochs]
+    assert losses == sorted(losses, reverse=True)
+    assert epochs[-1].metrics.validation_accuracy == 1
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_same_config_gives_the_same_bits(settings: Config, optimizer: str) -> None:
+    settings = changed(settings, f"optimizer.name={optimizer}")
+    _, first = train(settings)
+    _, second = train(settings)
+
+    for a, b in zip(first, second, strict=True):
+        assert a.W.tobytes() == b.W.tobytes()
+        assert a.b.tobytes() == b.b.tobytes()
+
+
+def test_the_batch_order_does_not_change_the_initial_weights(settings: Config) -> None:
+    a = fit.initial(settings, classes=3)
+    b = fit.initial(changed(settings, "train.batch_size=7"), classes=3)
+
+    assert_array_equal(a[0].W, b[0].W)
+
+
+def test_streams_are_told_apart_by_seed_purpose_and_counter() -> None:
+    draws = [
+        stream(seed, purpose, *counters).integers(2**62)
+        for seed in (0, 1)
+        for purpose in PURPOSES
+        for counters in [(), (0,), (1,)]
+    ]
+
+    assert len(set(draws)) == len(draws)
+
+
+def test_each_row_comes_once_an_epoch_with_a_short_last_batch(settings: Config) -> None:
+    split = load(settings, "train")
+    rows, _ = fit.rows(settings, split)
+    numbered = split._replace(
+        images=np.arange(300, dtype="uint16").view("uint8").reshape(300, 1, 2),
+    )
+
+    batches = [x.copy() for x, _ in fit.batches(settings, numbered, rows)]
+
+    assert [len(x) for x in batches] == [32] * 8 + [14]
+    seen = np.concatenate(batches).reshape(-1, 32, 32)[:, 15, 15:17] * 255
+    assert_allclose(np.sort(seen @ [1, 256]), rows, atol=1e-3)
+
+
+def test_an_epoch_reorders_and_loses_no_image(settings: Config, monkeypatch: Any) -> None:
+    orders: list[Any] = []
+    real = fit.batches
+
+    def spy(config: Config, split: Split, order: Any) -> Any:
+        orders.append(order)
+        return real(config, split, order)
+
+    monkeypatch.setattr(fit, "batches", spy)
+    train(settings)
+    rows, validation = fit.rows(settings, load(settings, "train"))
+
+    assert all(sorted(order) == list(rows) for order in orders)
+    assert not np.array_equal(orders[0], orders[1])
+    assert not set(rows) & set(validation)
+    assert len(rows) + len(validation) == 300
+
+
+def test_steps_are_counted_and_the_learning_rate_falls_along_the_cosine(settings: Config) -> None:
+    events = list(fit.fit(settings, load(settings, "train")))
+    steps = [e for e in events if isinstance(e, Step)]
+    lrs = [e.metrics.lr for e in events if isinstance(e, Epoch)]
+
+    assert [(s.epoch, s.step) for s in steps[:10]] == [*((1, i) for i in range(1, 10)), (2, 1)]
+    assert lrs == sorted(lrs, reverse=True)
+    assert_allclose(lrs[0], 0.1 * (1 + np.cos(np.pi * 8 / 27)) / 2)
+
+
+def test_the_train_loss_is_the_loss_that_is_differentiated(settings: Config) -> None:
+    """One step an epoch: the loss reported is mlp.loss at the initial parameters."""
+    options = ["train.batch_size=300", "optimizer.weight_decay=0.1", "train.label_smoothing=0.2"]
+    settings = changed(settings, *options)
+    split = load(settings, "train")
+    rows, _ = fit.rows(settings, split)
+    params = fit.initial(settings, classes=3)
+    ((x, y),) = fit.batches(settings, split, rows)
+
+    epochs, _ = train(settings)
+
+    expected = mlp.loss(params, x.astype("float64"), y, weight_decay=0.1)
+    assert_allclose(epochs[0].metrics.train_loss, expected, rtol=1e-5)
+
+
+def test_patience_stops_early(settings: Config) -> None:
+    settings = changed(settings, "train.epochs=50", "train.patience=2")
+
+    epochs, _ = train(settings)
+
+    best = max(e.metrics.epoch for e in epochs if e.best)
+    assert len(epochs) == best + 2 < 50
+
+
+def test_a_non_finite_loss_stops_and_names_epoch_step_and_rate(settings: Config) -> None:
+    settings = changed(settings, "optimizer.lr=100", "optimizer.weight_decay=1", "train.epochs=50")
+
+    with pytest.raises(CheckFailed, match=r"epoch \d+, step \d+: the loss became .* rate"):
+        train(settings)

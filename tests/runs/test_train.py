@@ -1,0 +1,171 @@
+import json
+import os
+import signal
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpcli.data import dataset
+from mlpcli.errors import CheckFailed, CheckpointError, DataError, Interrupted
+from mlpcli.runs import checkpoint, config, record
+from mlpcli.runs.evaluate import evaluate
+from mlpcli.runs.fit import Epoch, Step
+from mlpcli.runs.settings import Config
+from mlpcli.runs.train import train
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "runs" / "one"
+
+
+def finish(settings: Config, folder: Path, **options: Any) -> record.Record:
+    for _ in train(settings, folder, **options):
+        pass
+    return record.read(folder)
+
+
+def follow(events: Iterable[Step | Epoch], send: Callable[[Step | Epoch], None]) -> None:
+    for event in events:
+        send(event)
+
+
+def test_a_run_folder_holds_settings_metrics_weights_and_record(
+    settings: Config, folder: Path
+) -> None:
+    run = finish(settings, folder)
+
+    assert sorted(file.name for file in folder.iterdir()) == sorted(record.OURS)
+    assert config.load(str(folder / "config.yaml")) == settings
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert {line["schema"] for line in lines} == {1}
+    assert run["status"] == "finished"
+    assert run["last"] == {k: v for k, v in lines[-1].items() if k != "schema"}
+    assert run["data"]["training_images"] == 270
+    assert run["data"]["validation_images"] == 30
+    assert all(len(digest) == 64 for digest in run["data"]["sha256"].values())
+    assert {"python", "numpy", "blas", "threads", "cpu"} <= run["environment"].keys()
+
+
+def test_best_is_the_first_epoch_with_the_highest_validation_accuracy(
+    settings: Config, folder: Path
+) -> None:
+    run = finish(settings, folder)
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+    best = max(lines, key=lambda line: line["validation_accuracy"])
+    assert run["best"]["epoch"] == best["epoch"]
+    assert checkpoint.load(folder / "best.safetensors").epoch == best["epoch"]
+    assert checkpoint.load(folder / "last.safetensors").epoch == 3
+
+
+def test_a_folder_with_a_run_is_left_alone_unless_told(settings: Config, folder: Path) -> None:
+    finish(settings, folder)
+    before = (folder / "best.safetensors").read_bytes()
+
+    with pytest.raises(CheckpointError, match="holds a run already"):
+        finish(settings, folder)
+    assert (folder / "best.safetensors").read_bytes() == before
+
+    (folder / "notes.txt").write_text("mine")
+    finish(settings, folder, overwrite=True)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_in_place_of_the_folder_is_refused(settings: Config, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+
+    with pytest.raises(CheckpointError, match="is a file; name a folder"):
+        finish(settings, tmp_path / "taken")
+
+
+def test_an_unwritable_folder_is_one_clear_error(settings: Config) -> None:
+    with pytest.raises(CheckpointError, match="/proc/run: cannot write the run here"):
+        finish(settings, Path("/proc/run"))
+
+
+def test_missing_data_leaves_no_folder(settings: Config, folder: Path) -> None:
+    broken = settings.model_copy(update={"data": settings.data.model_copy(update={"name": "./no"})})
+
+    with pytest.raises(DataError):
+        finish(broken, folder)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_step_saves_and_says_so(
+    settings: Config, folder: Path, number: int, status: int
+) -> None:
+    def send(event: Step | Epoch) -> None:
+        if isinstance(event, Step) and (event.epoch, event.step) == (2, 3):
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(Interrupted, match="after 1 whole epochs") as caught:
+        follow(train(settings, folder), send)
+
+    assert caught.value.exit_code == status
+    assert record.read(folder)["status"] == "interrupted"
+    assert checkpoint.load(folder / "last.safetensors").epoch == 1
+    assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+
+
+def test_a_second_signal_stops_at_once(settings: Config, folder: Path) -> None:
+    def send(event: Step | Epoch) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="stopped at once"):
+        follow(train(settings, folder), send)
+
+
+def test_a_failed_run_says_why_in_its_record(settings: Config, folder: Path) -> None:
+    wild = settings.optimizer.model_copy(update={"lr": 1e30})
+
+    with pytest.raises(CheckFailed):
+        finish(settings.model_copy(update={"optimizer": wild}), folder)
+
+    run = record.read(folder)
+    assert run["status"] == "failed"
+    assert "the loss became" in run["error"]
+
+
+def test_train_never_loads_the_test_split(
+    settings: Config, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = dataset.load
+
+    def spy(name: str, split: Any, **options: Any) -> Any:
+        asked.append(split)
+        return real(name, split, **options)
+
+    monkeypatch.setattr(dataset, "load", spy)
+    finish(settings, folder)
+
+    assert asked == ["train"]
+
+
+def test_evaluate_judges_each_split_of_a_run(settings: Config, folder: Path) -> None:
+    epochs = [e for e in train(settings, folder) if isinstance(e, Epoch)]
+
+    assert evaluate(folder).scores.n == 90
+    assert evaluate(folder, split="train").scores.n == 270
+    last = evaluate(folder, split="validation", weights="last").scores
+    assert last.n == 30
+    assert last.accuracy == epochs[-1].metrics.validation_accuracy
+    assert last.loss == pytest.approx(epochs[-1].metrics.validation_loss)
+
+
+def test_evaluate_refuses_data_with_other_classes(settings: Config, folder: Path) -> None:
+    finish(settings, folder)
+
+    with pytest.raises(CheckpointError, match="has 3 classes, but synth has 10"):
+        evaluate(folder, data="synth")
+
+
+def test_evaluate_names_a_missing_run(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such run folder"):
+        evaluate(tmp_path / "none")
