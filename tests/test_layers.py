@@ -16,6 +16,7 @@ ONLY_IN = {
     "typer": {"cli"},
     "rich": {"cli", "show"},
     "pooch": {"data/fetch.py"},
+    "requests": {"data/fetch.py"},
     "ruamel": {"runs/tree.py"},
     "pydantic": {"runs/config.py", "runs/settings.py"},
     "safetensors": {"runs/checkpoint.py"},

@@ -12,6 +12,7 @@ import typer
 from mlpcli import __version__
 from mlpcli.cli import config
 from mlpcli.cli.boundary import Boundary
+from mlpcli.cli.download import download
 from mlpcli.cli.eval import eval_
 from mlpcli.cli.train import train
 
@@ -41,6 +42,7 @@ def main(
             stream.reconfigure(errors="backslashreplace")
 
 
+app.command()(download)
 app.command()(train)
 app.command("eval")(eval_)
 

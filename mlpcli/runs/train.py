@@ -59,7 +59,6 @@ def load(config: Config, split: str, *, offline: bool = False) -> Split:
         resize=data.resize,
         offline=offline,
         images=data.images if split == "train" else None,
-        seed=config.seed,
     )
 
 

@@ -1,27 +1,13 @@
 """The terminal: one console, a live view of training on a terminal, plain lines elsewhere."""
 
-import os
 import sys
 from collections.abc import Iterable
-from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlpcli.runs.fit import Epoch, Metrics, Step
-
-
-def is_live(stream: TextIO) -> bool:
-    """Whether a stream is a terminal on which lines can be redrawn."""
-    return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
-
-
-def wants_colour(stream: TextIO) -> bool:
-    """NO_COLOR forbids colour, FORCE_COLOR (other than 0) asks for it, else a terminal decides."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    forced = os.environ.get("FORCE_COLOR")
-    return is_live(stream) if not forced else forced != "0"
+from mlpcli.terminal import is_live, wants_colour
 
 
 def console() -> Console:

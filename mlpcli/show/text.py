@@ -4,6 +4,7 @@ import json as json_
 from pathlib import Path
 from typing import Any
 
+from mlpcli.data.registry import DATASETS
 from mlpcli.runs.evaluate import Evaluation
 from mlpcli.runs.record import Record
 from mlpcli.runs.scores import ClassScores, by_class, wilson
@@ -15,6 +16,57 @@ WIDEST_MATRIX = 20  # classes; a larger confusion matrix is named by its largest
 def as_json(facts: dict[str, Any]) -> str:
     """One JSON object on one line."""
     return json_.dumps({"schema": SCHEMA, **facts}, ensure_ascii=False)
+
+
+def downloaded(paths: dict[str, list[Path]], *, json: bool) -> str:
+    """Where the files of each data set lie now."""
+    if json:
+        sets = [{"name": name, "files": list(map(str, files))} for name, files in paths.items()]
+        return as_json({"datasets": sets})
+    return "\n".join(
+        f"{name}: {len(files)} files in {files[0].parent}" for name, files in paths.items()
+    )
+
+
+def verified(held: dict[str, dict[str, bool]], *, json: bool) -> str:
+    """Which files of each data set are in the cache with the right sum."""
+    if json:
+        sets = [{"name": n, "ok": all(files.values()), "files": files} for n, files in held.items()]
+        return as_json({"ok": all(facts["ok"] for facts in sets), "datasets": sets})
+    return "\n".join(
+        f"{name}/{file}: {'right' if right else 'missing or wrong'}"
+        for name, files in held.items()
+        for file, right in files.items()
+    )
+
+
+def catalogue(held: dict[str, dict[str, bool]], *, json: bool) -> str:
+    """The data sets that have a name, and whether they are in the cache."""
+    facts: list[dict[str, Any]] = []
+    for name, files in held.items():
+        published = DATASETS[name]
+        sizes = [f.size for f in ((published.archive,) if published.archive else published.files)]
+        here = list(files.values())
+        cached = "yes" if all(here) else "partly" if any(here) else "no"
+        facts.append(
+            {
+                "name": name,
+                "bytes": sum(filter(None, sizes)) if None not in sizes else None,
+                "images": published.counts,
+                "classes": len(published.classes),
+                "licence": published.licence,
+                "cached": cached,
+                "citation": published.citation,
+            }
+        )
+    if json:
+        return as_json({"datasets": facts})
+    rows = [["name", "download", "train", "test", "classes", "cached", "licence"]]
+    for f in facts:
+        size = "not stated" if f["bytes"] is None else f"{f['bytes'] / 1e6:,.1f} MB"
+        images = [f"{f['images'][split]:,}" for split in ("train", "test")]
+        rows.append([f["name"], size, *images, str(f["classes"]), f["cached"], f["licence"]])
+    return "\n".join(table(rows))
 
 
 def trained(folder: Path, run: Record, *, json: bool) -> str:

@@ -1,0 +1,155 @@
+"""From a name to a split of images, and from images to the network's inputs."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.data import idx, own, registry, synth
+from mlpcli.data.registry import Published
+from mlpcli.errors import DataError
+
+SIDE = own.SIDE
+INPUTS = SIDE * SIDE
+WHITE = np.float32(255)
+
+
+class Split(NamedTuple):
+    """One part of a data set, as it lies in memory."""
+
+    name: str  # of the data set
+    images: NDArray[np.uint8]  # (n, height, width), at most 32x32
+    labels: NDArray[np.int64]  # (n,), each in [0, len(classes))
+    classes: tuple[str, ...]
+    files: dict[str, str]  # sum of each file it was read from
+
+
+def load(
+    name: str,
+    split: str,
+    *,
+    resize: bool = False,
+    offline: bool = False,
+    images: int | None = None,
+) -> Split:
+    """The "train" or "test" split of a named data set, of synth, or of the data at a path.
+
+    resize: shrink images larger than 32x32, which are refused otherwise.
+    images: how many to draw, for synth alone.
+    Only the files of this split are opened. Raises DataError.
+    """
+    if images is not None and name != "synth":
+        raise DataError(f"data.images: {name!r} has its own number of images; only synth is drawn")
+    if name == "synth":
+        drawn, labels, digest = synth.split(split, images)
+        return _checked(Split(name, drawn, labels, synth.CLASSES, {"drawn": digest}), resize=resize)
+    if name in registry.DATASETS:
+        return _checked(_published(name, split, offline=offline), resize=resize)
+    path = Path(name).expanduser()
+    if not path.exists():
+        raise DataError(
+            f"data set {name!r}: neither a name nor a path that exists; {registry.nearest(name)}"
+        )
+    found = own.read(path, split, resize=resize)
+    classes = found.classes or _numbered(found.train_labels, path)
+    return _checked(
+        Split(name, found.images, found.labels, classes, found.files),
+        resize=resize,
+    )
+
+
+def inputs(images: NDArray[np.uint8], out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Images as rows of the network's input: (n, 1024), in [0, 1], centred on black.
+
+    out: zeros of that shape in any float dtype, or what this function wrote before for images of
+    the same size; a new float32 array without it.
+
+    >>> inputs(np.full((1, 28, 28), 255, np.uint8)).sum()
+    np.float32(784.0)
+    """
+    if out is None:
+        out = np.zeros((len(images), INPUTS), np.float32)
+    height, width = images.shape[1:]
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    square = out.reshape(-1, SIDE, SIDE)[:, top : top + height, left : left + width]
+    np.divide(images, WHITE, out=square)
+    return out
+
+
+def split_validation(
+    labels: NDArray[Any], *, count: int, rng: np.random.Generator
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rows to train on and `count` rows to validate on, both ascending.
+
+    Stratified: each class gives its share, rounded so that the shares add up to count.
+    """
+    classes, sizes = np.unique(labels, return_counts=True)
+    shares = sizes * (count / len(labels))
+    take = np.floor(shares).astype(int)
+    take[np.argsort(take - shares, kind="stable")[: count - take.sum()]] += 1
+    kept = np.zeros(len(labels), bool)
+    for label, n in zip(classes, take, strict=True):
+        kept[rng.permutation(np.flatnonzero(labels == label))[:n]] = True
+    return np.flatnonzero(~kept), np.flatnonzero(kept)
+
+
+def _published(name: str, split: str, *, offline: bool) -> Split:
+    from mlpcli.data.fetch import fetch  # here, so that only what is fetched loads pooch
+
+    published = registry.DATASETS[name]
+    files = (published.images[split], published.labels[split])
+    images, labels = _decode(published, *fetch(published, files, offline=offline))
+    sums = {file.name: file.sum for file in files}
+    return Split(name, images, labels - published.first_label, published.classes, sums)
+
+
+def _decode(
+    published: Published, images: Path, labels: Path
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    if images.suffix == ".npz":  # Kuzushiji-49 has one array in each file
+        x, y = (own.npz_arrays(path, {"arr_0"})["arr_0"] for path in (images, labels))
+        return x, y.astype(np.int64)
+    x = idx.images(images)
+    return (x.swapaxes(1, 2) if published.transposed else x), idx.labels(labels)
+
+
+def _numbered(labels: NDArray[Any], path: Path) -> tuple[str, ...]:
+    """Names for the classes 0 to the largest training label."""
+    if labels.dtype.kind not in "iu" or labels.ndim != 1 or not len(labels):
+        raise DataError(f"{path}: labels must be a row of whole numbers, got {_form(labels)}")
+    if labels.max() >= 65536:
+        raise DataError(f"{path}: labels must be in [0, 65535], got {labels.max()}")
+    return tuple(map(str, range(int(labels.max()) + 1)))
+
+
+def _checked(split: Split, *, resize: bool) -> Split:
+    """The split, its labels as int64, when images, labels and classes fit together."""
+    name, images, labels, classes, _ = split
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise DataError(
+            f"{name}: images must be uint8 of shape (n, height, width), got {_form(images)}"
+        )
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise DataError(f"{name}: labels must be a row of whole numbers, got {_form(labels)}")
+    if len(images) != len(labels):
+        raise DataError(
+            f"{name}: has {len(images):,} images but {len(labels):,} labels; "
+            "they must be as many, in the same order"
+        )
+    if not images.size:
+        raise DataError(f"{name}: holds no images")
+    if outside := np.flatnonzero((labels < 0) | (labels >= len(classes))).tolist():
+        raise DataError(
+            f"{name}: label {labels[outside[0]]} of image {outside[0]} is outside the "
+            f"{len(classes)} classes, [0, {len(classes) - 1}]"
+        )
+    if max(images.shape[1:]) > SIDE:
+        if not resize:
+            raise DataError(own.too_large(name, *images.shape[1:]))
+        split = split._replace(images=own.shrink(images))
+    return split._replace(labels=labels.astype(np.int64))
+
+
+def _form(array: NDArray[Any]) -> str:
+    return f"{array.dtype} of shape {array.shape}"

@@ -1,0 +1,104 @@
+"""The IDX format of the MNIST family: a header of big-endian counts, then the values.
+
+Source: LeCun, Cortes and Burges (1998), "The MNIST database of handwritten digits"; the label
+table of QMNIST: Yadav and Bottou (2019), arXiv:1905.10498.
+"""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.errors import DataError
+
+IMAGES, LABELS, LABEL_TABLE = 2051, 2049, 3074  # magic numbers: type and number of axes
+TYPES: dict[int, np.dtype[Any]] = {
+    IMAGES: np.dtype("u1"),
+    LABELS: np.dtype("u1"),
+    LABEL_TABLE: np.dtype(">i4"),
+}
+DENSEST = 1032  # deflate cannot shrink data by more than this factor
+
+
+def images(path: Path) -> NDArray[Any]:
+    """Images of a file as uint8 (n, height, width); an uncompressed file is mapped, not read."""
+    return _read(path, (IMAGES,))
+
+
+def labels(path: Path) -> NDArray[Any]:
+    """Labels of a file as int64 (n,); of a label table, its first column."""
+    values = _read(path, (LABELS, LABEL_TABLE))
+    return (values[:, 0] if values.ndim == 2 else values).astype(np.int64)
+
+
+def _read(path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != b"\x1f\x8b":
+                return _plain(file, path, magics)
+            file.seek(0)
+            with gzip.GzipFile(fileobj=file) as unzipped:
+                return _zipped(unzipped, path, magics)
+    except EOFError as err:
+        raise DataError(f"{path}: the gzip data is truncated; fetch the file again") from err
+    except (gzip.BadGzipFile, zlib.error) as err:
+        raise DataError(f"{path}: the gzip data is damaged; fetch the file again") from err
+    except OSError as err:
+        raise DataError(f"{path}: not readable: {err.strerror or err}") from err
+
+
+def _plain(file: BinaryIO, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
+    file.seek(0)
+    dtype, shape = _header(file, path, magics)
+    start, promised = file.tell(), math.prod(shape) * dtype.itemsize
+    held = path.stat().st_size - start
+    if held != promised:
+        raise DataError(_disagrees(path, shape, promised, held))
+    if promised == 0:
+        return np.empty(shape, dtype)
+    return np.memmap(path, dtype, mode="r", offset=start, shape=shape)
+
+
+def _zipped(file: gzip.GzipFile, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
+    dtype, shape = _header(file, path, magics)
+    promised = math.prod(shape) * dtype.itemsize
+    if promised > DENSEST * path.stat().st_size:  # do not ask for memory on such a file's word
+        raise DataError(f"{path}: its header promises {promised:,} bytes, which cannot be in it")
+    values = np.empty(promised, np.uint8)
+    held = 0
+    while held < promised and (n := file.readinto(values[held:].data)):
+        held += n
+    if held < promised or file.read(1):  # the last read checks the sum at the end as well
+        raise DataError(_disagrees(path, shape, promised, held if held < promised else None))
+    return values.view(dtype).reshape(shape)
+
+
+def _header(
+    file: BinaryIO | gzip.GzipFile, path: Path, magics: tuple[int, ...]
+) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Type and shape of the values; leaves the file where they begin."""
+    head = file.read(4)
+    if head.lstrip()[:1] == b"<":
+        raise DataError(f"{path}: is a web page, not IDX data; fetch the file again")
+    magic = int.from_bytes(head, "big")
+    if len(head) < 4 or magic not in magics:
+        got = f"got {magic}" if len(head) == 4 else f"but the file has {len(head)} bytes"
+        expected = " or ".join(map(str, magics))
+        raise DataError(f"{path}: expected magic number {expected}, {got}; is it the right file?")
+    counts = file.read(4 * (magic & 0xFF))
+    if len(counts) < 4 * (magic & 0xFF):
+        raise DataError(f"{path}: is truncated inside its header; fetch the file again")
+    return TYPES[magic], tuple(int(n) for n in np.frombuffer(counts, ">u4"))
+
+
+def _disagrees(path: Path, shape: tuple[int, ...], promised: int, held: int | None) -> str:
+    size = "x".join(map(str, shape))
+    found = "more" if held is None else f"{held:,}"
+    return (
+        f"{path}: its header promises {size} values, {promised:,} bytes, but it holds {found}; "
+        "fetch the file again"
+    )

@@ -1,0 +1,237 @@
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+from mlpcli.data import dataset
+from mlpcli.errors import DataError
+
+Arrays = dict[str, Any]
+
+
+@pytest.fixture
+def arrays() -> Arrays:
+    return {
+        "x_train": np.arange(6 * 4, dtype="uint8").reshape(6, 2, 2),
+        "y_train": np.array([0, 1, 2, 0, 1, 2], "uint8"),
+        "x_test": np.zeros((3, 2, 2), "uint8"),
+        "y_test": np.array([0, 1, 2], "uint8"),
+    }
+
+
+def idx_bytes(array: Any) -> bytes:
+    counts = (0x0800 + array.ndim, *array.shape)
+    return b"".join(n.to_bytes(4, "big") for n in counts) + array.tobytes()
+
+
+def save_idx(folder: Path, arrays: Arrays, *, packed: bool = False) -> str:
+    folder.mkdir(exist_ok=True)
+    for split, called in (("train", "train"), ("test", "t10k")):
+        for kind, key, axes in (("images", "x", 3), ("labels", "y", 1)):
+            content = idx_bytes(arrays[f"{key}_{split}"])
+            name = f"{called}-{kind}-idx{axes}-ubyte" + (".gz" if packed else "")
+            (folder / name).write_bytes(gzip.compress(content) if packed else content)
+    return str(folder)
+
+
+def save_npz(path: Path, arrays: Arrays) -> str:
+    np.savez(path, allow_pickle=True, **arrays)
+    return str(path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_folder_of_idx_files_is_read(tmp_path: Path, arrays: Arrays, packed: bool) -> None:
+    split = dataset.load(save_idx(tmp_path, arrays, packed=packed), "test")
+
+    assert_array_equal(split.images, arrays["x_test"])
+    assert_array_equal(split.labels, arrays["y_test"])
+    assert split.classes == ("0", "1", "2")
+    assert all(len(digest) == 64 for digest in split.files.values())
+
+
+def test_training_data_does_without_test_files(tmp_path: Path, arrays: Arrays) -> None:
+    name = save_idx(tmp_path, arrays)
+    for path in tmp_path.glob("t10k*"):
+        path.unlink()
+
+    assert len(dataset.load(name, "train").labels) == 6
+
+
+def test_class_names_can_lie_beside_idx_files(tmp_path: Path, arrays: Arrays) -> None:
+    name = save_idx(tmp_path, arrays)
+    (tmp_path / "classes.txt").write_text("cat\ndog\nsu す\n", encoding="utf-8")
+
+    assert dataset.load(name, "train").classes == ("cat", "dog", "su す")
+
+
+def test_an_npz_file_is_read(tmp_path: Path, arrays: Arrays) -> None:
+    name = save_npz(tmp_path / "d.npz", arrays | {"classes": np.array(["a", "b", "c"])})
+
+    split = dataset.load(name, "train")
+
+    assert_array_equal(split.images, arrays["x_train"])
+    assert split.classes == ("a", "b", "c")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    for part, n in (("train", 3), ("test", 1)):
+        for label, name in enumerate(("cat", "dog")):
+            folder = tmp_path / "p" / part / name
+            folder.mkdir(parents=True)
+            for i in range(n):
+                Image.new("RGB", (4 + 2 * i, 4), (60 * (label + 1),) * 3).save(folder / f"{i}.png")
+    return tmp_path / "p"
+
+
+def test_a_folder_per_class_is_read(pictures: Path) -> None:
+    split = dataset.load(str(pictures), "train")
+
+    assert split.classes == ("cat", "dog")
+    assert split.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert split.images.shape == (6, 32, 32)
+    assert split.images[0].sum() == 60 * 16
+    assert split.images[0, 14:18, 14:18].min() == 60  # centred
+    assert dataset.load(str(pictures), "test").labels.tolist() == [0, 1]
+
+
+def test_a_file_that_is_no_image_is_named(pictures: Path) -> None:
+    (pictures / "train" / "cat" / "z.png").write_text("hello")
+
+    with pytest.raises(DataError, match=r"train/cat/z\.png: is not an image"):
+        dataset.load(str(pictures), "train")
+
+
+def test_a_truncated_image_is_named(pictures: Path) -> None:
+    path = pictures / "train" / "cat" / "0.png"
+    path.write_bytes(path.read_bytes()[:50])
+
+    with pytest.raises(DataError, match=r"cat/0\.png: cannot be decoded"):
+        dataset.load(str(pictures), "train")
+
+
+def test_a_large_image_needs_resize(pictures: Path) -> None:
+    Image.new("L", (64, 32), 200).save(pictures / "train" / "cat" / "z.png")
+
+    with pytest.raises(DataError, match=r"at most 32x32, got 32x64; --set data.resize=true"):
+        dataset.load(str(pictures), "train")
+    images = dataset.load(str(pictures), "train", resize=True).images
+    assert images[3, 8:24].min() > 190
+    assert images[3, :8].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x_train": np.zeros((6, 40, 40), "uint8")}, "at most 32x32, got 40x40; --set data.res"),
+        ({"x_train": np.zeros((6, 4, 4))}, "images must be uint8 .* got float64"),
+        ({"x_train": np.zeros((6, 16), "uint8")}, r"of shape \(n, height, width\), got uint8 of"),
+        ({"y_train": np.zeros(5, int)}, "has 6 images but 5 labels"),
+        ({"y_train": np.zeros((6, 3), int)}, "labels must be a row of whole numbers"),
+        ({"y_train": np.full(6, 0.5)}, "labels must be a row of whole numbers, got float64"),
+        ({"y_train": np.full(6, -1)}, "label -1 of image 0 is outside the 0 classes"),
+        ({"y_train": np.full(6, 2**40)}, r"labels must be in \[0, 65535\]"),
+        ({"classes": np.array(["a", "b"])}, r"label 2 of image 2 is outside the 2 classes, \[0, 1"),
+        ({"x_train": np.array([{}] * 6, object)}, "holds Python objects, which are not loaded"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_described(
+    tmp_path: Path, arrays: Arrays, change: Arrays, message: str
+) -> None:
+    name = save_npz(tmp_path / "d.npz", arrays | change)
+
+    with pytest.raises(DataError, match=message):
+        dataset.load(name, "train")
+
+
+def test_large_arrays_are_shrunk_on_request(tmp_path: Path, arrays: Arrays) -> None:
+    large = {"x_train": np.full((6, 64, 64), 90, "uint8")}
+    name = save_npz(tmp_path / "d.npz", arrays | large)
+
+    images = dataset.load(name, "train", resize=True).images
+
+    assert images.shape == (6, 32, 32)
+    assert set(images.ravel()) == {90}
+
+
+def test_a_test_label_outside_the_training_classes_is_named(tmp_path: Path, arrays: Arrays) -> None:
+    name = save_idx(tmp_path, arrays | {"y_test": np.array([0, 3, 1], "uint8")})
+
+    with pytest.raises(DataError, match="label 3 of image 1 is outside the 3 classes"):
+        dataset.load(name, "test")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mnits", "neither a name nor a path that exists; did you mean 'mnist'?"),
+        ("./zzz", "`mlp download --list` shows the names"),
+    ],
+)
+def test_an_unknown_name_is_helped(name: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        dataset.load(name, "train")
+    assert message in str(caught.value)
+
+
+def test_files_that_are_no_data_are_described(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("hello")
+    (tmp_path / "a.npz").write_text("hello")
+    (tmp_path / "empty").mkdir()
+
+    for name, message in (
+        ("a.txt", "expected an .npz file or a folder"),
+        ("a.npz", "not a readable .npz file"),
+        ("empty", "expected IDX files or a folder per class"),
+    ):
+        with pytest.raises(DataError, match=message):
+            dataset.load(str(tmp_path / name), "train")
+
+
+def test_only_synth_can_be_asked_for_a_number_of_images() -> None:
+    assert len(dataset.load("synth", "train", images=123).labels) == 123
+    with pytest.raises(DataError, match=r"data\.images: 'mnist' has its own number"):
+        dataset.load("mnist", "train", images=123)
+
+
+def test_inputs_are_centred_and_scaled(rng: np.random.Generator) -> None:
+    images = rng.integers(0, 256, (3, 28, 28)).astype("uint8")
+
+    x = dataset.inputs(images)
+
+    assert x.dtype == np.float32
+    assert_allclose(x.reshape(3, 32, 32)[:, 2:30, 2:30], images / 255, rtol=1e-6)
+    assert_allclose(x.sum(), images.sum() / 255, rtol=1e-5)
+
+
+def test_images_that_fill_the_input_are_taken_as_they_are(rng: np.random.Generator) -> None:
+    images = rng.integers(0, 256, (3, 32, 32)).astype("uint8")
+
+    assert_allclose(dataset.inputs(images), images.reshape(3, 1024) / 255, rtol=1e-6)
+
+
+def test_validation_rows_are_stratified_and_disjoint(rng: np.random.Generator) -> None:
+    labels = rng.permutation(np.repeat([0, 1, 2], [700, 250, 53]))
+
+    training, validation = dataset.split_validation(labels, count=100, rng=rng)
+
+    assert_array_equal(np.sort(np.concatenate([training, validation])), np.arange(1003))
+    assert np.bincount(labels[validation]).tolist() == [70, 25, 5]
+    assert (np.diff(training) > 0).all()
+    assert (np.diff(validation) > 0).all()
+
+
+def test_the_seed_decides_the_validation_rows() -> None:
+    labels = np.arange(1000) % 10
+
+    def chosen(seed: int) -> list[int]:
+        rng = np.random.default_rng(seed)
+        rows: list[int] = dataset.split_validation(labels, count=100, rng=rng)[1].tolist()
+        return rows
+
+    assert chosen(1) == chosen(1)
+    assert chosen(1) != chosen(2)

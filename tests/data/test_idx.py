@@ -1,0 +1,79 @@
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from mlpcli.data import idx
+from mlpcli.errors import DataError
+
+
+def header(magic: int, *counts: int) -> bytes:
+    return b"".join(n.to_bytes(4, "big") for n in (magic, *counts))
+
+
+IMAGES = header(2051, 2, 2, 3) + bytes(range(12))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_images_are_read_row_by_row(tmp_path: Path, packed: bool) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(gzip.compress(IMAGES) if packed else IMAGES)
+
+    assert_array_equal(idx.images(path), np.arange(12).reshape(2, 2, 3))
+
+
+def test_an_uncompressed_file_stays_on_disk(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(IMAGES)
+
+    assert isinstance(idx.images(path), np.memmap)
+
+
+def test_a_label_table_gives_its_first_column(tmp_path: Path) -> None:
+    path = tmp_path / "y"
+    table = np.array([[7, 1, 2], [300, 3, 4]], ">i4")
+    path.write_bytes(header(3074, 2, 3) + table.tobytes())
+
+    assert idx.labels(path).tolist() == [7, 300]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "expected magic number 2051, but the file has 0 bytes"),
+        (header(2049, 3) + b"abc", "expected magic number 2051, got 2049; is it the right file"),
+        (IMAGES[:9], "truncated inside its header"),
+        (IMAGES[:-1], "promises 2x2x3 values, 12 bytes, but it holds 11; fetch"),
+        (IMAGES + b"x", "promises 2x2x3 values, 12 bytes, but it holds 13; fetch"),
+        (gzip.compress(IMAGES[:-1]), "promises 2x2x3 values, 12 bytes, but it holds 11; fetch"),
+        (gzip.compress(IMAGES + b"x"), "12 bytes, but it holds more; fetch"),
+        (gzip.compress(IMAGES)[:-9], "the gzip data is truncated; fetch the file again"),
+        (gzip.compress(IMAGES)[:-8] + b"12345678", "the gzip data is damaged; fetch the file"),
+        (gzip.compress(header(2051, 2**32 - 1, 28, 28)), "which cannot be in it"),
+        (b"<!DOCTYPE html><html>Not found</html>", "is a web page, not IDX data"),
+        (b"\n\n<html>", "is a web page, not IDX data"),
+    ],
+)
+def test_a_bad_file_is_described(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(content)
+
+    with pytest.raises(DataError) as caught:
+        idx.images(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+
+
+def test_more_than_promised_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb"
+    path.write_bytes(gzip.compress(IMAGES + bytes(50_000_000)))
+
+    with pytest.raises(DataError, match="holds more"):
+        idx.images(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="none: not readable: No such file"):
+        idx.labels(tmp_path / "none")
