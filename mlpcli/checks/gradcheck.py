@@ -1,0 +1,241 @@
+"""The verdict on a gradient: every parameter judged by one rule, and a diagnosis where it fails.
+
+Two gradients are judged: that of the derivation (`mlp.backward`) and that of training
+(`Engine.gradient`), each against central differences of every parameter, the complex step and
+central differences along random directions.
+"""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpcli.checks import diagnosis, directions, numeric, reference
+from mlpcli.checks.diagnosis import Finding
+from mlpcli.checks.directions import Along
+from mlpcli.checks.numeric import Central, Moves
+from mlpcli.checks.problem import Problem, derived_gradient, engine_gradient, loss
+from mlpcli.nn import Array
+from mlpcli.nn.mlp import Params
+
+# One rule for every parameter: error = |derived - numeric| / max(|derived|, |numeric|, floor),
+# where floor is FLOOR of the tensor's largest derivative, so that rounding near 0 is no error.
+FLOOR = 1e-4
+TOLERANCE = 1e-9
+COMPLEX_TOLERANCE, CENTRAL_TOLERANCE = 1e-12, 1e-5  # along directions
+FORWARD_TOLERANCE = 1e-13  # of the loss: incremental against plain forward passes, absolute, nats
+INFORMATIVE = 0.01  # share of a tensor's parameters that must have a derivative other than 0
+CROSS_CHECKED = 300  # parameters
+CROSS_STEP = 1e-3  # far enough to cross kinks, which both ways of computing must survive
+
+
+class TensorVerdict(NamedTuple):
+    """One tensor against central differences."""
+
+    name: str  # W1, b1, ...
+    parameters: int
+    checked: int  # all but those at a kink
+    informative: int  # numeric derivative not exactly 0
+    zero: int  # numeric derivative exactly 0: a dead pixel, a dead unit
+    kinks: int
+    max_rel_error: float  # by the rule above
+    max_abs_error: float
+    at: tuple[int, ...]  # index of the largest relative error
+    derived: float  # both values there
+    numeric: float
+    right: bool  # no error above the tolerance
+    enough: bool  # enough of it is informative
+
+
+class Kink(NamedTuple):
+    """Why a parameter cannot be checked: an activation changes sides between both ends."""
+
+    tensor: str
+    at: tuple[int, ...]  # index of the parameter
+    layer: int  # of the unit, counted from 1
+    unit: int
+    sample: int
+    z: float
+    step: float
+
+
+class Judged(NamedTuple):
+    """What was found about one gradient."""
+
+    name: str  # "derivation" or "engine"
+    tensors: list[TensorVerdict]  # empty in a quick check
+    complex_step: list[Along]
+    central: list[Along]  # empty in a quick check
+    findings: list[Finding]
+
+    @property
+    def right(self) -> bool:
+        """Whether no number contradicts the gradient."""
+        return (
+            all(t.right for t in self.tensors)
+            and all(a.error <= COMPLEX_TOLERANCE for a in self.complex_step)
+            and not any(a.error > CENTRAL_TOLERANCE for a in self.central)
+        )
+
+
+class Verdict(NamedTuple):
+    """The result of a check at one point."""
+
+    point: str  # where: "initial", "after 25 steps", a run's folder
+    gradients: list[Judged]
+    kinks: list[Kink]  # the first few
+    forward_error: float | None  # incremental against plain forward passes; None in a quick check
+    seconds: float
+
+    @property
+    def right(self) -> bool:
+        """Whether no number contradicts the gradients."""
+        return all(g.right for g in self.gradients) and (
+            self.forward_error is None or self.forward_error <= FORWARD_TOLERANCE
+        )
+
+    @property
+    def enough(self) -> bool:
+        """Whether enough checks inform for the verdict to mean something."""
+        return all(t.enough for g in self.gradients for t in g.tensors)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the check passes."""
+        return self.right and self.enough
+
+
+def check(
+    problem: Problem,
+    *,
+    point: str,
+    rng: np.random.Generator,
+    quick: bool = False,
+    cross_checked: int = CROSS_CHECKED,
+    gradients: dict[str, Params] | None = None,
+) -> Verdict:
+    """Judge gradients of a problem, by default those of the derivation and of training.
+
+    quick: by the complex step alone. cross_checked: parameters for which the incremental forward
+    pass is compared with a plain one.
+    """
+    started = time.perf_counter()
+    if gradients is None:
+        gradients = {
+            "derivation": derived_gradient(problem),
+            "engine": engine_gradient(problem),
+        }
+    found = [] if quick else numeric.central(problem)
+    judged = [_judged(name, problem, gradient, found, rng) for name, gradient in gradients.items()]
+    return Verdict(
+        point=point,
+        gradients=judged,
+        kinks=_kinks(problem, found),
+        forward_error=None if quick else _forward_error(problem, cross_checked, rng),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _judged(
+    name: str,
+    problem: Problem,
+    gradient: Params,
+    found: list[Central],
+    rng: np.random.Generator,
+) -> Judged:
+    tensors = [
+        judge(f"{field}{i + 1}", derived, central)
+        for (i, field, derived), central in zip(_tensors(gradient), found, strict=bool(found))
+    ]
+    judged = Judged(
+        name,
+        tensors,
+        directions.complex_step(problem, gradient, rng=rng),
+        directions.central(problem, gradient, rng=rng) if found else [],
+        [],
+    )
+    if judged.right:
+        return judged
+    return judged._replace(findings=diagnosis.diagnose(diagnosis.facts(problem), gradient))
+
+
+def judge(name: str, derived: Array, central: Central) -> TensorVerdict:
+    """One tensor of a gradient against its central differences."""
+    n, kink = central.derivative, central.kink
+    difference = np.abs(derived - n)
+    scale = np.maximum(np.maximum(np.abs(derived), np.abs(n)), FLOOR * np.abs(n).max())
+    error = np.divide(difference, scale, out=np.zeros_like(n), where=scale > 0)
+    error[~np.isfinite(derived)] = np.inf
+    error[kink] = 0
+    worst = np.unravel_index(error.argmax(), error.shape)
+    informative = int(np.count_nonzero((n != 0) & ~kink))
+    return TensorVerdict(
+        name=name,
+        parameters=n.size,
+        checked=n.size - int(kink.sum()),
+        informative=informative,
+        zero=int(np.count_nonzero((n == 0) & ~kink)),
+        kinks=int(kink.sum()),
+        max_rel_error=float(error[worst]),
+        max_abs_error=float(np.where(kink, 0, difference).max()),
+        at=tuple(int(i) for i in worst),
+        derived=float(derived[worst]),
+        numeric=float(n[worst]),
+        right=bool(error[worst] <= TOLERANCE),
+        enough=informative >= max(1, INFORMATIVE * n.size),
+    )
+
+
+def _tensors(params: Params) -> list[tuple[int, str, Array]]:
+    return [(i, field, a) for i, layer in enumerate(params) for field, a in layer._asdict().items()]
+
+
+def _kinks(problem: Problem, found: list[Central], most: int = 5) -> list[Kink]:
+    """Where activations change sides, for the first few parameters that cannot be checked."""
+    kinks: list[Kink] = []
+    for (i, field, _), central in zip(_tensors(problem.params), found, strict=bool(found)):
+        for index in np.argwhere(central.kink)[: most - len(kinks)].tolist():
+            kinks.append(_kink(problem, i, field, tuple(index)))
+    return kinks
+
+
+def _kink(problem: Problem, i: int, field: str, index: tuple[int, ...]) -> Kink:
+    step = numeric.STEP / 2**numeric.HALVINGS
+    ends = []
+    for sign in (1, -1):
+        moved = [layer._replace(W=layer.W.copy(), b=layer.b.copy()) for layer in problem.params]
+        moved[i]._asdict()[field][index] += sign * step
+        ends.append(reference.forward(problem._replace(params=tuple(moved))).z)
+    z = reference.forward(problem).z
+    for layer, (up, down) in enumerate(zip(*ends, strict=True)):
+        if layer < len(z) - 1 and len(across := np.argwhere((up > 0) != (down > 0))):
+            sample, unit = across[0].tolist()
+            at = float(z[layer][sample, unit])
+            return Kink(f"{field}{i + 1}", index, layer + 1, unit, sample, at, step)
+    raise AssertionError("a kink has a unit that changes sides")
+
+
+def _forward_error(problem: Problem, count: int, rng: np.random.Generator) -> float:
+    """The largest difference between incremental and plain forward passes, in nats."""
+    run, rest = reference.forward(problem), count
+    params = tuple(layer._replace(W=layer.W.copy(), b=layer.b.copy()) for layer in problem.params)
+    worst = 0.0
+    for layer, (W, b) in enumerate(params):
+        share = rest // (len(params) - layer)
+        rest -= share
+        lit = np.append(np.flatnonzero(run.h[layer].any(axis=0)), len(W))
+        moves = Moves(layer, rng.choice(lit, share), rng.integers(0, len(b), share))
+        ends = [
+            numeric.rises(problem, run, sample, moves, step=CROSS_STEP)[:2]
+            for sample in range(len(problem.x))
+        ]
+        rise = np.mean([up - down for up, down in ends], axis=0)
+        for i, j, expected in zip(moves.i, moves.j, rise, strict=True):
+            tensor, at = (W, (i, j)) if i < len(W) else (b, (j,))
+            kept, losses = tensor[at], []
+            for sign in (1, -1):
+                tensor[at] = kept + sign * CROSS_STEP
+                losses.append(float(loss(problem._replace(weight_decay=0.0), params)))
+            tensor[at] = kept
+            worst = max(worst, abs(losses[0] - losses[1] - float(expected)))
+    return worst

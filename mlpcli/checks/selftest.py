@@ -1,0 +1,85 @@
+"""Can the check be trusted? It must catch every planted fault, and never accuse correct code."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpcli.checks import faults, gradcheck
+from mlpcli.checks.faults import Fault
+from mlpcli.checks.problem import Problem
+from mlpcli.nn import mlp
+from mlpcli.nn.activation import ACTIVATIONS
+
+
+class Trial(NamedTuple):
+    """One planted fault."""
+
+    fault: Fault
+    by_central: bool  # caught by central differences of every parameter
+    by_complex_step: bool  # caught by the complex step along random directions
+    place: str  # first finding, "" when there is none
+    kind: str
+    text: str
+
+    @property
+    def killed(self) -> bool:
+        """Whether either method alone would have caught it."""
+        return self.by_central and self.by_complex_step
+
+    @property
+    def diagnosed(self) -> bool:
+        """Whether the place and the mistake were named rightly."""
+        return (self.place, self.kind) == (self.fault.place, self.fault.kind)
+
+
+def trials(*, rng: np.random.Generator) -> Iterator[Trial]:
+    """Every planted fault, judged as any gradient is."""
+    for fault in faults.FAULTS:
+        problem = faults.problem(fault, rng=rng)
+        claimed = {fault.name: faults.claimed(fault, problem)}
+        verdict = gradcheck.check(problem, point=fault.name, rng=rng, gradients=claimed)
+        judged = verdict.gradients[0]
+        first = judged.findings[0] if judged.findings else None
+        yield Trial(
+            fault,
+            by_central=not all(t.right for t in judged.tensors),
+            by_complex_step=any(a.error > gradcheck.COMPLEX_TOLERANCE for a in judged.complex_step),
+            place=first.place if first else "",
+            kind=first.kind if first else "",
+            text=first.text if first else "",
+        )
+
+
+def correct(count: int, *, rng: np.random.Generator) -> Iterator[gradcheck.Verdict]:
+    """Verdicts on the real gradients of `count` random networks; each must be right."""
+    for i in range(count):
+        problem, words = random_problem(rng)
+        yield gradcheck.check(problem, point=f"network {i}: {words}", rng=rng, cross_checked=12)
+
+
+def random_problem(rng: np.random.Generator) -> tuple[Problem, str]:
+    """A problem of random depth, widths, batch, activation and options, and its description."""
+    depth = int(rng.integers(1, 6))
+    sizes = [*rng.integers(1, 17, depth), rng.integers(2, 9)]
+    n, name = int(rng.integers(1, 6)), str(rng.choice(list(ACTIVATIONS)))
+    params = tuple(
+        layer._replace(b=0.1 * rng.standard_normal(layer.b.shape))
+        for layer in mlp.init(sizes, rng=rng, dtype="float64")
+    )
+    smoothing, decay = (float(rng.choice([0.0, 0.1])) for _ in range(2))
+    labels = rng.integers(0, sizes[-1], n)
+    masks = None
+    if rng.random() < 0.5:
+        masks = [(rng.random((n, size)) < 0.7) / 0.7 for size in sizes[:-1]]
+    problem = Problem(
+        params,
+        x=rng.random((n, sizes[0])) * (rng.random((n, sizes[0])) < 0.8),
+        y=mlp.one_hot(labels, int(sizes[-1]), smoothing=smoothing),
+        activation=ACTIVATIONS[name],
+        masks=masks,
+        weight_decay=decay,
+    )
+    dropout = "dropout" if masks else "no dropout"
+    shape = "-".join(map(str, sizes))
+    return problem, f"{shape}, batch {n}, {name}, decay {decay}, smoothing {smoothing}, {dropout}"
