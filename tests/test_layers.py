@@ -8,7 +8,7 @@ ALLOWED = {
     "nn": set(),
     "checks": {"nn"},
     "data": set(),
-    "runs": {"data", "nn"},
+    "runs": {"data", "checks", "nn"},
     "show": {"runs", "data", "checks", "nn"},
     "cli": {"show", "runs", "checks", "data", "nn"},
 }

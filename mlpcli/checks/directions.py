@@ -5,6 +5,7 @@ central differences of two plain losses.
 Source: Squire and Trapp (1998), SIAM Review 40(1), 110-112; Griewank and Walther (2008), section 3.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,10 @@ from mlpcli.nn.mlp import Layer, Params
 
 STEP = 1e-5  # length of a central difference's way to either side
 HALVINGS = 12  # of it, while the ends have other active units
+
+
+Place = tuple[int, str]  # params[i], "W" or "b"
+Direction = dict[Place, Array]  # of length 1; what is not in it stays where it is
 
 
 class Along(NamedTuple):
@@ -42,7 +47,7 @@ def complex_step(
 def central(problem: Problem, gradient: Params, *, rng: np.random.Generator) -> list[Along]:
     """Derivatives along one random direction in each tensor and one in all, by two plain losses."""
     directions = _directions(problem, rng, 1)
-    everything = _scaled(tuple(Layer(*(_normal(a, rng) for a in layer)) for layer in gradient))
+    everything = _scaled({place: _normal(a, rng) for place, a in _tensors(problem.params)})
     found = []
     for name, direction in [*directions, ("all", everything)]:
         step = STEP
@@ -60,30 +65,32 @@ def central(problem: Problem, gradient: Params, *, rng: np.random.Generator) -> 
     return found
 
 
-def _directions(problem: Problem, rng: np.random.Generator, count: int) -> list[tuple[str, Params]]:
-    made = []
-    for i, layer in enumerate(problem.params):
-        for field, tensor in layer._asdict().items():
-            for _ in range(count):
-                still = [Layer(np.zeros_like(W), np.zeros_like(b)) for W, b in problem.params]
-                still[i] = still[i]._replace(**{field: _normal(tensor, rng)})
-                made.append((f"{field}{i + 1}", _scaled(tuple(still))))
-    return made
+def _directions(
+    problem: Problem, rng: np.random.Generator, count: int
+) -> Iterator[tuple[str, Direction]]:
+    for place, tensor in _tensors(problem.params):
+        for _ in range(count):
+            yield f"{place[1]}{place[0] + 1}", _scaled({place: _normal(tensor, rng)})
+
+
+def _tensors(params: Params) -> list[tuple[Place, Array]]:
+    return [((i, name), a) for i, layer in enumerate(params) for name, a in layer._asdict().items()]
 
 
 def _normal(like: Array, rng: np.random.Generator) -> Array:
     return rng.standard_normal(like.shape)
 
 
-def _scaled(direction: Params) -> Params:
-    length = np.sqrt(sum((a**2).sum() for layer in direction for a in layer))
-    return tuple(Layer(W / length, b / length) for W, b in direction)
+def _scaled(direction: Direction) -> Direction:
+    length = np.sqrt(sum((a**2).sum() for a in direction.values()))
+    return {place: a / length for place, a in direction.items()}
 
 
-def _shifted(params: Params, direction: Params, by: complex) -> Params:
-    return tuple(
-        Layer(W + by * dW, b + by * db) for (W, b), (dW, db) in zip(params, direction, strict=True)
-    )
+def _shifted(params: Params, direction: Direction, by: complex) -> Params:
+    moved = [layer._asdict() for layer in params]
+    for (i, name), a in direction.items():
+        moved[i][name] = moved[i][name] + by * a
+    return tuple(Layer(**layer) for layer in moved)
 
 
 def _same_side(problem: Problem, ends: list[Params]) -> bool:
@@ -95,15 +102,11 @@ def _same_side(problem: Problem, ends: list[Params]) -> bool:
 
 
 def _along(
-    name: str, numeric: float, gradient: Params, direction: Params, *, noise: float = 0.0
+    name: str, numeric: float, gradient: Params, direction: Direction, *, noise: float = 0.0
 ) -> Along:
     """noise: how much of the difference the rounding of the losses can explain."""
-    pairs = [
-        (g, d)
-        for grads, moved in zip(gradient, direction, strict=True)
-        for g, d in zip(grads, moved, strict=True)
-        if d.any()
-    ]
+    tensors = dict(_tensors(gradient))
+    pairs = [(tensors[place], a) for place, a in direction.items()]
     derived = float(sum(np.vdot(g, d) for g, d in pairs))
     norm = float(np.sqrt(sum((g**2).sum() for g, _ in pairs)))
     count = sum(g.size for g, _ in pairs)

@@ -6,7 +6,12 @@ batch order cannot change the initial weights, and epoch 7 can be shuffled witho
 
 import numpy as np
 
-PURPOSES = ("init", "validation", "order")  # only append: the position is part of every stream
+PURPOSES = (
+    "init",
+    "validation",
+    "order",
+    "check",
+)  # only append: the position is part of every stream
 
 
 def stream(seed: int, purpose: str, *counters: int) -> np.random.Generator:

@@ -1,0 +1,85 @@
+"""`mlp gradcheck`: is the hand-derived gradient right, and can the check be trusted?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpcli.cli.options import ConfigOpt, JsonOpt, SetOpt
+from mlpcli.errors import CheckFailed
+
+NETWORKS = 1000  # correct ones, of random shape, that the self-test must not accuse
+
+
+def gradcheck(
+    config: ConfigOpt = None,
+    set_: SetOpt = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="RUN", help="Check a trained network.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The complex step alone, in about a second.")
+    ] = False,
+    self_test: Annotated[
+        bool, typer.Option("--self-test", help="Check the check with planted faults.")
+    ] = False,
+    json: JsonOpt = False,
+) -> None:
+    """Compare the hand-derived gradient with numeric derivatives, for every parameter.
+
+    Exit status 1 when it is wrong, with the mistake where one is recognised.
+
+    Examples:
+
+      mlp gradcheck
+
+      mlp gradcheck --config mnist --json
+
+      mlp gradcheck --run runs/first --quick
+    """
+    if self_test:
+        _self_test(json=json)
+        return
+    from mlpcli.checks.gradcheck import Verdict, check
+    from mlpcli.runs import config as configs
+    from mlpcli.runs import points
+    from mlpcli.runs.seeds import stream
+    from mlpcli.show import gradcheck as text
+
+    settings = configs.load(config or "mnist", set_ or [])
+    chosen = [points.of_run(run)] if run else points.points(settings)
+    results: list[Verdict] = []
+    total = 0
+    for point in chosen:
+        if not results and not json:
+            typer.echo(text.heading(point.problem, point.data))
+            typer.echo(text.RULE)
+        total = text.parameters(point.problem)
+        rng = stream(settings.seed, "check", 2, len(results))
+        results.append(check(point.problem, point=point.name, rng=rng, quick=quick))
+        if not json:
+            typer.echo(text.verdict(results[-1]))
+    typer.echo(text.as_object(results, total) if json else f"\n{text.summary(results, total)}")
+    if not all(result.ok for result in results):
+        raise CheckFailed(text.summary(results, total))
+
+
+def _self_test(*, json: bool) -> None:
+    import numpy as np
+
+    from mlpcli.checks import selftest
+    from mlpcli.show import gradcheck as text
+
+    trials = []
+    for trial in selftest.trials(rng=np.random.default_rng(0)):
+        trials.append(trial)
+        if not json:
+            typer.echo(text.trial(trial))
+    alarms = [
+        verdict.point
+        for verdict in selftest.correct(NETWORKS, rng=np.random.default_rng(1))
+        if not verdict.right
+    ]
+    typer.echo(text.self_tested(trials, alarms, NETWORKS, json=json))
+    if alarms or not all(trial.killed and trial.diagnosed for trial in trials):
+        raise CheckFailed("the gradient check missed a fault or accused a correct network")

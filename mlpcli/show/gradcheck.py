@@ -1,0 +1,196 @@
+"""Gradient checks as text and JSON."""
+
+from typing import Any
+
+from mlpcli.checks import gradcheck
+from mlpcli.checks.directions import Along
+from mlpcli.checks.gradcheck import Judged, TensorVerdict, Verdict
+from mlpcli.checks.problem import Problem
+from mlpcli.checks.selftest import Trial
+from mlpcli.show.text import as_json, table
+
+RULE = (
+    "rule: error = |derived - numeric| / max(|derived|, |numeric|, "
+    f"{gradcheck.FLOOR:g} of the tensor's largest) is at most {gradcheck.TOLERANCE:g} for every "
+    f"parameter,\n      and at least {gradcheck.INFORMATIVE:.0%} of each tensor has a derivative "
+    "other than 0"
+)
+
+
+def heading(problem: Problem, data: str) -> str:
+    """What is checked, on what."""
+    sizes = [len(problem.params[0].W), *(len(b) for _, b in problem.params)]
+    return (
+        f"gradient of {'-'.join(map(str, sizes))}: {parameters(problem):,} parameters, "
+        f"{len(problem.x)} images of {data}, float64"
+    )
+
+
+def parameters(problem: Problem) -> int:
+    """How many parameters a problem has."""
+    return sum(W.size + b.size for W, b in problem.params)
+
+
+def verdict(result: Verdict) -> str:
+    """One point, as a table for each gradient and a line for each further opinion."""
+    lines = ["", f"{result.point}:"]
+    shown = result.gradients if not result.ok else result.gradients[:1]
+    for judged in shown:
+        if judged.tensors:
+            lines += [f"{judged.name} against central differences", *_tensors(judged.tensors)]
+    if shown != result.gradients:
+        for other in result.gradients[1:]:
+            lines += [f"{other.name}: largest error {_worst(other):.1e}"] if other.tensors else []
+    for kind, limit in (
+        ("complex_step", gradcheck.COMPLEX_TOLERANCE),
+        ("central", gradcheck.CENTRAL_TOLERANCE),
+    ):
+        lines += _along(kind, [a for g in result.gradients for a in getattr(g, kind)], limit)
+    if result.forward_error is not None:
+        lines.append(
+            f"incremental against plain forward passes: {gradcheck.CROSS_CHECKED} parameters, "
+            f"largest difference {result.forward_error:.1e} nats "
+            f"(at most {gradcheck.FORWARD_TOLERANCE:g})"
+        )
+    lines += [
+        f"kink: {k.tensor}{list(k.at)} moves unit {k.unit} of layer {k.layer} across 0 on image "
+        f"{k.sample}: z = {k.z:.3g} at a step of {k.step:.1e}"
+        for k in result.kinks
+    ]
+    lines += [f"wrong in the {g.name}: {f.text}" for g in result.gradients for f in g.findings]
+    return "\n".join(lines)
+
+
+def summary(results: list[Verdict], total: int) -> str:
+    """The last line."""
+    seconds = sum(r.seconds for r in results)
+    if not all(r.right for r in results):
+        return f"FAIL in {seconds:.1f} s"
+    if not all(r.enough for r in results):
+        return f"NO VERDICT in {seconds:.1f} s: too few derivatives are other than 0"
+    count = checked(results)
+    what = f"{count:,} of {total:,} parameters checked" if count else "complex step alone"
+    return f"PASS in {seconds:.1f} s: {what}"
+
+
+def checked(results: list[Verdict]) -> int:
+    """Parameters that were checked one by one, at the point where they were fewest."""
+    return min(sum(t.checked for t in g.tensors) for r in results for g in r.gradients)
+
+
+def as_object(results: list[Verdict], total: int) -> str:
+    """Everything, as one JSON object."""
+    tensors = [t for r in results for g in r.gradients for t in g.tensors]
+    worst: dict[str, TensorVerdict] = {}
+    for t in tensors:
+        if t.name not in worst or t.max_rel_error > worst[t.name].max_rel_error:
+            worst[t.name] = t
+    errors = [t.max_rel_error for t in tensors] or [
+        a.error for r in results for g in r.gradients for a in g.complex_step
+    ]
+    return as_json(
+        {
+            "ok": all(r.ok for r in results),
+            "parameters": total,
+            "checked": checked(results),
+            "max_rel_error": max(errors),
+            "tolerance": gradcheck.TOLERANCE if tensors else gradcheck.COMPLEX_TOLERANCE,
+            "tensors": [_tensor(t) for t in worst.values()],
+            "points": [_point(r) for r in results],
+        }
+    )
+
+
+def trial(result: Trial) -> str:
+    """One planted fault and what was said about it."""
+    caught = "killed" if result.killed else "SURVIVED"
+    named = "diagnosed" if result.diagnosed else "MISNAMED"
+    return f"{caught}, {named}: {result.fault.name}: {result.text}"
+
+
+def self_tested(trials: list[Trial], alarms: list[str], networks: int, *, json: bool) -> str:
+    """How far the check itself can be trusted; alarms are correct networks that were accused."""
+    killed, named = sum(t.killed for t in trials), sum(t.diagnosed for t in trials)
+    if json:
+        return as_json(
+            {
+                "ok": not alarms and killed == named == len(trials),
+                "faults": len(trials),
+                "killed": killed,
+                "diagnosed": named,
+                "networks": networks,
+                "false_alarms": alarms,
+                "trials": [
+                    {
+                        "fault": t.fault.name,
+                        "killed": t.killed,
+                        "diagnosed": t.diagnosed,
+                        "place": t.place,
+                        "kind": t.kind,
+                        "text": t.text,
+                    }
+                    for t in trials
+                ],
+            }
+        )
+    return "\n".join(
+        [
+            "",
+            f"killed: {killed} of {len(trials)} planted faults ({killed / len(trials):.0%})",
+            f"diagnosed: {named} of {len(trials)} ({named / len(trials):.0%})",
+            f"false alarms: {len(alarms)} on {networks:,} correct networks",
+            *alarms,
+        ]
+    )
+
+
+def _tensors(tensors: list[TensorVerdict]) -> list[str]:
+    head = ["tensor", "parameters", "checked", "informative", "zero", "at a kink"]
+    rows = [[*head, "largest error", "absolute", "at", "derived", "numeric", "ratio"]]
+    for t in tensors:
+        counts = (t.parameters, t.checked, t.informative, t.zero, t.kinks)
+        at = f"[{', '.join(map(str, t.at))}]"
+        ratio = f"{t.derived / t.numeric:.6g}" if t.numeric else "-"
+        errors = [f"{t.max_rel_error:.1e}", f"{t.max_abs_error:.1e}"]
+        values = [f"{t.derived:.6g}", f"{t.numeric:.6g}", ratio]
+        rows.append([t.name, *(f"{n:,}" for n in counts), *errors, at, *values])
+    return table(rows)
+
+
+def _worst(judged: Judged) -> float:
+    return max(t.max_rel_error for t in judged.tensors)
+
+
+def _along(kind: str, along: list[Along], limit: float) -> list[str]:
+    free = [a.error for a in along if a.error == a.error]
+    if not free:
+        return []
+    name = "complex step" if kind == "complex_step" else "central differences of plain losses"
+    return [
+        f"{name}: {len(free)} random directions, largest error {max(free):.1e} (at most {limit:g})"
+    ]
+
+
+def _tensor(t: TensorVerdict) -> dict[str, Any]:
+    facts = t._asdict()
+    return facts | {"index": list(facts.pop("at"))}
+
+
+def _point(result: Verdict) -> dict[str, Any]:
+    return {
+        "point": result.point,
+        "ok": result.ok,
+        "seconds": round(result.seconds, 3),
+        "forward_error": result.forward_error,
+        "kinks": [k._asdict() for k in result.kinks],
+        "gradients": [
+            {
+                "name": g.name,
+                "tensors": [_tensor(t) for t in g.tensors],
+                "complex_step": [a._asdict() for a in g.complex_step],
+                "central": [a._asdict() for a in g.central],
+                "findings": [f._asdict() for f in g.findings],
+            }
+            for g in result.gradients
+        ],
+    }

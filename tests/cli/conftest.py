@@ -1,0 +1,32 @@
+"""Fixtures of the command line's tests: a folder to work in, and a run."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.outcome import call
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder and an empty cache, in an environment without wishes."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "PYTHONWARNINGS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("MLPCLI_DATA", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def small(dots: str) -> list[str]:
+    """Options that make training take a moment."""
+    changes = (f"data.name={dots}", "network.hidden=[16, 8]", "train.batch_size=32")
+    return [word for change in changes for word in ("--set", change)] + ["--epochs", "3"]
+
+
+@pytest.fixture
+def run(small: list[str]) -> str:
+    """The folder of a run that finished."""
+    assert call("train", *small, "--out", "run", "--quiet").status == 0
+    return "run"

@@ -1,0 +1,192 @@
+import gzip
+from pathlib import Path
+
+import pytest
+
+from mlpcli.data import registry
+from mlpcli.runs import checkpoint
+from tests.cli.outcome import call
+from tests.server import content, serve
+
+PAGE = b"<!DOCTYPE html><html><body>Not found</body></html>"
+
+
+def idx(magic: int, *counts: int, values: bytes) -> bytes:
+    return b"".join(n.to_bytes(4, "big") for n in (magic, *counts)) + values
+
+
+def put(folder: str, images: bytes, labels: bytes) -> None:
+    Path(folder).mkdir()
+    Path(folder, "train-images-idx3-ubyte.gz").write_bytes(images)
+    Path(folder, "train-labels-idx1-ubyte.gz").write_bytes(labels)
+    Path(folder, "classes.txt").write_text("cat\ndog\n")
+
+
+@pytest.fixture
+def bad_configs(place: Path) -> None:
+    for name, text in {
+        "key": "optimizer:\n  learning_rate: 1\n",
+        "type": "train:\n  epochs: soon\n",
+        "range": "train:\n  batch_size: 0\n",
+    }.items():
+        Path(f"{name}.yaml").write_text(text)
+
+
+@pytest.fixture
+def bad_data(place: Path) -> None:
+    images = gzip.compress(idx(2051, 4, 2, 2, values=bytes(16)))
+    labels = gzip.compress(idx(2049, 4, values=bytes([0, 1, 0, 1])))
+    put("cut", images[:-9], labels)
+    put("counts", images, gzip.compress(idx(2049, 3, values=bytes(3))))
+    put("label", images, gzip.compress(idx(2049, 4, values=bytes([0, 1, 7, 1]))))
+    put("magic", labels, labels)
+    put("page", PAGE, labels)
+    Path("page.npz").write_bytes(PAGE)
+
+
+@pytest.fixture
+def bad_runs(run: str) -> None:
+    """A run whose weights are of another shape than its config, and one that is a web page."""
+    path = Path(run, "best.safetensors")
+    kept = checkpoint.load(path)
+    wider = kept.config.network.model_copy(update={"hidden": (16, 9)})
+    other = kept.config.model_copy(update={"network": wider})
+    checkpoint.save(path, kept._replace(config=other))
+    Path(run, "last.safetensors").write_bytes(PAGE)
+
+
+def only_error(*args: str) -> str:
+    """The one line that the program prints when it refuses."""
+    status, out, err = call(*args)
+
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    return err.removeprefix("error: ").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            "config check key.yaml",
+            "key.yaml:2:3: unknown key 'learning_rate' in optimizer; did you mean 'lr'?",
+        ),
+        (
+            "train --config type.yaml",
+            "type.yaml:2:3: epochs must be an integer in [1, 100000], got 'soon'",
+        ),
+        (
+            "train --config range.yaml",
+            "range.yaml:2:3: batch_size must be an integer in [1, 60000], got 0",
+        ),
+        (
+            "train --set optimizer.lr=fast",
+            "--set optimizer.lr=fast: lr must be a number in (0, 100], got 'fast'",
+        ),
+        (
+            "train --epochs 0",
+            "--set train.epochs=0: epochs must be an integer in [1, 100000], got 0",
+        ),
+        (
+            "train --config none.yaml",
+            "none.yaml: cannot read the config: No such file or directory",
+        ),
+        (
+            "config show quickstrat",
+            "unknown config 'quickstrat'; did you mean 'quickstart'? `mlp config list` shows",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("bad_configs")
+def test_a_bad_setting_is_one_line(command: str, message: str) -> None:
+    assert only_error(*command.split()).startswith(message)
+
+
+def test_each_bad_setting_has_its_line() -> None:
+    status, out, err = call("train", "--epochs", "0", "--seed", "-1", "--set", "data.nam=x")
+
+    assert (status, out) == (2, "")
+    assert [line[:12] for line in err.splitlines()] == ["error: --set"] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "wrong"),
+    [
+        ("none.npz", "none.npz", "neither a name nor a path that exists"),
+        ("fashion-mist", "'fashion-mist'", "did you mean 'fashion-mnist'?"),
+        ("cut", "cut/train-images-idx3-ubyte.gz: ", "the gzip data is truncated"),
+        ("counts", "counts: ", "has 4 images but 3 labels"),
+        ("label", "label: ", "label 7 of image 2 is outside the 2 classes, [0, 1]"),
+        ("magic", "magic/train-images-idx3-ubyte.gz: ", "expected magic number 2051, got 2049"),
+        ("page", "page/train-images-idx3-ubyte.gz: ", "is a web page, not IDX data"),
+        ("page.npz", "page.npz: ", "not a readable .npz file"),
+    ],
+)
+@pytest.mark.usefixtures("bad_data")
+def test_bad_data_is_one_line_and_leaves_no_run(name: str, where: str, wrong: str) -> None:
+    line = only_error("train", "--set", f"data.name={name}", "--out", "new")
+
+    assert where in line
+    assert wrong in line
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "where", "wrong"),
+    [
+        ("eval none", "none: ", "no such run folder"),
+        ("eval .", "best.safetensors: ", "no such file; is this a run folder?"),
+        (
+            "eval run",
+            "run/best.safetensors: ",
+            "does not fit its config: expected W2 of shape (16, 9), got (16, 8)",
+        ),
+        ("eval run --weights last", "run/last.safetensors: ", "not a readable checkpoint"),
+    ],
+)
+@pytest.mark.usefixtures("bad_runs")
+def test_a_bad_run_is_one_line(command: str, where: str, wrong: str) -> None:
+    line = only_error(*command.split())
+
+    assert where in line
+    assert wrong in line
+
+
+def test_data_with_other_classes_than_the_run_is_one_line(run: str) -> None:
+    line = only_error("eval", run, "--data", "synth")
+
+    assert line.startswith("run/best.safetensors: has 3 classes, but synth has 10")
+
+
+def test_an_unwritable_run_folder_is_one_line(small: list[str]) -> None:
+    Path("taken").write_text("a file where the folder should be")
+
+    line = only_error("train", *small, "--out", "taken/run")
+
+    assert line == "taken/run: cannot write the run here: Not a directory"
+
+
+def test_an_unwritable_cache_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("taken").write_text("a file where the folder should be")
+    monkeypatch.setenv("MLPCLI_DATA", "taken/cache")
+
+    line = only_error("download", "mnist", "--from", ".")
+
+    assert line.startswith("taken/cache/mnist/train-images-idx3-ubyte.gz: cannot write it: ")
+    assert line.endswith("MLPCLI_DATA names another folder for data")
+
+
+def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path) -> None:
+    file = registry.DATASETS["mnist"].files[0]
+    with serve({f"/{file.name}": content(PAGE)}) as (url, _):
+        status, out, err = call("download", "mnist", "--from", url)
+
+    assert (status, out) == (2, "")
+    head, *details = err.splitlines()
+    assert head.startswith("error: mnist: 4 files could not be fetched; put them in place")
+    assert all(line.startswith("  ") for line in details)
+    assert f"    {url}/{file.name}: has the wrong sum" in details
+    assert f"    {file.sum.replace(':', ' ')}" in details
+    assert f"    put it at {place / 'cache' / 'mnist' / file.name}" in details
+    assert not [path for path in place.rglob("cache/**/*") if path.is_file()]

@@ -1,0 +1,339 @@
+import gzip
+import hashlib
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlpcli import __version__
+from mlpcli.data import registry
+from mlpcli.data.registry import File
+from mlpcli.runs import config
+from mlpcli.runs.settings import Config
+from tests.cli.outcome import call, facts
+from tests.server import content, serve
+
+CONTRACT = Path(__file__).parents[2] / "docs" / "contract.md"
+COMMANDS = ("download", "train", "eval", "config")
+
+
+def kinds(found: dict[str, Any]) -> dict[str, str]:
+    return {key: type(value).__name__ for key, value in found.items()}
+
+
+def documented(found: Any) -> bool:
+    """Whether docs/contract.md names every key of a JSON object, nested ones included."""
+    if isinstance(found, list):
+        return all(map(documented, found))
+    if not isinstance(found, dict):
+        return True
+    page = CONTRACT.read_text(encoding="utf-8")
+    return all(f"`{key}`" in page and documented(value) for key, value in found.items())
+
+
+def test_train_puts_results_on_stdout_and_an_epoch_a_line_on_stderr(small: list[str]) -> None:
+    status, out, err = call("train", *small, "--out", "a")
+
+    assert status == 0
+    assert [line.partition(":")[0] for line in out.splitlines()] == [
+        "run",
+        "validation accuracy",
+        "train loss",
+        "time",
+        "parameters",
+    ]
+    assert [line[:9] for line in err.splitlines()] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+
+
+def test_train_json_is_one_object_as_the_contract_has_it(small: list[str]) -> None:
+    found = facts(call("train", *small, "--out", "a", "--json"))
+
+    assert kinds(found) == {
+        "schema": "int",
+        "run": "str",
+        "epochs": "int",
+        "validation_accuracy": "float",
+        "train_loss": "float",
+        "seconds": "float",
+        "images_per_second": "int",
+        "parameters": "int",
+    }
+    assert found["schema"] == 1
+    assert found["run"] == "a"
+    assert found["epochs"] == 3
+    assert found["parameters"] == 1024 * 16 + 16 + 16 * 8 + 8 + 8 * 3 + 3
+    assert documented(found)
+
+
+def test_quiet_silences_progress_alone(small: list[str]) -> None:
+    status, out, err = call("train", *small, "--out", "a", "--quiet")
+
+    assert (status, err) == (0, "")
+    assert out.startswith("run: a\n")
+
+
+def test_name_is_short_for_a_folder_in_runs(small: list[str]) -> None:
+    assert call("train", *small, "--name", "first").status == 0
+
+    assert Path("runs", "first", "run.json").is_file()
+
+
+def test_a_run_without_a_name_is_called_by_its_config_and_the_time(small: list[str]) -> None:
+    found = facts(
+        call("train", *small, "--config", "quickstart", "--set", "data.images=null", "--json")
+    )
+
+    assert re.fullmatch(r"quickstart-\d{8}-\d{6}", Path(found["run"]).name)
+
+
+def test_out_with_name_is_refused(small: list[str]) -> None:
+    status, out, err = call("train", *small, "--out", "a", "--name", "b")
+
+    assert (status, out) == (2, "")
+    assert err == "error: --out and --name: both name the run's folder; give one of them\n"
+
+
+def test_a_name_is_no_path(small: list[str]) -> None:
+    status, _, err = call("train", *small, "--name", "../b")
+
+    assert status == 2
+    assert "--name: expected a folder's name, got '../b'" in err
+
+
+def test_epochs_and_seed_are_short_for_settings(small: list[str]) -> None:
+    assert call("train", *small, "--epochs", "1", "--seed", "7", "--out", "a").status == 0
+
+    settings = config.load("a/config.yaml")
+    assert (settings.train.epochs, settings.seed) == (1, 7)
+
+
+def test_a_run_is_replaced_only_when_told(small: list[str], run: str) -> None:
+    status, _, err = call("train", *small, "--out", run)
+
+    assert status == 2
+    assert "run: holds a run already; choose another --out or --overwrite" in err
+    assert call("train", *small, "--out", run, "--overwrite").status == 0
+
+
+def test_a_loss_that_is_not_finite_is_a_failed_check(small: list[str]) -> None:
+    wild = ("--set", "optimizer.lr=100", "--set", "optimizer.weight_decay=1")
+    status, out, err = call("train", *small, *wild, "--epochs", "50", "--out", "a", "--quiet")
+
+    assert (status, out) == (1, "")
+    assert re.match(r"error: epoch \d+, step \d+: the loss became (nan|inf)", err)
+
+
+def test_eval_prints_scores_and_the_confusion_matrix(run: str) -> None:
+    status, out, err = call("eval", run)
+
+    assert (status, err) == (0, "")
+    assert "run (best weights) on the test split of" in out
+    assert "accuracy: 100.00 % (90 of 90 correct)\n95 % interval: 95.91 % to 100.00 %\n" in out
+    assert "rows: true class, columns: predicted class\n    0   1   2\n0  30   0   0\n" in out
+
+
+def test_eval_json_is_one_object_as_the_contract_has_it(run: str, dots: str) -> None:
+    found = facts(call("eval", run, "--json"))
+
+    assert kinds(found) == {
+        "schema": "int",
+        "run": "str",
+        "data": "str",
+        "split": "str",
+        "weights": "str",
+        "accuracy": "float",
+        "ci95": "list",
+        "loss": "float",
+        "correct": "int",
+        "n": "int",
+        "confusion": "list",
+        "classes": "list",
+        "per_class": "list",
+    }
+    assert (found["schema"], found["data"], found["split"]) == (1, dots, "test")
+    assert found["accuracy"] == found["correct"] / found["n"]
+    low, high = found["ci95"]
+    assert 0 <= low <= found["accuracy"] <= high <= 1
+    assert found["confusion"] == [[30, 0, 0], [0, 30, 0], [0, 0, 30]]
+    assert found["classes"] == ["0", "1", "2"]
+    assert documented(found)
+
+
+@pytest.mark.parametrize(("split", "n"), [("test", 90), ("validation", 30), ("train", 270)])
+def test_eval_judges_the_split_it_is_asked_for(run: str, split: str, n: int) -> None:
+    assert facts(call("eval", run, "--split", split, "--json"))["n"] == n
+
+
+def test_fail_under_allows_equality_and_fails_below(run: str, dots: str) -> None:
+    arrays = dict(np.load(dots))
+    arrays["y_test"][:7] = 0  # four of these labels are wrong now
+    np.savez("spoiled.npz", allow_pickle=False, **arrays)
+    judge = ("eval", run, "--data", "spoiled.npz", "--json", "--fail-under")
+    accuracy = facts(call(*judge, "0"))["accuracy"]
+    assert 0 < accuracy < 1
+
+    assert call(*judge, repr(accuracy)).status == 0
+    status, out, err = call(*judge, repr(math.nextafter(accuracy, 1)))
+    assert status == 1
+    assert json.loads(out)["accuracy"] == accuracy
+    assert err.startswith("error: run: accuracy must be at least ")
+
+
+def test_config_list_names_one_a_line() -> None:
+    status, out, err = call("config", "list")
+
+    assert (status, err) == (0, "")
+    assert {"quickstart", "mnist", "fashion-mnist"} <= set(out.splitlines())
+
+
+def test_config_show_prints_what_check_finds_valid() -> None:
+    status, out, _ = call("config", "show", "mnist")
+    Path("all.yaml").write_text(out, encoding="utf-8")
+
+    assert status == 0
+    assert "momentum: 0.9" in out
+    assert call("config", "check", "all.yaml") == (0, "all.yaml: valid\n", "")
+
+
+def test_config_check_reports_every_mistake_on_its_line() -> None:
+    Path("bad.yaml").write_text("seed: -1\ntrain:\n  epohcs: 3\n", encoding="utf-8")
+
+    status, out, err = call("config", "check", "bad.yaml")
+
+    assert (status, out) == (2, "")
+    assert [line.partition(" must")[0] for line in err.splitlines()] == [
+        "error: bad.yaml:1:1: seed",
+        "error: bad.yaml:3:3: unknown key 'epohcs' in train; did you mean 'epochs'?",
+    ]
+
+
+def test_config_schema_is_a_json_schema() -> None:
+    found = facts(call("config", "schema"))
+
+    assert found["properties"].keys() == Config.model_fields.keys()
+    assert found["additionalProperties"] is False
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files of "mnist", which is a tiny data set meanwhile."""
+    folder = Path("shelf")
+    folder.mkdir()
+
+    def put(split: str, kind: str, *counts: int) -> File:
+        head = b"".join(n.to_bytes(4, "big") for n in (0x0800 + len(counts), *counts))
+        body = gzip.compress(head + bytes(math.prod(counts)), mtime=0)
+        path = folder / f"{split}-{kind}.gz"
+        path.write_bytes(body)
+        return File(path.name, f"sha256:{hashlib.sha256(body).hexdigest()}", len(body))
+
+    tiny = registry.DATASETS["mnist"]._replace(
+        images={split: put(split, "images", 20, 4, 4) for split in ("train", "test")},
+        labels={split: put(split, "labels", 20) for split in ("train", "test")},
+    )
+    monkeypatch.setitem(registry.DATASETS, "mnist", tiny)
+    return folder
+
+
+FILES = ["train-images.gz", "test-images.gz", "train-labels.gz", "test-labels.gz"]
+
+
+def test_download_list_says_what_is_known_and_cached(shelf: Path) -> None:
+    call("download", "mnist", "--from", str(shelf))
+
+    status, out, err = call("download", "--list")
+
+    assert (status, err) == (0, "")
+    head, mnist, fashion, *_ = (re.split(r"  +", line) for line in out.splitlines())
+    assert head == ["name", "download", "train", "test", "classes", "cached", "licence"]
+    assert mnist[2:6] == ["60,000", "10,000", "10", "yes"]
+    assert fashion == ["fashion-mnist", "30.9 MB", "60,000", "10,000", "10", "no", "MIT"]
+
+
+def test_download_list_json_is_one_object_as_the_contract_has_it() -> None:
+    found = facts(call("download", "--list", "--json"))
+
+    assert found["schema"] == 1
+    assert [entry["name"] for entry in found["datasets"]] == list(registry.DATASETS)
+    assert kinds(found["datasets"][0]) == {
+        "name": "str",
+        "bytes": "int",
+        "images": "dict",
+        "classes": "int",
+        "licence": "str",
+        "cached": "str",
+        "citation": "str",
+    }
+    assert documented(found)
+
+
+def test_download_takes_files_from_a_folder(shelf: Path, place: Path) -> None:
+    found = facts(call("download", "mnist", "--from", str(shelf), "--json"))
+
+    folder = place / "cache" / "mnist"
+    assert found == {
+        "schema": 1,
+        "datasets": [{"name": "mnist", "files": [str(folder / name) for name in FILES]}],
+    }
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    assert documented(found)
+
+
+def test_download_takes_files_from_another_mirror(shelf: Path, place: Path) -> None:
+    answers = {f"/mnist/{path.name}": content(path.read_bytes()) for path in shelf.iterdir()}
+    with serve({**answers}) as (url, _):
+        status, out, err = call("download", "mnist", "--from", url)
+
+    assert (status, err) == (0, "")
+    assert out == f"mnist: 4 files in {place / 'cache' / 'mnist'}\n"
+
+
+def test_verify_tells_right_files_from_damaged_ones(shelf: Path, place: Path) -> None:
+    call("download", "mnist", "--from", str(shelf))
+    assert facts(call("download", "mnist", "--verify", "--json"))["ok"] is True
+    (place / "cache" / "mnist" / FILES[2]).write_bytes(b"damaged")
+
+    status, out, err = call("download", "mnist", "--verify", "--json")
+
+    assert status == 1
+    found = json.loads(out)
+    right = dict.fromkeys(FILES, True) | {FILES[2]: False}
+    assert found == {
+        "schema": 1,
+        "ok": False,
+        "datasets": [{"name": "mnist", "ok": False, "files": right}],
+    }
+    assert err.startswith("error: files are missing or wrong")
+
+
+def test_download_without_a_name_is_refused() -> None:
+    status, out, err = call("download")
+
+    assert (status, out) == (2, "")
+    assert err.startswith("error: NAME: name a data set, or give --all")
+
+
+@pytest.mark.parametrize(
+    "words", ["nope", "train --nope", "train --epochs many", "eval", "eval a --fail-under 2"]
+)
+def test_what_the_parser_refuses_is_bad_usage(words: str) -> None:
+    status, out, err = call(*words.split())
+
+    assert (status, out) == (2, "")
+    assert "Usage: mlp" in err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    status, out, err = call(command, "--help")
+
+    assert (status, err) == (0, "")
+    assert f"Usage: mlp {command}" in out
+
+
+def test_version_is_the_packages() -> None:
+    assert call("--version") == (0, f"mlp {__version__}\n", "")

@@ -1,0 +1,173 @@
+"""What a script or a person gets to see, of real processes."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from mlpcli.runs import checkpoint, record
+from tests.cli.outcome import PATIENCE, on_terminal, piped, start
+
+HEAVY = {"numpy", "pooch", "yaml", "ruamel.yaml", "pydantic"}
+ROW = (
+    r"epoch \d/3  loss \d\.\d{4}  validation loss \d\.\d{4}  accuracy \d+\.\d\d %  [\d,]+ images/s"
+)
+CONTROL = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")  # a control sequence: parameters, kind
+
+needs_terminal = pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
+
+
+def kinds(text: str) -> set[str]:
+    """Kinds of control sequence in a text: "m" is colour and weight, the others move or erase."""
+    return {kind for _, kind in CONTROL.findall(text)}
+
+
+def colours(text: str) -> list[str]:
+    """Numbers in a text's control sequences that set a colour."""
+    numbers = [n for shown, kind in CONTROL.findall(text) if kind == "m" for n in shown.split(";")]
+    return [n for n in numbers if re.fullmatch(r"3\d|4\d|9\d|10[0-7]", n)]
+
+
+def test_in_a_pipe_progress_is_one_plain_line_an_epoch(small: list[str]) -> None:
+    status, out, err = piped("train", *small, "--out", "a")
+
+    assert status == 0
+    assert out.startswith("run: a\n")
+    lines = err.removesuffix("\n").split("\n")
+    assert len(lines) == 3
+    assert all(re.fullmatch(ROW, line) for line in lines)
+
+
+def test_json_is_all_that_standard_output_carries(small: list[str]) -> None:
+    status, out, err = piped("train", *small, "--out", "a", "--json")
+
+    assert status == 0
+    assert out.count("\n") == 1
+    assert json.loads(out)["schema"] == 1
+    assert err.count("\n") == 3
+
+
+def test_an_error_goes_to_standard_error() -> None:
+    assert piped("config", "check", "none.yaml") == (
+        2,
+        "",
+        "error: none.yaml: cannot read the config: No such file or directory\n",
+    )
+
+
+@needs_terminal
+def test_a_terminal_gets_a_live_display_in_colour(small: list[str]) -> None:
+    status, out, err = on_terminal("train", *small, "--out", "a")
+
+    assert status == 0
+    assert out.startswith("run: a\n")
+    assert "\x1b" not in out
+    assert {"m", "K"} <= kinds(err)
+    assert colours(err)
+    assert "epoch 3/3" in err
+
+
+@needs_terminal
+def test_no_color_leaves_a_terminal_without_colours(small: list[str]) -> None:
+    status, _, err = on_terminal("train", *small, "--out", "a", NO_COLOR="1")
+
+    assert status == 0
+    assert "K" in kinds(err)
+    assert colours(err) == []
+
+
+@needs_terminal
+def test_a_dumb_terminal_gets_plain_lines(small: list[str]) -> None:
+    status, _, err = on_terminal("train", *small, "--out", "a", TERM="dumb")
+
+    assert status == 0
+    assert "\x1b" not in err
+    lines = err.removesuffix("\r\n").split("\r\n")  # a terminal adds the carriage returns
+    assert len(lines) == 3
+    assert all(re.fullmatch(ROW, line) for line in lines)
+
+
+def test_force_color_colours_a_pipe_and_moves_no_cursor(small: list[str]) -> None:
+    status, out, err = piped("train", *small, "--out", "a", FORCE_COLOR="1")
+
+    assert status == 0
+    assert colours(err)
+    assert kinds(err) == {"m"}
+    assert "\r" not in err
+    assert "\x1b" not in out
+
+
+def test_no_color_wins_over_force_color(small: list[str]) -> None:
+    _, _, err = piped("train", *small, "--out", "a", FORCE_COLOR="1", NO_COLOR="1")
+
+    assert colours(err) == []
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_nothing_heavy(option: str) -> None:
+    script = (
+        "import sys; from mlpcli.cli import app\n"
+        "try: app(sys.argv[1:], prog_name='mlp')\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, option],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+
+    loaded = set(done.stderr.split())
+    assert "typer" in loaded
+    assert not HEAVY & loaded
+
+
+def test_a_reader_that_hangs_up_is_met_without_a_traceback(run: str) -> None:
+    theirs, ours = os.pipe()
+    os.close(theirs)  # as `| head -1` does, at the worst moment
+    with start(("eval", run), {}, stdout=ours) as process:
+        os.close(ours)
+        _, err = process.communicate(timeout=PATIENCE)
+
+    assert err == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_training_with_everything_saved(
+    small: list[str], number: signal.Signals, status: int
+) -> None:
+    with start(("train", *small, "--epochs", "100000", "--out", "a"), {}) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+
+    assert first.startswith("epoch ")
+    assert (process.returncode, out) == (status, "")
+    kept = record.read(Path("a"))
+    assert kept["status"] == "interrupted"
+    assert checkpoint.load(Path("a", "last.safetensors")).epoch == kept["epochs"] >= 1
+    assert checkpoint.load(Path("a", "best.safetensors")).epoch == kept["best"]["epoch"]
+    assert err.splitlines()[-1] == (
+        f"interrupted: after {kept['epochs']} whole epochs; the weights are in a/last.safetensors"
+    )
+
+
+def test_two_runs_of_one_config_give_the_same_bits(dots: str) -> None:
+    """At the default widths, so that the matrix products use every thread."""
+    for name in ("a", "b", "c"):
+        done = piped("train", "--set", f"data.name={dots}", "--epochs", "3", "--out", name)
+        assert done.status == 0
+
+    for file in ("best.safetensors", "last.safetensors"):
+        for one, other in pairwise(load_file(Path(name, file)) for name in ("a", "b", "c")):
+            assert one.keys() == other.keys()
+            assert all(one[key].tobytes() == other[key].tobytes() for key in one)
