@@ -11,6 +11,8 @@ from mlpcli.checks.problem import Problem
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
 
+NETWORKS = 1000  # correct ones, of random shape, that must not be accused
+
 
 class Trial(NamedTuple):
     """One planted fault."""

@@ -8,8 +8,6 @@ import typer
 from mlpcli.cli.options import ConfigOpt, JsonOpt, SetOpt
 from mlpcli.errors import CheckFailed
 
-NETWORKS = 1000  # correct ones, of random shape, that the self-test must not accuse
-
 
 def gradcheck(
     config: ConfigOpt = None,
@@ -77,9 +75,9 @@ def _self_test(*, json: bool) -> None:
             typer.echo(text.trial(trial))
     alarms = [
         verdict.point
-        for verdict in selftest.correct(NETWORKS, rng=np.random.default_rng(1))
+        for verdict in selftest.correct(selftest.NETWORKS, rng=np.random.default_rng(1))
         if not verdict.right
     ]
-    typer.echo(text.self_tested(trials, alarms, NETWORKS, json=json))
+    typer.echo(text.self_tested(trials, alarms, selftest.NETWORKS, json=json))
     if alarms or not all(trial.killed and trial.diagnosed for trial in trials):
         raise CheckFailed("the gradient check missed a fault or accused a correct network")

@@ -62,8 +62,8 @@ def _folder(out: Path | None, name: str | None, default: str) -> Path:
         raise ConfigError("--out and --name: both name the run's folder; give one of them")
     if out:
         return out
-    if name:
-        if Path(name).name != name:
+    if name is not None:
+        if Path(name).name != name or name in ("", ".."):
             raise ConfigError(
                 f"--name: expected a folder's name, got {name!r}; for a path use --out"
             )

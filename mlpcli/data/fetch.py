@@ -126,10 +126,10 @@ def _obtain(
     published: Published, file: File, source: str | None, offline: bool, unreachable: set[str]
 ) -> None:
     """Put a right copy of the file into the cache, or raise _Unavailable."""
-    sources = (source,) if source else published.mirrors
+    sources = published.mirrors if source is None else (source,)
     attempts: list[tuple[str, str]] = []
     in_archive = published.archive is not None and file != published.archive
-    for base in () if in_archive and not source else sources:
+    for base in () if in_archive and source is None else sources:
         for address, transfer in _offers(base, published, file):
             is_web = base.startswith(("http://", "https://"))
             if offline and is_web:

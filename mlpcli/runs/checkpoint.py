@@ -18,7 +18,7 @@ from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer, Params
 from mlpcli.runs.settings import Config
 
-SCHEMA = "1"
+SCHEMA = 1
 
 
 class Checkpoint(NamedTuple):
@@ -35,36 +35,43 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     tensors: dict[str, np.ndarray[Any, Any]] = {}
     for i, (W, b) in enumerate(checkpoint.params, 1):
         tensors |= {f"W{i}": np.ascontiguousarray(W), f"b{i}": np.ascontiguousarray(b)}
-    metadata = {
-        "mlpcli": SCHEMA,
-        "config": checkpoint.config.model_dump_json(),
-        "classes": json.dumps(checkpoint.classes, ensure_ascii=False),
-        "epoch": str(checkpoint.epoch),
+    facts = {
+        "schema": SCHEMA,
+        "config": checkpoint.config.model_dump(mode="json"),
+        "classes": checkpoint.classes,
+        "epoch": checkpoint.epoch,
     }
-    write(path, to_bytes(tensors, metadata))
+    # one entry: safetensors writes several in an order that differs from process to process
+    write(path, to_bytes(tensors, {"mlpcli": json.dumps(facts, ensure_ascii=False)}))
 
 
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint; raises CheckpointError when it is none, or does not fit its config."""
     try:
         with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
+            metadata = (file.metadata() or {}).get("mlpcli", "")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as err:
-        raise CheckpointError(f"{path}: no such file; is this a run folder?") from err
+        hint = "is this a run folder?"
+        if path.with_name("last.safetensors").exists():
+            hint = "the run stopped before an epoch ended; --weights last has what there is"
+        raise CheckpointError(f"{path}: no such file; {hint}") from err
     except (SafetensorError, OSError, ValueError) as err:
         raise CheckpointError(f"{path}: not a readable checkpoint: {err}") from err
-    if metadata.get("mlpcli") != SCHEMA:
-        got = metadata.get("mlpcli")
-        raise CheckpointError(
-            f"{path}: expected a checkpoint of mlpcli schema {SCHEMA}, got {got!r}"
-        )
+    if not metadata:
+        raise CheckpointError(f"{path}: is not a checkpoint of mlp; `mlp train` makes them")
     try:
-        config = Config.model_validate_json(metadata["config"])
-        classes = tuple(str(name) for name in json.loads(metadata["classes"]))
-        epoch = int(metadata["epoch"])
-    except (KeyError, ValueError) as err:
-        raise CheckpointError(f"{path}: its record of the run is damaged: {err}") from err
+        facts = json.loads(metadata)
+        if facts["schema"] != SCHEMA:
+            raise CheckpointError(
+                f"{path}: expected a checkpoint of schema {SCHEMA}, got {facts['schema']!r}"
+            )
+        config = Config.model_validate_json(json.dumps(facts["config"]))
+        classes = tuple(str(name) for name in facts["classes"])
+        epoch = int(facts["epoch"])
+    except (KeyError, TypeError, ValueError) as err:
+        told = str(err).splitlines()[0]
+        raise CheckpointError(f"{path}: what it says of its run is damaged: {told}") from err
     return Checkpoint(_params(path, tensors, config, len(classes)), config, classes, epoch)
 
 

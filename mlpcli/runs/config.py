@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from mlpcli.errors import ConfigError
 from mlpcli.runs import tree as trees
-from mlpcli.runs.settings import Config
+from mlpcli.runs.settings import Config, Sgd
 from mlpcli.runs.tree import Keys, Tree
 
 LARGEST_FILE = 100_000  # bytes; a config is a page of text, more is a mistake
@@ -26,6 +26,8 @@ def load(source: str | None, overrides: Sequence[str] = ()) -> Config:
     """
     tree = trees.parse(*_read(source)) if source is not None else Tree({}, {})
     for override in overrides:
+        if override.startswith("optimizer.name="):
+            _forget_other_optimizer(tree, override.partition("=")[2])
         trees.apply(tree, override)
     try:
         return Config.model_validate(tree.values)
@@ -49,6 +51,13 @@ def shipped() -> dict[str, Traversable]:
     folder = inside if inside.is_dir() else Path(__file__).parents[2] / "configs"  # in a checkout
     files = sorted(folder.iterdir(), key=lambda file: file.name)
     return {file.name.removesuffix(".yaml"): file for file in files if file.name.endswith(".yaml")}
+
+
+def _forget_other_optimizer(tree: Tree, name: str) -> None:
+    """Mutates tree: settings of one optimizer mean nothing to another, which begins afresh."""
+    section = tree.values.get("optimizer")
+    if isinstance(section, dict) and section.get("name", Sgd().name) != name:
+        section.clear()
 
 
 def _read(source: str) -> tuple[str, str]:

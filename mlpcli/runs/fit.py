@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data.dataset import INPUTS, Split, inputs, split_validation
-from mlpcli.errors import CheckFailed
+from mlpcli.errors import CheckFailed, ConfigError
 from mlpcli.nn import Array, mlp, optim
 from mlpcli.nn.activation import ACTIVATIONS, Activation
 from mlpcli.nn.engine import Engine
@@ -94,7 +94,13 @@ def fit(config: Config, split: Split) -> Iterator[Step | Epoch]:
 
 def rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows of the training images to train on, and those kept for validation; both ascending."""
-    count = round(config.data.validation * len(split.labels))
+    n = len(split.labels)
+    count = round(config.data.validation * n)
+    if not 0 < count < n:
+        raise ConfigError(
+            f"data.validation: {config.data.validation} of {n:,} images is {count:,} to validate "
+            f"on and {n - count:,} to train on; choose another fraction"
+        )
     return split_validation(split.labels, count=count, rng=stream(config.seed, "validation"))
 
 

@@ -318,13 +318,31 @@ def test_download_without_a_name_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["nope", "train --nope", "train --epochs many", "eval", "eval a --fail-under 2"]
+    ("words", "about", "command"),
+    [
+        ("trian", "train", "mlp"),
+        ("train --sed 3", "--seed", "mlp train"),
+        ("train --epochs many", "--epochs", "mlp train"),
+        ("eval", "RUN", "mlp eval"),
+        ("eval a --fail-under 2", "--fail-under", "mlp eval"),
+    ],
 )
-def test_what_the_parser_refuses_is_bad_usage(words: str) -> None:
+def test_what_the_parser_refuses_is_one_line(words: str, about: str, command: str) -> None:
     status, out, err = call(*words.split())
 
     assert (status, out) == (2, "")
-    assert "Usage: mlp" in err
+    assert err.startswith("error: ")
+    assert about in err
+    assert err.endswith(f"; see `{command} --help`\n")
+    assert err.count("\n") == 1
+
+
+def test_a_group_without_a_command_shows_its_help() -> None:
+    status, out, err = call("config")
+
+    assert status == 2
+    assert "Usage: mlp config" in out + err
+    assert "error: " not in err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -156,3 +156,10 @@ def test_the_shipped_schema_is_the_models() -> None:
     shipped = Path(__file__).parents[2] / "configs" / "config.schema.json"
 
     assert shipped.read_text(encoding="utf-8") == config.schema()
+
+
+def test_another_optimizer_begins_with_its_own_defaults() -> None:
+    adam = config.load("mnist", ["optimizer.name=adam", "optimizer.lr=1e-3"]).optimizer
+
+    assert adam == Adam(lr=1e-3)
+    assert config.load("mnist", ["optimizer.name=sgd"]) == config.load("mnist")

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mlpcli.data.dataset import Split
-from mlpcli.errors import CheckFailed
+from mlpcli.errors import CheckFailed, ConfigError
 from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Params
 from mlpcli.runs import config, fit
@@ -135,3 +135,12 @@ def test_a_non_finite_loss_stops_and_names_epoch_step_and_rate(settings: Config)
 
     with pytest.raises(CheckFailed, match=r"epoch \d+, step \d+: the loss became .* rate"):
         train(settings)
+
+
+def test_a_validation_share_that_leaves_nothing_is_refused(settings: Config) -> None:
+    split = load(settings, "train")
+    for share in (0.001, 0.999):
+        data = settings.data.model_copy(update={"validation": share})
+
+        with pytest.raises(ConfigError, match="choose another fraction"):
+            fit.rows(settings.model_copy(update={"data": data}), split)

@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+
+from mlpcli.checks import directions, faults, gradcheck, selftest
+from mlpcli.checks.faults import FAULTS
+from mlpcli.checks.numeric import Central
+from mlpcli.checks.problem import Problem, derived_gradient
+from mlpcli.nn import mlp
+from mlpcli.nn.mlp import Layer, Params
+
+
+@pytest.fixture
+def problem(rng: np.random.Generator) -> Problem:
+    params = mlp.init((20, 12, 8, 5), rng=rng, dtype="float64")
+    return Problem(params, x=rng.random((4, 20)), y=mlp.one_hot(np.array([0, 1, 2, 3]), 5))
+
+
+def changed(gradient: Params, layer: int, by: float) -> Params:
+    """A gradient with one entry of one W off by a relative error."""
+    W = gradient[layer].W.copy()
+    at = np.unravel_index(np.abs(W).argmax(), W.shape)
+    W[at] *= 1 + by
+    return tuple(g._replace(W=W) if i == layer else g for i, g in enumerate(gradient))
+
+
+def test_derivation_and_engine_pass(problem: Problem, rng: np.random.Generator) -> None:
+    verdict = gradcheck.check(problem, point="here", rng=rng)
+
+    assert verdict.ok
+    assert [g.name for g in verdict.gradients] == ["derivation", "engine"]
+    for judged in verdict.gradients:
+        assert sum(t.checked for t in judged.tensors) == 20 * 12 + 12 + 12 * 8 + 8 + 8 * 5 + 5
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_one_entry_off_by_1e_8_fails(
+    problem: Problem, rng: np.random.Generator, layer: int
+) -> None:
+    claimed = changed(derived_gradient(problem), layer, 1e-8)
+
+    verdict = gradcheck.check(problem, point="here", rng=rng, gradients={"mine": claimed})
+
+    assert not verdict.right
+    wrong = [t for t in verdict.gradients[0].tensors if not t.right]
+    assert [t.name for t in wrong] == [f"W{layer + 1}"]
+    assert wrong[0].derived / wrong[0].numeric == pytest.approx(1 + 1e-8, rel=1e-10)
+    assert verdict.gradients[0].findings[0].kind == "one-entry"
+
+
+def test_a_quick_check_sees_one_entry_off_by_1e_9(
+    problem: Problem, rng: np.random.Generator
+) -> None:
+    claimed = changed(derived_gradient(problem), 1, 1e-9)
+
+    verdict = gradcheck.check(
+        problem, point="here", rng=rng, quick=True, gradients={"mine": claimed}
+    )
+
+    assert not verdict.ok
+
+
+def test_too_few_informative_derivatives_give_no_pass(rng: np.random.Generator) -> None:
+    params = mlp.init((300, 4, 2), rng=rng, dtype="float64")
+    x = np.zeros((1, 300))
+    x[0, 7] = 1.0  # one lit pixel of 300
+    problem = Problem(params, x, np.array([[1.0, 0.0]]))
+
+    verdict = gradcheck.check(problem, point="here", rng=rng)
+
+    assert verdict.right
+    assert not verdict.enough
+    assert not verdict.ok
+
+
+def test_a_kink_is_named_and_not_counted_as_checked(rng: np.random.Generator) -> None:
+    params = (
+        Layer(np.array([[1.0, 1.0]]), np.array([0.0, 1.0])),
+        Layer(np.array([[1.0, 0.5], [-1.0, 0.3]]), np.zeros(2)),
+    )
+    problem = Problem(params, x=np.zeros((1, 1)), y=np.array([[1.0, 0.0]]))
+
+    verdict = gradcheck.check(problem, point="here", rng=rng)
+
+    b1 = verdict.gradients[0].tensors[1]
+    assert (b1.parameters, b1.checked, b1.kinks) == (2, 1, 1)
+    kink = verdict.kinks[0]
+    assert (kink.tensor, kink.at, kink.layer, kink.unit, kink.sample) == ("b1", (0,), 1, 0, 0)
+    assert kink.z == 0
+
+
+def test_both_zero_is_no_error() -> None:
+    zero = Central(np.zeros(3), np.zeros(3, bool))
+
+    assert gradcheck.judge("b1", np.zeros(3), zero).right
+
+
+def test_a_wrong_zero_is_an_error() -> None:
+    numeric = Central(np.array([1.0, 0.0]), np.zeros(2, bool))
+
+    assert not gradcheck.judge("b1", np.zeros(2), numeric).right
+    assert not gradcheck.judge("b1", np.array([1.0, np.nan]), numeric).right
+
+
+def test_plain_losses_agree_along_directions(problem: Problem, rng: np.random.Generator) -> None:
+    gradient = derived_gradient(problem)
+    wrong = tuple(Layer(1.001 * W, b) for W, b in gradient)
+
+    assert all(a.error < 1e-6 for a in directions.central(problem, gradient, rng=rng))
+    assert any(a.error > 1e-5 for a in directions.central(problem, wrong, rng=rng))
+
+
+def test_random_networks_raise_no_false_alarm(rng: np.random.Generator) -> None:
+    assert [v.point for v in selftest.correct(40, rng=rng) if not v.right] == []
+
+
+def test_each_method_alone_catches_each_fault(rng: np.random.Generator) -> None:
+    trials = list(selftest.trials(rng=rng))
+
+    assert [t.fault.name for t in trials if not (t.killed and t.diagnosed)] == []
+    assert len(trials) == len(FAULTS)
+
+
+def test_faults_are_planted_in_what_is_otherwise_right(rng: np.random.Generator) -> None:
+    for fault in FAULTS:
+        problem = faults.problem(fault, rng=rng)
+
+        assert gradcheck.check(problem, point="", rng=rng, quick=True).right

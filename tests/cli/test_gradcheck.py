@@ -1,0 +1,78 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from mlpcli.checks import faults, selftest
+from mlpcli.checks.faults import FAULTS
+from mlpcli.nn import mlp
+from tests.cli.outcome import call, facts
+
+SMALL = ("--set", "network.hidden=[16,8]", "--set", "data.name=synth")
+
+
+def test_every_parameter_of_the_full_network_is_checked() -> None:
+    found = facts(call("gradcheck", "--json"))
+
+    assert found["ok"] is True
+    assert found["checked"] == found["parameters"] == 658_698
+    assert found["max_rel_error"] < 1e-9
+    assert [t["name"] for t in found["tensors"]] == ["W1", "b1", "W2", "b2", "W3", "b3"]
+    assert found["tensors"][0]["informative"] > 5000
+    assert [p["point"] for p in found["points"]] == [
+        "initial parameters",
+        "after 25 steps of training",
+    ]
+
+
+def test_the_table_and_the_rule_are_printed() -> None:
+    status, out, err = call("gradcheck", *SMALL)
+
+    assert (status, err) == (0, "")
+    assert "rule: error = |derived - numeric|" in out
+    assert "PASS" in out.splitlines()[-1]
+    assert out.splitlines()[-1].endswith("16,626 of 16,626 parameters checked")
+
+
+def test_a_quick_check_says_what_it_did() -> None:
+    status, out, _ = call("gradcheck", "--quick", *SMALL)
+
+    assert status == 0
+    assert out.splitlines()[-1].endswith("complex step alone")
+
+
+def test_a_run_can_be_checked(run: Path) -> None:
+    found = facts(call("gradcheck", "--run", str(run), "--json"))
+
+    assert found["ok"] is True
+    assert [p["point"] for p in found["points"]] == [str(run)]
+
+
+def test_a_wrong_derivation_is_named_and_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = next(f for f in FAULTS if f.kind == "missing-mask")
+    monkeypatch.setattr(mlp, "backward", faults.plant(fault))
+
+    status, out, err = call("gradcheck", *SMALL)
+
+    assert status == 1
+    assert "wrong in the derivation: grad_z2: the derivative of h2 with respect to z2 is" in out
+    assert err.startswith("error: FAIL")
+
+
+def test_the_self_test_reports_its_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selftest, "NETWORKS", 10)
+    found = facts(call("gradcheck", "--self-test", "--json"))
+
+    assert found["killed"] == found["diagnosed"] == found["faults"] == len(FAULTS)
+    assert (found["networks"], found["false_alarms"]) == (10, [])
+
+
+def test_a_fault_that_survives_fails_the_self_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selftest, "NETWORKS", 1)
+    harmless = FAULTS[0]._replace(old="h[-1] - y", new="-y + h[-1]")
+    monkeypatch.setattr(faults, "FAULTS", (harmless,))
+
+    status, out, _ = call("gradcheck", "--self-test", "--json")
+
+    assert status == 1
+    assert json.loads(out)["killed"] == 0
