@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-quick check format docs build clean
+.PHONY: help install demo test test-quick check format docs pictures build clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,12 @@ check: $(INSTALLED)  ## formatting, lint, types
 format: $(INSTALLED)  ## format the code, apply safe lint fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(INSTALLED)  ## refresh the config schema and the README's command reference
+	@$(BIN)/python scripts/reference.py
+
+pictures: $(INSTALLED)  ## draw the README's picture from what the commands print
+	@$(BIN)/python scripts/pictures.py
 
 build: $(INSTALLED)  ## wheel and sdist into dist/
 	@$(BIN)/python -m build

@@ -1,0 +1,50 @@
+"""The docs keep up with the program."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mlpcli.cli import app
+from mlpcli.data.registry import DATASETS
+from mlpcli.runs import config
+
+ROOT = Path(__file__).parent.parent
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_stands_in_the_readme(command: str) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert f"| `mlp {command}" in readme
+    assert f"### mlp {command}\n" in readme, "make docs"
+
+
+def test_every_data_set_stands_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert [name for name in DATASETS if f"| `{name}` |" not in readme] == []
+
+
+def test_the_shipped_schema_is_that_of_the_settings() -> None:
+    shipped = (ROOT / "configs" / "config.schema.json").read_text(encoding="utf-8")
+
+    assert json.loads(shipped) == json.loads(config.schema()), "make docs"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_config_opens_with_its_command_and_its_schema(path: Path) -> None:
+    command, schema, *_ = path.read_text(encoding="utf-8").splitlines()
+
+    assert command == f"# mlp train --config {path.stem}"
+    assert schema == "# yaml-language-server: $schema=./config.schema.json"
