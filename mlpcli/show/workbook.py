@@ -44,7 +44,7 @@ def as_object(results: list[Result]) -> str:
 
 
 def _facts(r: Result) -> dict[str, Any]:
-    left, right = _short(r)
+    left, right = (_entry(side, r.at) for side in (r.left, r.right))
     return {
         "section": r.statement.section,
         "number": r.statement.number,
@@ -59,13 +59,13 @@ def _facts(r: Result) -> dict[str, Any]:
     }
 
 
-def _short(r: Result) -> tuple[str, str]:
-    """One entry of each side, or all where there are at most two."""
-    left, right = (_entry(side, r.at) for side in (r.left, r.right))
-    return left, right
+def _short(r: Result) -> list[str]:
+    sides = [_entry(side, r.at) for side in (r.left, r.right)]
+    return [str(tuple(s)) if isinstance(s, list) else f"{s:.6g}" for s in sides]
 
 
-def _entry(side: Array, at: tuple[int, ...]) -> str:
-    if side.ndim == 1 and len(side) <= 2:
-        return f"({', '.join(f'{value:g}' for value in side)})"
-    return f"{side[at]:.6g}" if len(at) == side.ndim else f"shape {side.shape}"
+def _entry(side: Array, at: tuple[int, ...]) -> float | list[float]:
+    """One entry of a side; a shape whole, and the shape of a side that does not fit the other."""
+    if np.issubdtype(side.dtype, np.integer):
+        return [int(n) for n in side]
+    return float(side[at]) + 0.0 if len(at) == side.ndim else list(side.shape)  # + 0.0: no -0
