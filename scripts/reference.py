@@ -9,7 +9,7 @@ from mlpcli.cli import app
 from mlpcli.runs import config
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("download", "train", "eval", "gradcheck", "config")
+COMMANDS = ("download", "train", "eval", "gradcheck", "explain", "config")
 START, END = "<!-- commands -->\n", "<!-- /commands -->"
 
 

@@ -14,6 +14,7 @@ from mlpcli.cli import config
 from mlpcli.cli.boundary import Boundary
 from mlpcli.cli.download import download
 from mlpcli.cli.eval import eval_
+from mlpcli.cli.explain import explain
 from mlpcli.cli.gradcheck import gradcheck
 from mlpcli.cli.train import train
 
@@ -47,5 +48,6 @@ app.command()(download)
 app.command()(train)
 app.command("eval")(eval_)
 app.command()(gradcheck)
+app.command()(explain)
 
 app.add_typer(config.app)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mlpcli.cli.options import ConfigOpt, JsonOpt, SetOpt
-from mlpcli.errors import CheckFailed
+from mlpcli.errors import CheckFailed, ConfigError
 
 
 def gradcheck(
@@ -21,6 +21,29 @@ def gradcheck(
     self_test: Annotated[
         bool, typer.Option("--self-test", help="Check the check with planted faults.")
     ] = False,
+    workbook: Annotated[
+        bool, typer.Option("--workbook", help="Try every statement of the workbook.")
+    ] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Show the error of a difference against its step.")
+    ] = False,
+    png: Annotated[
+        Path | None, typer.Option("--png", metavar="FILE", help="Draw the sweep into a file.")
+    ] = None,
+    backward: Annotated[
+        Path | None,
+        typer.Option(
+            "--backward",
+            metavar="FILE.py",
+            help="Judge your own backward pass, step by step. This runs the code in FILE.py.",
+        ),
+    ] = None,
+    template: Annotated[
+        bool, typer.Option("--template", help="Print a file to start from, for --backward.")
+    ] = False,
+    timeout: Annotated[
+        int, typer.Option("--timeout", min=1, max=3600, help="Seconds that FILE.py may take.")
+    ] = 10,
     json: JsonOpt = False,
 ) -> None:
     """Compare the hand-derived gradient with numeric derivatives, for every parameter.
@@ -34,9 +57,30 @@ def gradcheck(
       mlp gradcheck --config mnist --json
 
       mlp gradcheck --run runs/first --quick
+
+      mlp gradcheck --workbook
+
+      mlp gradcheck --template > mywork.py
+
+      mlp gradcheck --backward mywork.py
     """
+    if template or backward:
+        if config or set_ or run or quick or self_test:
+            raise ConfigError("--backward judges the workbook's network; leave the others out")
+        _submission(backward, timeout=timeout, json=json)
+        return
     if self_test:
         _self_test(json=json)
+        return
+    if workbook:
+        from mlpcli.cli.workbook import workbook as walk
+
+        walk(json=json)
+        return
+    if sweep or png:
+        from mlpcli.cli.sweep import sweep as draw
+
+        draw(json=json, png=png)
         return
     from mlpcli.checks.gradcheck import Verdict, check
     from mlpcli.runs import config as configs
@@ -81,3 +125,19 @@ def _self_test(*, json: bool) -> None:
     typer.echo(text.self_tested(trials, alarms, selftest.NETWORKS, json=json))
     if alarms or not all(trial.killed and trial.diagnosed for trial in trials):
         raise CheckFailed("the gradient check missed a fault or accused a correct network")
+
+
+def _submission(file: Path | None, *, timeout: int, json: bool) -> None:
+    from mlpcli.runs import sandbox
+
+    if file is None:
+        typer.echo(sandbox.template(), nl=False)
+        return
+    from mlpcli.checks import submission
+    from mlpcli.show import submission as text
+
+    problem = sandbox.workbook()
+    result = submission.judge(problem, sandbox.run(file, problem, timeout=timeout))
+    typer.echo(text.as_object(result, file) if json else text.text(result, file, problem))
+    if not result.ok:
+        raise CheckFailed(f"{file}: {text.score(result)}")

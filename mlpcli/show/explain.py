@@ -1,0 +1,164 @@
+"""One image through the network and back, as text, Markdown and JSON."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mlpcli.checks.explain import Explanation, Step
+from mlpcli.nn import Array
+from mlpcli.show.text import as_json
+
+FEW = 64  # numbers in an array that is shown whole
+MOST = 3  # entries of a larger one, and terms of a longer sum: those with the largest magnitude
+TERMS = 6  # of a sum that is written out
+IN_JSON = 1024  # numbers in an array that is part of the JSON object
+
+Write = Callable[..., str]  # an entry, by the name of its array and its index, as symbol or number
+
+
+def as_text(e: Explanation, title: str, *, layer: int | None = None) -> str:
+    """Each step's formula, shape and entries, indented below it."""
+    lines = [title]
+    for head, body in _sections(e, layer):
+        lines += ["", head, *(f"    {line}" for line in body)]
+    return "\n".join(lines)
+
+
+def as_markdown(e: Explanation, title: str, *, layer: int | None = None) -> str:
+    """The same with a heading for each step and its numbers in a block of code."""
+    lines = [f"# {title}"]
+    for head, body in _sections(e, layer):
+        lines += ["", f"### `{head}`", "", "```text", *body, "```"]
+    return "\n".join(lines)
+
+
+def as_object(e: Explanation, title: str, *, layer: int | None = None) -> str:
+    """The same as one JSON object; arrays of more than IN_JSON numbers by their largest entries."""
+    return as_json(
+        {
+            "title": title,
+            "sizes": list(e.sizes),
+            "activation": e.activation,
+            "weight_decay": e.weight_decay,
+            "given": [{"name": name, **_array(a)} for name, a in e.given.items()],
+            "steps": [
+                {"layer": s.layer, "name": s.name, "formula": s.formula, **_array(s.value)}
+                for s in _chosen(e, layer)
+            ],
+        }
+    )
+
+
+def _array(a: Array) -> dict[str, Any]:
+    largest = [{"index": list(at), "value": float(a[at])} for at in _largest(a, MOST)]
+    return {
+        "shape": list(a.shape),
+        "value": a.tolist() if a.size <= IN_JSON else None,
+        "largest": largest,
+    }
+
+
+def _chosen(e: Explanation, layer: int | None) -> list[Step]:
+    return [step for step in e.steps if layer in (None, step.layer)]
+
+
+def _sections(e: Explanation, layer: int | None) -> list[tuple[str, list[str]]]:
+    found = [("given", _given(e, layer))]
+    for step in _chosen(e, layer):
+        shape = f"   {_shape(step.value)}" if step.value.ndim else ""
+        found.append((f"{step.name} = {step.formula}{shape}", _step(e, step)))
+    return found
+
+
+def _given(e: Explanation, layer: int | None) -> list[str]:
+    lines = []
+    for name, a in e.given.items():
+        if layer is None or name in ("h0", "y") or name[1:] == str(layer):
+            if a.size <= FEW:
+                text = np.array2string(a, separator=", ", precision=6, prefix=f"{name} = ")
+                lines += f"{name} = {text}".split("\n")
+            else:
+                lines.append(f"{name}: {_shape(a)}, {np.count_nonzero(a):,} not 0")
+    return lines
+
+
+def _step(e: Explanation, step: Step) -> list[str]:
+    a = step.value
+    if max(e.sizes) <= TERMS:
+        return [line for at in np.ndindex(a.shape) for line in _entry(e, step, at)]
+    lines = [f"{np.count_nonzero(a):,} of {a.size:,} are not 0; the largest:"] if a.ndim else []
+    return lines + [line for at in _largest(a, MOST) for line in _entry(e, step, at)]
+
+
+def _entry(e: Explanation, step: Step, at: tuple[int, ...]) -> list[str]:
+    """The entry's formula in symbols, with its numbers, and its value, one below the other."""
+    values, name = e.values, _symbol(step.name, *at)
+    numbers = _formula(e, step, at, lambda array, *index: _number(values[array][index]))
+    value = _number(step.value[at])
+    sides = [_formula(e, step, at, _symbol), numbers, *([value] if value != numbers else [])]
+    return [f"{name if i == 0 else ' ' * len(name)} = {side}" for i, side in enumerate(sides)]
+
+
+def _formula(e: Explanation, step: Step, at: tuple[int, ...], w: Write) -> str:
+    """How an entry comes about: the one place that knows every formula entry by entry."""
+    k, last, values = step.layer, e.sizes[-1], e.values
+    h, z, W = f"h{k}", f"z{k}", f"W{k}"
+    grad_h, grad_z = f"grad_h{k}", f"grad_z{k}"
+    match step.kind:
+        case "affine":
+            past, (j,) = f"h{k - 1}", at
+            terms = [f"{w(past, i)} * {w(W, i, j)}" for i in range(len(values[past]))]
+            return f"{_sum(terms, values[past] * values[W][:, j])} + {w(f'b{k}', j)}"
+        case "activation":
+            return f"{e.activation}({w(z, *at)})"
+        case "softmax":
+            exps = [f"exp({w(z, j)})" for j in range(last)]
+            return f"exp({w(z, *at)}) / ({' + '.join(exps)})"
+        case "loss":
+            right = np.flatnonzero(values["y"]).tolist()
+            terms = [f"{w('y', j)} * log({w(h, j)})" for j in right]
+            return f"-({' + '.join(terms)})"
+        case "error":
+            return f"{w(h, *at)} - {w('y', *at)}"
+        case "outer":
+            i, j = at
+            decay = f" + {e.weight_decay:g} * {w(W, i, j)}" if e.weight_decay else ""
+            return f"{w(f'h{k - 1}', i)} * {w(grad_z, j)}{decay}"
+        case "bias":
+            return w(grad_z, *at)
+        case "back":
+            above, W, (i,) = f"grad_z{k + 1}", f"W{k + 1}", at
+            terms = [f"{w(W, i, j)} * {w(above, j)}" for j in range(len(values[above]))]
+            return _sum(terms, values[W][i] * values[above])
+        case "derivative":
+            relu, z_at = e.activation == "relu", w(z, *at)
+            slope = f"({z_at} > 0)" if relu else f"{e.activation}'({z_at})"
+            return f"{w(grad_h, *at)} * {slope}"
+
+
+def _sum(terms: list[str], sizes: Array) -> str:
+    """All terms, or the largest and what the others come to."""
+    if len(terms) <= TERMS:
+        return " + ".join(terms)
+    shown = [i for (i,) in _largest(sizes, MOST)]
+    rest = np.delete(sizes, shown)
+    return f"{' + '.join(terms[i] for i in shown)} + [{len(rest):,} more: {_number(rest.sum())}]"
+
+
+def _largest(a: Array, most: int) -> list[tuple[int, ...]]:
+    """Where the entries of largest magnitude are, largest first."""
+    order = np.argsort(-abs(a), axis=None, kind="stable")[:most]
+    return [tuple(int(i) for i in np.unravel_index(n, a.shape)) for n in order]
+
+
+def _symbol(name: str, *index: int) -> str:
+    return f"{name}_{','.join(map(str, index))}" if index else name
+
+
+def _number(value: float) -> str:
+    return f"{value + 0.0:.6g}"  # + 0.0: no -0
+
+
+def _shape(a: Array) -> str:
+    return f"({', '.join(map(str, a.shape))}{',' * (a.ndim == 1)})"

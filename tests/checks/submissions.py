@@ -1,0 +1,254 @@
+"""Backward passes as students write them, right and wrong, for the tests that judge them."""
+
+LAYERED = """
+def grad_z3(h3, y):
+    return (h3 - y) / len(y)
+
+def grad_W3(h2, grad_z3):
+    return h2.T @ grad_z3
+
+def grad_b3(grad_z3):
+    return grad_z3.sum(axis=0)
+"""
+
+WHOLE = """
+import numpy as np
+
+def backward(params, h, y):
+    grads = []
+    g = (h[3] - y) / len(y)
+    for i in (2, 1, 0):
+        grads.append((h[i].T @ g, g.sum(axis=0)))
+        g = (g @ params[i][0].T) * (h[i] > 0)
+    return grads[::-1]
+"""
+
+# name: source, conventions that must be named (a part of the text of each)
+RIGHT = {
+    "the workbook's vectors": (
+        """
+import numpy as np
+def grad_z3(h3, y):
+    return h3 - y
+def grad_W3(h2, grad_z3):
+    return np.outer(h2, grad_z3)
+def grad_b3(grad_z3):
+    return grad_z3
+""",
+        ["one image as a vector (k,)"],
+    ),
+    "rows, mean at once": (LAYERED + WHOLE, ["1/n in grad_z3", "mean over the batch"]),
+    "rows, mean at last, keepdims": (
+        """
+def grad_z3(h3, y):
+    return h3 - y
+def grad_W3(h2, grad_z3):
+    return h2.T @ grad_z3 / len(h2)
+def grad_b3(grad_z3):
+    return grad_z3.mean(axis=0, keepdims=True)
+""",
+        ["no 1/n in grad_z3", "mean over the images in grad_W3", "grad_b3 as (1, 10)"],
+    ),
+    "loops and lists": (
+        """
+def grad_z3(h3, y):
+    return [h - t for h, t in zip(h3, y)]
+def grad_W3(h2, grad_z3):
+    rows = []
+    for h in h2:
+        row = []
+        for g in grad_z3:
+            row.append(h * g)
+        rows.append(row)
+    return rows
+def grad_b3(grad_z3):
+    return list(grad_z3)
+""",
+        ["one image as a vector (k,)"],
+    ),
+    "columns, as in Nielsen's book": (
+        """
+import numpy as np
+def backward(params, h, y):
+    nabla_b = [None] * 3
+    nabla_w = [None] * 3
+    delta = h[-1] - y
+    for i in (2, 1, 0):
+        nabla_b[i] = delta
+        nabla_w[i] = np.dot(delta, h[i].T)
+        delta = np.dot(params[i][0].T, delta) * (h[i] > 0)
+    return nabla_b, nabla_w
+""",
+        ["one image as a column (k, 1), W as (out, in)"],
+    ),
+    "columns, a batch, (n, 1)": (
+        """
+def backward(params, h, y):
+    n = y.shape[1]
+    out = {}
+    dz = h[3] - y
+    for i in (3, 2, 1):
+        out[f"dW{i}"] = dz @ h[i - 1].T / n
+        out[f"db{i}"] = dz.sum(axis=1, keepdims=True) / n
+        if i > 1:
+            dz = params[i - 1][0].T @ dz * (h[i - 1] > 0)
+    return out
+""",
+        ["a batch in columns (k, n), W as (out, in)", "last layer first", "mean over the batch"],
+    ),
+    "einsum, a sum, dicts in a list": (
+        """
+import numpy as np
+def backward(params, h, y):
+    out, g = [], h[3] - y
+    for (W, b), a in zip(params[::-1], h[2::-1]):
+        out.append({"W": np.einsum("ni,nj->ij", a, g), "b": np.einsum("nj->j", g)})
+        g = np.einsum("nj,ij->ni", g, W) * np.where(a > 0, 1.0, 0.0)
+    return out[::-1]
+""",
+        ["sum over the batch"],
+    ),
+    "as torch stores it": (
+        """
+def backward(params, h, y):
+    (W1, b1), (W2, b2), (W3, b3) = params
+    d3 = (h[3] - y) / y.shape[0]
+    d2 = d3 @ W3
+    d2[h[2] <= 0] = 0
+    d1 = d2 @ W2
+    d1[h[1] <= 0] = 0
+    return tuple((d.T @ a, d.sum(0)) for d, a in ((d1, h[0]), (d2, h[1]), (d3, h[2])))
+""",
+        ["a batch in rows (n, k), W as (out, in)", "mean over the batch"],
+    ),
+    "changes its input, other order, (10, 256)": (
+        """
+def grad_z3(y, h3):
+    h3 -= y
+    return h3
+def grad_W3(grad_z3, h2):
+    return (grad_z3.T @ h2,)
+def grad_b3(grad_z3):
+    return {"b3": grad_z3.sum(axis=0)}
+""",
+        ["changes h3 in place", "grad_W3 as (10, 256)", "no 1/n in grad_z3"],
+    ),
+    "float32": (
+        """
+import numpy as np
+def backward(params, h, y):
+    h = [a.astype(np.float32) for a in h]
+    g = (h[3] - y.astype(np.float32)) / np.float32(len(y))
+    out = []
+    for i in (2, 1, 0):
+        out.insert(0, (h[i].T @ g, g.sum(axis=0)))
+        g = g @ params[i][0].astype(np.float32).T * (h[i] > 0)
+    return out
+""",
+        ["float32", "mean over the batch"],
+    ),
+    "grad_W3 alone, a mean": ("def grad_W3(h2, grad_z3): return h2.T @ grad_z3", ["sum over"]),
+}
+
+PLACES = [f"backward.grad_{q}{i}" for i in (3, 2, 1) for q in "zWb"]
+
+
+def but(source: str, old: str, new: str) -> str:
+    """A source with one mistake in it."""
+    assert old in source
+    return source.replace(old, new, 1)
+
+
+# name: source, what is wrong (step to kind), how many steps there are
+WRONG = {
+    "sign": (but(LAYERED, "h3 - y", "y - h3"), {"grad_z3": "sign"}, 3),
+    "sign, summed": (but(LAYERED, "(h3 - y) / len(y)", "y - h3"), {"grad_z3": "sign"}, 3),
+    "y forgotten": (but(LAYERED, "h3 - y", "h3"), {"grad_z3": "target-missing"}, 3),
+    "n forgotten in grad_b3": (
+        but(LAYERED, ".sum(axis=0)", ".sum(axis=0) * 4"),
+        {"grad_b3": "factor-n"},
+        3,
+    ),
+    "n in grad_W3 and not in grad_b3": (
+        but(but(LAYERED, " / len(y)", ""), "h2.T @ grad_z3", "h2.T @ grad_z3 / len(h2)"),
+        {"grad_b3": "factor-n"},
+        3,
+    ),
+    "n twice": (
+        but(LAYERED, "h2.T @ grad_z3", "h2.T @ grad_z3 / len(h2)"),
+        {"grad_W3": "factor-1/n"},
+        3,
+    ),
+    "h > 0 for h": (
+        but(LAYERED, "h2.T @", "(h2 > 0).T @"),
+        {"grad_W3": "on-for-h"},
+        3,
+    ),
+    "a sum without its axis": (but(LAYERED, "axis=0", ""), {"grad_b3": "shape"}, 3),
+    "no mask": (
+        but(WHOLE, " * (h[i] > 0)", ""),
+        {"backward.grad_z2": "missing-mask", "backward.grad_z1": "missing-mask"},
+        9,
+    ),
+    "mask inverted": (
+        but(WHOLE, "h[i] > 0", "h[i] <= 0"),
+        {"backward.grad_z2": "inverted-mask", "backward.grad_z1": "inverted-mask"},
+        9,
+    ),
+    "transposed": (
+        but(WHOLE, "h[i].T @ g", "g.T @ h[i]"),
+        {f"backward.grad_W{i}": "transposed" for i in (1, 2, 3)},
+        9,
+    ),
+    "biases averaged again": (
+        but(WHOLE, "g.sum(axis=0)", "g.mean(axis=0)"),
+        {f"backward.grad_b{i}": "factor-1/n" for i in (1, 2, 3)},
+        9,
+    ),
+    "weights updated before use": (
+        but(
+            WHOLE,
+            "        g = (g @ params[i][0].T)",
+            "        W = params[i][0] - 0.1 * grads[-1][0]\n        g = (g @ W.T)",
+        ),
+        {"backward.grad_z2": "updated-weight", "backward.grad_z1": "updated-weight"},
+        9,
+    ),
+    "a sum, and no mask": (
+        but(but(WHOLE, " / len(y)", ""), " * (h[i] > 0)", ""),
+        {"backward.grad_z2": "missing-mask", "backward.grad_z1": "missing-mask"},
+        9,
+    ),
+    "a layer too few": (
+        but(WHOLE, "grads[::-1]", "grads[1::-1]"),
+        {
+            "backward.grad_z1": "unjudged",
+            "backward.grad_W1": "missing",
+            "backward.grad_b1": "missing",
+        },
+        9,
+    ),
+    "logarithm of zero": (
+        but("import numpy as np" + LAYERED, "h3 - y", "np.log(y - y)"),
+        {"grad_z3": "non-finite"},
+        3,
+    ),
+    "all biases infinite": (
+        but(WHOLE, "g.sum(axis=0)", "g.sum(axis=0) / 0.0"),
+        {f"backward.grad_b{i}": "non-finite" for i in (1, 2, 3)},
+        9,
+    ),
+    "no return": (but(LAYERED, "return h2.T", "h2.T"), {"grad_W3": "type"}, 3),
+    "an exception": (but(LAYERED, "h2.T", "h2.t"), {"grad_W3": "error"}, 3),
+    "words": (but(LAYERED, "return h2.T @ grad_z3", "return 'h2'"), {"grad_W3": "type"}, 3),
+    "not done": (
+        but(LAYERED, "return h2.T @ grad_z3", "raise NotImplementedError"),
+        {"grad_W3": "not-done"},
+        3,
+    ),
+    "out of memory": (
+        but(LAYERED, "return h2.T", "bytearray(1 << 40); h2.T"),
+        {"grad_W3": "error"},
+        3,
+    ),
+}
