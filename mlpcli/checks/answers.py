@@ -92,6 +92,8 @@ def one(name: str, form: Form, answer: Answer, shape: tuple[int, ...]) -> One:
         text = f"{name} must be one array, got {len(answer.arrays)}"
         return One(None, notes, Finding(name, "shape", text))
     got = answer.arrays[0]
+    if got.ndim == 3 and len(got) == 1:  # a matrix alone in a tuple
+        got = got[0]
     array = got
     if len(shape) == 1 and _is_bias(got, shape[0]):
         array = got.ravel()

@@ -164,6 +164,10 @@ def wrong_b(known: Facts, layer: int, got: Array, grad_z: Array) -> Finding:
         ("reversed", "its entries are in reverse order", due[::-1]),
         *(("one-row", f"only row {k} of {name} is used", row) for k, row in enumerate(grad_z)),
         *(
+            ("row-missing", f"row {k} of {name} is left out", due - row)
+            for k, row in enumerate(grad_z)
+        ),
+        *(
             ("shifted", f"its entries are shifted by {k}", np.roll(due, k))
             for k in range(1, len(due))
         ),

@@ -109,6 +109,7 @@ FAULTS = (
     Fault("bias averaged", BIAS, "grad_z.mean(axis=0)", "grad_b4", "factor-1/n"),
     Fault("bias summed again", BIAS, f"len(y) * {BIAS}", "grad_b4", "factor-n"),
     Fault("bias of one row", BIAS, "grad_z[0]", "grad_b4", "one-row"),
+    Fault("bias without the last row", BIAS, "grad_z[:-1].sum(axis=0)", "grad_b4", "row-missing"),
     Fault("bias negative", BIAS, f"-{BIAS}", "grad_b4", "sign"),
     Fault("bias lost", BIAS, f"0 * {BIAS}", "grad_b4", "zero"),
     Fault("bias reversed", BIAS, f"{BIAS}[::-1]", "grad_b4", "reversed"),

@@ -189,6 +189,8 @@ def flat(value: Any, depth: int = 0) -> list[Any]:
         raise UnusableError("returns None; is its `return` missing?")
     if isinstance(value, Iterator):
         value = list(value)
+    if isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], np.ndarray):
+        value = value[0]
     if isinstance(value, dict):
         value = list(value.values())
     else:
