@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-quick check format docs pictures build clean
+.PHONY: help install demo test test-quick check format docs pictures bench build clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ docs: $(INSTALLED)  ## refresh the config schema and the README's command refere
 
 pictures: $(INSTALLED)  ## draw the README's picture from what the commands print
 	@$(BIN)/python scripts/pictures.py
+
+bench: $(INSTALLED)  ## measure against peers (extra `bench`; a missing peer is reported)
+	@$(BIN)/python benchmarks/gradcheck.py
 
 build: $(INSTALLED)  ## wheel and sdist into dist/
 	@$(BIN)/python -m build
