@@ -39,7 +39,7 @@ class Runner:
     def __init__(self, job: dict[str, Any], folder: Path, out: TextIO) -> None:
         self.file: str = job["file"]
         self.job, self.folder, self.out = job, folder, out
-        self.doing = "it was read"
+        self.doing = "while it was read"
         with np.load(folder / "inputs.npz", allow_pickle=False) as arrays:
             self.arrays = dict(arrays)
 
@@ -79,7 +79,7 @@ class Runner:
         for name, function in functions.items():
             if form["transposed"] and name != "backward":
                 continue  # these functions are not given W
-            self.doing = f"{name} was called"
+            self.doing = f"in {name}"
             words = self.job["functions"][name]
             args = [copy.deepcopy(inputs[word]) for word in words]
             self.tell(event="calling", step=name)
@@ -140,7 +140,7 @@ class Runner:
             own = [code.co_firstlineno]
         where = f"{self.file}:{own[-1]}" if own else self.file
         if isinstance(err, TimeUpError):
-            what = f"still running after {self.job['timeout']} s, since {self.doing}; see --timeout"
+            what = f"still running after {self.job['timeout']} s, {self.doing}; see --timeout"
         elif isinstance(err, MemoryError):
             what = f"needs more memory than the {self.job['memory'] / 2**30:g} GiB it is given"
         elif isinstance(err, SystemExit):

@@ -152,7 +152,7 @@ def _none(others: list[str]) -> str:
 
 def _ended(status: int | None, timeout: int) -> str:
     if status is None:
-        return f"still running after {timeout} s; see --timeout; stopped"
+        return f"did not end within {timeout} s,"
     if status < 0:
         return f"ended by signal {signal.Signals(-status).name}"
     return f"ended its process with status {status}"

@@ -14,6 +14,7 @@ def judge(source: str, *options: str) -> Outcome:
     return call("gradcheck", "--backward", "mywork.py", *options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_submission_passes_on_the_workbooks_network(name: str) -> None:
     source, conventions = RIGHT[name]
@@ -26,6 +27,7 @@ def test_a_right_submission_passes_on_the_workbooks_network(name: str) -> None:
     assert all(convention in told for convention in conventions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_submission_fails_and_is_diagnosed(name: str) -> None:
     source, wrong, total = WRONG[name]
@@ -115,14 +117,14 @@ def test_a_file_that_cannot_be_judged_is_one_clear_line(source: str, told: str) 
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("while True: pass", "mywork.py:1: still running after 1 s, since it was read"),
+        ("while True: pass", "mywork.py:1: still running after 1 s, while it was read"),
         (
             "def grad_z3(h3, y):\n    n = 0\n    while True:\n        n += 1\n",
-            "still running after 1 s, since grad_z3 was called; see --timeout",
+            "still running after 1 s, in grad_z3; see --timeout",
         ),
         (
-            "while True:\n  try:\n    while True: pass\n  except BaseException: pass\n",
-            "mywork.py: still running after 1 s; see --timeout; stopped while it was read",
+            "import time\nwhile 1:\n  try: time.sleep(9)\n  except BaseException: pass\n",
+            "mywork.py: did not end within 1 s, while it was read",
         ),
         ("import subprocess\nsubprocess.run(['sleep', '60'])", "mywork.py:2: still running"),
     ],
