@@ -64,9 +64,14 @@ def gradcheck(
 
       mlp gradcheck --backward mywork.py
     """
+    one_point = config or set_ or run or quick
+    modes = [self_test, workbook, sweep or png, backward, template]
+    if sum(map(bool, (one_point, *modes))) > 1:
+        raise ConfigError(
+            "gradcheck: --self-test, --workbook, --sweep, --backward and --template stand alone; "
+            "leave the other options out"
+        )
     if template or backward:
-        if config or set_ or run or quick or self_test:
-            raise ConfigError("--backward judges the workbook's network; leave the others out")
         _submission(backward, timeout=timeout, json=json)
         return
     if self_test:

@@ -198,7 +198,7 @@ def grad_W3(h2, grad_z3):
     [
         (["--backward", "none.py"], "none.py: no such file"),
         (["--backward", "."], ".: not a file"),
-        (["--backward", "w.py", "--quick"], "--backward judges the workbook's network"),
+        (["--backward", "w.py", "--quick"], "gradcheck: --self-test, --workbook"),
     ],
 )
 def test_a_file_that_is_not_there_is_named(args: list[str], told: str) -> None:
