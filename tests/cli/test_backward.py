@@ -136,13 +136,13 @@ def test_an_endless_loop_ends_at_the_time_limit(source: str, told: str) -> None:
 
     assert (status, out) == (2, "")
     assert told in err
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 30
 
 
 def test_a_later_form_that_never_ends_does_not_undo_what_is_known() -> None:
     source = LAYERED.replace("return (h3", "\n    while h3.ndim == 1: pass\n    return (h3")
 
-    assert facts(judge(source, "--json", "--timeout", "2"))["ok"]
+    assert facts(judge(source, "--json", "--timeout", "6"))["ok"]
 
 
 @pytest.mark.parametrize(
