@@ -4,6 +4,7 @@ MlpError
 ├── ConfigError       a setting, a config file, an option
 ├── DataError         a data set: its name, its files, their contents
 ├── CheckpointError   a run folder or the weights in it
+├── SubmissionError   a learner's file that cannot be judged
 ├── CheckFailed       a check did not hold: exit status 1, not 2
 └── Interrupted       Ctrl-C or SIGTERM, after what was done is safe: exit status 130 or 143
 
@@ -28,6 +29,10 @@ class DataError(MlpError):
 
 class CheckpointError(MlpError):
     """A run folder cannot be written, or its weights cannot be used."""
+
+
+class SubmissionError(MlpError):
+    """A learner's file cannot be run, or gives nothing that could be judged."""
 
 
 class CheckFailed(MlpError):

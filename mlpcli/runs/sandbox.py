@@ -22,7 +22,7 @@ import numpy as np
 from mlpcli.checks import reference
 from mlpcli.checks.answers import FORMS, FUNCTIONS, Answer, Answers
 from mlpcli.checks.problem import Problem
-from mlpcli.errors import MlpError
+from mlpcli.errors import SubmissionError
 from mlpcli.nn import Array
 from mlpcli.runs import config, points
 from mlpcli.runs import runner as child
@@ -32,10 +32,6 @@ GRACE = 2  # seconds for the process to start, and to say that its time is up
 # The workbook's network and loss, and nothing beside it.
 PLAIN = ["data.name=synth", "data.images=100", "network.hidden=[512, 256]"]
 PLAIN += ["network.activation=relu", "optimizer.weight_decay=0", "train.label_smoothing=0"]
-
-
-class SubmissionError(MlpError):
-    """A learner's file cannot be judged."""
 
 
 def template() -> str:
