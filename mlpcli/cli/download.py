@@ -38,17 +38,17 @@ def download(
 
       mlp download mnist --from /media/usb/mnist
     """
-    from mlpcli.data import fetch
+    from mlpcli.data import cache, fetch
     from mlpcli.show import text
 
     if list_:
-        typer.echo(text.catalogue(fetch.held(fetch.ALL), json=json))
+        typer.echo(text.catalogue(cache.held(fetch.ALL), json=json))
         return
     chosen = fetch.ALL if all_ else tuple(names or ())
     if not chosen:
         raise ConfigError("NAME: name a data set, or give --all; `mlp download --list` shows them")
     if verify:
-        held = fetch.held(chosen, verify=True)
+        held = cache.held(chosen, verify=True)
         typer.echo(text.verified(held, json=json))
         if not all(all(files.values()) for files in held.values()):
             raise CheckFailed("files are missing or wrong; `mlp download NAME` fetches them")

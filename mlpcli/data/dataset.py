@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data import idx, own, registry, synth
+from mlpcli.data import cache, idx, own, registry, synth
 from mlpcli.data.registry import Published
 from mlpcli.errors import DataError
 
@@ -95,11 +95,14 @@ def split_validation(
 
 
 def _published(name: str, split: str, *, offline: bool) -> Split:
-    from mlpcli.data.fetch import fetch  # here, so that only what is fetched loads pooch
-
     published = registry.DATASETS[name]
     files = (published.images[split], published.labels[split])
-    images, labels = _decode(published, *fetch(published, files, offline=offline))
+    paths = [cache.place(published, file) for file in files]
+    if not all(map(cache.is_right, paths, files)):
+        from mlpcli.data.fetch import fetch  # here, so that cached data needs none of its libraries
+
+        fetch(published, files, offline=offline)
+    images, labels = _decode(published, *paths)
     sums = {file.name: file.sum for file in files}
     return Split(name, images, labels - published.first_label, published.classes, sums)
 

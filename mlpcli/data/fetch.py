@@ -1,9 +1,8 @@
 """From the registry to right files in the cache: mirrors in order, sums checked, nothing half-done.
 
-The cache is `MLPCLI_DATA`, or the platform's cache folder; it has one folder per data set, since
-MNIST, Fashion-MNIST and KMNIST give their files the same names. Only a file whose sum is right
-gets its name there. pooch checks sums and moves files into place; the transfer is ours, because a
-server that sends one byte a second, or for ever, must not hold a run.
+Only a file whose sum is right gets its name in the cache. pooch checks sums and moves files into
+place; the transfer is ours, because a server that sends one byte a second, or for ever, must not
+hold a run.
 """
 
 import os
@@ -21,9 +20,9 @@ from urllib.parse import urlsplit
 import pooch
 import requests
 import urllib3
-from pooch.hashes import hash_matches
 from tqdm import tqdm
 
+from mlpcli.data.cache import is_right, place
 from mlpcli.data.registry import DATASETS, File, Published, find
 from mlpcli.errors import DataError
 from mlpcli.terminal import is_live
@@ -44,38 +43,6 @@ class _Unavailable(Exception):
 
     def __init__(self, attempts: list[tuple[str, str]]) -> None:
         self.attempts = attempts
-
-
-def cache() -> Path:
-    """Folder of all data sets; it need not exist."""
-    chosen = os.environ.get("MLPCLI_DATA")
-    return Path(chosen).expanduser() if chosen else Path(pooch.os_cache("mlpcli"))
-
-
-def place(published: Published, file: File) -> Path:
-    """Where a file lies in the cache, or would."""
-    return cache() / published.folder / file.name
-
-
-def held(names: Iterable[str], *, verify: bool = False) -> dict[str, dict[str, bool]]:
-    """By set and file, whether it is in the cache; verify: whether its sum is right as well."""
-    return {
-        name: {
-            file.name: is_right(path, file) if verify else path.is_file()
-            for file in published.files
-            for path in [place(published, file)]
-        }
-        for name in names
-        for published in [find(name)]
-    }
-
-
-def is_right(path: Path, file: File) -> bool:
-    """Whether a copy of the file is at path, with the published sum."""
-    try:
-        return path.is_file() and bool(hash_matches(str(path), file.sum))
-    except OSError as err:
-        raise DataError(f"{path}: not readable: {err.strerror}") from err
 
 
 def fetch_all(

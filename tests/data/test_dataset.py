@@ -1,4 +1,6 @@
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -235,3 +237,15 @@ def test_the_seed_decides_the_validation_rows() -> None:
 
     assert chosen(1) == chosen(1)
     assert chosen(1) != chosen(2)
+
+
+def test_data_at_hand_needs_no_network_library() -> None:
+    code = (
+        "import sys\n"
+        "from mlpcli.data import dataset\n"
+        "dataset.load('synth', 'train', images=100)\n"
+        "print(sorted({'pooch', 'requests', 'tqdm', 'PIL'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
