@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import RELU, Activation
 from mlpcli.nn.engine import Engine
-from mlpcli.nn.mlp import Layer, Masks, Params
+from mlpcli.nn.mlp import Masks, Params
 
 
 class Problem(NamedTuple):
@@ -41,8 +43,16 @@ def derived_gradient(problem: Problem) -> Params:
 
 
 def engine_gradient(problem: Problem) -> Params:
-    """The gradient as training computes it: `Engine.gradient`, on the very code of the step."""
+    """The gradient as training computes it: `Engine.gradient`, on the very code of the step.
+
+    As in training, inputs that are dark in all images are left out.
+    """
     params, x, y, activation, masks, weight_decay = problem
-    engine = Engine(params, batch_size=len(x), activation=activation, weight_decay=weight_decay)
-    engine.gradient(x, y, masks=masks)
-    return tuple(Layer(W.copy(), b.copy()) for W, b in engine.grads)
+    lit = np.flatnonzero(x.any(axis=0))
+    engine = Engine(
+        params, batch_size=len(x), lit=lit, activation=activation, weight_decay=weight_decay
+    )
+    if masks and masks[0] is not None:
+        masks = [masks[0][:, lit], *masks[1:]]
+    engine.gradient(x[:, lit], y, masks=masks)
+    return engine.grads

@@ -13,6 +13,7 @@ from mlpcli.errors import DataError
 SIDE = own.SIDE
 INPUTS = SIDE * SIDE
 WHITE = np.float32(255)
+CHUNK = 4096  # images looked at together
 
 
 class Split(NamedTuple):
@@ -75,6 +76,31 @@ def inputs(images: NDArray[np.uint8], out: NDArray[Any] | None = None) -> NDArra
     square = out.reshape(-1, SIDE, SIDE)[:, top : top + height, left : left + width]
     np.divide(images, WHITE, out=square)
     return out
+
+
+def lit(images: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """The inputs that are not black in every image, those first that are lit in most of them.
+
+    >>> lit(np.array([[[255, 0], [1, 9]], [[0, 0], [0, 2]]], np.uint8))
+    array([528, 495, 527])
+    """
+    count = np.zeros(images.shape[1:], np.intp)
+    for start in range(0, len(images), CHUNK):
+        count += np.count_nonzero(images[start : start + CHUNK], axis=0)
+    often = np.argsort(-count, axis=None, kind="stable")[: np.count_nonzero(count)]
+    return places(images.shape[1:])[often]
+
+
+def places(size: tuple[int, ...]) -> NDArray[np.intp]:
+    """The inputs that the pixels of an image of (height, width) become, row after row.
+
+    >>> places((28, 28))[[0, -1]]
+    array([ 66, 957])
+    """
+    height, width = size
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    square = np.arange(INPUTS).reshape(SIDE, SIDE)
+    return square[top : top + height, left : left + width].ravel()
 
 
 def split_validation(

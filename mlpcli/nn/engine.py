@@ -1,20 +1,19 @@
 """The training step of `mlp.py` for speed: the same arithmetic on arrays that are allocated once.
 
-All parameters lie in one flat vector, weights first and biases after them, and so do their
-gradients: an update rule sees two vectors, and weight decay is a matter of the first `weights`
-entries. The tests hold the engine to `mlp.backward`, and the gradient check runs on it.
+All parameters lie in one flat vector, and so do their gradients, in the order of `layout.py`: an
+update rule sees two vectors. Inputs that are dark in every training image are left out: their
+products are zero, so their rows of W1 change by weight decay alone. The tests hold the engine to
+`mlp.backward`, and the gradient check runs on it. What each part costs: docs/performance.md.
 """
 
-import itertools
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
+from numpy.typing import NDArray
 
 from mlpcli.nn import Array
 from mlpcli.nn.activation import RELU, Activation
-from mlpcli.nn.mlp import Layer, Masks, Params
-from mlpcli.nn.optim import Rule
+from mlpcli.nn.layout import Layout
+from mlpcli.nn.mlp import Masks, Params
+from mlpcli.nn.optim import Rule, blocks
 
 
 class Engine:
@@ -25,61 +24,79 @@ class Engine:
         params: Params,
         *,
         batch_size: int,
+        lit: NDArray[np.intp] | None = None,
         activation: Activation = RELU,
         weight_decay: float = 0.0,
         slots: int = 0,
     ) -> None:
-        """Copies params; slots is how many vectors the update rule remembers (`optim.SLOTS`)."""
+        """Copies params; slots is how many vectors the update rule remembers (`optim.SLOTS`).
+
+        lit: the inputs in use, in the order of the columns of x; all of them without it.
+        """
         dtype = params[0].W.dtype
         sizes = [len(params[0].W), *(len(b) for _, b in params)]
-        self.weights = sum(W.size for W, _ in params)
-        self.theta: Array = np.empty(self.weights + sum(sizes[1:]), dtype)
+        self.layout = Layout(sizes, np.arange(sizes[0]) if lit is None else lit)
+        self.theta: Array = np.empty(self.layout.length, dtype)
         self.grad: Array = np.zeros_like(self.theta)
-        self.state: Array = np.zeros((slots, len(self.theta)), dtype)
-        self.params = layers(self.theta, sizes)
-        self.grads = layers(self.grad, sizes)
-        for mine, given in zip(self.params, params, strict=True):
-            mine.W[:], mine.b[:] = given
+        self.state: Array = np.zeros((slots, self.layout.length), dtype)
+        self.layout.write(params, self.theta)
         self.activation = activation
         self.weight_decay = weight_decay
         self.steps = 0
+        self._params = self.layout.views(self.theta)
+        self._grads = self.layout.views(self.grad)
         self._z: list[Array] = [np.empty((batch_size, size), dtype) for size in sizes[1:]]
         # relu can work in place, since its derivative can be read off h; the others need z again
         self._h = self._z if activation is RELU else [np.empty_like(z) for z in self._z]
         self._grad_z: list[Array] = [np.empty_like(z) for z in self._z]
+        self._ones = np.ones(batch_size, dtype)
+
+    @property
+    def params(self) -> Params:
+        """A copy of the parameters as they are now, W1 with all its rows."""
+        return self.layout.read(self.theta)
+
+    @property
+    def grads(self) -> Params:
+        """A copy of what `gradient` found, in the shape of params; an update uses it up."""
+        return self.layout.read(self.grad)
 
     def gradient(self, x: Array, y: Array, *, masks: Masks | None = None) -> float:
-        """Mutates grads: the gradient of `mlp.loss` for images x and targets y; returns that loss.
+        """Mutates grad: the gradient of `mlp.loss` for images x and targets y; returns that loss.
 
-        x: (n, inputs), y: (n, classes), with n at most batch_size, in the dtype of the parameters.
-        The loss is in nats.
+        x: (n, k), the first k lit inputs of images that are black in all others; y: (n, classes);
+        with n at most batch_size, in the dtype of the parameters. The loss is in nats.
         """
-        if masks and masks[0] is not None:
-            x = x * masks[0]
-        n, last = len(x), len(self.params) - 1
-        z, h, grad_z = ([array[:n] for array in b] for b in (self._z, self._h, self._grad_z))
-        for i, (W, b) in enumerate(self.params):
-            np.matmul(h[i - 1] if i else x, W, out=z[i])
-            z[i] += b
+        n, k = x.shape
+        last = len(self._params) - 1
+        W = [self._params[0].W[:k], *(W for W, _ in self._params[1:])]
+        z, grad_z = ([array[:n] for array in arrays] for arrays in (self._z, self._grad_z))
+        h = [
+            x * masks[0] if masks and masks[0] is not None else x,
+            *(array[:n] for array in self._h),
+        ]  # h[i + 1] = f(z[i])
+        for i in range(last + 1):
+            np.matmul(h[i], W[i], out=z[i])
+            z[i] += self._params[i].b
             if i < last:
-                self._activate(z[i], h[i])
-                if masks and (mask := masks[i + 1]) is not None:
-                    h[i] *= mask
+                self._activate(z[i], h[i + 1])
+                self._mask(h[i + 1], masks, i + 1)
         value = _fused_cross_entropy(z[last], y, grad_z[last])
         for i in reversed(range(last + 1)):
-            np.matmul((h[i - 1] if i else x).T, grad_z[i], out=self.grads[i].W)
-            grad_z[i].sum(axis=0, out=self.grads[i].b)
+            grad_W, grad_b = self._grads[i]
+            np.matmul(h[i].T, grad_z[i], out=grad_W[: len(W[i])])
+            np.matmul(self._ones[:n], grad_z[i], out=grad_b)  # the sum over rows
             if i > 0:
-                np.matmul(grad_z[i], self.params[i].W.T, out=grad_z[i - 1])
-                if masks and (mask := masks[i]) is not None:
-                    grad_z[i - 1] *= mask
+                np.matmul(grad_z[i], W[i].T, out=grad_z[i - 1])
+                self._mask(grad_z[i - 1], masks, i)
                 self._multiply_by_derivative(grad_z[i - 1], z[i - 1])
+        self._grads[0].W[k:] = 0
         return value + self._decay()
 
     def step(
         self, x: Array, y: Array, rule: Rule, *, lr: float, masks: Masks | None = None
     ) -> float:
-        """Mutates params by one update; returns the loss before it, in nats.
+        """Mutates theta by one update; returns the loss before it, in nats.
 
         When the loss is not finite, the parameters are left as they were.
         """
@@ -87,7 +104,9 @@ class Engine:
             value = self.gradient(x, y, masks=masks)
         if np.isfinite(value):
             self.steps += 1
-            rule(self.theta, self.grad, self.state, lr, self.steps)
+            # without decay, no rule moves a parameter whose gradient is and was zero
+            part = slice(None) if self.weight_decay else self.layout.live
+            rule(self.theta[part], self.grad[part], self.state[:, part], lr, self.steps)
         return value
 
     def _activate(self, z: Array, h: Array) -> None:
@@ -102,27 +121,18 @@ class Engine:
         else:
             grad_h *= self.activation.derivative(z)
 
+    def _mask(self, h: Array, masks: Masks | None, i: int) -> None:
+        if masks and (mask := masks[i]) is not None:
+            h *= mask
+
     def _decay(self) -> float:
         if not self.weight_decay:
             return 0.0
-        W = self.theta[: self.weights]
-        self.grad[: self.weights] += self.weight_decay * W
+        self.grad[self.layout.dark] = 0
+        W, grad_W = self.theta[self.layout.weights], self.grad[self.layout.weights]
+        for part in blocks(len(W)):
+            grad_W[part] += self.weight_decay * W[part]
         return self.weight_decay / 2 * float(W @ W)
-
-
-def layers(flat: Array, sizes: Sequence[int]) -> Params:
-    """Views into a flat vector: all W first, then all b, in the order of the network.
-
-    sizes: width of every layer, input first.
-    """
-    shapes: list[tuple[int, ...]] = list(itertools.pairwise(sizes))
-    shapes += [(size,) for size in sizes[1:]]
-    ends = np.cumsum([np.prod(shape) for shape in shapes])
-    views: list[Any] = [
-        part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)
-    ]
-    count = len(sizes) - 1
-    return tuple(Layer(W, b) for W, b in zip(views[:count], views[count:], strict=True))
 
 
 def _fused_cross_entropy(z: Array, y: Array, grad_z: Array) -> float:

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.dataset import INPUTS, Split, inputs, split_validation
+from mlpcli.data import dataset
+from mlpcli.data.dataset import INPUTS, Split, split_validation
 from mlpcli.errors import CheckFailed, ConfigError
-from mlpcli.nn import Array, mlp, optim
+from mlpcli.nn import mlp, optim
 from mlpcli.nn.activation import ACTIVATIONS, Activation
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.mlp import Params
 from mlpcli.nn.schedule import SCHEDULES
+from mlpcli.runs.batches import batches
 from mlpcli.runs.scores import score
 from mlpcli.runs.seeds import stream
 from mlpcli.runs.settings import Adam, Config
@@ -33,21 +35,21 @@ class Metrics(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One update done; params are the live arrays, changed by the next step."""
+    """One update done; the next one changes the engine."""
 
     epoch: int  # from 1
     step: int  # within the epoch, from 1
     steps: int  # in an epoch
     loss: float  # of this batch before the update, in nats
-    params: Params
+    engine: Engine
 
 
 class Epoch(NamedTuple):
-    """One pass over the training images done; params are the live arrays."""
+    """One pass over the training images done; the next one changes the engine."""
 
     metrics: Metrics
     best: bool  # the highest validation accuracy so far
-    params: Params
+    engine: Engine
 
 
 def fit(config: Config, split: Split) -> Iterator[Step | Epoch]:
@@ -57,13 +59,14 @@ def fit(config: Config, split: Split) -> Iterator[Step | Epoch]:
     Raises CheckFailed when the loss is not finite, with the parameters left as they were.
     """
     train_rows, validation_rows = rows(config, split)
-    engine, rule = start(config, classes=len(split.classes))
+    lit = dataset.lit(split.images)
+    engine, rule = start(config, classes=len(split.classes), lit=lit)
     steps = math.ceil(len(train_rows) / config.train.batch_size)
     best, best_epoch = -1.0, 0
     for epoch in range(1, config.train.epochs + 1):
         order = stream(config.seed, "order", epoch).permutation(train_rows)
         started, loss_sum = time.perf_counter(), 0.0
-        for i, (x, y) in enumerate(batches(config, split, order)):
+        for i, (x, y) in enumerate(batches(config, split, order, lit)):
             lr = _lr(config, ((epoch - 1) * steps + i) / (config.train.epochs * steps))
             loss = engine.step(x, y, rule, lr=lr)
             if not math.isfinite(loss):
@@ -73,7 +76,7 @@ def fit(config: Config, split: Split) -> Iterator[Step | Epoch]:
                     f"{config.optimizer.lr / 10:g}"
                 )
             loss_sum += loss * len(x)
-            yield Step(epoch, i + 1, steps, loss, engine.params)
+            yield Step(epoch, i + 1, steps, loss, engine)
         seconds = time.perf_counter() - started
         scores = score(engine.params, split, activation=_activation(config), rows=validation_rows)
         metrics = Metrics(
@@ -87,7 +90,7 @@ def fit(config: Config, split: Split) -> Iterator[Step | Epoch]:
         )
         if better := scores.accuracy > best:
             best, best_epoch = scores.accuracy, epoch
-        yield Epoch(metrics, better, engine.params)
+        yield Epoch(metrics, better, engine)
         if config.train.patience and epoch - best_epoch >= config.train.patience:
             return
 
@@ -110,20 +113,13 @@ def initial(config: Config, *, classes: int, dtype: str = "float32") -> Params:
     return mlp.init(sizes, rng=stream(config.seed, "init"), dtype=dtype)
 
 
-def batches(config: Config, split: Split, order: NDArray[Any]) -> Iterator[tuple[Array, Array]]:
-    """Images x and targets y of one epoch, batch after batch; x is overwritten by the next one."""
-    smoothing = config.train.label_smoothing
-    classes = len(split.classes)
-    targets = mlp.one_hot(np.arange(classes), classes, smoothing=smoothing, dtype="float32")
-    size = config.train.batch_size
-    x = np.zeros((min(size, len(order)), INPUTS), "float32")
-    for first in range(0, len(order), size):
-        part = order[first : first + size]
-        yield inputs(split.images[part], x[: len(part)]), targets[split.labels[part]]
+def start(
+    config: Config, *, classes: int, lit: NDArray[np.intp] | None = None
+) -> tuple[Engine, optim.Rule]:
+    """The engine at its initial parameters, and the rule that updates them.
 
-
-def start(config: Config, *, classes: int) -> tuple[Engine, optim.Rule]:
-    """The engine at its initial parameters, and the rule that updates them."""
+    lit: the inputs in use, in the order of a batch's columns; all without it.
+    """
     optimizer = config.optimizer
     if isinstance(optimizer, Adam):
         rule = optim.adam(optimizer.beta1, optimizer.beta2, optimizer.eps)
@@ -132,6 +128,7 @@ def start(config: Config, *, classes: int) -> tuple[Engine, optim.Rule]:
     engine = Engine(
         initial(config, classes=classes),
         batch_size=config.train.batch_size,
+        lit=lit,
         activation=_activation(config),
         weight_decay=optimizer.weight_decay,
         slots=optim.SLOTS[optimizer.name],

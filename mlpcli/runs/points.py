@@ -15,6 +15,7 @@ from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Layer, Params
 from mlpcli.runs import checkpoint, fit, record
+from mlpcli.runs.batches import batches
 from mlpcli.runs.seeds import stream
 from mlpcli.runs.settings import Config
 from mlpcli.runs.train import load
@@ -44,9 +45,10 @@ def points(config: Config) -> Iterator[Point]:
         for W, b in fit.initial(config, classes=len(split.classes))
     )
     yield Point("initial parameters", problem(config, start, split), split.name)
-    engine, rule = fit.start(config, classes=len(split.classes))
+    lit = dataset.lit(split.images)
+    engine, rule = fit.start(config, classes=len(split.classes), lit=lit)
     order = rng.permutation(len(split.labels))
-    for x, y in islice(fit.batches(config, split, order), STEPS):
+    for x, y in islice(batches(config, split, order, lit), STEPS):
         engine.step(x, y, rule, lr=config.optimizer.lr)
     after = f"after {engine.steps} steps of training"
     yield Point(after, problem(config, engine.params, split), split.name)

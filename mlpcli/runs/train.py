@@ -65,7 +65,7 @@ def load(config: Config, split: str, *, offline: bool = False) -> Split:
 def _keep(folder: Path, run: record.Record, epoch: Epoch, config: Config, split: Split) -> None:
     """Mutates run; writes the epoch's metrics and weights."""
     metrics = epoch.metrics
-    kept = Checkpoint(epoch.params, config, split.classes, metrics.epoch)
+    kept = Checkpoint(epoch.engine.params, config, split.classes, metrics.epoch)
     if epoch.best:
         checkpoint.save(folder / record.BEST, kept)
         run["best"] = metrics._asdict()
@@ -79,5 +79,5 @@ def _interrupted(
     folder: Path, run: record.Record, event: Step | Epoch, config: Config, split: Split, signal: int
 ) -> Interrupted:
     path = folder / record.LAST
-    checkpoint.save(path, Checkpoint(event.params, config, split.classes, run["epochs"]))
+    checkpoint.save(path, Checkpoint(event.engine.params, config, split.classes, run["epochs"]))
     return Interrupted(f"after {run['epochs']} whole epochs; the weights are in {path}", signal)

@@ -1,3 +1,4 @@
+import itertools
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,97 @@ def test_engine_gradient_equals_backward(
     for mine, theirs in zip(engine.grads, expected, strict=True):
         assert_allclose(mine.W, theirs.W, rtol=tolerance, atol=tolerance)
         assert_allclose(mine.b, theirs.b, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+@pytest.mark.parametrize("k", [5, 3, 0])
+def test_inputs_left_out_have_the_gradient_of_weight_decay_alone(
+    weight_decay: float, k: int, rng: np.random.Generator
+) -> None:
+    """Of 9 inputs 5 are in use, of which the batch lights the first k."""
+    params, x, y = problem(rng, (9, 8, 4), "float64", 16)
+    lit = np.array([7, 0, 2, 4, 3])
+    x[:, np.setdiff1d(np.arange(9), lit[:k])] = 0
+    engine = Engine(params, batch_size=16, lit=lit, weight_decay=weight_decay)
+    engine.grad[:] = 7.0  # what an earlier step left
+
+    value = engine.gradient(x[:, lit[:k]], y)
+
+    expected = mlp.backward(params, mlp.forward(params, x), y, weight_decay=weight_decay)
+    assert_allclose(value, mlp.loss(params, x, y, weight_decay=weight_decay), rtol=1e-12)
+    if not weight_decay:  # nothing reads or updates these entries
+        engine.grad[engine.layout.dark] = 0
+    for mine, theirs in zip(engine.grads, expected, strict=True):
+        assert_allclose(mine.W, theirs.W, rtol=1e-12, atol=1e-14)
+        assert_allclose(mine.b, theirs.b, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 2e-4)])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("optimizer", optim.SLOTS)
+@pytest.mark.parametrize("sizes", [(9, 4), (9, 8, 4), (9, 8, 7, 6, 4)])
+def test_steps_equal_those_of_the_derivation(
+    dtype: str,
+    tolerance: float,
+    name: str,
+    optimizer: str,
+    sizes: tuple[int, ...],
+    rng: np.random.Generator,
+) -> None:
+    """Five steps, the last on a short batch, with inputs left out and weight decay."""
+    activation = ACTIVATIONS[name]
+    params, x, y = problem(rng, sizes, dtype, 16)
+    lit = np.array([7, 0, 2, 4, 3])
+    x[:, np.setdiff1d(np.arange(9), lit)] = 0
+    rule = {"sgd": optim.sgd(0.9), "adam": optim.adam(0.9, 0.99, 1e-3)}[optimizer]
+    slots = optim.SLOTS[optimizer]
+    engine = Engine(
+        params, batch_size=16, lit=lit, activation=activation, weight_decay=0.01, slots=slots
+    )
+    flat = np.concatenate([a.ravel() for layer in params for a in layer])
+    state = np.zeros((slots, len(flat)), dtype)
+
+    for t in range(1, 6):
+        n = 5 if t == 5 else 16
+        engine.step(x[:n][:, lit], y[:n], rule, lr=0.05)
+        now = unflattened(flat, sizes)
+        run = mlp.forward(now, x[:n], activation=activation)
+        grads = mlp.backward(now, run, y[:n], activation=activation, weight_decay=0.01)
+        rule(flat, np.concatenate([a.ravel() for layer in grads for a in layer]), state, 0.05, t)
+
+    for mine, theirs in zip(engine.params, unflattened(flat, sizes), strict=True):
+        assert_allclose(mine.W, theirs.W, rtol=tolerance, atol=tolerance)
+        assert_allclose(mine.b, theirs.b, rtol=tolerance, atol=tolerance)
+
+
+def unflattened(flat: Any, sizes: tuple[int, ...]) -> mlp.Params:
+    """W1, b1, W2, b2, ... as layers."""
+    layers = []
+    for fan_in, fan_out in itertools.pairwise(sizes):
+        W, b, flat = np.split(flat, np.cumsum([fan_in * fan_out, fan_out]))
+        layers.append(mlp.Layer(W.reshape(fan_in, fan_out), b))
+    return tuple(layers)
+
+
+@pytest.mark.parametrize("optimizer", optim.SLOTS)
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+def test_rows_of_dark_inputs_get_the_very_bits_of_the_full_computation(
+    optimizer: str, weight_decay: float, rng: np.random.Generator
+) -> None:
+    params, x, y = problem(rng, (9, 8, 4), "float32", 16)
+    lit, dark = np.array([7, 0, 2, 4, 3]), np.array([1, 5, 6, 8])
+    x[:, dark] = 0
+    rule = {"sgd": optim.sgd(0.9), "adam": optim.adam(0.9, 0.999, 1e-8)}[optimizer]
+    shared: dict[str, Any] = {"weight_decay": weight_decay, "slots": optim.SLOTS[optimizer]}
+    part = Engine(params, batch_size=16, lit=lit, **shared)
+    whole = Engine(params, batch_size=16, **shared)
+
+    for _ in range(5):
+        part.step(x[:, lit], y, rule, lr=0.1)
+        whole.step(x, y, rule, lr=0.1)
+
+    assert_array_equal(part.params[0].W[dark], whole.params[0].W[dark])
+    assert np.array_equal(part.params[0].W[dark], params[0].W[dark]) == (weight_decay == 0)
 
 
 def test_engine_leaves_the_parameters_it_was_given_alone(rng: np.random.Generator) -> None:

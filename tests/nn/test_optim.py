@@ -11,7 +11,7 @@ def test_sgd_follows_its_formula(rng: np.random.Generator) -> None:
 
     for t in (1, 2, 3):
         grad = rng.random(5)
-        optim.sgd(0.9)(theta, grad, state, 0.1, t)
+        optim.sgd(0.9)(theta, grad.copy(), state, 0.1, t)
         velocity = 0.9 * velocity + grad
         expected = expected - 0.1 * velocity
 
@@ -24,7 +24,7 @@ def test_adam_follows_algorithm_1_of_its_paper(rng: np.random.Generator) -> None
 
     for t in (1, 2, 3):
         grad = rng.random(5)
-        optim.adam(0.9, 0.99, 1e-8)(theta, grad, state, 0.1, t)
+        optim.adam(0.9, 0.99, 1e-8)(theta, grad.copy(), state, 0.1, t)
         m, v = 0.9 * m + 0.1 * grad, 0.99 * v + 0.01 * grad**2
         expected = expected - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)
 
@@ -42,7 +42,7 @@ def test_blocks_leave_no_entry_out_and_change_no_value(
     whole, state, tail_state = theta.copy(), np.zeros((slots, length)), np.zeros((slots, 7))
     tail = theta[-7:].copy()
 
-    rule(whole, grad, state, 0.1, 1)
+    rule(whole, grad.copy(), state, 0.1, 1)
     rule(tail, grad[-7:], tail_state, 0.1, 1)
 
     assert (whole != theta).all()
