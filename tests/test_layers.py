@@ -18,7 +18,8 @@ ONLY_IN = {
     "pooch": {"data/fetch.py"},
     "requests": {"data/fetch.py"},
     "ruamel": {"runs/tree.py"},
-    "pydantic": {"runs/config.py", "runs/settings.py"},
+    "pydantic": {"runs/checkpoint.py", "runs/config.py", "runs/settings.py"},
+    "filelock": {"runs/lock.py"},
     "safetensors": {"runs/checkpoint.py"},
 }
 

@@ -68,7 +68,7 @@ def _real(
     from mlpcli.runs import config as configs
 
     settings = (
-        checkpoint.load(run / record.BEST).config
+        checkpoint.load(run / record.BEST).facts.config
         if run
         else configs.load(config or "mnist", set_ or [])
     )

@@ -27,6 +27,20 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a run that lies in the folder.")
     ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with a run that stopped."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on although settings or data have changed.")
+    ] = False,
+    preflight: Annotated[
+        bool, typer.Option("--preflight/--no-preflight", help="Look first for what is in vain.")
+    ] = True,
+    threads: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Threads of the products; all cores without it."),
+    ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
     quiet: QuietOpt = False,
@@ -35,6 +49,8 @@ def train(
 
     Without a config it learns the embedded digits, which need no download.
 
+    A run that stopped goes on with --resume, and ends with the same weights.
+
     Examples:
 
       mlp train
@@ -42,17 +58,34 @@ def train(
       mlp train --config mnist --name first --epochs 5
 
       mlp train --config mnist --set optimizer.name=adam --set optimizer.lr=1e-3 --json
+
+      mlp train --resume runs/first --epochs 10
     """
     from mlpcli.runs import config as configs
     from mlpcli.runs import record
+    from mlpcli.runs import resume as resumed
+    from mlpcli.runs import threads as blas
     from mlpcli.runs.train import train as run
     from mlpcli.show import console, text
 
+    if resume and (out or name or overwrite):
+        raise ConfigError("--resume: the run stays in its folder; leave out --out and --overwrite")
+    if force and not resume:
+        raise ConfigError("--force: goes with --resume alone")
+    if warning := blas.limit(threads):
+        console.warn(warning)
     short = {"train.epochs": epochs, "seed": seed}
     overrides = [*(set_ or []), *(f"{key}={n}" for key, n in short.items() if n is not None)]
+    if resume:
+        record.require(resume)
+        config = config or str(resume / record.CONFIG)
     settings = configs.load(config, overrides)
-    folder = _folder(out, name, Path(config).stem if config else settings.data.name)
-    events = run(settings, folder, overwrite=overwrite, offline=offline)
+    folder = resume or _folder(out, name, Path(config).stem if config else settings.data.name)
+    events = (
+        resumed.resume(settings, folder, force=force, offline=offline)
+        if resume
+        else run(settings, folder, overwrite=overwrite, offline=offline, look=preflight)
+    )
     console.watch(events, epochs=settings.train.epochs, quiet=quiet)
     typer.echo(text.trained(folder, record.read(folder), json=json))
 

@@ -61,6 +61,18 @@ class Engine:
         """A copy of what `gradient` found, in the shape of params; an update uses it up."""
         return self.layout.read(self.grad)
 
+    @property
+    def memory(self) -> tuple[Params, ...]:
+        """A copy of what the update rule remembers, each vector in the shape of params."""
+        return tuple(self.layout.read(vector) for vector in self.state)
+
+    def restore(self, params: Params, memory: tuple[Params, ...], *, steps: int) -> None:
+        """Mutates theta and state: goes on from what `params` and `memory` gave after `steps`."""
+        self.layout.write(params, self.theta)
+        for vector, given in zip(self.state, memory, strict=True):
+            self.layout.write(given, vector)
+        self.steps = steps
+
     def gradient(self, x: Array, y: Array, *, masks: Masks | None = None) -> float:
         """Mutates grad: the gradient of `mlp.loss` for images x and targets y; returns that loss.
 
@@ -98,16 +110,31 @@ class Engine:
     ) -> float:
         """Mutates theta by one update; returns the loss before it, in nats.
 
-        When the loss is not finite, the parameters are left as they were.
+        Raises FloatingPointError, whose text names the first quantity that is not finite, with the
+        parameters left as they were.
         """
-        with np.errstate(all="ignore"):  # what overflows shows in the loss
+        # without decay, no rule moves a parameter whose gradient is and was zero
+        part = slice(None) if self.weight_decay else self.layout.live
+        grad = self.grad[part]
+        with np.errstate(all="ignore"):  # what overflows is found here
             value = self.gradient(x, y, masks=masks)
-        if np.isfinite(value):
-            self.steps += 1
-            # without decay, no rule moves a parameter whose gradient is and was zero
-            part = slice(None) if self.weight_decay else self.layout.live
-            rule(self.theta[part], self.grad[part], self.state[:, part], lr, self.steps)
+            if not (np.isfinite(value) and np.isfinite(grad @ grad)):
+                self._refuse_non_finite(len(x), value)
+        self.steps += 1
+        rule(self.theta[part], grad, self.state[:, part], lr, self.steps)
         return value
+
+    def _refuse_non_finite(self, n: int, value: float) -> None:
+        """Raise FloatingPointError unless only the square of the gradient was too large."""
+        last = len(self._z)
+        made: list[tuple[str, Array | float]] = []  # in the order of the computation
+        made += [(f"z{i}", z[:n]) for i, z in enumerate(self._z, 1)]
+        made += [("loss", value)]
+        for i, (grad_W, grad_b) in zip(range(last, 0, -1), reversed(self._grads), strict=True):
+            made += [(f"grad_b{i}", grad_b), (f"grad_W{i}", grad_W)]
+        for name, array in made:
+            if not np.isfinite(array).all():
+                raise FloatingPointError(name)
 
     def _activate(self, z: Array, h: Array) -> None:
         if self.activation is RELU:

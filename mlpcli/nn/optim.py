@@ -74,4 +74,4 @@ def blocks(length: int) -> Iterator[slice]:
         yield slice(start, start + BLOCK)
 
 
-SLOTS = {"sgd": 1, "adam": 2}  # rows of state that each rule remembers
+SLOTS = {"sgd": ("velocity",), "adam": ("first", "second")}  # names of each rule's rows of state

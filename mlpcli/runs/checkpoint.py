@@ -1,48 +1,57 @@
 """Weights on disk: safetensors named W1, b1, ... as in the workbook, with what using them needs.
 
+Training continues from what the update rule remembers, kept beside them as `W1.velocity` and so on.
 Nothing that can run code is ever loaded. A file is written under a temporary name, flushed to the
 disk and then moved into place, so that a reader finds the old one or the new one, never a part.
 """
 
-import json
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from mlpcli.data.dataset import INPUTS
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer, Params
-from mlpcli.runs.settings import Config
+from mlpcli.nn.optim import SLOTS
+from mlpcli.runs.fit import Progress
+from mlpcli.runs.settings import Config, Section
 
-SCHEMA = 1
+Tensors = dict[str, np.ndarray[Any, Any]]
+
+
+class Facts(Section):
+    """What a checkpoint says of its training."""
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    config: Config
+    classes: tuple[str, ...]  # names, in the order of the outputs
+    data: dict[str, str]  # sum of each file of the training images
+    progress: Progress
+    updates: int = Field(ge=0)  # steps done in all
+    lengths: tuple[tuple[int, int], ...]  # (steps done in all, `train.epochs` from then on)
 
 
 class Checkpoint(NamedTuple):
-    """A network and what it was trained on."""
+    """A network and its training; without memory, the training cannot go on from here."""
 
+    facts: Facts
     params: Params
-    config: Config
-    classes: tuple[str, ...]  # names, in the order of the outputs
-    epoch: int  # passes over the training images done
+    memory: tuple[Params, ...] = ()  # what the update rule remembers
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint in one piece; raises CheckpointError when the disk refuses."""
-    tensors: dict[str, np.ndarray[Any, Any]] = {}
-    for i, (W, b) in enumerate(checkpoint.params, 1):
-        tensors |= {f"W{i}": np.ascontiguousarray(W), f"b{i}": np.ascontiguousarray(b)}
-    facts = {
-        "schema": SCHEMA,
-        "config": checkpoint.config.model_dump(mode="json"),
-        "classes": checkpoint.classes,
-        "epoch": checkpoint.epoch,
-    }
+    facts, params, memory = checkpoint
+    tensors = _named(params, "")
+    for slot, vector in zip(SLOTS[facts.config.optimizer.name], memory, strict=False):
+        tensors |= _named(vector, f".{slot}")
     # one entry: safetensors writes several in an order that differs from process to process
-    write(path, to_bytes(tensors, {"mlpcli": json.dumps(facts, ensure_ascii=False)}))
+    write(path, to_bytes(tensors, {"mlpcli": facts.model_dump_json(by_alias=True)}))
 
 
 def load(path: Path) -> Checkpoint:
@@ -61,27 +70,31 @@ def load(path: Path) -> Checkpoint:
     if not metadata:
         raise CheckpointError(f"{path}: is not a checkpoint of mlp; `mlp train` makes them")
     try:
-        facts = json.loads(metadata)
-        if facts["schema"] != SCHEMA:
-            raise CheckpointError(
-                f"{path}: expected a checkpoint of schema {SCHEMA}, got {facts['schema']!r}"
-            )
-        config = Config.model_validate_json(json.dumps(facts["config"]))
-        classes = tuple(str(name) for name in facts["classes"])
-        epoch = int(facts["epoch"])
-    except (KeyError, TypeError, ValueError) as err:
-        told = str(err).splitlines()[0]
+        facts = Facts.model_validate_json(metadata)
+    except ValidationError as err:
+        first = err.errors()[0]
+        told = f"{'.'.join(map(str, first['loc'])) or 'metadata'}: {first['msg']}"
         raise CheckpointError(f"{path}: what it says of its run is damaged: {told}") from err
-    return Checkpoint(_params(path, tensors, config, len(classes)), config, classes, epoch)
+    return _fitting(path, tensors, facts)
 
 
-def _params(
-    path: Path, tensors: dict[str, np.ndarray[Any, Any]], config: Config, classes: int
-) -> Params:
-    sizes = (INPUTS, *config.network.hidden, classes)
+def _named(params: Params, suffix: str) -> Tensors:
+    tensors: Tensors = {}
+    for i, (W, b) in enumerate(params, 1):
+        tensors |= {f"W{i}{suffix}": W, f"b{i}{suffix}": b}
+    return tensors
+
+
+def _fitting(path: Path, tensors: Tensors, facts: Facts) -> Checkpoint:
+    """The checkpoint, when it holds the tensors that its config asks for and no other."""
+    sizes = (INPUTS, *facts.config.network.hidden, len(facts.classes))
+    slots = [f".{slot}" for slot in SLOTS[facts.config.optimizer.name]]
+    suffixes = ["", *slots] if any("." in name for name in tensors) else [""]
     expected: dict[str, tuple[int, ...]] = {}
-    for i in range(1, len(sizes)):
-        expected |= {f"W{i}": (sizes[i - 1], sizes[i]), f"b{i}": (sizes[i],)}
+    for suffix in suffixes:
+        for i in range(1, len(sizes)):
+            expected[f"W{i}{suffix}"] = (sizes[i - 1], sizes[i])
+            expected[f"b{i}{suffix}"] = (sizes[i],)
     for name in sorted(expected.keys() | tensors.keys()):
         got = tensors[name].shape if name in tensors else "nothing"
         if got != expected.get(name):
@@ -91,7 +104,13 @@ def _params(
             )
         if tensors[name].dtype != np.float32 or not np.isfinite(tensors[name]).all():
             raise CheckpointError(f"{path}: expected {name} as finite float32")
-    return tuple(Layer(tensors[f"W{i}"], tensors[f"b{i}"]) for i in range(1, len(sizes)))
+    params, *memory = (
+        tuple(
+            Layer(tensors[f"W{i}{suffix}"], tensors[f"b{i}{suffix}"]) for i in range(1, len(sizes))
+        )
+        for suffix in suffixes
+    )
+    return Checkpoint(facts, params, tuple(memory))
 
 
 def write(path: Path, data: bytes) -> None:

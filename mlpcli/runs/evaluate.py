@@ -38,15 +38,15 @@ def evaluate(
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such run folder; `mlp train` makes one")
     kept = checkpoint.load(file)
-    config = kept.config
+    config = kept.facts.config
     if data is not None:
         config = config.model_copy(
             update={"data": config.data.model_copy(update={"name": data, "images": None})}
         )
     images = load(config, "test" if split == "test" else "train", offline=offline)
-    if len(images.classes) != len(kept.classes):
+    if len(images.classes) != len(kept.facts.classes):
         raise CheckpointError(
-            f"{file}: has {len(kept.classes)} classes, but {images.name} has "
+            f"{file}: has {len(kept.facts.classes)} classes, but {images.name} has "
             f"{len(images.classes)}; evaluate it on data with the same classes"
         )
     rows = None

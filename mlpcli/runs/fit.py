@@ -1,5 +1,6 @@
 """Training as a generator: it yields facts after every step and epoch, and never draws or saves."""
 
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -22,6 +23,28 @@ from mlpcli.runs.seeds import stream
 from mlpcli.runs.settings import Adam, Config
 
 
+class Progress(NamedTuple):
+    """How far a training has come: with the engine's vectors, all that going on depends on.
+
+    The same for the same steps on whichever day: no time of the clock is in it.
+    """
+
+    epoch: int = 0  # whole passes over the training images done
+    step: int = 0  # steps of the next pass done
+    loss_sum: float = 0.0  # over those steps, of nats times images
+    best_epoch: int = 0  # the first with the highest validation accuracy; 0 before there is one
+    best_accuracy: float = -1.0  # its validation accuracy, a fraction
+
+
+class State(NamedTuple):
+    """What a training continues from."""
+
+    progress: Progress
+    updates: int  # steps done in all
+    params: Params
+    memory: tuple[Params, ...]  # what the update rule remembers, each in the shape of params
+
+
 class Metrics(NamedTuple):
     """What is known at the end of an epoch."""
 
@@ -30,15 +53,14 @@ class Metrics(NamedTuple):
     validation_loss: float  # cross-entropy, in nats
     validation_accuracy: float  # fraction
     lr: float  # at the last step
-    seconds: float  # of the epoch's steps, without validation
+    seconds: float  # of the epoch's steps, without validation; since it was resumed, if it was
     images_per_second: float
 
 
 class Step(NamedTuple):
     """One update done; the next one changes the engine."""
 
-    epoch: int  # from 1
-    step: int  # within the epoch, from 1
+    progress: Progress
     steps: int  # in an epoch
     loss: float  # of this batch before the update, in nats
     engine: Engine
@@ -47,52 +69,55 @@ class Step(NamedTuple):
 class Epoch(NamedTuple):
     """One pass over the training images done; the next one changes the engine."""
 
+    progress: Progress
     metrics: Metrics
     best: bool  # the highest validation accuracy so far
     engine: Engine
 
 
-def fit(config: Config, split: Split) -> Iterator[Step | Epoch]:
+def fit(config: Config, split: Split, *, since: State | None = None) -> Iterator[Step | Epoch]:
     """Train on a split, keeping part of it for validation; yields each Step and each Epoch.
 
+    since: where an earlier training stopped; going on gives the very bits it would have given.
     Ends after `train.epochs`, or earlier when `train.patience` epochs brought no better accuracy.
-    Raises CheckFailed when the loss is not finite, with the parameters left as they were.
+    Raises CheckFailed when a value is not finite, with the parameters left as they were.
     """
     train_rows, validation_rows = rows(config, split)
     lit = dataset.lit(split.images)
     engine, rule = start(config, classes=len(split.classes), lit=lit)
-    steps = math.ceil(len(train_rows) / config.train.batch_size)
-    best, best_epoch = -1.0, 0
-    for epoch in range(1, config.train.epochs + 1):
+    at = since.progress if since else Progress()
+    if since:
+        engine.restore(since.params, since.memory, steps=since.updates)
+    size = config.train.batch_size
+    steps = math.ceil(len(train_rows) / size)
+    total = config.train.epochs * steps
+    while at.epoch < config.train.epochs and not _patience_is_over(config, at):
+        epoch, first, started = at.epoch + 1, at.step, time.perf_counter()
         order = stream(config.seed, "order", epoch).permutation(train_rows)
-        started, loss_sum = time.perf_counter(), 0.0
-        for i, (x, y) in enumerate(batches(config, split, order, lit)):
-            lr = _lr(config, ((epoch - 1) * steps + i) / (config.train.epochs * steps))
-            loss = engine.step(x, y, rule, lr=lr)
-            if not math.isfinite(loss):
-                raise CheckFailed(
-                    f"epoch {epoch}, step {i + 1}: the loss became {loss} at learning rate {lr:g}; "
-                    "try a smaller one, e.g. --set optimizer.lr="
-                    f"{config.optimizer.lr / 10:g}"
-                )
-            loss_sum += loss * len(x)
-            yield Step(epoch, i + 1, steps, loss, engine)
+        for x, y in batches(config, split, order[first * size :], lit):
+            lr = _lr(config, engine.steps / total)
+            try:
+                loss = engine.step(x, y, rule, lr=lr)
+            except FloatingPointError as err:
+                raise CheckFailed(_not_finite(str(err), at, lr)) from err
+            at = at._replace(step=at.step + 1, loss_sum=at.loss_sum + loss * len(x))
+            yield Step(at, steps, loss, engine)
         seconds = time.perf_counter() - started
         scores = score(engine.params, split, activation=_activation(config), rows=validation_rows)
         metrics = Metrics(
             epoch=epoch,
-            train_loss=loss_sum / len(order),
+            train_loss=at.loss_sum / len(order),
             validation_loss=scores.loss,
             validation_accuracy=scores.accuracy,
-            lr=lr,
+            lr=_lr(config, (engine.steps - 1) / total),
             seconds=seconds,
-            images_per_second=len(order) / seconds,
+            images_per_second=(len(order) - first * size) / seconds,
         )
-        if better := scores.accuracy > best:
-            best, best_epoch = scores.accuracy, epoch
-        yield Epoch(metrics, better, engine)
-        if config.train.patience and epoch - best_epoch >= config.train.patience:
-            return
+        better = scores.accuracy > at.best_accuracy
+        at = Progress(epoch, 0, 0.0, at.best_epoch, at.best_accuracy)
+        if better:
+            at = at._replace(best_epoch=epoch, best_accuracy=scores.accuracy)
+        yield Epoch(at, metrics, better, engine)
 
 
 def rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -107,10 +132,23 @@ def rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]]:
     return split_validation(split.labels, count=count, rng=stream(config.seed, "validation"))
 
 
+def sizes(config: Config, *, classes: int) -> tuple[int, ...]:
+    """Width of every layer, input first."""
+    return (INPUTS, *config.network.hidden, classes)
+
+
+def parameters(sizes: tuple[int, ...]) -> int:
+    """How many weights and biases a network of these widths has.
+
+    >>> parameters((1024, 512, 256, 10))
+    658698
+    """
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
+
+
 def initial(config: Config, *, classes: int, dtype: str = "float32") -> Params:
     """The configured network before its first step."""
-    sizes = (INPUTS, *config.network.hidden, classes)
-    return mlp.init(sizes, rng=stream(config.seed, "init"), dtype=dtype)
+    return mlp.init(sizes(config, classes=classes), rng=stream(config.seed, "init"), dtype=dtype)
 
 
 def start(
@@ -131,9 +169,21 @@ def start(
         lit=lit,
         activation=_activation(config),
         weight_decay=optimizer.weight_decay,
-        slots=optim.SLOTS[optimizer.name],
+        slots=len(optim.SLOTS[optimizer.name]),
     )
     return engine, rule
+
+
+def _patience_is_over(config: Config, at: Progress) -> bool:
+    patience = config.train.patience
+    return patience is not None and at.epoch - at.best_epoch >= patience
+
+
+def _not_finite(name: str, at: Progress, lr: float) -> str:
+    return (
+        f"epoch {at.epoch + 1}, step {at.step + 1}: {name} is the first value that is not finite, "
+        f"at learning rate {lr:g}; try a smaller one, e.g. --set optimizer.lr={lr / 10:g}"
+    )
 
 
 def _activation(config: Config) -> Activation:

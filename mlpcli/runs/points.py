@@ -57,8 +57,8 @@ def points(config: Config) -> Iterator[Point]:
 def of_run(folder: Path) -> Point:
     """The best weights of a run."""
     kept = checkpoint.load(folder / record.BEST)
-    split = _images(kept.config)._replace(classes=kept.classes)
-    return Point(str(folder), problem(kept.config, kept.params, split), split.name)
+    split = _images(kept.facts.config)._replace(classes=kept.facts.classes)
+    return Point(str(folder), problem(kept.facts.config, kept.params, split), split.name)
 
 
 def problem(config: Config, params: Params, split: Split) -> Problem:

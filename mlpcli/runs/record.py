@@ -21,10 +21,10 @@ from threadpoolctl import threadpool_info
 from mlpcli import __version__
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
-from mlpcli.nn.mlp import Params
 from mlpcli.runs import config as configs
+from mlpcli.runs import threads
 from mlpcli.runs.checkpoint import write
-from mlpcli.runs.fit import Metrics
+from mlpcli.runs.fit import Metrics, Progress, parameters, sizes
 from mlpcli.runs.settings import Config
 
 SCHEMA = 1
@@ -43,27 +43,49 @@ def claim(folder: Path, *, overwrite: bool) -> None:
         raise CheckpointError(f"{folder}: holds a run already; choose another --out or --overwrite")
 
 
-def create(folder: Path, config: Config) -> None:
-    """Make the folder, without any earlier run's files, and put the settings into it."""
+def make(folder: Path) -> None:
+    """Make the folder; raises CheckpointError when that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise CheckpointError(f"{folder}: cannot write the run here: {err.strerror}") from err
+
+
+def require(folder: Path) -> None:
+    """Raise CheckpointError unless a run lies in folder."""
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such run folder; `mlp train` makes one")
+    if not (folder / CONFIG).is_file():
+        raise CheckpointError(f"{folder}: no {CONFIG} here; is this a run folder?")
+
+
+def create(folder: Path, config: Config) -> None:
+    """Put the settings into a folder that is held, in place of any earlier run's files."""
+    sweep(folder)
+    try:
         for name in OURS:
-            (folder / name).unlink(missing_ok=True)
+            if name != CONFIG:  # replaced in one piece: from here on, the run can be resumed
+                (folder / name).unlink(missing_ok=True)
     except OSError as err:
         raise CheckpointError(f"{folder}: cannot write the run here: {err.strerror}") from err
     write(folder / CONFIG, configs.dump(config).encode())
     write(folder / METRICS, b"")
 
 
-def begin(
-    config: Config, split: Split, params: Params, *, training: int, validation: int
-) -> Record:
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left half-written."""
+    for name in OURS:
+        for left in folder.glob(f".{name}.*.tmp"):
+            left.unlink(missing_ok=True)
+
+
+def begin(config: Config, split: Split, *, training: int, validation: int) -> Record:
     """The record of a run that starts now; training and validation count images."""
     return {
         "schema": SCHEMA,
         "status": "running",
         "seed": config.seed,
-        "parameters": sum(W.size + b.size for W, b in params),
+        "parameters": parameters(sizes(config, classes=len(split.classes))),
         "data": {
             "name": split.name,
             "classes": list(split.classes),
@@ -77,6 +99,7 @@ def begin(
         "epochs": 0,
         "best": None,
         "last": None,
+        "warnings": [],
         "environment": environment(),
     }
 
@@ -91,7 +114,7 @@ def environment() -> dict[str, Any]:
         "safetensors": version("safetensors"),
         "blas": [f"{lib['internal_api']} {lib['version']}" for lib in blas],
         "blas_architecture": [str(lib.get("architecture")) for lib in blas],
-        "threads": max((int(lib["num_threads"]) for lib in blas), default=1),
+        "threads": threads.used(),
         "cpu": _processor(),
         "cores": os.cpu_count(),
         "platform": platform.platform(),
@@ -108,14 +131,74 @@ def _processor() -> str:
     )
 
 
+def again(record: Record, metrics: list[Metrics], progress: Progress) -> Record:
+    """The record of a run that goes on from progress; metrics are those of its epochs."""
+    best = metrics[progress.best_epoch - 1]._asdict() if progress.best_epoch else None
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {
+        **{key: value for key, value in record.items() if key != "error"},
+        "status": "running",
+        "epochs": progress.epoch,
+        "best": best,
+        "last": metrics[-1]._asdict() if metrics else None,
+        "resumed": [
+            *record.get("resumed", []),
+            {
+                "epoch": progress.epoch,
+                "step": progress.step,
+                "started": now,
+                "environment": environment(),
+            },
+        ],
+    }
+
+
 def append(folder: Path, metrics: Metrics) -> None:
-    """Add an epoch's line to metrics.jsonl and flush it."""
+    """Add an epoch's line to metrics.jsonl and flush it to the disk."""
     line = json.dumps({"schema": SCHEMA, **metrics._asdict()}) + "\n"
     try:
         with (folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as err:
         raise CheckpointError(f"{folder / METRICS}: cannot write: {err.strerror}") from err
+
+
+def metrics(folder: Path) -> list[Metrics]:
+    """The epochs in metrics.jsonl, in order; a line that was not written to its end is left out.
+
+    Raises CheckpointError when the file is missing or damaged.
+    """
+    path = folder / METRICS
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        raise CheckpointError(f"{path}: not readable: {err}") from err
+    found: list[Metrics] = []
+    for number, line in enumerate(text.split("\n")[:-1], 1):
+        try:
+            facts = json.loads(line)
+            found.append(Metrics(**{field: facts[field] for field in Metrics._fields}))
+        except (ValueError, KeyError, TypeError) as err:
+            raise CheckpointError(f"{path}:{number}: not the metrics of an epoch") from err
+        if facts["epoch"] != number:
+            raise CheckpointError(f"{path}:{number}: expected epoch {number}")
+    return found
+
+
+def cut(folder: Path, epochs: int) -> list[Metrics]:
+    """Cut metrics.jsonl back to so many epochs, and return them."""
+    sweep(folder)
+    known = metrics(folder)
+    if len(known) < epochs:
+        raise CheckpointError(
+            f"{folder / METRICS}: expected {epochs} epochs, got {len(known)}; were lines removed?"
+        )
+    kept = known[:epochs]
+    lines = [json.dumps({"schema": SCHEMA, **each._asdict()}) + "\n" for each in kept]
+    write(folder / METRICS, "".join(lines).encode())
+    return kept
 
 
 def save(folder: Path, record: Record) -> None:

@@ -101,6 +101,14 @@ class Train(Section):
     )
 
 
+class Checkpoints(Section):
+    """When the state of a training is saved, apart from the end of each epoch."""
+
+    every_seconds: float = Field(
+        default=30.0, ge=0, le=1e9, description="within an epoch; 0 saves after every step"
+    )
+
+
 class Config(Section):
     """Everything that decides a run, apart from the machine."""
 
@@ -110,3 +118,4 @@ class Config(Section):
     optimizer: Optimizer = Sgd()
     schedule: Schedule = Schedule()
     train: Train = Train()
+    checkpoint: Checkpoints = Checkpoints()

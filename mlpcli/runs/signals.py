@@ -18,13 +18,13 @@ class Wish:
 
 
 @contextmanager
-def deferred() -> Iterator[Wish]:
-    """While this lasts, the first signal is only noted; the second one stops at once."""
+def deferred(told: str) -> Iterator[Wish]:
+    """While this lasts, the first signal is only noted; the second one stops at once, saying so."""
     wish = Wish()
 
     def note(number: int, frame: FrameType | None) -> None:
         if wish.signal is not None:
-            raise Interrupted("stopped at once; the last checkpoint is intact", number)
+            raise Interrupted(told, number)
         wish.signal = number
 
     if threading.current_thread() is not threading.main_thread():  # signals are not ours to catch

@@ -1,53 +1,71 @@
-"""A training run, from settings to a folder that holds everything about it."""
+"""A training run, from settings to a folder that holds everything about it.
+
+An epoch is written in this order: its line of metrics, last.safetensors, best.safetensors, the
+record. `resume.py` mends a run that died between any two of them.
+"""
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpcli.data import dataset
 from mlpcli.data.dataset import Split
-from mlpcli.errors import Interrupted, MlpError
+from mlpcli.errors import CheckFailed, CheckpointError, Interrupted, MlpError
 from mlpcli.runs import checkpoint, record
-from mlpcli.runs.checkpoint import Checkpoint
-from mlpcli.runs.fit import Epoch, Step, fit, initial, rows
+from mlpcli.runs.checkpoint import Checkpoint, Facts
+from mlpcli.runs.fit import Epoch, State, Step, fit, rows
+from mlpcli.runs.lock import held
+from mlpcli.runs.preflight import preflight
 from mlpcli.runs.settings import Config
 from mlpcli.runs.signals import deferred
 
 
+class Notice(NamedTuple):
+    """Something that looks wrong, though the training goes on."""
+
+    text: str
+
+
+Event = Notice | Step | Epoch
+
+
+class Run(NamedTuple):
+    """A training under way; its record is changed as it goes."""
+
+    folder: Path
+    config: Config
+    split: Split
+    lengths: tuple[tuple[int, int], ...]  # (steps done in all, `train.epochs` from then on)
+    record: record.Record
+
+
 def train(
-    config: Config, folder: Path, *, overwrite: bool = False, offline: bool = False
-) -> Iterator[Step | Epoch]:
+    config: Config,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    offline: bool = False,
+    look: bool = True,
+) -> Iterator[Event]:
     """Train and keep everything in folder; yields what `fit` yields, after it has been saved.
 
-    The test files are never opened. Raises MlpError, with the reason in run.json, when the run
-    cannot go on, and Interrupted, with the weights saved, when a signal asked for it.
+    look: whether to begin with what `preflight` finds, as notices. The test files are never
+    opened. Raises MlpError, with the reason in run.json, when the run cannot go on, and
+    Interrupted, with the state saved, when a signal asked for it.
     """
     record.claim(folder, overwrite=overwrite)
     split = load(config, "train", offline=offline)
-    training, validation = rows(config, split)
-    params = initial(config, classes=len(split.classes))
-    record.create(folder, config)
-    run = record.begin(config, split, params, training=len(training), validation=len(validation))
-    record.save(folder, run)
-    started = time.perf_counter()
-    try:
-        with deferred() as wish:
-            for event in fit(config, split):
-                run["seconds"] = round(time.perf_counter() - started, 3)
-                if isinstance(event, Epoch):
-                    _keep(folder, run, event, config, split)
-                yield event
-                if wish.signal is not None:
-                    raise _interrupted(folder, run, event, config, split, wish.signal)
-        run["status"] = "finished"
-    except (Interrupted, GeneratorExit):
-        run["status"] = "interrupted"
-        raise
-    except MlpError as err:
-        run |= {"status": "failed", "error": str(err)}
-        raise
-    finally:
-        record.save(folder, run)
+    rows(config, split)  # refuses a split that cannot be parted, before anything is written
+    record.make(folder)
+    with held(folder):
+        record.claim(folder, overwrite=overwrite)  # again, now that no other can write here
+        run = begin(config, folder, split)
+        for text in preflight(config, split) if look else ():
+            run.record["warnings"].append(text)
+            yield Notice(text)
+        yield from follow(run)
 
 
 def load(config: Config, split: str, *, offline: bool = False) -> Split:
@@ -62,22 +80,78 @@ def load(config: Config, split: str, *, offline: bool = False) -> Split:
     )
 
 
-def _keep(folder: Path, run: record.Record, epoch: Epoch, config: Config, split: Split) -> None:
-    """Mutates run; writes the epoch's metrics and weights."""
+def begin(config: Config, folder: Path, split: Split) -> Run:
+    """A run before its first step, in a folder that is held; an earlier run there is removed."""
+    record.create(folder, config)
+    training, validation = map(len, rows(config, split))
+    facts = record.begin(config, split, training=training, validation=validation)
+    record.save(folder, facts)
+    return Run(folder, config, split, ((0, config.train.epochs),), facts)
+
+
+def follow(run: Run, *, since: State | None = None) -> Iterator[Step | Epoch]:
+    """Train to the end, keeping everything; since is where an earlier process stopped."""
+    facts, event = run.record, None
+    before, started = facts["seconds"], time.perf_counter()
+    saved = started
+    hint = f"`mlp train --resume {run.folder}` goes on"
+    try:
+        with deferred(f"stopped at once; {hint} from the last checkpoint") as wish:
+            for event in fit(run.config, run.split, since=since):
+                now = time.perf_counter()
+                facts["seconds"] = round(before + now - started, 3)
+                if isinstance(event, Epoch):
+                    _keep(run, event)
+                    saved = now
+                elif now - saved >= run.config.checkpoint.every_seconds:
+                    _save(run, event, record.LAST)
+                    saved = now
+                yield event
+                if wish.signal is not None:
+                    _save(run, event, record.LAST)
+                    raise Interrupted(f"after {_done(event)}; {hint}", wish.signal)
+        facts["status"] = "finished"
+    except (Interrupted, GeneratorExit):
+        facts["status"] = "interrupted"
+        raise
+    except MlpError as err:
+        facts |= {"status": "failed", "error": str(err)}
+        if isinstance(err, CheckFailed) and event is not None:
+            _save(run, event, record.LAST)  # the weights before the step that failed
+        raise
+    finally:
+        with suppress(CheckpointError) if facts["status"] == "failed" else nullcontext():
+            record.save(run.folder, facts)
+
+
+def _keep(run: Run, epoch: Epoch) -> None:
+    """Mutates the record; writes the epoch's metrics and weights."""
     metrics = epoch.metrics
-    kept = Checkpoint(epoch.engine.params, config, split.classes, metrics.epoch)
+    record.append(run.folder, metrics)
+    _save(run, epoch, record.LAST)
     if epoch.best:
-        checkpoint.save(folder / record.BEST, kept)
-        run["best"] = metrics._asdict()
-    checkpoint.save(folder / record.LAST, kept)
-    record.append(folder, metrics)
-    run |= {"epochs": metrics.epoch, "last": metrics._asdict()}
-    record.save(folder, run)
+        _save(run, epoch, record.BEST)
+        run.record["best"] = metrics._asdict()
+    run.record.update(epochs=metrics.epoch, last=metrics._asdict())
+    record.save(run.folder, run.record)
 
 
-def _interrupted(
-    folder: Path, run: record.Record, event: Step | Epoch, config: Config, split: Split, signal: int
-) -> Interrupted:
-    path = folder / record.LAST
-    checkpoint.save(path, Checkpoint(event.engine.params, config, split.classes, run["epochs"]))
-    return Interrupted(f"after {run['epochs']} whole epochs; the weights are in {path}", signal)
+def _save(run: Run, event: Step | Epoch, name: str) -> None:
+    """Write a checkpoint; only last.safetensors holds what going on needs beside the weights."""
+    engine = event.engine
+    facts = Facts(
+        config=run.config,
+        classes=run.split.classes,
+        data=run.split.files,
+        progress=event.progress,
+        updates=engine.steps,
+        lengths=run.lengths,
+    )
+    memory = engine.memory if name == record.LAST else ()
+    checkpoint.save(run.folder / name, Checkpoint(facts, engine.params, memory))
+
+
+def _done(event: Step | Epoch) -> str:
+    epoch, step, *_ = event.progress
+    epochs = f"{epoch} epoch{'' if epoch == 1 else 's'}"
+    return f"{epochs} and {step} step{'' if step == 1 else 's'}" if step else epochs

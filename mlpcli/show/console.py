@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mlpcli.runs.fit import Epoch, Metrics, Step
+from mlpcli.runs.fit import Epoch, Metrics
+from mlpcli.runs.train import Event, Notice
 from mlpcli.terminal import is_live, wants_colour
 
 
@@ -23,18 +24,26 @@ def console() -> Console:
     )
 
 
-def watch(events: Iterable[Step | Epoch], *, epochs: int, quiet: bool) -> None:
+def warn(text: str) -> None:
+    """Tell of something that looks wrong, though the work goes on."""
+    console().print(f"warning: {text}", style="yellow", markup=False)
+
+
+def watch(events: Iterable[Event], *, epochs: int, quiet: bool) -> None:
     """Run a training to its end while showing it; epochs is how many it may take."""
     screen = console()
     if quiet:
-        for _ in events:
-            pass
+        for event in events:
+            if isinstance(event, Notice):
+                warn(event.text)
     elif is_live(sys.stderr):
         _live(events, epochs, screen)
     else:
         for event in events:
             if isinstance(event, Epoch):
                 screen.print(row(event.metrics, epochs), style="green" if event.best else "")
+            elif isinstance(event, Notice):
+                warn(event.text)
 
 
 def row(metrics: Metrics, epochs: int) -> str:
@@ -48,7 +57,7 @@ def row(metrics: Metrics, epochs: int) -> str:
     )
 
 
-def _live(events: Iterable[Step | Epoch], epochs: int, screen: Console) -> None:
+def _live(events: Iterable[Event], epochs: int, screen: Console) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
@@ -61,12 +70,14 @@ def _live(events: Iterable[Step | Epoch], epochs: int, screen: Console) -> None:
             if isinstance(event, Epoch):
                 style = "green" if event.best else ""
                 progress.console.print(row(event.metrics, epochs), style=style)
+            elif isinstance(event, Notice):
+                progress.console.print(f"warning: {event.text}", style="yellow", markup=False)
             else:
-                done = (event.epoch - 1) * event.steps + event.step
+                epoch, step, *_ = event.progress
                 progress.update(
                     task,
-                    description=f"epoch {event.epoch}/{epochs}",
+                    description=f"epoch {epoch + 1}/{epochs}",
                     total=epochs * event.steps,
-                    completed=done,
+                    completed=epoch * event.steps + step,
                     loss=event.loss,
                 )

@@ -88,7 +88,7 @@ def test_steps_equal_those_of_the_derivation(
     lit = np.array([7, 0, 2, 4, 3])
     x[:, np.setdiff1d(np.arange(9), lit)] = 0
     rule = {"sgd": optim.sgd(0.9), "adam": optim.adam(0.9, 0.99, 1e-3)}[optimizer]
-    slots = optim.SLOTS[optimizer]
+    slots = len(optim.SLOTS[optimizer])
     engine = Engine(
         params, batch_size=16, lit=lit, activation=activation, weight_decay=0.01, slots=slots
     )
@@ -126,7 +126,7 @@ def test_rows_of_dark_inputs_get_the_very_bits_of_the_full_computation(
     lit, dark = np.array([7, 0, 2, 4, 3]), np.array([1, 5, 6, 8])
     x[:, dark] = 0
     rule = {"sgd": optim.sgd(0.9), "adam": optim.adam(0.9, 0.999, 1e-8)}[optimizer]
-    shared: dict[str, Any] = {"weight_decay": weight_decay, "slots": optim.SLOTS[optimizer]}
+    shared: dict[str, Any] = {"weight_decay": weight_decay, "slots": len(optim.SLOTS[optimizer])}
     part = Engine(params, batch_size=16, lit=lit, **shared)
     whole = Engine(params, batch_size=16, **shared)
 
@@ -154,11 +154,72 @@ def test_a_step_with_a_non_finite_loss_changes_nothing(rng: np.random.Generator)
     x[2, 3] = np.nan
     engine = Engine(params, batch_size=5, slots=1)
 
-    value = engine.step(x, y, optim.sgd(0.9), lr=0.1)
+    with pytest.raises(FloatingPointError, match="z1"):
+        engine.step(x, y, optim.sgd(0.9), lr=0.1)
 
-    assert np.isnan(value)
     assert_array_equal(engine.params[0].W, params[0].W)
     assert engine.steps == 0
+
+
+@pytest.mark.parametrize(
+    ("layer", "entry", "found"), [(0, (3, 2), "z1"), (1, (0, 0), "z2"), (2, (1, 1), "z3")]
+)
+def test_a_refused_step_names_the_first_quantity_that_is_not_finite(
+    layer: int, entry: tuple[int, int], found: str, rng: np.random.Generator
+) -> None:
+    params, x, y = problem(rng, (9, 8, 6, 4), "float64", 5)
+    params[layer].W[entry] = np.inf
+    engine = Engine(params, batch_size=9, slots=1)
+
+    with pytest.raises(FloatingPointError, match=f"^{found}$"):
+        engine.step(x, y, optim.sgd(0.9), lr=0.1)
+
+
+def test_a_gradient_that_overflows_is_refused_though_the_loss_is_finite(
+    rng: np.random.Generator,
+) -> None:
+    params, x, y = problem(rng, (9, 8, 4), "float32", 5)
+    params[1].W[:] *= 1e30
+    params[0].W[:] *= 1e-25
+    x *= np.float32(1e20)
+    engine = Engine(params, batch_size=5, slots=1)
+
+    with pytest.raises(FloatingPointError, match=r"^grad_W1$"):
+        engine.step(x, y, optim.sgd(0.9), lr=0.1)
+
+    assert_array_equal(engine.params[0].W, params[0].W)
+
+
+def test_a_large_gradient_that_is_finite_is_no_reason_to_stop(rng: np.random.Generator) -> None:
+    params, x, y = problem(rng, (9, 8, 4), "float32", 5)
+    params[1].W[:] *= 1e22
+    params[0].W[:] *= 1e-22
+    engine = Engine(params, batch_size=5, slots=1)
+
+    engine.step(x, y, optim.sgd(0.9), lr=0.1)
+
+    assert engine.steps == 1
+
+
+@pytest.mark.parametrize("optimizer", optim.SLOTS)
+def test_a_restored_engine_goes_on_with_the_same_bits(
+    optimizer: str, rng: np.random.Generator
+) -> None:
+    params, x, y = problem(rng, (9, 8, 4), "float32", 16)
+    rule = {"sgd": optim.sgd(0.9), "adam": optim.adam(0.9, 0.999, 1e-8)}[optimizer]
+    lit = np.array([7, 0, 2, 4, 3])
+    shared: dict[str, Any] = {"lit": lit, "weight_decay": 0.1, "slots": len(optim.SLOTS[optimizer])}
+    engine = Engine(params, batch_size=16, **shared)
+    for _ in range(3):
+        engine.step(x[:, lit], y, rule, lr=0.1)
+    other = Engine(params, batch_size=16, **shared)
+
+    other.restore(engine.params, engine.memory, steps=engine.steps)
+    for each in (engine, other):
+        each.step(x[:, lit], y, rule, lr=0.1)
+
+    assert_array_equal(other.theta, engine.theta)
+    assert_array_equal(other.state, engine.state)
 
 
 def test_steps_lower_the_loss(rng: np.random.Generator) -> None:

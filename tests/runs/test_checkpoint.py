@@ -7,8 +7,10 @@ from numpy.testing import assert_array_equal
 from safetensors.numpy import load_file, save_file
 
 from mlpcli.errors import CheckpointError
+from mlpcli.nn.mlp import Layer
 from mlpcli.runs import checkpoint, config, fit
-from mlpcli.runs.checkpoint import Checkpoint
+from mlpcli.runs.checkpoint import Checkpoint, Facts
+from mlpcli.runs.fit import Progress
 
 SETTINGS = config.load(None, ["network.hidden=[4]"])
 
@@ -16,7 +18,17 @@ SETTINGS = config.load(None, ["network.hidden=[4]"])
 @pytest.fixture
 def saved(tmp_path: Path) -> tuple[Path, Checkpoint]:
     path = tmp_path / "best.safetensors"
-    kept = Checkpoint(fit.initial(SETTINGS, classes=3), SETTINGS, ("a", "b", "ki き"), 7)
+    facts = Facts(
+        config=SETTINGS,
+        classes=("a", "b", "ki き"),
+        data={"x": "sha256:0"},
+        progress=Progress(7, 3, 0.1 + 0.2, 5, 1 / 3),
+        updates=700,
+        lengths=((0, 9), (500, 12)),
+    )
+    params = fit.initial(SETTINGS, classes=3)
+    velocity = tuple(Layer(2 * W, b + 1) for W, b in params)
+    kept = Checkpoint(facts, params, (velocity,))
     checkpoint.save(path, kept)
     return path, kept
 
@@ -26,14 +38,26 @@ def test_a_checkpoint_comes_back_as_it_went(saved: tuple[Path, Checkpoint]) -> N
 
     back = checkpoint.load(path)
 
-    assert back[1:] == kept[1:]
-    for a, b in zip(back.params, kept.params, strict=True):
-        assert_array_equal(a.W, b.W)
-        assert_array_equal(a.b, b.b)
+    assert back.facts == kept.facts
+    for vector, expected in ((back.params, kept.params), (back.memory[0], kept.memory[0])):
+        for a, b in zip(vector, expected, strict=True):
+            assert_array_equal(a.W, b.W)
+            assert_array_equal(a.b, b.b)
+
+
+def test_weights_can_be_kept_without_what_training_needs(saved: tuple[Path, Checkpoint]) -> None:
+    path, kept = saved
+
+    checkpoint.save(path, kept._replace(memory=()))
+
+    assert checkpoint.load(path).memory == ()
+    assert sorted(load_file(path)) == ["W1", "W2", "b1", "b2"]
 
 
 def test_tensors_carry_the_workbooks_names(saved: tuple[Path, Checkpoint]) -> None:
-    assert sorted(load_file(saved[0])) == ["W1", "W2", "b1", "b2"]
+    names = ["W1", "W2", "b1", "b2"]
+
+    assert sorted(load_file(saved[0])) == sorted([*names, *(f"{n}.velocity" for n in names)])
 
 
 def test_saving_leaves_no_temporary_file(saved: tuple[Path, Checkpoint]) -> None:
@@ -47,7 +71,10 @@ def test_saving_leaves_no_temporary_file(saved: tuple[Path, Checkpoint]) -> None
         (lambda data: data[:20], "not a readable checkpoint"),
         (lambda data: b"", "not a readable checkpoint"),
         (lambda data: b"<html>" * 100, "not a readable checkpoint"),
-        (lambda data: data.replace(b'schema\\": 1', b'schema\\": 9'), "schema 1, got 9"),
+        (
+            lambda data: data.replace(b'schema\\":1', b'schema\\":9'),
+            "damaged: schema: Input should be 1",
+        ),
         (lambda data: data.replace(b"seed", b"sead"), "what it says of its run is damaged"),
     ],
 )
@@ -70,7 +97,7 @@ def test_a_checkpoint_that_does_not_fit_its_config_is_refused(
 ) -> None:
     path, kept = saved
     other = config.load(None, ["network.hidden=[5]"])
-    checkpoint.save(path, kept._replace(config=other))
+    checkpoint.save(path, kept._replace(facts=kept.facts.model_copy(update={"config": other})))
 
     with pytest.raises(CheckpointError, match=r"expected W1 of shape \(1024, 5\), got \(1024, 4\)"):
         checkpoint.load(path)

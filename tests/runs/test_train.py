@@ -13,7 +13,7 @@ from mlpcli.runs import checkpoint, config, record
 from mlpcli.runs.evaluate import evaluate
 from mlpcli.runs.fit import Epoch, Step
 from mlpcli.runs.settings import Config
-from mlpcli.runs.train import train
+from mlpcli.runs.train import Event, train
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def finish(settings: Config, folder: Path, **options: Any) -> record.Record:
     return record.read(folder)
 
 
-def follow(events: Iterable[Step | Epoch], send: Callable[[Step | Epoch], None]) -> None:
+def follow(events: Iterable[Event], send: Callable[[Event], None]) -> None:
     for event in events:
         send(event)
 
@@ -37,7 +37,7 @@ def test_a_run_folder_holds_settings_metrics_weights_and_record(
 ) -> None:
     run = finish(settings, folder)
 
-    assert sorted(file.name for file in folder.iterdir()) == sorted(record.OURS)
+    assert sorted(file.name for file in folder.iterdir()) == sorted([*record.OURS, ".lock"])
     assert config.load(str(folder / "config.yaml")) == settings
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
@@ -58,8 +58,8 @@ def test_best_is_the_first_epoch_with_the_highest_validation_accuracy(
 
     best = max(lines, key=lambda line: line["validation_accuracy"])
     assert run["best"]["epoch"] == best["epoch"]
-    assert checkpoint.load(folder / "best.safetensors").epoch == best["epoch"]
-    assert checkpoint.load(folder / "last.safetensors").epoch == 3
+    assert checkpoint.load(folder / "best.safetensors").facts.progress.epoch == best["epoch"]
+    assert checkpoint.load(folder / "last.safetensors").facts.progress.epoch == 3
 
 
 def test_a_folder_with_a_run_is_left_alone_unless_told(settings: Config, folder: Path) -> None:
@@ -99,21 +99,22 @@ def test_missing_data_leaves_no_folder(settings: Config, folder: Path) -> None:
 def test_a_signal_ends_the_step_saves_and_says_so(
     settings: Config, folder: Path, number: int, status: int
 ) -> None:
-    def send(event: Step | Epoch) -> None:
-        if isinstance(event, Step) and (event.epoch, event.step) == (2, 3):
+    def send(event: Event) -> None:
+        if isinstance(event, Step) and event.progress[:2] == (1, 3):
             os.kill(os.getpid(), number)
 
-    with pytest.raises(Interrupted, match="after 1 whole epochs") as caught:
+    told = r"after 1 epoch and 3 steps; `mlp train --resume .*one` goes on"
+    with pytest.raises(Interrupted, match=told) as caught:
         follow(train(settings, folder), send)
 
     assert caught.value.exit_code == status
     assert record.read(folder)["status"] == "interrupted"
-    assert checkpoint.load(folder / "last.safetensors").epoch == 1
+    assert checkpoint.load(folder / "last.safetensors").facts.progress.epoch == 1
     assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
 
 
 def test_a_second_signal_stops_at_once(settings: Config, folder: Path) -> None:
-    def send(event: Step | Epoch) -> None:
+    def send(event: Event) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -129,7 +130,7 @@ def test_a_failed_run_says_why_in_its_record(settings: Config, folder: Path) -> 
 
     run = record.read(folder)
     assert run["status"] == "failed"
-    assert "the loss became" in run["error"]
+    assert "is the first value that is not finite" in run["error"]
 
 
 def test_train_never_loads_the_test_split(

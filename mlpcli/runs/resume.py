@@ -1,0 +1,107 @@
+"""Going on with a run that stopped, to the very end it would have had."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mlpcli.data.dataset import Split
+from mlpcli.errors import CheckpointError
+from mlpcli.runs import checkpoint, record
+from mlpcli.runs import config as configs
+from mlpcli.runs.checkpoint import Checkpoint
+from mlpcli.runs.fit import State, rows
+from mlpcli.runs.lock import held
+from mlpcli.runs.settings import Config
+from mlpcli.runs.train import Event, Run, begin, follow, load
+
+FREE = {"train.epochs", "checkpoint.every_seconds"}  # settings that may change on the way
+FIXED = {"network.hidden", "optimizer.name"}  # settings that no --force can change
+
+
+def resume(
+    config: Config, folder: Path, *, force: bool = False, offline: bool = False
+) -> Iterator[Event]:
+    """Train on from the last checkpoint in folder; yields and raises as `train` does.
+
+    config: the run's own, where `train.epochs` may be larger. Other differences, also of the data,
+    are refused without force.
+    """
+    record.require(folder)
+    with held(folder):
+        path = folder / record.LAST
+        kept = checkpoint.load(path) if path.exists() else None
+        before = kept.facts.config if kept else configs.load(str(folder / record.CONFIG))
+        changed = differences(before, config)
+        split = load(config, "train", offline=offline)
+        if kept and kept.facts.data != split.files:
+            changed["data"] = "the training files are others than those of the run"
+        _refuse(folder, changed, force=force)
+        if kept is None:  # it died before its first checkpoint
+            yield from follow(begin(config, folder, split))
+            return
+        run = _mended(folder, kept, config, split)
+        if lasting := {k: text for k, text in changed.items() if k not in FREE}:
+            run.record["forced"] = [*run.record.get("forced", []), lasting]
+        state = State(kept.facts.progress, kept.facts.updates, kept.params, kept.memory)
+        yield from follow(run, since=state)
+
+
+def differences(before: Config, now: Config) -> dict[str, str]:
+    """Each setting that is not as it was, by its dotted key, in words."""
+    old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
+    return {
+        key: f"{old.get(key, 'nothing')!r} in the run, {new.get(key, 'nothing')!r} now"
+        for key in [*old, *(new.keys() - old.keys())]
+        if old.get(key) != new.get(key)
+    }
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= (
+            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
+    return flat
+
+
+def _refuse(folder: Path, changed: dict[str, str], *, force: bool) -> None:
+    """Raise CheckpointError for differences that would make it another training."""
+    told = {key: text for key, text in changed.items() if key not in FREE}
+    if force:
+        told = {key: text for key, text in told.items() if key in FIXED}
+    if told:
+        hint = "these cannot change" if force else "--force goes on all the same"
+        lines = [f"  {key}: {text}" for key, text in told.items()]
+        raise CheckpointError("\n".join([f"{folder}: the settings differ; {hint}", *lines]))
+
+
+def _mended(folder: Path, kept: Checkpoint, config: Config, split: Split) -> Run:
+    """The run as its last checkpoint knows it, whichever write it died before."""
+    facts = kept.facts
+    done = facts.progress
+    if not kept.memory:
+        raise CheckpointError(f"{folder / record.LAST}: holds no state to go on from; train anew")
+    if config.train.epochs < done.epoch:
+        raise CheckpointError(
+            f"{folder}: train.epochs must be at least {done.epoch}, which are done, "
+            f"got {config.train.epochs}"
+        )
+    lengths = facts.lengths
+    if lengths[-1][1] != config.train.epochs:
+        lengths = (*lengths, (facts.updates, config.train.epochs))
+    metrics = record.cut(folder, done.epoch)
+    if 0 < done.best_epoch == done.epoch and not done.step:
+        checkpoint.save(folder / record.BEST, kept._replace(memory=()))
+    checkpoint.write(folder / record.CONFIG, configs.dump(config).encode())
+    run = record.again(_record(folder, config, split), metrics, done)
+    record.save(folder, run)
+    return Run(folder, config, split, lengths, run)
+
+
+def _record(folder: Path, config: Config, split: Split) -> record.Record:
+    """The run's record, or a new one where the run died before it was written."""
+    if (folder / record.RECORD).exists():
+        return record.read(folder)
+    training, validation = map(len, rows(config, split))
+    return record.begin(config, split, training=training, validation=validation)

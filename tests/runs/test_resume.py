@@ -1,0 +1,242 @@
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpcli.errors import CheckpointError
+from mlpcli.runs import config, record
+from mlpcli.runs.fit import Epoch, Step
+from mlpcli.runs.resume import resume
+from mlpcli.runs.settings import Config
+from mlpcli.runs.train import Event, train
+
+
+class Dead(BaseException):
+    """The process is no more; nothing catches it, and nothing is written after it."""
+
+
+@pytest.fixture
+def settings(dots: str) -> Config:
+    """A training that saves its state after every step."""
+    return changed(dots)
+
+
+def changed(dots: str, *overrides: str) -> Config:
+    same = [f"data.name={dots}", "network.hidden=[8]", "train.epochs=3", "train.batch_size=64"]
+    return config.load(None, [*same, "checkpoint.every_seconds=0", *overrides])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def whole(settings: Config, tmp_path: Path) -> dict[str, Any]:
+    """What a run leaves that was never stopped."""
+    finish(train(settings, tmp_path / "whole", look=False))
+    return result(tmp_path / "whole")
+
+
+def finish(events: Iterator[Event]) -> None:
+    for _ in events:
+        pass
+
+
+def result(folder: Path) -> dict[str, Any]:
+    """Everything of a run that depends on no clock."""
+    sums = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in (record.BEST, record.LAST, record.CONFIG)
+    }
+    timed = {"seconds", "images_per_second"}
+    lines = [json.loads(line) for line in (folder / record.METRICS).read_text().splitlines()]
+    metrics = [{k: v for k, v in line.items() if k not in timed} for line in lines]
+    run = record.read(folder)
+    best = {k: v for k, v in run["best"].items() if k not in timed}
+    return {**sums, "metrics": metrics, "best": best, "status": run["status"], "n": run["epochs"]}
+
+
+def die_at(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the n-th operation on the disk on, each one raises Dead in place of being done."""
+    count = 0
+
+    def mortal(real: Callable[..., Any]) -> Callable[..., Any]:
+        def operation(*args: Any, **kwargs: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count >= n:
+                raise Dead
+            return real(*args, **kwargs)
+
+        return operation
+
+    monkeypatch.setattr(os, "fsync", mortal(os.fsync))
+    monkeypatch.setattr(Path, "replace", mortal(Path.replace))
+    monkeypatch.setattr(Path, "unlink", mortal(Path.unlink))
+    monkeypatch.setattr(Path, "open", mortal(Path.open))
+
+
+def test_a_run_that_died_between_any_two_writes_ends_as_if_it_had_not(
+    settings: Config, folder: Path, whole: dict[str, Any]
+) -> None:
+    deaths = 0
+    for n in range(1, 10_000):
+        shutil.rmtree(folder, ignore_errors=True)
+        with pytest.MonkeyPatch.context() as patch:
+            die_at(n, patch)
+            try:
+                finish(train(settings, folder, look=False))
+                break
+            except Dead:
+                deaths += 1
+        if (folder / record.CONFIG).exists():
+            finish(resume(settings, folder))
+        else:  # it died before there was a run
+            finish(train(settings, folder, look=False))
+        assert result(folder) == whole, f"died at operation {n}"
+
+    assert deaths > 100
+    assert not list(folder.glob("*.tmp"))
+
+
+def test_a_resumed_run_may_die_again_at_any_write(
+    settings: Config, folder: Path, whole: dict[str, Any], tmp_path: Path
+) -> None:
+    """The first death is in the middle of epoch 2; the second at any write while it is mended."""
+    with pytest.MonkeyPatch.context() as patch:
+        die_at(75, patch)
+        with pytest.raises(Dead):
+            finish(train(settings, folder, look=False))
+    shutil.copytree(folder, tmp_path / "first")
+
+    for n in range(1, 40):
+        shutil.rmtree(folder)
+        shutil.copytree(tmp_path / "first", folder)
+        with pytest.MonkeyPatch.context() as patch:
+            die_at(n, patch)
+            with pytest.raises(Dead):
+                finish(resume(settings, folder))
+        finish(resume(settings, folder))
+        assert result(folder) == whole, f"died again at operation {n}"
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("step", range(1, 16))
+def test_a_run_that_is_stopped_at_any_step_ends_with_the_same_bits(
+    dots: str, folder: Path, tmp_path: Path, optimizer: str, step: int
+) -> None:
+    settings = changed(dots, f"optimizer.name={optimizer}", "optimizer.weight_decay=0.01")
+    finish(train(settings, tmp_path / "whole", look=False))
+    events = train(settings, folder, look=False)
+
+    for _, event in zip(range(step + 2), events, strict=False):
+        assert isinstance(event, Step | Epoch)
+    events.close()  # type: ignore[attr-defined]  # a generator
+    finish(resume(settings, folder))
+
+    assert result(folder) == result(tmp_path / "whole")
+
+
+def test_a_line_of_metrics_that_was_torn_is_cut_off(settings: Config, folder: Path) -> None:
+    finish(train(settings, folder, look=False))
+    path = folder / record.METRICS
+    lines = path.read_bytes()
+    path.write_bytes(lines + lines[:40])
+
+    finish(resume(settings, folder))
+
+    assert path.read_bytes() == lines
+
+
+def test_epochs_may_be_added(dots: str, settings: Config, folder: Path) -> None:
+    finish(train(settings, folder, look=False))
+
+    finish(resume(changed(dots, "train.epochs=5"), folder))
+
+    run = record.read(folder)
+    assert run["epochs"] == 5
+    assert run["status"] == "finished"
+    assert [each["epoch"] for each in run["resumed"]] == [3]
+    assert len(record.metrics(folder)) == 5
+    assert config.load(str(folder / record.CONFIG)).train.epochs == 5
+
+
+def test_fewer_epochs_than_are_done_are_refused(dots: str, settings: Config, folder: Path) -> None:
+    finish(train(settings, folder, look=False))
+
+    with pytest.raises(CheckpointError, match=r"epochs must be at least 3, .* got 2"):
+        finish(resume(changed(dots, "train.epochs=2"), folder))
+
+
+def test_other_settings_are_refused_with_the_difference(
+    dots: str, settings: Config, folder: Path
+) -> None:
+    finish(train(settings, folder, look=False))
+    other = changed(dots, "optimizer.lr=0.2", "train.epochs=4")
+
+    with pytest.raises(CheckpointError, match=r"differ.*\n  optimizer.lr: 0.1 in the run, 0.2 now"):
+        finish(resume(other, folder))
+    finish(resume(other, folder, force=True))
+
+    assert record.read(folder)["forced"] == [{"optimizer.lr": "0.1 in the run, 0.2 now"}]
+
+
+def test_another_network_is_refused_with_force_too(
+    dots: str, settings: Config, folder: Path
+) -> None:
+    finish(train(settings, folder, look=False))
+
+    with pytest.raises(CheckpointError, match=r"these cannot change\n  network.hidden: \[8\]"):
+        finish(resume(changed(dots, "network.hidden=[9]"), folder, force=True))
+
+
+def test_other_data_is_refused(settings: Config, folder: Path, dots: str) -> None:
+    finish(train(settings, folder, look=False))
+    with Path(dots).open("ab") as file:
+        file.write(b"\0")
+
+    with pytest.raises(CheckpointError, match="data: the training files are others"):
+        finish(resume(settings, folder))
+
+
+def test_what_is_no_run_is_not_resumed(settings: Config, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such run folder"):
+        finish(resume(settings, tmp_path / "none"))
+    with pytest.raises(CheckpointError, match="is this a run folder"):
+        finish(resume(settings, tmp_path))
+
+
+def test_weights_alone_are_nothing_to_go_on_from(settings: Config, folder: Path) -> None:
+    finish(train(settings, folder, look=False))
+    shutil.copy(folder / record.BEST, folder / record.LAST)
+
+    with pytest.raises(CheckpointError, match="holds no state to go on from"):
+        finish(resume(settings, folder))
+
+
+def test_a_folder_in_use_is_refused_with_its_owners_pid(settings: Config, folder: Path) -> None:
+    events = train(settings, folder, look=False)
+    next(events)
+
+    with pytest.raises(CheckpointError, match=f"process {os.getpid()} is writing a run here"):
+        finish(resume(settings, folder))
+    with pytest.raises(CheckpointError, match=f"process {os.getpid()} is writing a run here"):
+        finish(train(settings, folder, overwrite=True))
+    finish(events)
+
+    assert record.read(folder)["status"] == "finished"
+
+
+def test_the_lock_of_a_process_that_is_gone_is_no_hindrance(settings: Config, folder: Path) -> None:
+    folder.mkdir()
+    (folder / ".lock").write_text("99999999")
+
+    finish(train(settings, folder, look=False))
+
+    assert (folder / ".lock").read_text() == str(os.getpid())
