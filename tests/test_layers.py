@@ -46,7 +46,7 @@ def test_folders_import_only_what_the_picture_allows() -> None:
 
 
 def test_the_mathematics_knows_only_numpy() -> None:
-    known = {"numpy", "mlpcli", "collections", "itertools", "math", "typing"}
+    known = {"numpy", "mlpcli", "collections", "itertools", "math", "threading", "types", "typing"}
     for path in (PACKAGE / "nn").rglob("*.py"):
         assert {name.split(".")[0] for name in imports(path)} <= known, path
 

@@ -8,6 +8,7 @@ from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import RELU, Activation
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.mlp import Masks, Params
+from mlpcli.nn.team import Team
 
 
 class Problem(NamedTuple):
@@ -45,14 +46,20 @@ def derived_gradient(problem: Problem) -> Params:
 def engine_gradient(problem: Problem) -> Params:
     """The gradient as training computes it: `Engine.gradient`, on the very code of the step.
 
-    As in training, inputs that are dark in all images are left out.
+    As in training, inputs that are dark in all images are left out, and threads share the work.
     """
     params, x, y, activation, masks, weight_decay = problem
     lit = np.flatnonzero(x.any(axis=0))
-    engine = Engine(
-        params, batch_size=len(x), lit=lit, activation=activation, weight_decay=weight_decay
-    )
     if masks and masks[0] is not None:
         masks = [masks[0][:, lit], *masks[1:]]
-    engine.gradient(x[:, lit], y, masks=masks)
+    with Team(2) as team:
+        engine = Engine(
+            params,
+            batch_size=len(x),
+            lit=lit,
+            activation=activation,
+            weight_decay=weight_decay,
+            team=team,
+        )
+        engine.gradient(x[:, lit], y, masks=masks)
     return engine.grads

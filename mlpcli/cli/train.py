@@ -39,7 +39,7 @@ def train(
     ] = True,
     threads: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Threads of the products; all cores without it."),
+        typer.Option(metavar="N", min=1, help="Threads of the training; all cores without it."),
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
@@ -64,7 +64,7 @@ def train(
     from mlpcli.runs import config as configs
     from mlpcli.runs import record
     from mlpcli.runs import resume as resumed
-    from mlpcli.runs import threads as blas
+    from mlpcli.runs import threads as machine
     from mlpcli.runs.train import train as run
     from mlpcli.show import console, text
 
@@ -72,7 +72,8 @@ def train(
         raise ConfigError("--resume: the run stays in its folder; leave out --out and --overwrite")
     if force and not resume:
         raise ConfigError("--force: goes with --resume alone")
-    if warning := blas.limit(threads):
+    threads = threads or machine.cores()
+    if warning := machine.oversubscribed(threads):
         console.warn(warning)
     short = {"train.epochs": epochs, "seed": seed}
     overrides = [*(set_ or []), *(f"{key}={n}" for key, n in short.items() if n is not None)]
@@ -82,9 +83,16 @@ def train(
     settings = configs.load(config, overrides)
     folder = resume or _folder(out, name, Path(config).stem if config else settings.data.name)
     events = (
-        resumed.resume(settings, folder, force=force, offline=offline)
+        resumed.resume(settings, folder, force=force, offline=offline, threads=threads)
         if resume
-        else run(settings, folder, overwrite=overwrite, offline=offline, look=preflight)
+        else run(
+            settings,
+            folder,
+            overwrite=overwrite,
+            offline=offline,
+            look=preflight,
+            threads=threads,
+        )
     )
     console.watch(events, epochs=settings.train.epochs, quiet=quiet)
     typer.echo(text.trained(folder, record.read(folder), json=json))

@@ -1,19 +1,26 @@
 """The training step of `mlp.py` for speed: the same arithmetic on arrays that are allocated once.
 
-All parameters lie in one flat vector, and so do their gradients, in the order of `layout.py`: an
-update rule sees two vectors. Inputs that are dark in every training image are left out: their
-products are zero, so their rows of W1 change by weight decay alone. The tests hold the engine to
-`mlp.backward`, and the gradient check runs on it. What each part costs: docs/performance.md.
+All parameters lie in one flat vector, and so do their gradients, in the order of `layout.py`. A
+team of threads shares a step: first by rows of the batch, up to the gradient at every z, then by
+blocks of the parameters, each updated as soon as its gradient is known, while both are in the
+cache. Inputs that are dark in every training image are left out: their products are zero, so their
+rows of W1 change by weight decay alone. The tests hold the engine to `mlp.backward`, and the
+gradient check runs on it. What each part costs: docs/performance.md.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.nn import Array
 from mlpcli.nn.activation import RELU, Activation
-from mlpcli.nn.layout import Layout
+from mlpcli.nn.layout import Block, Layout
 from mlpcli.nn.mlp import Masks, Params
-from mlpcli.nn.optim import Rule, blocks
+from mlpcli.nn.optim import Rule
+from mlpcli.nn.team import Team
+
+KEPT = 1 << 24  # bytes of freed memory that stay with the process
 
 
 class Engine:
@@ -28,10 +35,12 @@ class Engine:
         activation: Activation = RELU,
         weight_decay: float = 0.0,
         slots: int = 0,
+        team: Team | None = None,
     ) -> None:
         """Copies params; slots is how many vectors the update rule remembers (`optim.SLOTS`).
 
         lit: the inputs in use, in the order of the columns of x; all of them without it.
+        team: the threads of a step; the caller's alone without it.
         """
         dtype = params[0].W.dtype
         sizes = [len(params[0].W), *(len(b) for _, b in params)]
@@ -43,13 +52,18 @@ class Engine:
         self.activation = activation
         self.weight_decay = weight_decay
         self.steps = 0
+        self._team = team or Team()
         self._params = self.layout.views(self.theta)
         self._grads = self.layout.views(self.grad)
         self._z: list[Array] = [np.empty((batch_size, size), dtype) for size in sizes[1:]]
         # relu can work in place, since its derivative can be read off h; the others need z again
         self._h = self._z if activation is RELU else [np.empty_like(z) for z in self._z]
         self._grad_z: list[Array] = [np.empty_like(z) for z in self._z]
+        self._above = [np.empty(z.shape, bool) for z in self._z]  # where z > 0
         self._ones = np.ones(batch_size, dtype)
+        # without decay, no rule moves a parameter whose gradient is and was zero
+        self._blocks = list(self.layout.blocks(dark=bool(weight_decay)))
+        _keep_freed_memory()
 
     @property
     def params(self) -> Params:
@@ -79,31 +93,10 @@ class Engine:
         x: (n, k), the first k lit inputs of images that are black in all others; y: (n, classes);
         with n at most batch_size, in the dtype of the parameters. The loss is in nats.
         """
-        n, k = x.shape
-        last = len(self._params) - 1
-        W = [self._params[0].W[:k], *(W for W, _ in self._params[1:])]
-        z, grad_z = ([array[:n] for array in arrays] for arrays in (self._z, self._grad_z))
-        h = [
-            x * masks[0] if masks and masks[0] is not None else x,
-            *(array[:n] for array in self._h),
-        ]  # h[i + 1] = f(z[i])
-        for i in range(last + 1):
-            np.matmul(h[i], W[i], out=z[i])
-            z[i] += self._params[i].b
-            if i < last:
-                self._activate(z[i], h[i + 1])
-                self._mask(h[i + 1], masks, i + 1)
-        value = _fused_cross_entropy(z[last], y, grad_z[last])
-        for i in reversed(range(last + 1)):
-            grad_W, grad_b = self._grads[i]
-            np.matmul(h[i].T, grad_z[i], out=grad_W[: len(W[i])])
-            np.matmul(self._ones[:n], grad_z[i], out=grad_b)  # the sum over rows
-            if i > 0:
-                np.matmul(grad_z[i], W[i].T, out=grad_z[i - 1])
-                self._mask(grad_z[i - 1], masks, i)
-                self._multiply_by_derivative(grad_z[i - 1], z[i - 1])
-        self._grads[0].W[k:] = 0
-        return value + self._decay()
+        h0 = _masked_input(x, masks)
+        value, _ = self._propagate(h0, y, masks)
+        self._each_block(lambda block: self._find(block, h0))
+        return value
 
     def step(
         self, x: Array, y: Array, rule: Rule, *, lr: float, masks: Masks | None = None
@@ -113,24 +106,99 @@ class Engine:
         Raises FloatingPointError, whose text names the first quantity that is not finite, with the
         parameters left as they were.
         """
-        # without decay, no rule moves a parameter whose gradient is and was zero
-        part = slice(None) if self.weight_decay else self.layout.live
-        grad = self.grad[part]
-        with np.errstate(all="ignore"):  # what overflows is found here
-            value = self.gradient(x, y, masks=masks)
-            if not (np.isfinite(value) and np.isfinite(grad @ grad)):
-                self._refuse_non_finite(len(x), value)
+        h0 = _masked_input(x, masks)
+        value, finite = self._propagate(h0, y, masks)
+        if not finite:
+            self._refuse_non_finite(h0, value)
         self.steps += 1
-        rule(self.theta[part], grad, self.state[:, part], lr, self.steps)
+        t = self.steps
+
+        def update(block: Block) -> None:
+            self._find(block, h0)
+            flat = block.flat
+            rule(self.theta[flat], self.grad[flat], self.state[:, flat], lr, t)
+
+        self._each_block(update)
         return value
 
-    def _refuse_non_finite(self, n: int, value: float) -> None:
-        """Raise FloatingPointError unless only the square of the gradient was too large."""
-        last = len(self._z)
+    def _propagate(self, h0: Array, y: Array, masks: Masks | None) -> tuple[float, bool]:
+        """Mutates every z, h and grad_z; returns the loss and whether the gradient is finite."""
+        n, size, layers = len(h0), self._team.size, len(self._params)
+        values = np.zeros(size)
+        squares = np.zeros((2, size, layers))  # of the norms of every h and grad_z
+
+        def part(member: int) -> None:
+            rows = _share(n, member, size)
+            with np.errstate(all="ignore"):  # what overflows shows in the loss or the norms
+                h = self._forward(h0[rows], rows, masks)
+                values[member] = _fused_cross_entropy(h[-1], y[rows], self._grad_z[-1][rows], n)
+                self._backward(h, rows, masks)
+                values[member] += self._decay(member)
+                for i in range(layers):
+                    squares[:, member, i] = _square(h[i]), _square(self._grad_z[i][rows])
+
+        self._team(part)
+        value = float(values.sum())
+        h_squared, grad_z_squared = squares.sum(axis=1)
+        # Cauchy and Schwarz: no entry of h.T @ grad_z exceeds the product of both norms
+        largest = np.sqrt((h_squared + n) * grad_z_squared).max()
+        return value, bool(np.isfinite(value) and largest < np.finfo(self.theta.dtype).max / 4)
+
+    def _forward(self, h0: Array, rows: slice, masks: Masks | None) -> list[Array]:
+        """Mutates rows of z and h; returns h[0], ..., h[last] and, in its place, the last z."""
+        h, last = [h0], len(self._params) - 1
+        for i, (W, b) in enumerate(self._params):
+            z = self._z[i][rows]
+            np.matmul(h[i], W[: h0.shape[1]] if i == 0 else W, out=z)
+            z += b
+            h.append(z if i == last else self._h[i][rows])
+            if i < last:
+                self._activate(z, h[i + 1])
+                _mask(h[i + 1], masks, i + 1, rows)
+        return h
+
+    def _backward(self, h: list[Array], rows: slice, masks: Masks | None) -> None:
+        """Mutates rows of grad_z, of which the last is known."""
+        for i in reversed(range(1, len(self._params))):
+            grad_z = self._grad_z[i - 1][rows]
+            np.matmul(self._grad_z[i][rows], self._params[i].W.T, out=grad_z)
+            _mask(grad_z, masks, i, rows)
+            self._multiply_by_derivative(grad_z, i - 1, rows)
+
+    def _each_block(self, task: Callable[[Block], None]) -> None:
+        """Give every block to some member of the team; which one, nothing depends on."""
+        rest = iter(self._blocks)
+
+        def part(member: int) -> None:
+            for block in rest:
+                task(block)
+
+        self._team(part)
+
+    def _find(self, block: Block, h0: Array) -> None:
+        """Mutates grad where the block lies: the gradient of its parameters."""
+        n = len(h0)
+        i, rows, flat = block
+        if i is None:
+            for grad_z, (_, grad_b) in zip(self._grad_z, self._grads, strict=True):
+                np.matmul(self._ones[:n], grad_z[:n], out=grad_b)  # the sum over rows
+            return
+        h = h0 if i == 0 else self._h[i - 1][:n]
+        grad_W = self.grad[flat].reshape(-1, self._grad_z[i].shape[1])
+        used = h[:, rows].shape[1]  # an input that is black in the whole batch has no gradient
+        np.matmul(h[:, rows].T, self._grad_z[i][:n], out=grad_W[:used])
+        grad_W[used:] = 0
+        if self.weight_decay:
+            self.grad[flat] += self.weight_decay * self.theta[flat]
+
+    def _refuse_non_finite(self, h0: Array, value: float) -> None:
+        """Raise FloatingPointError unless the gradient is finite after all."""
+        with np.errstate(all="ignore"):
+            self._each_block(lambda block: self._find(block, h0))
         made: list[tuple[str, Array | float]] = []  # in the order of the computation
-        made += [(f"z{i}", z[:n]) for i, z in enumerate(self._z, 1)]
+        made += [(f"z{i}", z[: len(h0)]) for i, z in enumerate(self._z, 1)]
         made += [("loss", value)]
-        for i, (grad_W, grad_b) in zip(range(last, 0, -1), reversed(self._grads), strict=True):
+        for i, (grad_W, grad_b) in reversed(list(enumerate(self._grads, 1))):
             made += [(f"grad_b{i}", grad_b), (f"grad_W{i}", grad_W)]
         for name, array in made:
             if not np.isfinite(array).all():
@@ -142,33 +210,56 @@ class Engine:
         else:
             h[:] = self.activation.f(z)
 
-    def _multiply_by_derivative(self, grad_h: Array, z: Array) -> None:
-        if self.activation is RELU:
-            grad_h *= z > 0  # z holds h by now, and h > 0 exactly where z was
+    def _multiply_by_derivative(self, grad_h: Array, i: int, rows: slice) -> None:
+        z, above = self._z[i][rows], self._above[i][rows]
+        if self.activation is RELU:  # z holds h by now, and h > 0 exactly where z was
+            np.multiply(grad_h, np.greater(z, 0, out=above), out=grad_h)
         else:
             grad_h *= self.activation.derivative(z)
 
-    def _mask(self, h: Array, masks: Masks | None, i: int) -> None:
-        if masks and (mask := masks[i]) is not None:
-            h *= mask
-
-    def _decay(self) -> float:
+    def _decay(self, member: int) -> float:
+        """This member's share of weight_decay / 2 * sum(W**2)."""
         if not self.weight_decay:
             return 0.0
-        self.grad[self.layout.dark] = 0
-        W, grad_W = self.theta[self.layout.weights], self.grad[self.layout.weights]
-        for part in blocks(len(W)):
-            grad_W[part] += self.weight_decay * W[part]
-        return self.weight_decay / 2 * float(W @ W)
+        W = self.theta[self.layout.weights]
+        return self.weight_decay / 2 * _square(W[_share(len(W), member, self._team.size)])
 
 
-def _fused_cross_entropy(z: Array, y: Array, grad_z: Array) -> float:
-    """Mutates z and grad_z = (softmax(z) - y) / n; returns the mean cross-entropy, in nats."""
+def _share(n: int, member: int, size: int) -> slice:
+    """The part of n that is a member's, of so many."""
+    return slice(n * member // size, n * (member + 1) // size)
+
+
+def _square(array: Array) -> float:
+    """Sum of the squares of all entries."""
+    return float(np.vdot(array, array))
+
+
+def _masked_input(x: Array, masks: Masks | None) -> Array:
+    return x * masks[0] if masks and masks[0] is not None else x
+
+
+def _mask(h: Array, masks: Masks | None, i: int, rows: slice) -> None:
+    if masks and (mask := masks[i]) is not None:
+        h *= mask[rows]
+
+
+def _fused_cross_entropy(z: Array, y: Array, grad_z: Array, n: int) -> float:
+    """Mutates z and grad_z = (softmax(z) - y) / n; returns these rows' part of the mean CE."""
     z -= z.max(axis=1, keepdims=True)  # exp of a large logit would overflow
     np.exp(z, out=grad_z)
     total = grad_z.sum(axis=1, keepdims=True)
-    value = (np.log(total).sum() - np.vdot(y, z)) / len(y)  # rows of y sum to 1
+    value = (np.log(total).sum() - np.vdot(y, z)) / n  # rows of y sum to 1
     grad_z /= total
     grad_z -= y
-    grad_z /= len(y)  # the only 1/n
+    grad_z /= n  # the only 1/n
     return float(value)
+
+
+def _keep_freed_memory() -> None:
+    """Let small temporaries reuse memory, where the C library would return it to the system.
+
+    The GNU library gives up what is freed beyond a threshold, and each page that comes back costs
+    a fault. The threshold follows the largest block that was ever freed, so we free one.
+    """
+    np.empty(KEPT, np.uint8)

@@ -2,18 +2,17 @@
 
 A rule gets the parameters theta, their gradient, its own state (one row per vector it remembers,
 zero at the start), the learning rate and the number t = 1, 2, ... of the step. It uses the gradient
-up: the memory serves for what is subtracted from theta.
+up: the memory serves for what is subtracted from theta. It works entry by entry, on any part of the
+vectors, so that the engine can hand it what is in the cache.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 from mlpcli.nn import Array
 
 Rule = Callable[[Array, Array, Array, float, int], None]
-
-BLOCK = 1 << 15  # entries updated at once: with Adam's four operands, 512 kB of second-level cache
 
 
 def sgd(momentum: float) -> Rule:
@@ -29,7 +28,7 @@ def sgd(momentum: float) -> Rule:
         velocity += grad
         theta -= np.multiply(velocity, lr, out=grad)
 
-    return blocked(update)
+    return update
 
 
 def adam(beta1: float, beta2: float, eps: float) -> Rule:
@@ -54,24 +53,7 @@ def adam(beta1: float, beta2: float, eps: float) -> Rule:
         move *= lr * m_hat * v_hat**-0.5
         theta -= move
 
-    return blocked(update)
-
-
-def blocked(rule: Rule) -> Rule:
-    """The same rule, block after block, so that its intermediate values never leave the cache."""
-
-    def update(theta: Array, grad: Array, state: Array, lr: float, t: int) -> None:
-        """Mutates theta, grad and state."""
-        for part in blocks(len(theta)):
-            rule(theta[part], grad[part], state[:, part], lr, t)
-
     return update
-
-
-def blocks(length: int) -> Iterator[slice]:
-    """Slices of at most BLOCK entries that cover a vector of that length."""
-    for start in range(0, length, BLOCK):
-        yield slice(start, start + BLOCK)
 
 
 SLOTS = {"sgd": ("velocity",), "adam": ("first", "second")}  # names of each rule's rows of state

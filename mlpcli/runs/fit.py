@@ -17,6 +17,8 @@ from mlpcli.nn.activation import ACTIVATIONS, Activation
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.mlp import Params
 from mlpcli.nn.schedule import SCHEDULES
+from mlpcli.nn.team import Team
+from mlpcli.runs import threads as blas
 from mlpcli.runs.batches import batches
 from mlpcli.runs.scores import score
 from mlpcli.runs.seeds import stream
@@ -75,16 +77,24 @@ class Epoch(NamedTuple):
     engine: Engine
 
 
-def fit(config: Config, split: Split, *, since: State | None = None) -> Iterator[Step | Epoch]:
+def fit(
+    config: Config, split: Split, *, threads: int = 1, since: State | None = None
+) -> Iterator[Step | Epoch]:
     """Train on a split, keeping part of it for validation; yields each Step and each Epoch.
 
+    threads: at most so many; the bits of a result depend on their number.
     since: where an earlier training stopped; going on gives the very bits it would have given.
     Ends after `train.epochs`, or earlier when `train.patience` epochs brought no better accuracy.
     Raises CheckFailed when a value is not finite, with the parameters left as they were.
     """
+    with blas.team(threads, batch_size=config.train.batch_size) as team:
+        yield from _fit(config, split, team, since)
+
+
+def _fit(config: Config, split: Split, team: Team, since: State | None) -> Iterator[Step | Epoch]:
     train_rows, validation_rows = rows(config, split)
     lit = dataset.lit(split.images)
-    engine, rule = start(config, classes=len(split.classes), lit=lit)
+    engine, rule = start(config, classes=len(split.classes), lit=lit, team=team)
     at = since.progress if since else Progress()
     if since:
         engine.restore(since.params, since.memory, steps=since.updates)
@@ -103,7 +113,13 @@ def fit(config: Config, split: Split, *, since: State | None = None) -> Iterator
             at = at._replace(step=at.step + 1, loss_sum=at.loss_sum + loss * len(x))
             yield Step(at, steps, loss, engine)
         seconds = time.perf_counter() - started
-        scores = score(engine.params, split, activation=_activation(config), rows=validation_rows)
+        scores = score(
+            engine.params,
+            split,
+            activation=_activation(config),
+            rows=validation_rows,
+            team=team,
+        )
         metrics = Metrics(
             epoch=epoch,
             train_loss=at.loss_sum / len(order),
@@ -152,11 +168,16 @@ def initial(config: Config, *, classes: int, dtype: str = "float32") -> Params:
 
 
 def start(
-    config: Config, *, classes: int, lit: NDArray[np.intp] | None = None
+    config: Config,
+    *,
+    classes: int,
+    lit: NDArray[np.intp] | None = None,
+    team: Team | None = None,
 ) -> tuple[Engine, optim.Rule]:
     """The engine at its initial parameters, and the rule that updates them.
 
     lit: the inputs in use, in the order of a batch's columns; all without it.
+    team: the threads of a step; the caller's alone without it.
     """
     optimizer = config.optimizer
     if isinstance(optimizer, Adam):
@@ -170,6 +191,7 @@ def start(
         activation=_activation(config),
         weight_decay=optimizer.weight_decay,
         slots=len(optim.SLOTS[optimizer.name]),
+        team=team,
     )
     return engine, rule
 

@@ -22,7 +22,6 @@ from mlpcli import __version__
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
 from mlpcli.runs import config as configs
-from mlpcli.runs import threads
 from mlpcli.runs.checkpoint import write
 from mlpcli.runs.fit import Metrics, Progress, parameters, sizes
 from mlpcli.runs.settings import Config
@@ -79,7 +78,7 @@ def sweep(folder: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def begin(config: Config, split: Split, *, training: int, validation: int) -> Record:
+def begin(config: Config, split: Split, *, training: int, validation: int, threads: int) -> Record:
     """The record of a run that starts now; training and validation count images."""
     return {
         "schema": SCHEMA,
@@ -100,12 +99,12 @@ def begin(config: Config, split: Split, *, training: int, validation: int) -> Re
         "best": None,
         "last": None,
         "warnings": [],
-        "environment": environment(),
+        "environment": environment(threads),
     }
 
 
-def environment() -> dict[str, Any]:
-    """What the bits of a result can depend on: versions, BLAS, its threads, the processor."""
+def environment(threads: int) -> dict[str, Any]:
+    """What the bits of a result can depend on: versions, BLAS, threads, the processor."""
     blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
     return {
         "mlpcli": __version__,
@@ -114,7 +113,7 @@ def environment() -> dict[str, Any]:
         "safetensors": version("safetensors"),
         "blas": [f"{lib['internal_api']} {lib['version']}" for lib in blas],
         "blas_architecture": [str(lib.get("architecture")) for lib in blas],
-        "threads": threads.used(),
+        "threads": threads,
         "cpu": _processor(),
         "cores": os.cpu_count(),
         "platform": platform.platform(),
@@ -131,7 +130,7 @@ def _processor() -> str:
     )
 
 
-def again(record: Record, metrics: list[Metrics], progress: Progress) -> Record:
+def again(record: Record, metrics: list[Metrics], progress: Progress, *, threads: int) -> Record:
     """The record of a run that goes on from progress; metrics are those of its epochs."""
     best = metrics[progress.best_epoch - 1]._asdict() if progress.best_epoch else None
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -147,7 +146,7 @@ def again(record: Record, metrics: list[Metrics], progress: Progress) -> Record:
                 "epoch": progress.epoch,
                 "step": progress.step,
                 "started": now,
-                "environment": environment(),
+                "environment": environment(threads),
             },
         ],
     }

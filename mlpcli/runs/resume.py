@@ -19,7 +19,12 @@ FIXED = {"network.hidden", "optimizer.name"}  # settings that no --force can cha
 
 
 def resume(
-    config: Config, folder: Path, *, force: bool = False, offline: bool = False
+    config: Config,
+    folder: Path,
+    *,
+    force: bool = False,
+    offline: bool = False,
+    threads: int = 1,
 ) -> Iterator[Event]:
     """Train on from the last checkpoint in folder; yields and raises as `train` does.
 
@@ -37,9 +42,9 @@ def resume(
             changed["data"] = "the training files are others than those of the run"
         _refuse(folder, changed, force=force)
         if kept is None:  # it died before its first checkpoint
-            yield from follow(begin(config, folder, split))
+            yield from follow(begin(config, folder, split, threads=threads))
             return
-        run = _mended(folder, kept, config, split)
+        run = _mended(folder, kept, config, split, threads=threads)
         if lasting := {k: text for k, text in changed.items() if k not in FREE}:
             run.record["forced"] = [*run.record.get("forced", []), lasting]
         state = State(kept.facts.progress, kept.facts.updates, kept.params, kept.memory)
@@ -76,7 +81,7 @@ def _refuse(folder: Path, changed: dict[str, str], *, force: bool) -> None:
         raise CheckpointError("\n".join([f"{folder}: the settings differ; {hint}", *lines]))
 
 
-def _mended(folder: Path, kept: Checkpoint, config: Config, split: Split) -> Run:
+def _mended(folder: Path, kept: Checkpoint, config: Config, split: Split, *, threads: int) -> Run:
     """The run as its last checkpoint knows it, whichever write it died before."""
     facts = kept.facts
     done = facts.progress
@@ -94,14 +99,15 @@ def _mended(folder: Path, kept: Checkpoint, config: Config, split: Split) -> Run
     if 0 < done.best_epoch == done.epoch and not done.step:
         checkpoint.save(folder / record.BEST, kept._replace(memory=()))
     checkpoint.write(folder / record.CONFIG, configs.dump(config).encode())
-    run = record.again(_record(folder, config, split), metrics, done)
+    before = _record(folder, config, split, threads=threads)
+    run = record.again(before, metrics, done, threads=threads)
     record.save(folder, run)
-    return Run(folder, config, split, lengths, run)
+    return Run(folder, config, split, threads, lengths, run)
 
 
-def _record(folder: Path, config: Config, split: Split) -> record.Record:
+def _record(folder: Path, config: Config, split: Split, *, threads: int) -> record.Record:
     """The run's record, or a new one where the run died before it was written."""
     if (folder / record.RECORD).exists():
         return record.read(folder)
     training, validation = map(len, rows(config, split))
-    return record.begin(config, split, training=training, validation=validation)
+    return record.begin(config, split, training=training, validation=validation, threads=threads)

@@ -10,6 +10,7 @@ from mlpcli.data.dataset import INPUTS, Split, inputs
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import Activation
 from mlpcli.nn.mlp import Params
+from mlpcli.nn.team import Team
 
 CHUNK = 1000  # images evaluated at once: enough for the matrix products, small in memory
 
@@ -47,22 +48,35 @@ class ClassScores(NamedTuple):
 
 
 def score(
-    params: Params, split: Split, *, activation: Activation, rows: NDArray[Any] | None = None
+    params: Params,
+    split: Split,
+    *,
+    activation: Activation,
+    rows: NDArray[Any] | None = None,
+    team: Team | None = None,
 ) -> Scores:
-    """Scores on all images of a split, or on the given rows of it."""
+    """Scores on all images of a split, or on the given rows of it; a team shares the work."""
     rows = np.arange(len(split.labels)) if rows is None else rows
+    team = team or Team()
     classes = len(params[-1].b)
-    confusion = np.zeros(classes * classes, np.int64)
-    total = 0.0
-    x = np.zeros((min(CHUNK, len(rows)), INPUTS), params[0].W.dtype)
-    for start in range(0, len(rows), CHUNK):
-        part = rows[start : start + CHUNK]
-        labels = split.labels[part].astype(np.intp)
-        z = mlp.forward(params, inputs(split.images[part], x[: len(part)]), activation=activation).z
-        total += _summed_cross_entropy(z[-1], labels)
-        pairs = labels * classes + z[-1].argmax(axis=1)
-        confusion += np.bincount(pairs, minlength=classes * classes)
-    return Scores(total / len(rows), confusion.reshape(classes, classes))
+    starts = range(0, len(rows), CHUNK)
+    losses = np.zeros(len(starts))
+    confusion = np.zeros((team.size, classes * classes), np.int64)
+    chunks = iter(list(enumerate(starts)))
+
+    def part(member: int) -> None:
+        x = np.zeros((min(CHUNK, len(rows)), INPUTS), params[0].W.dtype)
+        for i, start in chunks:
+            chunk = rows[start : start + CHUNK]
+            labels = split.labels[chunk]
+            h0 = inputs(split.images[chunk], x[: len(chunk)])
+            z = mlp.forward(params, h0, activation=activation).z[-1]
+            losses[i] = _summed_cross_entropy(z, labels)
+            pairs = labels * classes + z.argmax(axis=1)
+            confusion[member] += np.bincount(pairs, minlength=classes * classes)
+
+    team(part)
+    return Scores(losses.sum() / len(rows), confusion.sum(axis=0).reshape(classes, classes))
 
 
 def _summed_cross_entropy(z: Array, labels: NDArray[np.intp]) -> float:

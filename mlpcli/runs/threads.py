@@ -1,12 +1,17 @@
-"""How many threads the matrix products use, and whether that suits the machine."""
+"""How many threads a training uses, and whether that suits the machine."""
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
+
+from mlpcli.nn.team import Team
 
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds allowed, of so many
+FEWEST = 32  # images of a batch for each thread; with fewer, a matrix product hardly pays
 
 
 def cores() -> int:
@@ -15,27 +20,25 @@ def cores() -> int:
     count = len(allowed(0)) if allowed else os.cpu_count() or 1
     try:
         quota, period = QUOTA.read_text(encoding="ascii").split()
-        return min(count, math.ceil(int(quota) / int(period)))
+        return max(1, min(count, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):  # no container, or "max": no quota
         return count
 
 
-def limit(threads: int | None) -> str | None:
-    """Use this many threads from now on; None leaves the library's choice, up to `cores`.
-
-    Returns a warning when they are more than the processors, which slows products down.
-    """
+def oversubscribed(threads: int) -> str | None:
+    """A warning when there are more threads than processors, which slows all of them down."""
     available = cores()
-    if threads is None and used() > available:
-        threads = available
-    if threads is not None:
-        threadpool_limits(threads, user_api="blas")
-    if used() > available:
-        return f"{used()} threads on {available} processors slow each other down; use --threads"
-    return None
+    if threads <= available:
+        return None
+    return f"{threads} threads on {available} processors slow each other down; use --threads"
 
 
-def used() -> int:
-    """Threads of the library of matrix products, as it is set now."""
-    counts = [int(lib["num_threads"]) for lib in threadpool_info() if lib["user_api"] == "blas"]
-    return max(counts, default=1)
+@contextmanager
+def team(threads: int, *, batch_size: int) -> Iterator[Team]:
+    """At most so many threads, which share the steps of a training on such batches.
+
+    Meanwhile the matrix library has one thread: the members call it side by side.
+    """
+    size = max(1, min(threads, batch_size // FEWEST))
+    with threadpool_limits(1, user_api="blas"), Team(size) as members:
+        yield members

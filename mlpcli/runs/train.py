@@ -37,6 +37,7 @@ class Run(NamedTuple):
     folder: Path
     config: Config
     split: Split
+    threads: int  # at most
     lengths: tuple[tuple[int, int], ...]  # (steps done in all, `train.epochs` from then on)
     record: record.Record
 
@@ -48,6 +49,7 @@ def train(
     overwrite: bool = False,
     offline: bool = False,
     look: bool = True,
+    threads: int = 1,
 ) -> Iterator[Event]:
     """Train and keep everything in folder; yields what `fit` yields, after it has been saved.
 
@@ -61,7 +63,7 @@ def train(
     record.make(folder)
     with held(folder):
         record.claim(folder, overwrite=overwrite)  # again, now that no other can write here
-        run = begin(config, folder, split)
+        run = begin(config, folder, split, threads=threads)
         for text in preflight(config, split) if look else ():
             run.record["warnings"].append(text)
             yield Notice(text)
@@ -80,13 +82,13 @@ def load(config: Config, split: str, *, offline: bool = False) -> Split:
     )
 
 
-def begin(config: Config, folder: Path, split: Split) -> Run:
+def begin(config: Config, folder: Path, split: Split, *, threads: int) -> Run:
     """A run before its first step, in a folder that is held; an earlier run there is removed."""
     record.create(folder, config)
     training, validation = map(len, rows(config, split))
-    facts = record.begin(config, split, training=training, validation=validation)
+    facts = record.begin(config, split, training=training, validation=validation, threads=threads)
     record.save(folder, facts)
-    return Run(folder, config, split, ((0, config.train.epochs),), facts)
+    return Run(folder, config, split, threads, ((0, config.train.epochs),), facts)
 
 
 def follow(run: Run, *, since: State | None = None) -> Iterator[Step | Epoch]:
@@ -97,7 +99,7 @@ def follow(run: Run, *, since: State | None = None) -> Iterator[Step | Epoch]:
     hint = f"`mlp train --resume {run.folder}` goes on"
     try:
         with deferred(f"stopped at once; {hint} from the last checkpoint") as wish:
-            for event in fit(run.config, run.split, since=since):
+            for event in fit(run.config, run.split, threads=run.threads, since=since):
                 now = time.perf_counter()
                 facts["seconds"] = round(before + now - started, 3)
                 if isinstance(event, Epoch):

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from mlpcli.nn import mlp, optim
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.engine import Engine
+from mlpcli.nn.team import Team
 
 
 def problem(
@@ -22,21 +23,25 @@ def problem(
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 2e-5)])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("sizes", [(9, 4), (9, 8, 4), (9, 8, 7, 6, 4)])
-@pytest.mark.parametrize("n", [16, 5], ids=["full batch", "short last batch"])
+@pytest.mark.parametrize("n", [16, 5, 1], ids=["full batch", "short last batch", "one image"])
+@pytest.mark.parametrize("threads", [1, 3])
 def test_engine_gradient_equals_backward(
     dtype: str,
     tolerance: float,
     name: str,
     sizes: tuple[int, ...],
     n: int,
+    threads: int,
     rng: np.random.Generator,
 ) -> None:
     params, x, y = problem(rng, sizes, dtype, n)
     masks: list[Any] = [(rng.random((n, s)) < 0.7).astype(dtype) for s in sizes]
     shared: dict[str, Any] = {"activation": ACTIVATIONS[name], "masks": masks}
-    engine = Engine(params, batch_size=16, activation=ACTIVATIONS[name], weight_decay=0.01)
-
-    value = engine.gradient(x, y, masks=masks)
+    with Team(threads) as team:
+        engine = Engine(
+            params, batch_size=16, activation=ACTIVATIONS[name], weight_decay=0.01, team=team
+        )
+        value = engine.gradient(x, y, masks=masks)
 
     expected = mlp.backward(
         params, mlp.forward(params, x, **shared), y, weight_decay=0.01, **shared
@@ -136,6 +141,23 @@ def test_rows_of_dark_inputs_get_the_very_bits_of_the_full_computation(
 
     assert_array_equal(part.params[0].W[dark], whole.params[0].W[dark])
     assert np.array_equal(part.params[0].W[dark], params[0].W[dark]) == (weight_decay == 0)
+
+
+@pytest.mark.parametrize("optimizer", optim.SLOTS)
+def test_two_teams_of_one_size_give_the_same_bits(optimizer: str, rng: np.random.Generator) -> None:
+    """At the default widths, whose many blocks go to whichever thread is free."""
+    params, x, y = problem(rng, (1024, 512, 256, 10), "float32", 128)
+    rule = {"sgd": optim.sgd(0.9), "adam": optim.adam(0.9, 0.999, 1e-8)}[optimizer]
+    thetas = []
+    for _ in range(3):
+        with Team(2) as team:
+            engine = Engine(params, batch_size=128, slots=len(optim.SLOTS[optimizer]), team=team)
+            for _ in range(5):
+                engine.step(x, y, rule, lr=0.01)
+        thetas.append(engine.theta)
+
+    assert_array_equal(thetas[1], thetas[0])
+    assert_array_equal(thetas[2], thetas[0])
 
 
 def test_engine_leaves_the_parameters_it_was_given_alone(rng: np.random.Generator) -> None:

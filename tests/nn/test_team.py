@@ -1,0 +1,50 @@
+import threading
+
+import numpy as np
+import pytest
+
+from mlpcli.nn.team import Team
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_team_calls_each_member_once_for_every_task(size: int) -> None:
+    count = np.zeros(size, int)
+
+    def task(member: int) -> None:
+        count[member] += 1
+
+    with Team(size) as team:
+        for _ in range(100):
+            team(task)
+
+    assert count.tolist() == [100] * size
+
+
+def test_the_members_work_at_the_same_time() -> None:
+    meeting = threading.Barrier(3, timeout=30)
+
+    with Team(3) as team:
+        team(lambda _: (meeting.wait(), None)[1])
+
+
+@pytest.mark.parametrize("culprit", [0, 1])
+def test_what_a_member_raises_reaches_the_caller_and_the_team_goes_on(culprit: int) -> None:
+    def task(member: int) -> None:
+        if member == culprit:
+            raise KeyError(member)
+
+    with Team(2) as team:
+        with pytest.raises(KeyError, match=str(culprit)):
+            team(task)
+        team(lambda member: None)
+
+
+def test_a_team_leaves_no_thread_behind() -> None:
+    with Team(4) as team:
+        team(lambda member: None)
+        members = [t for t in threading.enumerate() if t.name.startswith("team")]
+        assert len(members) == 3
+
+    for thread in members:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
