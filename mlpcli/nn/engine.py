@@ -8,8 +8,6 @@ rows of W1 change by weight decay alone. The tests hold the engine to `mlp.backw
 gradient check runs on it. What each part costs: docs/performance.md.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,6 +59,8 @@ class Engine:
         self._grad_z: list[Array] = [np.empty_like(z) for z in self._z]
         self._above = [np.empty(z.shape, bool) for z in self._z]  # where z > 0
         self._ones = np.ones(batch_size, dtype)
+        self._loss = np.zeros(self._team.size)  # each member's part
+        self._squares = np.zeros((2, self._team.size, len(self._z)))  # of norms of h and of grad_z
         # without decay, no rule moves a parameter whose gradient is and was zero
         self._blocks = list(self.layout.blocks(dark=bool(weight_decay)))
         _keep_freed_memory()
@@ -94,9 +94,16 @@ class Engine:
         with n at most batch_size, in the dtype of the parameters. The loss is in nats.
         """
         h0 = _masked_input(x, masks)
-        value, _ = self._propagate(h0, y, masks)
-        self._each_block(lambda block: self._find(block, h0))
-        return value
+        rest = iter(self._blocks)
+
+        def part(member: int) -> None:
+            self._propagate(member, h0, y, masks)
+            self._team.meet()
+            for block in rest:  # whoever is free takes the next; nothing depends on who
+                self._find(block, h0)
+
+        self._team(part)
+        return float(self._loss.sum())
 
     def step(
         self, x: Array, y: Array, rule: Rule, *, lr: float, masks: Masks | None = None
@@ -107,42 +114,47 @@ class Engine:
         parameters left as they were.
         """
         h0 = _masked_input(x, masks)
-        value, finite = self._propagate(h0, y, masks)
-        if not finite:
-            self._refuse_non_finite(h0, value)
-        self.steps += 1
-        t = self.steps
+        rest = iter(self._blocks)
+        t = self.steps + 1
 
-        def update(block: Block) -> None:
-            self._find(block, h0)
-            flat = block.flat
-            rule(self.theta[flat], self.grad[flat], self.state[:, flat], lr, t)
-
-        self._each_block(update)
-        return value
-
-    def _propagate(self, h0: Array, y: Array, masks: Masks | None) -> tuple[float, bool]:
-        """Mutates every z, h and grad_z; returns the loss and whether the gradient is finite."""
-        n, size, layers = len(h0), self._team.size, len(self._params)
-        values = np.zeros(size)
-        squares = np.zeros((2, size, layers))  # of the norms of every h and grad_z
+        def update(_: int) -> None:
+            for block in rest:
+                self._find(block, h0)
+                flat = block.flat
+                rule(self.theta[flat], self.grad[flat], self.state[:, flat], lr, t)
 
         def part(member: int) -> None:
-            rows = _share(n, member, size)
-            with np.errstate(all="ignore"):  # what overflows shows in the loss or the norms
-                h = self._forward(h0[rows], rows, masks)
-                values[member] = _fused_cross_entropy(h[-1], y[rows], self._grad_z[-1][rows], n)
-                self._backward(h, rows, masks)
-                values[member] += self._decay(member)
-                for i in range(layers):
-                    squares[:, member, i] = _square(h[i]), _square(self._grad_z[i][rows])
+            self._propagate(member, h0, y, masks)
+            self._team.meet()
+            if self._is_finite(len(h0)):
+                update(member)
 
         self._team(part)
-        value = float(values.sum())
-        h_squared, grad_z_squared = squares.sum(axis=1)
+        value = float(self._loss.sum())
+        if not self._is_finite(len(h0)):
+            self._refuse_non_finite(h0, value)
+            self._team(update)
+        self.steps = t
+        return value
+
+    def _propagate(self, member: int, h0: Array, y: Array, masks: Masks | None) -> None:
+        """Mutates a member's rows of every z, h and grad_z, and its part of the loss."""
+        n = len(h0)
+        rows = _share(n, member, self._team.size)
+        with np.errstate(all="ignore"):  # what overflows shows in the loss or the norms
+            h = self._forward(h0[rows], rows, masks)
+            loss = _fused_cross_entropy(h[-1], y[rows], self._grad_z[-1][rows], n)
+            self._backward(rows, masks)
+            self._loss[member] = loss + self._decay(member)
+            for i, grad_z in enumerate(self._grad_z):
+                self._squares[:, member, i] = _square(h[i]), _square(grad_z[rows])
+
+    def _is_finite(self, n: int) -> bool:
+        """Whether loss and gradient are finite for certain, told before the latter is formed."""
+        h_squared, grad_z_squared = self._squares.sum(axis=1)
         # Cauchy and Schwarz: no entry of h.T @ grad_z exceeds the product of both norms
         largest = np.sqrt((h_squared + n) * grad_z_squared).max()
-        return value, bool(np.isfinite(value) and largest < np.finfo(self.theta.dtype).max / 4)
+        return bool(np.isfinite(self._loss.sum()) and largest < np.finfo(self.theta.dtype).max / 4)
 
     def _forward(self, h0: Array, rows: slice, masks: Masks | None) -> list[Array]:
         """Mutates rows of z and h; returns h[0], ..., h[last] and, in its place, the last z."""
@@ -157,23 +169,13 @@ class Engine:
                 _mask(h[i + 1], masks, i + 1, rows)
         return h
 
-    def _backward(self, h: list[Array], rows: slice, masks: Masks | None) -> None:
+    def _backward(self, rows: slice, masks: Masks | None) -> None:
         """Mutates rows of grad_z, of which the last is known."""
         for i in reversed(range(1, len(self._params))):
             grad_z = self._grad_z[i - 1][rows]
             np.matmul(self._grad_z[i][rows], self._params[i].W.T, out=grad_z)
             _mask(grad_z, masks, i, rows)
             self._multiply_by_derivative(grad_z, i - 1, rows)
-
-    def _each_block(self, task: Callable[[Block], None]) -> None:
-        """Give every block to some member of the team; which one, nothing depends on."""
-        rest = iter(self._blocks)
-
-        def part(member: int) -> None:
-            for block in rest:
-                task(block)
-
-        self._team(part)
 
     def _find(self, block: Block, h0: Array) -> None:
         """Mutates grad where the block lies: the gradient of its parameters."""
@@ -194,7 +196,8 @@ class Engine:
     def _refuse_non_finite(self, h0: Array, value: float) -> None:
         """Raise FloatingPointError unless the gradient is finite after all."""
         with np.errstate(all="ignore"):
-            self._each_block(lambda block: self._find(block, h0))
+            for block in self._blocks:
+                self._find(block, h0)
         made: list[tuple[str, Array | float]] = []  # in the order of the computation
         made += [(f"z{i}", z[: len(h0)]) for i, z in enumerate(self._z, 1)]
         made += [("loss", value)]

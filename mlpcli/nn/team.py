@@ -5,7 +5,7 @@ anything else besides; these sleep. So each of them wants a matrix library of on
 """
 
 from collections.abc import Callable
-from threading import Lock, Thread
+from threading import Barrier, BrokenBarrierError, Lock, Thread
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +20,7 @@ class Team:
         self.size = size
         self._task: Task | None = None
         self._errors: list[BaseException] = []
+        self._barrier = Barrier(size)
         self._begin = [_held_lock() for _ in range(size - 1)]
         self._end = [_held_lock() for _ in range(size - 1)]
 
@@ -29,12 +30,18 @@ class Team:
         for begin in self._begin:
             begin.release()
         try:
-            task(0)
+            self._do(task, 0)
         finally:
             for end in self._end:
                 end.acquire()
         if self._errors:
-            raise self._errors.pop()
+            self._barrier.reset()
+            first, self._errors = self._errors[0], []
+            raise first
+
+    def meet(self) -> None:
+        """Wait, in the midst of a task, until every member is here."""
+        self._barrier.wait()
 
     def __enter__(self) -> Self:
         for member in range(1, self.size):
@@ -54,12 +61,17 @@ class Team:
             task = self._task
             if task is None:
                 return
-            try:
-                task(member)
-            except BaseException as err:  # raised again by the caller
-                self._errors.append(err)
-            finally:
-                self._end[member - 1].release()
+            self._do(task, member)
+            self._end[member - 1].release()
+
+    def _do(self, task: Task, member: int) -> None:
+        try:
+            task(member)
+        except BrokenBarrierError:  # somebody else has an error, and cannot come
+            pass
+        except BaseException as err:  # raised again by the caller
+            self._errors.append(err)
+            self._barrier.abort()
 
 
 def _held_lock() -> Lock:

@@ -48,3 +48,34 @@ def test_a_team_leaves_no_thread_behind() -> None:
     for thread in members:
         thread.join(timeout=30)
         assert not thread.is_alive()
+
+
+def test_a_member_that_fails_does_not_keep_the_others_waiting() -> None:
+    with Team(3) as team:
+
+        def task(member: int) -> None:
+            if member == 1:
+                raise KeyError("one")
+            team.meet()
+
+        for _ in range(3):
+            with pytest.raises(KeyError, match="one"):
+                team(task)
+        team(lambda _: team.meet())
+
+
+def test_nobody_passes_a_meeting_before_all_are_there() -> None:
+    arrived = np.zeros(4, int)
+    seen = np.zeros(4, int)
+
+    with Team(4) as team:
+
+        def task(member: int) -> None:
+            arrived[member] += 1
+            team.meet()
+            seen[member] = arrived.sum()
+            team.meet()
+
+        for turn in range(1, 51):
+            team(task)
+            assert seen.tolist() == [4 * turn] * 4
