@@ -12,6 +12,7 @@ from mlpcli.runs import config
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+TRAINING = ("Network", "Train", "Sgd", "Adam", "AdamW", "Constant", "Steps", "Cosine", "OneCycle")
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
 
 
@@ -27,6 +28,17 @@ def test_every_data_set_stands_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert [name for name in DATASETS if f"| `{name}` |" not in readme] == []
+
+
+def test_every_way_to_train_stands_in_the_page_about_it() -> None:
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(?:\w+\.)?(\w+)(?:=\w+)?`", page))
+    kinds = set(re.findall(r"`(?:optimizer|schedule).name=(\w+)`", page))
+    sections = json.loads(config.schema())["$defs"]
+    chosen = {key: section["properties"] for key, section in sections.items() if key in TRAINING}
+
+    assert set().union(*chosen.values()) - {"name", "epochs", "batch_size"} <= named
+    assert {p["name"]["const"] for p in chosen.values() if "name" in p} == kinds
 
 
 def test_the_shipped_schema_is_that_of_the_settings() -> None:

@@ -59,8 +59,8 @@ def example() -> Problem:
 
 
 def explain(problem: Problem, *, image: int = 0) -> Explanation:
-    """Every step for one row of the problem's batch, which has no dropout masks."""
-    problem = problem._replace(x=problem.x[[image]], y=problem.y[[image]])
+    """Every step for one row of the problem's batch, without dropout."""
+    problem = problem._replace(x=problem.x[[image]], y=problem.y[[image]], masks=None)
     params = problem.params
     given = {"h0": problem.x[0], "y": problem.y[0]}
     for i, (W, b) in enumerate(params, 1):

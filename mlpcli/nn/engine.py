@@ -15,7 +15,7 @@ from mlpcli.nn import Array
 from mlpcli.nn.activation import RELU, Activation
 from mlpcli.nn.layout import Block, Layout
 from mlpcli.nn.mlp import Masks, Params
-from mlpcli.nn.optim import Rule
+from mlpcli.nn.optim import Rule, average, bound, decay
 from mlpcli.nn.team import Team
 
 KEPT = 1 << 24  # bytes of freed memory that stay with the process
@@ -33,11 +33,17 @@ class Engine:
         activation: Activation = RELU,
         weight_decay: float = 0.0,
         slots: int = 0,
+        decoupled_decay: float = 0.0,
+        max_norm: float | None = None,
+        ema: float | None = None,
         team: Team | None = None,
     ) -> None:
         """Copies params; slots is how many vectors the update rule remembers (`optim.SLOTS`).
 
         lit: the inputs in use, in the order of the columns of x; all of them without it.
+        weight_decay: factor in the loss; decoupled_decay: in the update, times lr (`optim.decay`);
+        max_norm: of a hidden unit's incoming weights (`optim.bound`); ema: decay of the mean over
+        the steps, which then stands for the parameters (`optim.average`).
         team: the threads of a step; the caller's alone without it.
         """
         dtype = params[0].W.dtype
@@ -49,6 +55,10 @@ class Engine:
         self.layout.write(params, self.theta)
         self.activation = activation
         self.weight_decay = weight_decay
+        self.decoupled_decay = decoupled_decay
+        self.max_norm = max_norm
+        self.ema = ema
+        self.mean: Array = self.theta if ema is None else self.theta.copy()
         self.steps = 0
         self._team = team or Team()
         self._params = self.layout.views(self.theta)
@@ -61,14 +71,15 @@ class Engine:
         self._ones = np.ones(batch_size, dtype)
         self._loss = np.zeros(self._team.size)  # each member's part
         self._squares = np.zeros((2, self._team.size, len(self._z)))  # of norms of h and of grad_z
-        # without decay, no rule moves a parameter whose gradient is and was zero
-        self._blocks = list(self.layout.blocks(dark=bool(weight_decay)))
+        # without decay or bound, nothing moves a parameter whose gradient is and was zero
+        dark = bool(weight_decay or decoupled_decay or max_norm)
+        self._blocks = list(self.layout.blocks(dark=dark))
         _keep_freed_memory()
 
     @property
     def params(self) -> Params:
-        """A copy of the parameters as they are now, W1 with all its rows."""
-        return self.layout.read(self.theta)
+        """A copy of the parameters as they are now or, with ema, their mean; W1 has all rows."""
+        return self.layout.read(self.mean)
 
     @property
     def grads(self) -> Params:
@@ -77,13 +88,18 @@ class Engine:
 
     @property
     def memory(self) -> tuple[Params, ...]:
-        """A copy of what the update rule remembers, each vector in the shape of params."""
-        return tuple(self.layout.read(vector) for vector in self.state)
+        """A copy of what training goes on from beside params, each vector in their shape.
+
+        What the update rule remembers and, with ema, the parameters that the updates change.
+        """
+        raw = [] if self.ema is None else [self.theta]
+        return tuple(self.layout.read(vector) for vector in (*self.state, *raw))
 
     def restore(self, params: Params, memory: tuple[Params, ...], *, steps: int) -> None:
         """Mutates theta and state: goes on from what `params` and `memory` gave after `steps`."""
-        self.layout.write(params, self.theta)
-        for vector, given in zip(self.state, memory, strict=True):
+        raw = [] if self.ema is None else [self.theta]
+        vectors = (self.mean, *self.state, *raw)
+        for vector, given in zip(vectors, (params, *memory), strict=True):
             self.layout.write(given, vector)
         self.steps = steps
 
@@ -120,8 +136,7 @@ class Engine:
         def update(_: int) -> None:
             for block in rest:
                 self._find(block, h0)
-                flat = block.flat
-                rule(self.theta[flat], self.grad[flat], self.state[:, flat], lr, t)
+                self._update(block, rule, lr, t)
 
         def part(member: int) -> None:
             self._propagate(member, h0, y, masks)
@@ -134,6 +149,8 @@ class Engine:
         if not self._is_finite(len(h0)):
             self._refuse_non_finite(h0, value)
             self._team(update)
+        if (longest := self.max_norm) is not None:
+            self._team(lambda member: self._bound(member, longest, t))
         self.steps = t
         return value
 
@@ -192,6 +209,32 @@ class Engine:
         grad_W[used:] = 0
         if self.weight_decay:
             self.grad[flat] += self.weight_decay * self.theta[flat]
+
+    def _update(self, block: Block, rule: Rule, lr: float, t: int) -> None:
+        """Mutates theta and state where the block lies, and uses up grad there."""
+        theta, grad = self.theta[block.flat], self.grad[block.flat]
+        if self.decoupled_decay and block.layer is not None:  # biases do not decay
+            decay(theta, lr * self.decoupled_decay)
+        rule(theta, grad, self.state[:, block.flat], lr, t)
+        if self.max_norm is None:
+            self._average(block, t)
+
+    def _bound(self, member: int, longest: float, t: int) -> None:
+        """Mutates theta: some of the hidden units of each layer; then the mean, which waited."""
+        dark = self.theta[self.layout.dark].reshape(-1, self.layout.sizes[1])
+        for i, (W, b) in enumerate(self._params[:-1]):
+            units = _share(len(b), member, self._team.size)
+            rows = [W, dark] if i == 0 else [W]
+            bound([array[:, units] for array in rows], longest)
+        self._team.meet()
+        for block in self._blocks[member :: self._team.size]:
+            self._average(block, t)
+
+    def _average(self, block: Block, t: int) -> None:
+        """Mutates the mean, and grad, where the block lies."""
+        if self.ema is not None:
+            flat = block.flat
+            average(self.mean[flat], self.theta[flat], self.grad[flat], self.ema, t)
 
     def _refuse_non_finite(self, h0: Array, value: float) -> None:
         """Raise FloatingPointError unless the gradient is finite after all."""

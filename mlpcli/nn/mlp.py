@@ -6,7 +6,7 @@ one row every line is the workbook's.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,21 +34,33 @@ class Pass(NamedTuple):
     h: list[Array]  # h[0] is the image, h[-1] the class probabilities
 
 
-def init(sizes: Sequence[int], *, rng: np.random.Generator, dtype: str = "float32") -> Params:
-    """Weights drawn from N(0, 2 / fan_in), biases zero.
+INITS: dict[str, Callable[[int, int], float]] = {  # variance of W from fan_in and fan_out
+    # He et al. (2015), arXiv:1502.01852, eq. 10
+    "he": lambda fan_in, fan_out: 2 / fan_in,
+    # Glorot and Bengio (2010), AISTATS, eq. 12; there of a uniform distribution
+    "glorot": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
+    # LeCun, Bottou, Orr, Mueller (1998), "Efficient BackProp", eq. 16
+    "lecun": lambda fan_in, fan_out: 1 / fan_in,
+}
+
+
+def init(
+    sizes: Sequence[int], *, rng: np.random.Generator, scheme: str = "he", dtype: str = "float32"
+) -> Params:
+    """Weights drawn from a normal distribution of mean 0 and variance by `INITS`, biases zero.
 
     sizes: width of every layer, input first, e.g. (1024, 512, 256, 10); at least two.
     Returns one Layer per adjacent pair, W of shape (fan_in, fan_out).
-    Source: He et al. (2015), arXiv:1502.01852, eq. 10.
     """
+    variance = INITS[scheme]
     if len(sizes) < 2:
         raise ValueError(f"sizes must name at least input and output, got {tuple(sizes)!r}")
     return tuple(
         Layer(
-            W=(rng.standard_normal((fan_in, fan_out)) * np.sqrt(2 / fan_in)).astype(dtype),
-            b=np.zeros(fan_out, dtype),
+            W=(rng.standard_normal(fans) * np.sqrt(variance(*fans))).astype(dtype),
+            b=np.zeros(fans[1], dtype),
         )
-        for fan_in, fan_out in itertools.pairwise(sizes)
+        for fans in itertools.pairwise(sizes)
     )
 
 

@@ -17,8 +17,8 @@ from safetensors.numpy import save as to_bytes
 from mlpcli.data.dataset import INPUTS
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer, Params
-from mlpcli.nn.optim import SLOTS
 from mlpcli.runs.fit import Progress
+from mlpcli.runs.recipe import slots
 from mlpcli.runs.settings import Config, Section
 
 Tensors = dict[str, np.ndarray[Any, Any]]
@@ -41,14 +41,14 @@ class Checkpoint(NamedTuple):
 
     facts: Facts
     params: Params
-    memory: tuple[Params, ...] = ()  # what the update rule remembers
+    memory: tuple[Params, ...] = ()  # what training goes on from beside params: `recipe.slots`
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint in one piece; raises CheckpointError when the disk refuses."""
     facts, params, memory = checkpoint
     tensors = _named(params, "")
-    for slot, vector in zip(SLOTS[facts.config.optimizer.name], memory, strict=False):
+    for slot, vector in zip(slots(facts.config), memory, strict=False):
         tensors |= _named(vector, f".{slot}")
     # one entry: safetensors writes several in an order that differs from process to process
     write(path, to_bytes(tensors, {"mlpcli": facts.model_dump_json(by_alias=True)}))
@@ -88,8 +88,8 @@ def _named(params: Params, suffix: str) -> Tensors:
 def _fitting(path: Path, tensors: Tensors, facts: Facts) -> Checkpoint:
     """The checkpoint, when it holds the tensors that its config asks for and no other."""
     sizes = (INPUTS, *facts.config.network.hidden, len(facts.classes))
-    slots = [f".{slot}" for slot in SLOTS[facts.config.optimizer.name]]
-    suffixes = ["", *slots] if any("." in name for name in tensors) else [""]
+    kept = [f".{slot}" for slot in slots(facts.config)]
+    suffixes = ["", *kept] if any("." in name for name in tensors) else [""]
     expected: dict[str, tuple[int, ...]] = {}
     for suffix in suffixes:
         for i in range(1, len(sizes)):

@@ -13,10 +13,12 @@ from pydantic_core import ErrorDetails
 
 from mlpcli.errors import ConfigError
 from mlpcli.runs import tree as trees
-from mlpcli.runs.settings import Config, Sgd
+from mlpcli.runs.settings import Config
 from mlpcli.runs.tree import Keys, Tree
 
 LARGEST_FILE = 100_000  # bytes; a config is a page of text, more is a mistake
+# Sections of several kinds, told apart by their `name`; which one it is without a name.
+KINDS = {"optimizer": Config().optimizer.name, "schedule": Config().schedule.name}
 
 
 def load(source: str | None, overrides: Sequence[str] = ()) -> Config:
@@ -26,8 +28,10 @@ def load(source: str | None, overrides: Sequence[str] = ()) -> Config:
     """
     tree = trees.parse(*_read(source)) if source is not None else Tree({}, {})
     for override in overrides:
-        if override.startswith("optimizer.name="):
-            _forget_other_optimizer(tree, override.partition("=")[2])
+        key, _, value = override.partition("=")
+        section, _, name = key.partition(".")
+        if section in KINDS and name == "name":
+            _forget_other_kind(tree, section, value)
         trees.apply(tree, override)
     try:
         return Config.model_validate(tree.values)
@@ -53,10 +57,10 @@ def shipped() -> dict[str, Traversable]:
     return {file.name.removesuffix(".yaml"): file for file in files if file.name.endswith(".yaml")}
 
 
-def _forget_other_optimizer(tree: Tree, name: str) -> None:
-    """Mutates tree: settings of one optimizer mean nothing to another, which begins afresh."""
-    section = tree.values.get("optimizer")
-    if isinstance(section, dict) and section.get("name", Sgd().name) != name:
+def _forget_other_kind(tree: Tree, key: str, name: str) -> None:
+    """Mutates tree: settings of one kind mean nothing to another, which begins afresh."""
+    section = tree.values.get(key)
+    if isinstance(section, dict) and section.get("name", KINDS[key]) != name:
         section.clear()
 
 
@@ -95,7 +99,7 @@ def _line(detail: ErrorDetails, tree: Tree) -> str:
         expected = detail["ctx"]["expected_tags"]
         return f"{tree.place(keys)}: name must be one of {expected}, got {value!r}"
     schema = _schema(keys)
-    if keys[0] == "optimizer":  # pydantic names the kind of optimizer, which is no key of the file
+    if keys[0] in KINDS:  # pydantic names the kind too, which is no key of the file
         keys = (keys[0], *keys[2:])
     place, key = tree.place(keys), keys[-1]
     if kind == "extra_forbidden":
@@ -117,8 +121,9 @@ def _schema(keys: Keys) -> dict[str, Any]:
     schema: dict[str, Any] = whole
     for key in keys:
         options = schema.get("oneOf") or schema.get("anyOf")
-        if options:  # the optimizers; their key here is the name
-            found = next(o for o in options if o["$ref"].lower().endswith(f"/{key}"))
+        if options:  # the kinds of a section; their key here is the name
+            kinds = [whole["$defs"][option["$ref"].rsplit("/", 1)[1]] for option in options]
+            found = next(k for k in kinds if k["properties"]["name"]["const"] == key)
         elif isinstance(key, int):
             found = schema["items"]
         else:

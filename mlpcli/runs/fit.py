@@ -16,13 +16,13 @@ from mlpcli.nn import mlp, optim
 from mlpcli.nn.activation import ACTIVATIONS, Activation
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.mlp import Params
-from mlpcli.nn.schedule import SCHEDULES
 from mlpcli.nn.team import Team
+from mlpcli.runs import recipe
 from mlpcli.runs import threads as blas
 from mlpcli.runs.batches import batches
 from mlpcli.runs.scores import score
 from mlpcli.runs.seeds import stream
-from mlpcli.runs.settings import Adam, Config
+from mlpcli.runs.settings import Config
 
 
 class Progress(NamedTuple):
@@ -105,9 +105,10 @@ def _fit(config: Config, split: Split, team: Team, since: State | None) -> Itera
         epoch, first, started = at.epoch + 1, at.step, time.perf_counter()
         order = stream(config.seed, "order", epoch).permutation(train_rows)
         for x, y in batches(config, split, order[first * size :], lit):
-            lr = _lr(config, engine.steps / total)
+            lr = recipe.lr(config, engine.steps / total)
+            dropped = recipe.masks(config, x, "dropout", epoch, at.step)
             try:
-                loss = engine.step(x, y, rule, lr=lr)
+                loss = engine.step(x, y, rule, lr=lr, masks=dropped)
             except FloatingPointError as err:
                 raise CheckFailed(_not_finite(str(err), at, lr)) from err
             at = at._replace(step=at.step + 1, loss_sum=at.loss_sum + loss * len(x))
@@ -125,7 +126,7 @@ def _fit(config: Config, split: Split, team: Team, since: State | None) -> Itera
             train_loss=at.loss_sum / len(order),
             validation_loss=scores.loss,
             validation_accuracy=scores.accuracy,
-            lr=_lr(config, (engine.steps - 1) / total),
+            lr=recipe.lr(config, (engine.steps - 1) / total),
             seconds=seconds,
             images_per_second=(len(order) - first * size) / seconds,
         )
@@ -164,7 +165,12 @@ def parameters(sizes: tuple[int, ...]) -> int:
 
 def initial(config: Config, *, classes: int, dtype: str = "float32") -> Params:
     """The configured network before its first step."""
-    return mlp.init(sizes(config, classes=classes), rng=stream(config.seed, "init"), dtype=dtype)
+    return mlp.init(
+        sizes(config, classes=classes),
+        rng=stream(config.seed, "init"),
+        scheme=config.network.init,
+        dtype=dtype,
+    )
 
 
 def start(
@@ -179,21 +185,19 @@ def start(
     lit: the inputs in use, in the order of a batch's columns; all without it.
     team: the threads of a step; the caller's alone without it.
     """
-    optimizer = config.optimizer
-    if isinstance(optimizer, Adam):
-        rule = optim.adam(optimizer.beta1, optimizer.beta2, optimizer.eps)
-    else:
-        rule = optim.sgd(optimizer.momentum)
     engine = Engine(
         initial(config, classes=classes),
         batch_size=config.train.batch_size,
         lit=lit,
         activation=_activation(config),
-        weight_decay=optimizer.weight_decay,
-        slots=len(optim.SLOTS[optimizer.name]),
+        weight_decay=recipe.penalty(config),
+        decoupled_decay=config.optimizer.weight_decay - recipe.penalty(config),
+        max_norm=config.network.max_norm,
+        ema=config.train.ema,
+        slots=len(optim.SLOTS[config.optimizer.name]),
         team=team,
     )
-    return engine, rule
+    return engine, recipe.rule(config)
 
 
 def _patience_is_over(config: Config, at: Progress) -> bool:
@@ -210,7 +214,3 @@ def _not_finite(name: str, at: Progress, lr: float) -> str:
 
 def _activation(config: Config) -> Activation:
     return ACTIVATIONS[config.network.activation]
-
-
-def _lr(config: Config, progress: float) -> float:
-    return config.optimizer.lr * SCHEDULES[config.schedule.name](progress)

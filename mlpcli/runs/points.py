@@ -14,7 +14,7 @@ from mlpcli.errors import DataError
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Layer, Params
-from mlpcli.runs import checkpoint, fit, record
+from mlpcli.runs import checkpoint, fit, recipe, record
 from mlpcli.runs.batches import batches
 from mlpcli.runs.seeds import stream
 from mlpcli.runs.settings import Config
@@ -49,7 +49,8 @@ def points(config: Config) -> Iterator[Point]:
     engine, rule = fit.start(config, classes=len(split.classes), lit=lit)
     order = rng.permutation(len(split.labels))
     for x, y in islice(batches(config, split, order, lit), STEPS):
-        engine.step(x, y, rule, lr=config.optimizer.lr)
+        masks = recipe.masks(config, x, "check", 3, engine.steps)
+        engine.step(x, y, rule, lr=config.optimizer.lr, masks=masks)
     after = f"after {engine.steps} steps of training"
     yield Point(after, problem(config, engine.params, split), split.name)
 
@@ -64,13 +65,15 @@ def of_run(folder: Path) -> Point:
 def problem(config: Config, params: Params, split: Split) -> Problem:
     """IMAGES images of a split, drawn by the seed, and the params, in float64."""
     rows = stream(config.seed, "check", 1).choice(len(split.labels), IMAGES, replace=False)
+    x = dataset.inputs(split.images[rows], np.zeros((IMAGES, INPUTS)))
     smoothing = config.train.label_smoothing
     return Problem(
         params=tuple(Layer(W.astype("float64"), b.astype("float64")) for W, b in params),
-        x=dataset.inputs(split.images[rows], np.zeros((IMAGES, INPUTS))),
+        x=x,
         y=mlp.one_hot(split.labels[rows], len(split.classes), smoothing=smoothing),
         activation=ACTIVATIONS[config.network.activation],
-        weight_decay=config.optimizer.weight_decay,
+        masks=recipe.masks(config, x, "check", 4),
+        weight_decay=recipe.penalty(config),
     )
 
 

@@ -15,7 +15,7 @@ from mlpcli.runs.settings import Config
 from mlpcli.runs.train import Event, Run, begin, follow, load
 
 FREE = {"train.epochs", "checkpoint.every_seconds"}  # settings that may change on the way
-FIXED = {"network.hidden", "optimizer.name"}  # settings that no --force can change
+FIXED = {"network.hidden", "optimizer.name", "train.ema"}  # settings that no --force can change
 
 
 def resume(

@@ -11,6 +11,7 @@ PURPOSES = (
     "validation",
     "order",
     "check",
+    "dropout",
 )  # only append: the position is part of every stream
 
 

@@ -12,6 +12,19 @@ Rate = Annotated[float, Field(gt=0, le=100)]
 Decay = Annotated[
     float, Field(ge=0, le=1, description="factor of W in its gradient; biases do not decay")
 ]
+Beta1 = Annotated[
+    float, Field(ge=0, lt=1, description="share of the mean gradient kept at each step")
+]
+Beta2 = Annotated[
+    float, Field(ge=0, lt=1, description="share of the mean square kept at each step")
+]
+Eps = Annotated[float, Field(gt=0, le=1, description="added to the root mean square")]
+Warmup = Annotated[
+    float,
+    Field(
+        ge=0, lt=1, description="fraction of the training in which lr rises from 0, along a line"
+    ),
+]
 
 
 class Section(BaseModel):
@@ -44,6 +57,18 @@ class Network(Section):
     activation: Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"] = Field(
         default="relu", description="function of the hidden layers"
     )
+    init: Literal["he", "glorot", "lecun"] = Field(
+        default="he", description="variance of the initial weights"
+    )
+    input_dropout: Fraction = Field(
+        default=0.0, description="fraction of the inputs dropped in each step"
+    )
+    dropout: Fraction = Field(
+        default=0.0, description="fraction of the hidden units dropped in each step"
+    )
+    max_norm: float | None = Field(
+        default=None, gt=0, le=1000, description="largest length of a hidden unit's weight vector"
+    )
 
 
 class Sgd(Section):
@@ -52,6 +77,7 @@ class Sgd(Section):
     name: Literal["sgd"] = "sgd"
     lr: Rate = Field(default=0.1, description="learning rate at its highest")
     momentum: Fraction = Field(default=0.9, description="share of the velocity kept at each step")
+    nesterov: bool = Field(default=False, description="look ahead along the velocity")
     weight_decay: Decay = 0.0
 
 
@@ -60,29 +86,87 @@ class Adam(Section):
 
     name: Literal["adam"] = "adam"
     lr: Rate = Field(default=1e-3, description="learning rate at its highest")
-    beta1: Fraction = Field(default=0.9, description="share of the mean gradient kept at each step")
-    beta2: Fraction = Field(default=0.999, description="share of the mean square kept at each step")
-    eps: float = Field(default=1e-8, gt=0, le=1, description="added to the root mean square")
+    beta1: Beta1 = 0.9
+    beta2: Beta2 = 0.999
+    eps: Eps = 1e-8
     weight_decay: Decay = 0.0
 
 
-def _optimizer_name(value: Any) -> str:
-    return (
-        str(value.get("name", "sgd")) if isinstance(value, dict) else getattr(value, "name", "sgd")
+class AdamW(Section):
+    """Adam with weight decay apart from the gradient."""
+
+    name: Literal["adamw"] = "adamw"
+    lr: Rate = Field(default=1e-3, description="learning rate at its highest")
+    beta1: Beta1 = 0.9
+    beta2: Beta2 = 0.999
+    eps: Eps = 1e-8
+    weight_decay: float = Field(
+        default=0.01, ge=0, le=10, description="times lr, share of W taken away in each step"
     )
+
+
+class Constant(Section):
+    """The learning rate stays."""
+
+    name: Literal["constant"] = "constant"
+    warmup: Warmup = 0.0
+
+
+class Steps(Section):
+    """The learning rate falls at once, at some points."""
+
+    name: Literal["step"] = "step"
+    at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(0.5, 0.75),
+        strict=False,
+        max_length=100,
+        description="fractions of what follows the warm-up, at which lr falls",
+    )
+    factor: float = Field(default=0.1, gt=0, lt=1, description="of lr, at each of them")
+    warmup: Warmup = 0.0
+
+
+class Cosine(Section):
+    """The learning rate falls to 0 along half a cosine."""
+
+    name: Literal["cosine"] = "cosine"
+    warmup: Warmup = 0.0
+
+
+class OneCycle(Section):
+    """The learning rate rises, falls as long, and then goes on to 0."""
+
+    name: Literal["one_cycle"] = "one_cycle"
+    start: float = Field(
+        default=0.04, ge=0, le=1, description="fraction of lr, before the rise and after the fall"
+    )
+    warmup: float = Field(
+        default=0.45, gt=0, le=0.5, description="fraction of the training in which lr rises"
+    )
+
+
+def _named(default: str) -> Discriminator:
+    """Sections are told apart by their name; without one it is the default."""
+
+    def name(value: Any) -> str:
+        if isinstance(value, dict):
+            return str(value.get("name", default))
+        return getattr(value, "name", default)
+
+    return Discriminator(name)
 
 
 Optimizer = Annotated[
-    Annotated[Sgd, Tag("sgd")] | Annotated[Adam, Tag("adam")], Discriminator(_optimizer_name)
+    Annotated[Sgd, Tag("sgd")] | Annotated[Adam, Tag("adam")] | Annotated[AdamW, Tag("adamw")],
+    _named("sgd"),
 ]
-
-
-class Schedule(Section):
-    """The learning rate over time."""
-
-    name: Literal["constant", "cosine"] = Field(
-        default="cosine", description="shape of the learning rate"
-    )
+Schedule = Annotated[
+    Annotated[Constant, Tag("constant")]
+    | Annotated[Steps, Tag("step")]
+    | Annotated[Cosine, Tag("cosine")]
+    | Annotated[OneCycle, Tag("one_cycle")],
+    _named("cosine"),
+]
 
 
 class Train(Section):
@@ -98,6 +182,12 @@ class Train(Section):
     )
     label_smoothing: Fraction = Field(
         default=0.0, description="share of each target spread over all classes"
+    )
+    ema: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="decay of an average of the weights over the steps, used in their place",
     )
 
 
@@ -116,6 +206,6 @@ class Config(Section):
     data: Data = Data()
     network: Network = Network()
     optimizer: Optimizer = Sgd()
-    schedule: Schedule = Schedule()
+    schedule: Schedule = Cosine()
     train: Train = Train()
     checkpoint: Checkpoints = Checkpoints()

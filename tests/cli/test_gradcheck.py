@@ -34,6 +34,16 @@ def test_the_table_and_the_rule_are_printed() -> None:
     assert out.splitlines()[-1].endswith("16,626 of 16,626 parameters checked")
 
 
+def test_the_loss_of_every_regulariser_is_the_loss_that_is_checked() -> None:
+    dropout = ("--set", "network.dropout=0.5", "--set", "network.input_dropout=0.2")
+    more = ("--set", "optimizer.weight_decay=0.01", "--set", "train.label_smoothing=0.1")
+
+    found = facts(call("gradcheck", *SMALL, *dropout, *more, "--json"))
+
+    assert found["ok"] is True
+    assert found["checked"] == found["parameters"] == 16_626
+
+
 def test_a_quick_check_says_what_it_did() -> None:
     status, out, _ = call("gradcheck", "--quick", *SMALL)
 

@@ -6,9 +6,17 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mlpcli.nn import mlp, optim
-from mlpcli.nn.activation import ACTIVATIONS
+from mlpcli.nn.activation import ACTIVATIONS, Activation
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.team import Team
+
+RULES = {
+    "sgd": optim.sgd(0.9),
+    "nesterov": optim.sgd(0.9, nesterov=True),
+    "adam": optim.adam(0.9, 0.999, 1e-8),
+}
+SLOTS = {"sgd": 1, "nesterov": 1, "adam": 2}
+ALL: dict[str, Any] = {"weight_decay": 0.1, "decoupled_decay": 0.1, "max_norm": 1.0, "ema": 0.9}
 
 
 def problem(
@@ -77,40 +85,76 @@ def test_inputs_left_out_have_the_gradient_of_weight_decay_alone(
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 2e-4)])
 @pytest.mark.parametrize("name", ACTIVATIONS)
-@pytest.mark.parametrize("optimizer", optim.SLOTS)
+@pytest.mark.parametrize("optimizer", RULES)
 @pytest.mark.parametrize("sizes", [(9, 4), (9, 8, 4), (9, 8, 7, 6, 4)])
+@pytest.mark.parametrize(("max_norm", "threads"), [(None, 1), (0.8, 1), (0.8, 3)])
 def test_steps_equal_those_of_the_derivation(
     dtype: str,
     tolerance: float,
     name: str,
     optimizer: str,
     sizes: tuple[int, ...],
+    max_norm: float | None,
+    threads: int,
     rng: np.random.Generator,
 ) -> None:
-    """Five steps, the last on a short batch, with inputs left out and weight decay."""
+    """Five steps with all there is, the last on a short batch, with inputs left out."""
     activation = ACTIVATIONS[name]
     params, x, y = problem(rng, sizes, dtype, 16)
     lit = np.array([7, 0, 2, 4, 3])
     x[:, np.setdiff1d(np.arange(9), lit)] = 0
-    rule = {"sgd": optim.sgd(0.9), "adam": optim.adam(0.9, 0.99, 1e-3)}[optimizer]
-    slots = len(optim.SLOTS[optimizer])
-    engine = Engine(
-        params, batch_size=16, lit=lit, activation=activation, weight_decay=0.01, slots=slots
-    )
+    rule = optim.adam(0.9, 0.99, 1e-3) if optimizer == "adam" else RULES[optimizer]
+    slots = SLOTS[optimizer]
+    shared: dict[str, Any] = {"weight_decay": 0.01, "decoupled_decay": 0.3, "max_norm": max_norm}
+    shared["activation"] = activation
     flat = np.concatenate([a.ravel() for layer in params for a in layer])
-    state = np.zeros((slots, len(flat)), dtype)
+    state, thetas = np.zeros((slots, len(flat)), dtype), []
 
-    for t in range(1, 6):
-        n = 5 if t == 5 else 16
-        engine.step(x[:n][:, lit], y[:n], rule, lr=0.05)
-        now = unflattened(flat, sizes)
-        run = mlp.forward(now, x[:n], activation=activation)
-        grads = mlp.backward(now, run, y[:n], activation=activation, weight_decay=0.01)
-        rule(flat, np.concatenate([a.ravel() for layer in grads for a in layer]), state, 0.05, t)
+    with Team(threads) as team:
+        engine = Engine(params, batch_size=16, lit=lit, slots=slots, ema=0.8, team=team, **shared)
+        for t in range(1, 6):
+            n = 5 if t == 5 else 16
+            masks: list[Any] = [((rng.random((n, s)) < 0.7) / 0.7).astype(dtype) for s in sizes]
+            engine.step(x[:n][:, lit], y[:n], rule, lr=0.05, masks=[masks[0][:, lit], *masks[1:]])
+            stepped(flat, sizes, x[:n], y[:n], masks, rule, state, t, **shared)
+            thetas.append(flat.copy())
 
-    for mine, theirs in zip(engine.params, unflattened(flat, sizes), strict=True):
-        assert_allclose(mine.W, theirs.W, rtol=tolerance, atol=tolerance)
-        assert_allclose(mine.b, theirs.b, rtol=tolerance, atol=tolerance)
+    mean = np.average(thetas, axis=0, weights=0.8 ** np.arange(5)[::-1])
+    same: dict[str, Any] = {"rtol": tolerance, "atol": tolerance}
+    for expected, found in ((flat, engine.memory[-1]), (mean, engine.params)):
+        for mine, theirs in zip(found, unflattened(expected, sizes), strict=True):
+            assert_allclose(mine.W, theirs.W, **same)
+            assert_allclose(mine.b, theirs.b, **same)
+
+
+def stepped(
+    flat: Any,
+    sizes: tuple[int, ...],
+    x: Any,
+    y: Any,
+    masks: Any,
+    rule: optim.Rule,
+    state: Any,
+    t: int,
+    *,
+    activation: Activation,
+    weight_decay: float,
+    decoupled_decay: float,
+    max_norm: float | None,
+) -> None:
+    """Mutates flat and state: a step by the derivation, on every parameter."""
+    params = unflattened(flat, sizes)
+    run = mlp.forward(params, x, activation=activation, masks=masks)
+    grads = mlp.backward(
+        params, run, y, activation=activation, masks=masks, weight_decay=weight_decay
+    )
+    for W, _ in params:
+        W -= 0.05 * decoupled_decay * W
+    rule(flat, np.concatenate([a.ravel() for layer in grads for a in layer]), state, 0.05, t)
+    for W, _ in params[:-1] if max_norm else ():
+        norm = np.linalg.norm(W, axis=0)
+        assert t > 1 or (norm > max_norm).any()
+        W[:] = np.where(norm > max_norm, max_norm / norm * W, W)
 
 
 def unflattened(flat: Any, sizes: tuple[int, ...]) -> mlp.Params:
@@ -122,39 +166,43 @@ def unflattened(flat: Any, sizes: tuple[int, ...]) -> mlp.Params:
     return tuple(layers)
 
 
-@pytest.mark.parametrize("optimizer", optim.SLOTS)
-@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+@pytest.mark.parametrize("optimizer", RULES)
+@pytest.mark.parametrize("decay", [{}, {"weight_decay": 0.01}, {"decoupled_decay": 0.1}])
+@pytest.mark.parametrize("dropped", [False, True], ids=["all inputs", "input dropout"])
 def test_rows_of_dark_inputs_get_the_very_bits_of_the_full_computation(
-    optimizer: str, weight_decay: float, rng: np.random.Generator
+    optimizer: str, decay: dict[str, Any], dropped: bool, rng: np.random.Generator
 ) -> None:
     params, x, y = problem(rng, (9, 8, 4), "float32", 16)
     lit, dark = np.array([7, 0, 2, 4, 3]), np.array([1, 5, 6, 8])
     x[:, dark] = 0
-    rule = {"sgd": optim.sgd(0.9), "adam": optim.adam(0.9, 0.999, 1e-8)}[optimizer]
-    shared: dict[str, Any] = {"weight_decay": weight_decay, "slots": len(optim.SLOTS[optimizer])}
-    part = Engine(params, batch_size=16, lit=lit, **shared)
-    whole = Engine(params, batch_size=16, **shared)
+    part = Engine(params, batch_size=16, lit=lit, slots=SLOTS[optimizer], ema=0.9, **decay)
+    whole = Engine(params, batch_size=16, slots=SLOTS[optimizer], ema=0.9, **decay)
 
     for _ in range(5):
-        part.step(x[:, lit], y, rule, lr=0.1)
-        whole.step(x, y, rule, lr=0.1)
+        mask = (rng.random((16, 9)) < 0.5).astype("float32") * 2 if dropped else np.ones_like(x)
+        part.step(x[:, lit], y, RULES[optimizer], lr=0.1, masks=[mask[:, lit], None])
+        whole.step(x, y, RULES[optimizer], lr=0.1, masks=[mask, None])
 
+    for mine, theirs in zip(part.memory, whole.memory, strict=True):
+        assert_array_equal(mine[0].W[dark], theirs[0].W[dark])
     assert_array_equal(part.params[0].W[dark], whole.params[0].W[dark])
-    assert np.array_equal(part.params[0].W[dark], params[0].W[dark]) == (weight_decay == 0)
+    assert np.array_equal(part.params[0].W[dark], params[0].W[dark]) == (not decay)
 
 
-@pytest.mark.parametrize("optimizer", optim.SLOTS)
-def test_two_teams_of_one_size_give_the_same_bits(optimizer: str, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(("optimizer", "pieces"), [("sgd", {}), ("adam", {}), ("adam", ALL)])
+def test_two_teams_of_one_size_give_the_same_bits(
+    optimizer: str, pieces: dict[str, Any], rng: np.random.Generator
+) -> None:
     """At the default widths, whose many blocks go to whichever thread is free."""
     params, x, y = problem(rng, (1024, 512, 256, 10), "float32", 128)
-    rule = {"sgd": optim.sgd(0.9), "adam": optim.adam(0.9, 0.999, 1e-8)}[optimizer]
+    shared: dict[str, Any] = {"slots": SLOTS[optimizer], **pieces}
     thetas = []
     for _ in range(3):
         with Team(2) as team:
-            engine = Engine(params, batch_size=128, slots=len(optim.SLOTS[optimizer]), team=team)
+            engine = Engine(params, batch_size=128, team=team, **shared)
             for _ in range(5):
-                engine.step(x, y, rule, lr=0.01)
-        thetas.append(engine.theta)
+                engine.step(x, y, RULES[optimizer], lr=0.01)
+        thetas.append(np.stack([engine.theta, engine.mean]))
 
     assert_array_equal(thetas[1], thetas[0])
     assert_array_equal(thetas[2], thetas[0])
@@ -223,14 +271,15 @@ def test_a_large_gradient_that_is_finite_is_no_reason_to_stop(rng: np.random.Gen
     assert engine.steps == 1
 
 
-@pytest.mark.parametrize("optimizer", optim.SLOTS)
+@pytest.mark.parametrize("optimizer", RULES)
+@pytest.mark.parametrize("pieces", [{}, ALL], ids=["plain", "all"])
 def test_a_restored_engine_goes_on_with_the_same_bits(
-    optimizer: str, rng: np.random.Generator
+    optimizer: str, pieces: dict[str, Any], rng: np.random.Generator
 ) -> None:
     params, x, y = problem(rng, (9, 8, 4), "float32", 16)
-    rule = {"sgd": optim.sgd(0.9), "adam": optim.adam(0.9, 0.999, 1e-8)}[optimizer]
+    rule = RULES[optimizer]
     lit = np.array([7, 0, 2, 4, 3])
-    shared: dict[str, Any] = {"lit": lit, "weight_decay": 0.1, "slots": len(optim.SLOTS[optimizer])}
+    shared: dict[str, Any] = {"lit": lit, "slots": SLOTS[optimizer], **pieces}
     engine = Engine(params, batch_size=16, **shared)
     for _ in range(3):
         engine.step(x[:, lit], y, rule, lr=0.1)
@@ -241,6 +290,7 @@ def test_a_restored_engine_goes_on_with_the_same_bits(
         each.step(x[:, lit], y, rule, lr=0.1)
 
     assert_array_equal(other.theta, engine.theta)
+    assert_array_equal(other.mean, engine.mean)
     assert_array_equal(other.state, engine.state)
 
 

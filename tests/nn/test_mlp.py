@@ -104,6 +104,19 @@ def test_smoothed_targets_still_sum_to_one() -> None:
     assert_allclose(y[0], [0.925, 0.025, 0.025, 0.025])
 
 
+@pytest.mark.parametrize(
+    ("scheme", "variance"), [("he", 2 / 1024), ("glorot", 2 / 1536), ("lecun", 1 / 1024)]
+)
+def test_init_draws_with_the_variance_of_its_scheme(
+    scheme: str, variance: float, rng: np.random.Generator
+) -> None:
+    """Within four standard deviations of the variance of 524,288 draws."""
+    W = mlp.init((1024, 512), rng=rng, scheme=scheme)[0].W
+
+    assert_allclose(W.var(), variance, rtol=4 * np.sqrt(2 / W.size))
+    assert abs(W.mean()) < 4 * np.sqrt(variance / W.size)
+
+
 def test_init_draws_with_the_variance_of_he_and_the_seed_decides() -> None:
     draw = [mlp.init((1024, 512, 10), rng=np.random.default_rng(seed)) for seed in (3, 3, 4)]
 

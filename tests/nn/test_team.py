@@ -40,9 +40,10 @@ def test_what_a_member_raises_reaches_the_caller_and_the_team_goes_on(culprit: i
 
 
 def test_a_team_leaves_no_thread_behind() -> None:
+    before = set(threading.enumerate())
     with Team(4) as team:
         team(lambda member: None)
-        members = [t for t in threading.enumerate() if t.name.startswith("team")]
+        members = set(threading.enumerate()) - before
         assert len(members) == 3
 
     for thread in members:

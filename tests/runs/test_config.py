@@ -5,7 +5,7 @@ import pytest
 
 from mlpcli.errors import ConfigError
 from mlpcli.runs import config
-from mlpcli.runs.settings import Adam, Config
+from mlpcli.runs.settings import Adam, Config, Cosine, OneCycle
 
 Write = Callable[[str], str]
 
@@ -76,12 +76,49 @@ def test_words_that_yaml_1_1_took_for_booleans_are_text(text: str, write: Write)
             "x.yaml:1:23: entry 2 of hidden must be an integer in [1, 65536], got 0",
         ),
         ("optimizer: {lr: .nan}", "x.yaml:1:13: lr must be a number in (0, 100], got nan"),
-        ("optimizer: {name: adm}", "x.yaml:1:13: name must be one of 'sgd', 'adam', got 'adm'"),
+        (
+            "optimizer: {name: adm}",
+            "x.yaml:1:13: name must be one of 'sgd', 'adam', 'adamw', got 'adm'",
+        ),
         (
             "optimizer: {name: adam, momentum: 0.9}",
             "x.yaml:1:25: unknown key 'momentum' in optimizer; expected one of name, lr, beta1, "
             "beta2, eps, weight_decay",
         ),
+        (
+            "optimizer: {name: adamw, beta1: 1}",
+            "x.yaml:1:26: beta1 must be a number in [0, 1), got 1",
+        ),
+        ("optimizer: {nesterov: 1}", "x.yaml:1:13: nesterov must be true or false, got 1"),
+        (
+            "schedule:\n  name: linear",
+            "x.yaml:2:3: name must be one of 'constant', 'step', 'cosine', 'one_cycle', "
+            "got 'linear'",
+        ),
+        ("schedule: {warmup: 1}", "x.yaml:1:12: warmup must be a number in [0, 1), got 1"),
+        (
+            "schedule: {name: one_cycle, warmup: 0.6}",
+            "x.yaml:1:29: warmup must be a number in (0, 0.5], got 0.6",
+        ),
+        (
+            "schedule: {name: step, at: [0.5, 2]}",
+            "x.yaml:1:34: entry 2 of at must be a number in (0, 1), got 2",
+        ),
+        (
+            "schedule: {at: [0.5]}",
+            "x.yaml:1:12: unknown key 'at' in schedule; expected one of name, warmup",
+        ),
+        ("schedule: cosine", "x.yaml:1:1: schedule must be a section of settings, got 'cosine'"),
+        ("network: {dropout: 1}", "x.yaml:1:11: dropout must be a number in [0, 1), got 1"),
+        (
+            "network: {max_norm: 0}",
+            "x.yaml:1:11: max_norm must be a number in (0, 1000] or null, got 0",
+        ),
+        (
+            "network: {init: he_normal}",
+            "x.yaml:1:11: init must be one of 'he', 'glorot', 'lecun', got 'he_normal'",
+        ),
+        ("train: {ema: 1}", "x.yaml:1:9: ema must be a number in (0, 1) or null, got 1"),
         ("data: 3", "x.yaml:1:1: data must be a section of settings, got 3"),
         (
             "train:\n  patience: soon",
@@ -156,6 +193,15 @@ def test_the_shipped_schema_is_the_models() -> None:
     shipped = Path(__file__).parents[2] / "configs" / "config.schema.json"
 
     assert shipped.read_text(encoding="utf-8") == config.schema()
+
+
+def test_another_schedule_begins_with_its_own_defaults() -> None:
+    settings = config.load(None, ["schedule.warmup=0.9", "schedule.name=one_cycle"])
+
+    assert settings.schedule == OneCycle()
+    assert config.load(None, ["schedule.warmup=0.9", "schedule.name=cosine"]).schedule == Cosine(
+        warmup=0.9
+    )
 
 
 def test_another_optimizer_begins_with_its_own_defaults() -> None:

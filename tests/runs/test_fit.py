@@ -7,11 +7,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from mlpcli.data import dataset
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckFailed, ConfigError
-from mlpcli.nn import mlp
+from mlpcli.nn import dropout, mlp
+from mlpcli.nn.activation import RELU
 from mlpcli.nn.mlp import Params
-from mlpcli.runs import config, fit
+from mlpcli.runs import config, fit, recipe
 from mlpcli.runs.batches import batches
 from mlpcli.runs.fit import Epoch, Step
+from mlpcli.runs.scores import score
 from mlpcli.runs.seeds import PURPOSES, stream
 from mlpcli.runs.settings import Config
 from mlpcli.runs.train import load
@@ -29,17 +31,34 @@ def train(settings: Config) -> tuple[list[Epoch], Params]:
     return epochs, epochs[-1].engine.params
 
 
-def test_the_loss_falls_and_the_dots_are_learnt(settings: Config) -> None:
-    epochs, _ = train(settings)
+RECIPES = {
+    "sgd": [],
+    "nesterov": ["optimizer.nesterov=true"],
+    "adam": ["optimizer.name=adam", "optimizer.lr=1e-2", "optimizer.weight_decay=1e-4"],
+    "adamw": ["optimizer.name=adamw", "optimizer.lr=1e-2"],
+    "step": ["schedule.name=step", "schedule.warmup=0.1"],
+    "one_cycle": ["schedule.name=one_cycle"],
+    "constant": ["schedule.name=constant", "optimizer.lr=0.05"],
+    "glorot": ["network.init=glorot"],
+    "lecun": ["network.init=lecun"],
+    "dropout": ["network.dropout=0.2", "network.input_dropout=0.1"],
+    "max-norm": ["network.max_norm=2"],
+    "ema": ["train.ema=0.7"],
+}
+
+
+@pytest.mark.parametrize("overrides", RECIPES.values(), ids=RECIPES)
+def test_the_loss_falls_and_the_dots_are_learnt(settings: Config, overrides: list[str]) -> None:
+    epochs, _ = train(changed(settings, *overrides))
 
     losses = [epoch.metrics.train_loss for epoch in epochs]
     assert losses == sorted(losses, reverse=True)
     assert epochs[-1].metrics.validation_accuracy == 1
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_the_same_config_gives_the_same_bits(settings: Config, optimizer: str) -> None:
-    settings = changed(settings, f"optimizer.name={optimizer}")
+@pytest.mark.parametrize("overrides", RECIPES.values(), ids=RECIPES)
+def test_the_same_config_gives_the_same_bits(settings: Config, overrides: list[str]) -> None:
+    settings = changed(settings, *overrides)
     _, first = train(settings)
     _, second = train(settings)
 
@@ -91,6 +110,81 @@ def test_steps_are_counted_and_the_learning_rate_falls_along_the_cosine(settings
     assert [s.progress[:2] for s in steps[:10]] == [*((0, i) for i in range(1, 10)), (1, 1)]
     assert lrs == sorted(lrs, reverse=True)
     assert_allclose(lrs[0], 0.1 * (1 + np.cos(np.pi * 8 / 27)) / 2)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),  # of the nine steps of an epoch, in three epochs
+    [
+        (["schedule.name=constant", "schedule.warmup=0.5"], [8 / 13.5, 1, 1]),
+        (["schedule.name=step", "schedule.factor=0.5"], [1, 0.5, 0.25]),
+        (["schedule.name=step", "schedule.at=[0.1]"], [0.1, 0.1, 0.1]),
+        (
+            ["schedule.name=one_cycle", "schedule.warmup=0.5", "schedule.start=0"],
+            [8 / 13.5, 10 / 13.5, 1 / 13.5],
+        ),
+    ],
+)
+def test_schedules_follow_their_settings(
+    settings: Config, overrides: list[str], expected: list[float]
+) -> None:
+    epochs, _ = train(changed(settings, *overrides))
+
+    assert_allclose([epoch.metrics.lr for epoch in epochs], 0.1 * np.array(expected))
+
+
+def test_the_decay_of_adamw_is_no_part_of_the_loss(settings: Config) -> None:
+    """The first step's loss is the same with and without it; the weights after it are not."""
+    split = load(settings, "train")
+    adamw = "optimizer.name=adamw"
+    steps = [
+        next(fit.fit(changed(settings, adamw, f"optimizer.weight_decay={d}"), split))
+        for d in (0, 0.5)
+    ]
+    (without, with_decay) = (step.engine.params for step in steps)
+
+    assert isinstance(steps[0], Step)
+    assert isinstance(steps[1], Step)
+    assert steps[0].loss == steps[1].loss
+    W = fit.initial(settings, classes=3)[0].W
+    assert_allclose(with_decay[0].W, without[0].W - 1e-3 * 0.5 * W, atol=1e-7)
+    assert_array_equal(with_decay[0].b, without[0].b)
+
+
+def test_other_units_are_dropped_in_each_step_and_epoch(settings: Config, monkeypatch: Any) -> None:
+    seen: list[Any] = []
+    real = dropout.masks
+
+    def spy(*args: Any, **options: Any) -> Any:
+        seen.append(real(*args, **options))
+        return seen[-1]
+
+    monkeypatch.setattr(dropout, "masks", spy)
+    train(changed(settings, "network.dropout=0.5"))
+
+    assert len(seen) == 27
+    assert all(masks[0] is None for masks in seen)
+    assert len({masks[1][:14].tobytes() for masks in seen}) == 27  # the last batch has 14 rows
+
+
+def test_no_unit_is_dropped_without_dropout(settings: Config) -> None:
+    x = np.zeros((2, 3), "float32")
+
+    assert recipe.masks(settings, x, "dropout", 1, 0) is None
+
+
+def test_the_averaged_weights_are_those_that_are_validated(settings: Config) -> None:
+    """Three epochs of one step: the mean of three networks, weighed by their age."""
+    plain = changed(settings, "train.batch_size=300")
+    averaged = changed(settings, "train.batch_size=300", "train.ema=0.5")
+    split = load(settings, "train")
+    thetas = [e.engine.params[0].W for e in fit.fit(plain, split) if isinstance(e, Step)]
+
+    epochs, params = train(averaged)
+
+    assert_allclose(params[0].W, np.average(thetas, axis=0, weights=[1, 2, 4]), atol=1e-6)
+    _, validation = fit.rows(averaged, split)
+    expected = score(params, split, activation=RELU, rows=validation).loss
+    assert epochs[-1].metrics.validation_loss == expected
 
 
 def test_the_train_loss_is_the_loss_that_is_differentiated(settings: Config) -> None:

@@ -126,12 +126,22 @@ def test_a_resumed_run_may_die_again_at_any_write(
         assert result(folder) == whole, f"died again at operation {n}"
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+RECIPES = {
+    "sgd": ["optimizer.weight_decay=0.01"],
+    "nesterov": ["optimizer.nesterov=true", "schedule.name=step", "schedule.warmup=0.1"],
+    "adam": ["optimizer.name=adam", "optimizer.weight_decay=0.01"],
+    "adamw": ["optimizer.name=adamw", "schedule.name=one_cycle"],
+    "dropout": ["network.dropout=0.5", "network.input_dropout=0.2", "network.max_norm=1"],
+    "ema": ["train.ema=0.9", "optimizer.name=adamw", "network.dropout=0.5", "schedule.warmup=0.1"],
+}
+
+
+@pytest.mark.parametrize("overrides", RECIPES.values(), ids=RECIPES)
 @pytest.mark.parametrize("step", range(1, 16))
 def test_a_run_that_is_stopped_at_any_step_ends_with_the_same_bits(
-    dots: str, folder: Path, tmp_path: Path, optimizer: str, step: int
+    dots: str, folder: Path, tmp_path: Path, overrides: list[str], step: int
 ) -> None:
-    settings = changed(dots, f"optimizer.name={optimizer}", "optimizer.weight_decay=0.01")
+    settings = changed(dots, *overrides)
     finish(train(settings, tmp_path / "whole", look=False))
     events = train(settings, folder, look=False)
 
@@ -194,6 +204,15 @@ def test_another_network_is_refused_with_force_too(
 
     with pytest.raises(CheckpointError, match=r"these cannot change\n  network.hidden: \[8\]"):
         finish(resume(changed(dots, "network.hidden=[9]"), folder, force=True))
+
+
+def test_averaging_cannot_begin_or_end_on_the_way(
+    dots: str, settings: Config, folder: Path
+) -> None:
+    finish(train(settings, folder, look=False))
+
+    with pytest.raises(CheckpointError, match=r"these cannot change\n  train.ema: None"):
+        finish(resume(changed(dots, "train.ema=0.9"), folder, force=True))
 
 
 def test_other_data_is_refused(settings: Config, folder: Path, dots: str) -> None:

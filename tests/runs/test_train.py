@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+from safetensors.numpy import load_file
 
 from mlpcli.data import dataset
 from mlpcli.errors import CheckFailed, CheckpointError, DataError, Interrupted
@@ -48,6 +51,25 @@ def test_a_run_folder_holds_settings_metrics_weights_and_record(
     assert run["data"]["validation_images"] == 30
     assert all(len(digest) == 64 for digest in run["data"]["sha256"].values())
     assert {"python", "numpy", "blas", "threads", "cpu"} <= run["environment"].keys()
+
+
+def test_averaged_weights_stand_in_the_files_and_the_others_beside_them(
+    settings: Config, folder: Path
+) -> None:
+    averaged = settings.model_copy(
+        update={"train": settings.train.model_copy(update={"ema": 0.9, "epochs": 1})}
+    )
+    *_, epoch = train(averaged, folder, look=False)
+    last, best = (checkpoint.load(folder / name) for name in (record.LAST, record.BEST))
+    _, raw = last.memory
+
+    assert isinstance(epoch, Epoch)
+    assert_array_equal(last.params[0].W, epoch.engine.params[0].W)
+    assert_array_equal(best.params[0].W, epoch.engine.params[0].W)
+    assert_array_equal(raw[0].W, epoch.engine.layout.read(epoch.engine.theta)[0].W)
+    assert not np.array_equal(raw[0].W, last.params[0].W)
+    assert "W1.raw" in load_file(folder / record.LAST)
+    assert best.memory == ()
 
 
 def test_best_is_the_first_epoch_with_the_highest_validation_accuracy(

@@ -1,0 +1,253 @@
+"""A hundred steps in float64 beside PyTorch's own optimisers, schedules and regularisers."""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from threadpoolctl import threadpool_limits
+
+from mlpcli.nn import mlp, optim, schedule
+from mlpcli.nn.activation import ACTIVATIONS, LEAK
+from mlpcli.nn.engine import Engine
+from mlpcli.nn.schedule import Schedule
+
+torch = pytest.importorskip("torch")
+
+STEPS = 100
+SIZES = (9, 8, 7, 4)
+LR = 0.05
+SMOOTHING = 0.1
+
+
+class Case(NamedTuple):
+    """An optimiser of PyTorch, and ours: the rule, and where the decay goes."""
+
+    theirs: Any
+    rule: optim.Rule
+    slots: int
+    decay: str = "weight_decay"
+
+
+OPTIMIZERS = {
+    "sgd": Case(lambda groups: torch.optim.SGD(groups, lr=LR), optim.sgd(0.0), 1),
+    "momentum": Case(
+        lambda groups: torch.optim.SGD(groups, lr=LR, momentum=0.9), optim.sgd(0.9), 1
+    ),
+    "nesterov": Case(
+        lambda groups: torch.optim.SGD(groups, lr=LR, momentum=0.9, nesterov=True),
+        optim.sgd(0.9, nesterov=True),
+        1,
+    ),
+    "adam": Case(
+        lambda groups: torch.optim.Adam(groups, lr=LR, betas=(0.9, 0.99), eps=1e-8),
+        optim.adam(0.9, 0.99, 1e-8),
+        2,
+    ),
+    "adamw": Case(
+        lambda groups: torch.optim.AdamW(groups, lr=LR, betas=(0.9, 0.99), eps=1e-8),
+        optim.adam(0.9, 0.99, 1e-8),
+        2,
+        "decoupled_decay",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Such small products are much slower on more, which wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def params(rng: np.random.Generator) -> mlp.Params:
+    return mlp.init(SIZES, rng=rng, dtype="float64")
+
+
+def warmed_cosine(optimizer: Any) -> Any:
+    rates = torch.optim.lr_scheduler
+    # PyTorch refuses to begin at 0; the first step differs by LR * 1e-12
+    rise = rates.LinearLR(optimizer, start_factor=1e-12, total_iters=20)
+    fall = rates.CosineAnnealingLR(optimizer, T_max=80)
+    return rates.SequentialLR(optimizer, [rise, fall], milestones=[20])
+
+
+SCHEDULES: dict[str, tuple[Any, Schedule]] = {
+    "constant": (
+        lambda o: torch.optim.lr_scheduler.ConstantLR(o, factor=1.0),
+        schedule.constant,
+    ),
+    "step": (
+        lambda o: torch.optim.lr_scheduler.MultiStepLR(o, milestones=[50, 75], gamma=0.1),
+        schedule.step([0.5, 0.75], 0.1),
+    ),
+    "cosine": (
+        lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=STEPS),
+        schedule.cosine,
+    ),
+    "warmed cosine": (warmed_cosine, schedule.warmed(schedule.cosine, 0.2)),
+    "one_cycle": (  # PyTorch ends its legs at pct_start * total_steps - 1 and total_steps - 1
+        lambda o: torch.optim.lr_scheduler.OneCycleLR(
+            o,
+            max_lr=LR,
+            total_steps=STEPS + 1,
+            pct_start=(0.4 * STEPS + 1) / (STEPS + 1),
+            anneal_strategy="linear",
+            three_phase=True,
+            cycle_momentum=False,
+            div_factor=25,
+            final_div_factor=1e12,
+        ),
+        schedule.one_cycle(0.4, 1 / 25),
+    ),
+}
+MODULES = {
+    "relu": torch.nn.ReLU(),
+    "leaky_relu": torch.nn.LeakyReLU(LEAK),
+    "gelu": torch.nn.GELU(approximate="tanh"),
+    "silu": torch.nn.SiLU(),
+    "tanh": torch.nn.Tanh(),
+    "sigmoid": torch.nn.Sigmoid(),
+}
+
+
+def batches(rng: np.random.Generator) -> Iterator[tuple[Any, Any]]:
+    """STEPS batches of images and labels, every fifth one short."""
+    for t in range(STEPS):
+        n = 5 if t % 5 == 4 else 16
+        yield rng.random((n, SIZES[0])), rng.integers(0, SIZES[-1], n)
+
+
+def network(params: mlp.Params, activation: str) -> Any:
+    """PyTorch's network with a copy of the same parameters; its W is the transpose of ours."""
+    layers: list[Any] = []
+    for W, b in params:
+        linear = torch.nn.Linear(*W.shape, dtype=torch.float64)
+        linear.weight.data, linear.bias.data = torch.tensor(W.T.copy()), torch.tensor(b)
+        layers += [linear, copy.deepcopy(MODULES[activation])]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def linears(model: Any) -> list[Any]:
+    return [layer for layer in model if isinstance(layer, torch.nn.Linear)]
+
+
+def groups(model: Any, decay: float) -> list[dict[str, Any]]:
+    """Weights decay, biases do not."""
+    return [
+        {"params": [layer.weight for layer in linears(model)], "weight_decay": decay},
+        {"params": [layer.bias for layer in linears(model)], "weight_decay": 0.0},
+    ]
+
+
+def assert_same(params: mlp.Params, model: Any, *, tolerance: float = 1e-6) -> None:
+    for (W, b), linear in zip(params, linears(model), strict=True):
+        assert_allclose(W.T, linear.weight.detach().numpy(), rtol=tolerance, atol=tolerance)
+        assert_allclose(b, linear.bias.detach().numpy(), rtol=tolerance, atol=tolerance)
+
+
+def trained(
+    params: mlp.Params,
+    rng: np.random.Generator,
+    *,
+    optimizer: str = "momentum",
+    rate: str = "constant",
+    activation: str = "relu",
+    decay: float = 0.0,
+    after: Callable[[Any], object] = lambda model: None,
+    **pieces: Any,
+) -> tuple[Engine, Any]:
+    """The engine and PyTorch's network after the same steps, each of which ends with after."""
+    case, (scheduler_of, factor) = OPTIMIZERS[optimizer], SCHEDULES[rate]
+    pieces |= {"activation": ACTIVATIONS[activation], case.decay: decay}
+    engine = Engine(params, batch_size=16, slots=case.slots, **pieces)
+    model = network(params, activation)
+    theirs = case.theirs(groups(model, decay))
+    scheduler = scheduler_of(theirs)
+    cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
+    for t, (x, labels) in enumerate(batches(rng)):
+        y = mlp.one_hot(labels, SIZES[-1], smoothing=SMOOTHING)
+        engine.step(x, y, case.rule, lr=LR * factor(t / STEPS))
+        loss = cross_entropy(model(torch.tensor(x)), torch.tensor(labels))
+        theirs.zero_grad()
+        loss.backward()
+        theirs.step()
+        scheduler.step()
+        after(model)
+    return engine, model
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("decay", [0.0, 0.02])
+@pytest.mark.parametrize("rate", SCHEDULES)
+def test_optimisers_decays_and_schedules_end_where_pytorchs_do(
+    optimizer: str, decay: float, rate: str, params: mlp.Params, rng: np.random.Generator
+) -> None:
+    engine, model = trained(params, rng, optimizer=optimizer, decay=decay, rate=rate)
+
+    assert_same(engine.params, model)
+
+
+@pytest.mark.parametrize("activation", MODULES)
+def test_activations_end_where_pytorchs_do(
+    activation: str, params: mlp.Params, rng: np.random.Generator
+) -> None:
+    engine, model = trained(params, rng, activation=activation)
+
+    assert_same(engine.params, model)
+
+
+def test_a_bound_on_the_weights_is_pytorchs_renorm(
+    params: mlp.Params, rng: np.random.Generator
+) -> None:
+    def renorm(model: Any) -> None:
+        for linear in linears(model)[:-1]:
+            linear.weight.data = torch.renorm(linear.weight.data, p=2, dim=0, maxnorm=1.0)
+
+    engine, model = trained(params, rng, after=renorm, max_norm=1.0)
+
+    # renorm adds 1e-7 to the norm before it divides by it, at each of the steps
+    assert_same(engine.params, model, tolerance=1e-6)
+    assert_allclose(np.linalg.norm(engine.params[0].W, axis=0).max(), 1.0, rtol=1e-12)
+
+
+def test_the_average_is_pytorchs_without_what_the_first_step_has_too_much(
+    params: mlp.Params, rng: np.random.Generator
+) -> None:
+    """PyTorch's mean starts as theta_1, which keeps a share of decay**STEPS above its due."""
+    means: list[Any] = []
+
+    def update(model: Any) -> None:
+        if not means:
+            multi = torch.optim.swa_utils.get_ema_multi_avg_fn(0.97)
+            means.append(torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=multi))
+            means.append(copy.deepcopy(model))
+        means[0].update_parameters(model)
+
+    engine, _ = trained(params, rng, after=update, ema=0.97)
+
+    mean, first = means[0].module, means[1]
+    with torch.no_grad():
+        for a, b in zip(mean.parameters(), first.parameters(), strict=True):
+            a.copy_((a - 0.97**STEPS * b) / (1 - 0.97**STEPS))
+    assert_same(engine.params, mean)
+
+
+@pytest.mark.parametrize("activation", MODULES)
+def test_the_loss_is_pytorchs(
+    activation: str, params: mlp.Params, rng: np.random.Generator
+) -> None:
+    x, labels = next(batches(rng))
+    y = mlp.one_hot(labels, SIZES[-1], smoothing=SMOOTHING)
+
+    value = mlp.loss(params, x, y, activation=ACTIVATIONS[activation])
+
+    cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
+    logits = network(params, activation)(torch.tensor(x))
+    assert_allclose(value, cross_entropy(logits, torch.tensor(labels)).item(), rtol=1e-12)

@@ -1,0 +1,27 @@
+import pytest
+
+from mlpcli.checks import gradcheck
+from mlpcli.runs import config, points
+from mlpcli.runs.seeds import stream
+
+SMALL = ["data.images=100", "network.hidden=[16, 8]"]
+
+
+def test_the_checked_loss_has_the_dropout_of_the_config() -> None:
+    dropped = [*SMALL, "network.dropout=0.5", "network.input_dropout=0.2"]
+
+    for point in points.points(config.load(None, dropped)):
+        masks = point.problem.masks
+        verdict = gradcheck.check(point.problem, point=point.name, rng=stream(0, "check"))
+
+        assert masks is not None
+        assert [m.shape for m in masks if m is not None] == [(4, 1024), (4, 16), (4, 8)]
+        assert all((m == 0).any() for m in masks if m is not None)
+        assert verdict.ok
+
+
+@pytest.mark.parametrize(("name", "expected"), [("sgd", 0.1), ("adam", 0.1), ("adamw", 0.0)])
+def test_the_checked_loss_has_the_decay_that_is_in_the_loss(name: str, expected: float) -> None:
+    decayed = [*SMALL, f"optimizer.name={name}", "optimizer.weight_decay=0.1"]
+
+    assert next(points.points(config.load(None, decayed))).problem.weight_decay == expected
