@@ -71,11 +71,15 @@ def inputs(images: NDArray[np.uint8], out: NDArray[Any] | None = None) -> NDArra
     """
     if out is None:
         out = np.zeros((len(images), INPUTS), np.float32)
-    height, width = images.shape[1:]
-    top, left = (SIDE - height) // 2, (SIDE - width) // 2
-    square = out.reshape(-1, SIDE, SIDE)[:, top : top + height, left : left + width]
-    np.divide(images, WHITE, out=square)
+    np.divide(images, WHITE, out=middle(out.reshape(-1, SIDE, SIDE), images.shape[1:]))
     return out
+
+
+def middle(squares: NDArray[Any], size: tuple[int, ...]) -> NDArray[Any]:
+    """The part of 32x32 squares (n, 32, 32) that an image of (height, width) takes: a view."""
+    height, width = size
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    return squares[:, top : top + height, left : left + width]
 
 
 def lit(images: NDArray[np.uint8]) -> NDArray[np.intp]:
@@ -97,10 +101,7 @@ def places(size: tuple[int, ...]) -> NDArray[np.intp]:
     >>> places((28, 28))[[0, -1]]
     array([ 66, 957])
     """
-    height, width = size
-    top, left = (SIDE - height) // 2, (SIDE - width) // 2
-    square = np.arange(INPUTS).reshape(SIDE, SIDE)
-    return square[top : top + height, left : left + width].ravel()
+    return middle(np.arange(INPUTS).reshape(1, SIDE, SIDE), size).ravel()
 
 
 def split_validation(

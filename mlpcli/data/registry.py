@@ -280,6 +280,13 @@ DATASETS = {
 }
 
 
+def holds_characters(name: str) -> bool:
+    """Whether a set of that name shows digits or letters, which a mirror makes into other ones."""
+    return name == "synth" or (
+        name in DATASETS and all(len(label) == 1 for label in DATASETS[name].classes)
+    )
+
+
 def find(name: str) -> Published:
     """The data set of that name; raises DataError with the nearest name."""
     if name in DATASETS:

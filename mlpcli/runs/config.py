@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mlpcli.data.registry import holds_characters
 from mlpcli.errors import ConfigError
 from mlpcli.runs import tree as trees
 from mlpcli.runs.settings import Config
@@ -34,9 +35,15 @@ def load(source: str | None, overrides: Sequence[str] = ()) -> Config:
             _forget_other_kind(tree, section, value)
         trees.apply(tree, override)
     try:
-        return Config.model_validate(tree.values)
+        config = Config.model_validate(tree.values)
     except ValidationError as err:
         raise ConfigError("\n".join(_line(detail, tree) for detail in err.errors())) from err
+    if config.augment.flip and holds_characters(config.data.name):
+        raise ConfigError(
+            f"{tree.place(('augment', 'flip'))}: flip must be false for {config.data.name}, whose "
+            "characters are others or none in a mirror, got True"
+        )
+    return config
 
 
 def dump(config: Config) -> str:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data import dataset
 from mlpcli.data.dataset import INPUTS, Split, split_validation
 from mlpcli.errors import CheckFailed, ConfigError
 from mlpcli.nn import mlp, optim
@@ -19,7 +18,7 @@ from mlpcli.nn.mlp import Params
 from mlpcli.nn.team import Team
 from mlpcli.runs import recipe
 from mlpcli.runs import threads as blas
-from mlpcli.runs.batches import batches
+from mlpcli.runs.batches import batches, inputs_in_use
 from mlpcli.runs.scores import score
 from mlpcli.runs.seeds import stream
 from mlpcli.runs.settings import Config
@@ -88,12 +87,14 @@ def fit(
     Raises CheckFailed when a value is not finite, with the parameters left as they were.
     """
     with blas.team(threads, batch_size=config.train.batch_size) as team:
-        yield from _fit(config, split, team, since)
+        yield from _fit(config, split, team, since, workers=threads // 2)
 
 
-def _fit(config: Config, split: Split, team: Team, since: State | None) -> Iterator[Step | Epoch]:
+def _fit(
+    config: Config, split: Split, team: Team, since: State | None, *, workers: int
+) -> Iterator[Step | Epoch]:
     train_rows, validation_rows = rows(config, split)
-    lit = dataset.lit(split.images)
+    lit = inputs_in_use(config, split)
     engine, rule = start(config, classes=len(split.classes), lit=lit, team=team)
     at = since.progress if since else Progress()
     if since:
@@ -104,7 +105,9 @@ def _fit(config: Config, split: Split, team: Team, since: State | None) -> Itera
     while at.epoch < config.train.epochs and not _patience_is_over(config, at):
         epoch, first, started = at.epoch + 1, at.step, time.perf_counter()
         order = stream(config.seed, "order", epoch).permutation(train_rows)
-        for x, y in batches(config, split, order[first * size :], lit):
+        for x, y in batches(
+            config, split, order, lit, epoch=epoch, first=first * size, workers=workers
+        ):
             lr = recipe.lr(config, engine.steps / total)
             dropped = recipe.masks(config, x, "dropout", epoch, at.step)
             try:

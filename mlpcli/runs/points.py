@@ -15,7 +15,7 @@ from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Layer, Params
 from mlpcli.runs import checkpoint, fit, recipe, record
-from mlpcli.runs.batches import batches
+from mlpcli.runs.batches import batches, inputs_in_use
 from mlpcli.runs.seeds import stream
 from mlpcli.runs.settings import Config
 from mlpcli.runs.train import load
@@ -45,10 +45,10 @@ def points(config: Config) -> Iterator[Point]:
         for W, b in fit.initial(config, classes=len(split.classes))
     )
     yield Point("initial parameters", problem(config, start, split), split.name)
-    lit = dataset.lit(split.images)
+    lit = inputs_in_use(config, split)
     engine, rule = fit.start(config, classes=len(split.classes), lit=lit)
     order = rng.permutation(len(split.labels))
-    for x, y in islice(batches(config, split, order, lit), STEPS):
+    for x, y in islice(batches(config, split, order, lit, epoch=1), STEPS):
         masks = recipe.masks(config, x, "check", 3, engine.steps)
         engine.step(x, y, rule, lr=config.optimizer.lr, masks=masks)
     after = f"after {engine.steps} steps of training"

@@ -12,14 +12,18 @@ PURPOSES = (
     "order",
     "check",
     "dropout",
+    "augment",
 )  # only append: the position is part of every stream
 
 
-def stream(seed: int, purpose: str, *counters: int) -> np.random.Generator:
+def stream(seed: int, purpose: str, *counters: int, skip: int = 0) -> np.random.Generator:
     """The generator of one purpose, e.g. stream(0, "order", epoch).
+
+    skip: how many random numbers of 64 bits are left out at its start.
 
     >>> bool(stream(0, "order", 3).random() == stream(0, "order", 3).random())
     True
     """
     key = (PURPOSES.index(purpose), *counters)
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+    bits = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key))
+    return np.random.Generator(bits.advance(skip))

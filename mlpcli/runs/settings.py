@@ -191,6 +191,37 @@ class Train(Section):
     )
 
 
+class Augment(Section):
+    """How far the variants of the training images may be from them; each epoch sees new ones."""
+
+    shift: float = Field(default=0.0, ge=0, le=16, description="pixels, in x and in y")
+    rotate: float = Field(default=0.0, ge=0, le=180, description="degrees, in both directions")
+    scale: float = Field(
+        default=0.0, ge=0, le=0.5, description="fraction of the size, the same in x and in y"
+    )
+    stretch: float = Field(
+        default=0.0, ge=0, le=0.5, description="fraction of the size, in x and in y each on its own"
+    )
+    shear: float = Field(
+        default=0.0, ge=0, le=60, description="degrees by which upright lines are slanted"
+    )
+    elastic: float = Field(
+        default=0.0,
+        ge=0,
+        le=8,
+        description="pixels, root mean square of the smooth displacement in x and in y",
+    )
+    elastic_sigma: float = Field(
+        default=4.0, ge=1, le=16, description="pixels, width of the Gaussian that smooths it"
+    )
+    erase: float = Field(
+        default=0.0, ge=0, le=1, description="probability that a rectangle becomes noise"
+    )
+    flip: bool = Field(
+        default=False, description="mirror half of the images, left to right; not for characters"
+    )
+
+
 class Checkpoints(Section):
     """When the state of a training is saved, apart from the end of each epoch."""
 
@@ -208,4 +239,5 @@ class Config(Section):
     optimizer: Optimizer = Sgd()
     schedule: Schedule = Cosine()
     train: Train = Train()
+    augment: Augment = Augment()
     checkpoint: Checkpoints = Checkpoints()

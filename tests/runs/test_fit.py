@@ -88,9 +88,9 @@ def test_streams_are_told_apart_by_seed_purpose_and_counter() -> None:
 def test_an_epoch_reorders_and_loses_no_image(settings: Config, monkeypatch: Any) -> None:
     orders: list[Any] = []
 
-    def spy(config: Config, split: Split, order: Any, lit: Any) -> Any:
+    def spy(config: Config, split: Split, order: Any, lit: Any, **at: int) -> Any:
         orders.append(order)
-        return batches(config, split, order, lit)
+        return batches(config, split, order, lit, **at)
 
     monkeypatch.setattr(fit, "batches", spy)
     train(settings)

@@ -153,6 +153,22 @@ def test_a_run_that_is_stopped_at_any_step_ends_with_the_same_bits(
     assert result(folder) == result(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("step", [1, 4, 6, 12])
+def test_augmented_images_are_the_same_after_a_stop(
+    dots: str, folder: Path, tmp_path: Path, step: int
+) -> None:
+    settings = changed(dots, "augment.shift=1", "augment.elastic=0.5", "augment.flip=true")
+    finish(train(settings, tmp_path / "whole", look=False))
+    events = train(settings, folder, look=False)
+
+    for _ in range(step):
+        next(events)
+    events.close()  # type: ignore[attr-defined]  # a generator
+    finish(resume(settings, folder))
+
+    assert result(folder) == result(tmp_path / "whole")
+
+
 def test_a_line_of_metrics_that_was_torn_is_cut_off(settings: Config, folder: Path) -> None:
     finish(train(settings, folder, look=False))
     path = folder / record.METRICS
