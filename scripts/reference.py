@@ -9,7 +9,7 @@ from mlpcli.cli import app
 from mlpcli.runs import config
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("download", "train", "eval", "gradcheck", "explain", "config")
+COMMANDS = ("download", "train", "eval", "gradcheck", "explain", "config", "data show")
 START, END = "<!-- commands -->\n", "<!-- /commands -->"
 
 
@@ -18,7 +18,7 @@ def reference() -> str:
     pages = []
     for command in COMMANDS:
         runner = CliRunner(env={"COLUMNS": "88", "NO_COLOR": "1", "TERM": "dumb"})
-        text = runner.invoke(app, [command, "--help"], prog_name="mlp").stdout
+        text = runner.invoke(app, [*command.split(), "--help"], prog_name="mlp").stdout
         lines = "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
         pages.append(f"### mlp {command}\n\n```text\n{lines}\n```\n")
     return "\n".join(pages)

@@ -1,12 +1,11 @@
 """The error of finite differences against their step: table, plot of characters, JSON, PNG."""
 
-import importlib
 from pathlib import Path
 
 import numpy as np
 
 from mlpcli.checks.sweep import DIRECTIONS, PER_DECADE, STEPS, Curve, Slope
-from mlpcli.errors import ConfigError
+from mlpcli.show.figure import figure, save
 from mlpcli.show.text import as_json, table
 
 MARKS = "ox."  # of the curves, in their order
@@ -56,21 +55,15 @@ def summary(curves: list[Curve]) -> str:
 
 def png(path: Path, curves: list[Curve]) -> None:
     """Draw the curves into a file; raises ConfigError without matplotlib or where none can be."""
-    try:  # by name, so that neither the import nor its types are needed where nothing is drawn
-        figure = importlib.import_module("matplotlib.figure").Figure(layout="constrained")
-    except ImportError as err:
-        raise ConfigError("--png: needs matplotlib; `pip install 'mlpcli[plots]'`") from err
-    axes = figure.subplots()
+    drawn = figure("--png", layout="constrained")
+    axes = drawn.subplots()
     for curve in curves:
         sides = f"{curve.rounding.measured:+.2f}, {curve.truncation.measured:+.2f}"
         axes.loglog(STEPS, curve.error, marker=".", label=f"{curve.name}: slopes {sides}")
     axes.set(xlabel="step h", ylabel="relative error", title="Error of a finite difference")
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center")
-    try:
-        figure.savefig(path, format="png", dpi=150)
-    except OSError as err:
-        raise ConfigError(f"{path}: cannot be written: {err.strerror}") from err
+    drawn.legend(loc="outside lower center")
+    save(drawn, path)
 
 
 def _slopes(curves: list[Curve]) -> list[str]:

@@ -1,0 +1,62 @@
+"""`mlp data`: data sets to look at."""
+
+import json as json_
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, SetOpt
+
+app = typer.Typer(name="data", no_args_is_help=True, help="Look at a data set.")
+
+
+@app.callback()
+def main() -> None:
+    """Look at a data set."""
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A data set's name or path.")],
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Show images beside variants of them.")
+    ] = False,
+    config: ConfigOpt = None,
+    set_: SetOpt = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE.png", help="The picture; NAME.png without it."),
+    ] = None,
+    offline: OfflineOpt = False,
+    json: JsonOpt = False,
+) -> None:
+    """Draw training images of each class into a picture (extra `plots`).
+
+    With --augment: one image of each class and variants of it, as the settings make them or, where
+    they make none, by ranges that suit handwriting.
+
+    Examples:
+
+      mlp data show mnist
+
+      mlp data show mnist --augment --set augment.rotate=15 --set augment.elastic=1
+
+      mlp data show fashion-mnist --augment --set augment.flip=true --out clothes.png
+    """
+    from mlpcli.data.augment import HANDWRITING
+    from mlpcli.runs import config as configs
+    from mlpcli.runs.batches import ranges
+    from mlpcli.runs.samples import samples
+    from mlpcli.runs.train import load
+    from mlpcli.show import samples as show
+
+    settings = configs.load(config, [*(set_ or []), f"data.name={json_.dumps(name)}"])
+    found = samples(
+        settings,
+        load(settings, "train", offline=offline),
+        ranges=(ranges(settings) or HANDWRITING) if augment else None,
+    )
+    path = out or Path(f"{Path(name).stem}{'-augmented' if augment else ''}.png")
+    show.png(path, found)
+    typer.echo(show.as_object(path, found) if json else show.as_text(path, found))

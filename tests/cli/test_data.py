@@ -1,0 +1,88 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.outcome import call, facts
+
+PNG = b"\x89PNG"
+
+
+def test_show_draws_some_images_of_each_class(dots: str) -> None:
+    pytest.importorskip("matplotlib")
+
+    status, out, err = call("data", "show", dots)
+
+    assert (status, err) == (0, "")
+    assert out == f"picture: dots.png\nshown: {dots}: training images, 12 of each class\n"
+    assert Path("dots.png").read_bytes().startswith(PNG)
+
+
+def test_show_augment_says_which_ranges_were_used(dots: str) -> None:
+    pytest.importorskip("matplotlib")
+
+    out = call("data", "show", dots, "--augment").out
+    chosen = call(
+        *("data", "show", dots, "--augment", "--out", "x.png"),
+        *("--set", "augment.flip=true", "--set", "augment.erase=0.5"),
+    ).out
+
+    assert out.splitlines()[0] == "picture: dots-augmented.png"
+    assert out.splitlines()[2] == (
+        "shift 2, rotate 12, scale 0.12, shear 8, elastic 1, elastic_sigma 4"
+    )
+    assert chosen.splitlines()[0] == "picture: x.png"
+    assert chosen.splitlines()[2] == "erase 0.5, flip"
+    assert Path("x.png").read_bytes().startswith(PNG)
+
+
+def test_show_json_is_one_object(dots: str) -> None:
+    pytest.importorskip("matplotlib")
+
+    found = facts(call("data", "show", dots, "--augment", "--json"))
+
+    assert found["picture"] == "dots-augmented.png"
+    assert (found["data"], found["classes"]) == (dots, ["0", "1", "2"])
+    assert found["augment"]["rotate"] == 12
+    assert facts(call("data", "show", dots, "--json"))["augment"] is None
+
+
+def test_show_copes_with_odd_names_and_with_a_class_without_images(place: Path) -> None:
+    pytest.importorskip("matplotlib")
+    images = np.full((3, 5, 4), 200, np.uint8)
+    classes = ["お", "$a_{b", "x" * 100, "none"]
+    labels = np.arange(3)
+    np.savez("odd.npz", x_train=images, y_train=labels, classes=np.array(classes))
+
+    status, _, err = call("data", "show", "odd.npz", "--augment")
+
+    assert (status, err) == (0, "")
+    assert Path("odd-augmented.png").read_bytes().startswith(PNG)
+
+
+def test_show_refuses_to_mirror_digits() -> None:
+    status, out, err = call("data", "show", "synth", "--augment", "--set", "augment.flip=true")
+
+    assert (status, out) == (2, "")
+    assert err.startswith("error: --set augment.flip=true: flip must be false for synth, whose")
+
+
+def test_show_without_matplotlib_says_what_to_install(
+    dots: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+
+    status, out, err = call("data", "show", dots)
+
+    assert (status, out) == (2, "")
+    assert err == "error: mlp data show: needs matplotlib; `pip install 'mlpcli[plots]'`\n"
+
+
+def test_show_names_a_file_that_cannot_be_written(dots: str) -> None:
+    pytest.importorskip("matplotlib")
+
+    status, out, err = call("data", "show", dots, "--out", "no/such.png")
+
+    assert (status, out) == (2, "")
+    assert err == "error: no/such.png: cannot be written: No such file or directory\n"
