@@ -1,0 +1,75 @@
+"""What augmentation costs: an epoch of training with it against one without it, and its parts.
+
+Run as `python benchmarks/augment.py`. MNIST where it is in the cache, otherwise as many images of
+synth. Epochs of the cases alternate, medians count; each begins a training of its own.
+"""
+
+import statistics
+import sys
+import time
+
+from mlpcli.data.augment import HANDWRITING, augment, warper
+from mlpcli.data.dataset import Split
+from mlpcli.errors import DataError
+from mlpcli.runs import config as configs
+from mlpcli.runs.fit import Epoch, fit
+from mlpcli.runs.seeds import stream
+from mlpcli.runs.threads import cores
+from mlpcli.runs.train import load
+
+ROUNDS = 7
+BATCH = 128
+VARIED = [f"augment.{key}={value}" for key, value in HANDWRITING._asdict().items() if value]
+CASES = {  # changes of the settings
+    "without augmentation": [],
+    "affine": [change for change in VARIED if "elastic" not in change],
+    "affine and elastic": VARIED,
+}
+
+
+def epoch(split: Split, changes: list[str]) -> float:
+    """Seconds of the steps of a first epoch, with all cores."""
+    settings = configs.load(None, [*changes, "data.validation=0.001", f"train.batch_size={BATCH}"])
+    events = fit(settings, split, threads=cores())
+    return next(event.metrics.seconds for event in events if isinstance(event, Epoch))
+
+
+def alone(split: Split) -> float:
+    """Microseconds an image of augmentation, in one thread that does nothing else."""
+    warp = warper(HANDWRITING)
+    starts = range(0, len(split.labels), BATCH)
+    started = time.perf_counter()
+    for start in starts:
+        rng = stream(0, "augment", start)
+        augment(split.images[start : start + BATCH], HANDWRITING, rng=rng, warp=warp)
+    return (time.perf_counter() - started) / len(split.labels) * 1e6
+
+
+def images() -> Split:
+    """60,000 training images."""
+    try:
+        return load(configs.load("mnist"), "train", offline=True)
+    except DataError:
+        return load(configs.load(None, ["data.images=60000"]), "train")
+
+
+def main() -> None:
+    """Print seconds of an epoch in each case, and how they compare."""
+    split = images()
+    taken: dict[str, list[float]] = {name: [] for name in CASES}
+    made = []
+    for _ in range(ROUNDS):
+        for name, changes in CASES.items():
+            taken[name].append(epoch(split, changes))
+        made.append(alone(split))
+    first = statistics.median(taken["without augmentation"])
+    write = sys.stdout.write
+    write(f"{split.name}, {len(split.labels):,} images, batch {BATCH}, {cores()} cores\n")
+    for name, seconds in taken.items():
+        median = statistics.median(seconds)
+        write(f"{name}: {median:.2f} s an epoch, ratio {median / first:.2f}\n")
+    write(f"augmentation alone, one thread: {statistics.median(made):.1f} microseconds an image\n")
+
+
+if __name__ == "__main__":
+    main()
