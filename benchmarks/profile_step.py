@@ -51,7 +51,7 @@ def _measure(settings: Config, split: dataset.Split) -> tuple[Spent, dict[int, f
     lit = dataset.lit(split.images)
     order = stream(0, "order", 1).permutation(len(split.labels))
     started = time.perf_counter()
-    made = list(batches(settings, split, order, lit))
+    made = list(batches(settings, split, order, lit, epoch=1))
     parts = {"batch": (time.perf_counter() - started) / len(made)}
     whole: dict[int, list[float]] = {1: [], threads.cores(): []}
     spent: list[Spent] = []

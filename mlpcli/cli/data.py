@@ -33,16 +33,18 @@ def show(
 ) -> None:
     """Draw training images of each class into a picture (extra `plots`).
 
-    With --augment: one image of each class and variants of it, as the settings make them or, where
-    they make none, by ranges that suit handwriting.
+    With --augment they are variants of one image of each class, by the settings
+    or, where those have no augmentation, by ranges that suit handwriting.
 
     Examples:
 
       mlp data show mnist
 
-      mlp data show mnist --augment --set augment.rotate=15 --set augment.elastic=1
+      mlp data show mnist --augment
 
-      mlp data show fashion-mnist --augment --set augment.flip=true --out clothes.png
+      mlp data show mnist --augment --set augment.elastic=2
+
+      mlp data show fashion-mnist --augment --set augment.flip=true --out f.png
     """
     from mlpcli.data.augment import HANDWRITING
     from mlpcli.runs import config as configs

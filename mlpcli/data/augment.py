@@ -20,7 +20,7 @@ SAMPLE = 4096  # variants looked at to see how often an input is lit
 
 
 class Ranges(NamedTuple):
-    """How far a variant may be from its image: a number is drawn evenly from -range to range."""
+    """How far a variant may be from its image: numbers are uniform from -range to range."""
 
     shift: float = 0  # pixels, in x and in y
     rotate: float = 0  # degrees
@@ -86,8 +86,8 @@ def reach(images: Bytes, ranges: Ranges) -> NDArray[np.bool_]:
     inside = middle(square, size)
     if ranges.flip:
         inside |= inside[:, :, ::-1].copy()
-    places = np.indices((SIDE, SIDE)).reshape(2, -1, 1)
-    rows, columns = np.abs(places - np.argwhere(square[0]).T[:, None])
+    places = np.indices((SIDE, SIDE), np.int8).reshape(2, -1, 1)
+    rows, columns = np.abs(places - places[:, square.ravel()].swapaxes(1, 2))
     nearest = np.maximum(rows, columns).min(axis=1, initial=SIDE).reshape(SIDE, SIDE)
     square[0] |= nearest < _displacement(size, ranges) + 1
     if ranges.erase:
@@ -110,15 +110,15 @@ def _displacement(size: tuple[int, ...], ranges: Ranges) -> NDArray[Any]:
 
 def _maps(size: tuple[int, ...], ranges: Ranges, drawn: NDArray[Any]) -> NDArray[Any]:
     """A map for each image, of its first random numbers."""
-    even = 2 * drawn[:, :8].T.astype(np.float64) - 1  # in [-1, 1)
-    scale = (1 + ranges.scale * even[4]) * (1 + ranges.stretch * even[5:7])
+    u = 2 * drawn[:, :8].T.astype(np.float64) - 1  # in [-1, 1)
+    scale = (1 + ranges.scale * u[4]) * (1 + ranges.stretch * u[5:7])
     if ranges.flip:
-        scale[0] *= np.where(even[7] < 0, -1, 1)
+        scale[0] *= np.where(u[7] < 0, -1, 1)
     return affine(
         size,
-        shift=ranges.shift * even[:2],
-        turn=ranges.rotate * even[2],
-        slant=ranges.shear * even[3],
+        shift=ranges.shift * u[:2],
+        turn=ranges.rotate * u[2],
+        slant=ranges.shear * u[3],
         scale=scale,
     )
 
@@ -126,8 +126,8 @@ def _maps(size: tuple[int, ...], ranges: Ranges, drawn: NDArray[Any]) -> NDArray
 def _field(ranges: Ranges, drawn: NDArray[Any]) -> NDArray[Any] | None:
     """Displacements at the nodes of a grid, in pixels, for each image.
 
-    Source: Simard, Steinkraus and Platt (2003), section 2, whose noise is even as well. Their alpha
-    is sqrt(12 pi) sigma times the root mean square: 34 for 1.4 pixels at a sigma of 4.
+    Source: Simard, Steinkraus and Platt (2003), section 2, where they are uniform as well. Their
+    alpha is sqrt(12 pi) sigma times the root mean square: 34 for 1.4 pixels at a sigma of 4.
     """
     if not ranges.elastic:
         return None

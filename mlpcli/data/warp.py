@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from mlpcli.data.dataset import SIDE, middle
 
-BITS = 8
-UNIT = (
-    1 << BITS
-)  # parts of a pixel that a place is rounded to: whole shifts, quarter turns are exact
+BITS = 8  # of a place behind the binary point: whole shifts and quarter turns are exact
+UNIT = 1 << BITS
 CANVAS = SIDE + 3  # side of a square with black around it: one pixel before it, two behind
 CHUNK = 32  # images worked on together: few enough for their arrays to stay near the processor
 
@@ -20,7 +18,7 @@ Bytes = NDArray[np.uint8]
 
 
 class Warp:
-    """Reads images at other places, for one thread at a time.
+    """Reads images of one size at other places, for one thread at a time.
 
     Its arrays are used again and again: to get new ones would take about as long as to fill them.
     """

@@ -81,7 +81,8 @@ def fit(
 ) -> Iterator[Step | Epoch]:
     """Train on a split, keeping part of it for validation; yields each Step and each Epoch.
 
-    threads: at most so many; the bits of a result depend on their number.
+    threads: at most so many share a step, and the bits of a result depend on their number; half as
+    many make augmented batches meanwhile.
     since: where an earlier training stopped; going on gives the very bits it would have given.
     Ends after `train.epochs`, or earlier when `train.patience` epochs brought no better accuracy.
     Raises CheckFailed when a value is not finite, with the parameters left as they were.

@@ -33,7 +33,8 @@ def png(path: Path, samples: Samples) -> None:
     axes.set_xticks([])
     axes.tick_params(length=0, labelsize=8)
     axes.set_frame_on(False)
-    axes.set_title(_title(samples), fontsize=8, loc="left", parse_math=False)
+    title = _title(samples).encode("ascii", "replace").decode()  # the font lacks most letters
+    axes.set_title(title, fontsize=8, loc="left", parse_math=False)
     save(drawn, path)
 
 
@@ -72,6 +73,6 @@ def _listed(ranges: Ranges) -> str:
 
 
 def _label(number: int, name: str) -> str:
-    """A class's name, or its number where the font of a picture may lack its letters."""
+    """A class's name, or its number where the font may lack its letters."""
     short = name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
     return short if name.isascii() and name.isprintable() else f"class {number}"

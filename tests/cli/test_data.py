@@ -53,12 +53,22 @@ def test_show_copes_with_odd_names_and_with_a_class_without_images(place: Path) 
     images = np.full((3, 5, 4), 200, np.uint8)
     classes = ["お", "$a_{b", "x" * 100, "none"]
     labels = np.arange(3)
-    np.savez("odd.npz", x_train=images, y_train=labels, classes=np.array(classes))
+    np.savez("お.npz", x_train=images, y_train=labels, classes=np.array(classes))
 
-    status, _, err = call("data", "show", "odd.npz", "--augment")
+    status, _, err = call("data", "show", "お.npz", "--augment")
 
     assert (status, err) == (0, "")
-    assert Path("odd-augmented.png").read_bytes().startswith(PNG)
+    assert Path("お-augmented.png").read_bytes().startswith(PNG)
+
+
+def test_show_draws_the_first_hundred_of_many_classes(place: Path) -> None:
+    pytest.importorskip("matplotlib")
+    images = np.full((3000, 1, 1), 200, np.uint8)
+    np.savez("many.npz", x_train=images, y_train=np.arange(3000))
+
+    found = facts(call("data", "show", "many.npz", "--json"))
+
+    assert found["classes"] == [str(i) for i in range(100)]
 
 
 def test_show_refuses_to_mirror_digits() -> None:

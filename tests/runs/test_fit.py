@@ -85,6 +85,12 @@ def test_streams_are_told_apart_by_seed_purpose_and_counter() -> None:
     assert len(set(draws)) == len(draws)
 
 
+def test_a_stream_can_begin_further_on() -> None:
+    whole = stream(0, "augment", 3).random(20, np.float32)  # two of each 64 bits
+
+    assert_array_equal(stream(0, "augment", 3, skip=6).random(8, np.float32), whole[12:])
+
+
 def test_an_epoch_reorders_and_loses_no_image(settings: Config, monkeypatch: Any) -> None:
     orders: list[Any] = []
 
