@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mlpcli import __version__
-from mlpcli.cli import config, data
+from mlpcli.cli import config, data, runs
 from mlpcli.cli.boundary import Boundary
 from mlpcli.cli.download import download
 from mlpcli.cli.eval import eval_
@@ -50,5 +50,6 @@ app.command("eval")(eval_)
 app.command()(gradcheck)
 app.command()(explain)
 
+app.add_typer(runs.app)
 app.add_typer(config.app)
 app.add_typer(data.app)

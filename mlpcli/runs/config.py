@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -49,6 +49,19 @@ def load(source: str | None, overrides: Sequence[str] = ()) -> Config:
 def dump(config: Config) -> str:
     """The settings as YAML text that `load` reads back to an equal Config."""
     return trees.dump(config.model_dump(mode="json"))
+
+
+def flat(config: Config) -> dict[str, Any]:
+    """Every setting by its dotted key, e.g. "optimizer.lr"."""
+    return dict(_leaves(config.model_dump(mode="json"), ""))
+
+
+def _leaves(settings: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
 
 
 def schema() -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
@@ -53,21 +52,12 @@ def resume(
 
 def differences(before: Config, now: Config) -> dict[str, str]:
     """Each setting that is not as it was, by its dotted key, in words."""
-    old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
+    old, new = configs.flat(before), configs.flat(now)
     return {
         key: f"{old.get(key, 'nothing')!r} in the run, {new.get(key, 'nothing')!r} now"
         for key in [*old, *(new.keys() - old.keys())]
         if old.get(key) != new.get(key)
     }
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= (
-            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-        )
-    return flat
 
 
 def _refuse(folder: Path, changed: dict[str, str], *, force: bool) -> None:
