@@ -16,6 +16,7 @@ from mlpcli.cli.download import download
 from mlpcli.cli.eval import eval_
 from mlpcli.cli.explain import explain
 from mlpcli.cli.gradcheck import gradcheck
+from mlpcli.cli.summary import summary
 from mlpcli.cli.train import train
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ app.command()(train)
 app.command("eval")(eval_)
 app.command()(gradcheck)
 app.command()(explain)
+app.command()(summary)
 
 app.add_typer(runs.app)
 app.add_typer(config.app)

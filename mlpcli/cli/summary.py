@@ -1,0 +1,43 @@
+"""`mlp summary`: the layers of a network and what they cost."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpcli.cli.options import ConfigOpt, JsonOpt, SetOpt
+from mlpcli.errors import ConfigError
+
+
+def summary(
+    config: ConfigOpt = None,
+    set_: SetOpt = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="RUN", help="The network of a run.")
+    ] = None,
+    json: JsonOpt = False,
+) -> None:
+    """Show a network's layers: shapes, parameters, operations and memory.
+
+    Examples:
+
+      mlp summary
+
+      mlp summary --config mnist --set 'network.hidden=[800]'
+
+      mlp summary --run runs/first --json
+    """
+    if run and (config or set_):
+        raise ConfigError("--run: brings its own settings; leave out --config and --set")
+
+    from mlpcli.runs import checkpoint, record
+    from mlpcli.runs import config as configs
+    from mlpcli.runs.summary import summarize
+    from mlpcli.show import summary as text
+
+    if run:
+        facts = checkpoint.load(run / record.LAST).facts
+        found = summarize(facts.config, classes=len(facts.classes))
+    else:
+        found = summarize(configs.load(config, set_ or []))
+    typer.echo(text.as_object(found) if json else text.as_text(found))
