@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, QuietOpt, SetOpt
+from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, QuietOpt, SetOpt, seconds
 from mlpcli.errors import ConfigError
 
 
@@ -20,6 +20,18 @@ def train(
     ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", metavar="N", help="Short for --set train.epochs=N.")
+    ] = None,
+    time_budget: Annotated[
+        float | None,
+        typer.Option(
+            parser=seconds,
+            metavar="TIME",
+            help="End in this time, such as 20s, 2m or 1h; the learning rate follows.",
+        ),
+    ] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(metavar="FRACTION", help="End at this validation accuracy, such as 0.98."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Short for --set seed=N.")
@@ -59,6 +71,8 @@ def train(
 
       mlp train --config mnist --set optimizer.name=adam --set optimizer.lr=1e-3 --json
 
+      mlp train --config mnist --time-budget 20s --target 0.98
+
       mlp train --resume runs/first --epochs 10
     """
     from mlpcli.runs import config as configs
@@ -75,7 +89,12 @@ def train(
     threads = threads or machine.cores()
     if warning := machine.oversubscribed(threads):
         console.warn(warning)
-    short = {"train.epochs": epochs, "seed": seed}
+    short = {
+        "train.epochs": epochs,
+        "train.time_budget": time_budget,
+        "train.target": target,
+        "seed": seed,
+    }
     overrides = [*(set_ or []), *(f"{key}={n}" for key, n in short.items() if n is not None)]
     if resume:
         record.require(resume)

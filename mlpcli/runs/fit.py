@@ -4,6 +4,7 @@ import itertools
 import math
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from mlpcli.nn.team import Team
 from mlpcli.runs import recipe
 from mlpcli.runs import threads as blas
 from mlpcli.runs.batches import batches, inputs_in_use
+from mlpcli.runs.clock import Clock
 from mlpcli.runs.scores import score
 from mlpcli.runs.seeds import stream
 from mlpcli.runs.settings import Config
@@ -27,14 +29,15 @@ from mlpcli.runs.settings import Config
 class Progress(NamedTuple):
     """How far a training has come: with the engine's vectors, all that going on depends on.
 
-    The same for the same steps on whichever day: no time of the clock is in it.
+    Without a time budget it is the same for the same steps on whichever day.
     """
 
-    epoch: int = 0  # whole passes over the training images done
+    epoch: int = 0  # passes over the training images done, of which time may cut the last short
     step: int = 0  # steps of the next pass done
     loss_sum: float = 0.0  # over those steps, of nats times images
     best_epoch: int = 0  # the first with the highest validation accuracy; 0 before there is one
     best_accuracy: float = -1.0  # its validation accuracy, a fraction
+    used: float = 0.0  # seconds of `train.time_budget`; 0 without one
 
 
 class State(NamedTuple):
@@ -63,6 +66,7 @@ class Step(NamedTuple):
 
     progress: Progress
     steps: int  # in an epoch
+    done: float  # fraction of the training, by its epochs or its time budget
     loss: float  # of this batch before the update, in nats
     engine: Engine
 
@@ -83,8 +87,9 @@ def fit(
 
     threads: at most so many share a step, and the bits of a result depend on their number; half as
     many make augmented batches meanwhile.
-    since: where an earlier training stopped; going on gives the very bits it would have given.
-    Ends after `train.epochs`, or earlier when `train.patience` epochs brought no better accuracy.
+    since: where an earlier training stopped; going on gives the very bits it would have given,
+    unless a time budget makes them depend on the clock.
+    Ends with the first limit that `ended_by` finds; the time budget also cuts a pass short.
     Raises CheckFailed when a value is not finite, with the parameters left as they were.
     """
     with blas.team(threads, batch_size=config.train.batch_size) as team:
@@ -103,42 +108,62 @@ def _fit(
     size = config.train.batch_size
     steps = math.ceil(len(train_rows) / size)
     total = config.train.epochs * steps
-    while at.epoch < config.train.epochs and not _patience_is_over(config, at):
+    clock = Clock(config.train.time_budget, used=at.used)
+    judge = partial(
+        score, split=split, activation=_activation(config), rows=validation_rows, team=team
+    )
+    if clock.budget is not None:
+        with clock.ending():
+            judge(engine.params)
+    while ended_by(config, at) is None:
         epoch, first, started = at.epoch + 1, at.step, time.perf_counter()
         order = stream(config.seed, "order", epoch).permutation(train_rows)
+        lr = recipe.lr(config, max((engine.steps - 1) / total, clock.done()))
         for x, y in batches(
             config, split, order, lit, epoch=epoch, first=first * size, workers=workers
         ):
-            lr = recipe.lr(config, engine.steps / total)
+            lr = recipe.lr(config, max(engine.steps / total, clock.done()))
             dropped = recipe.masks(config, x, "dropout", epoch, at.step)
             try:
                 loss = engine.step(x, y, rule, lr=lr, masks=dropped)
             except FloatingPointError as err:
                 raise CheckFailed(_not_finite(str(err), at, lr)) from err
-            at = at._replace(step=at.step + 1, loss_sum=at.loss_sum + loss * len(x))
-            yield Step(at, steps, loss, engine)
+            at = at._replace(
+                step=at.step + 1, loss_sum=at.loss_sum + loss * len(x), used=clock.used()
+            )
+            yield Step(at, steps, max(engine.steps / total, clock.done()), loss, engine)
+            if clock.is_up():
+                break
         seconds = time.perf_counter() - started
-        scores = score(
-            engine.params,
-            split,
-            activation=_activation(config),
-            rows=validation_rows,
-            team=team,
-        )
-        metrics = Metrics(
-            epoch=epoch,
-            train_loss=at.loss_sum / len(order),
-            validation_loss=scores.loss,
-            validation_accuracy=scores.accuracy,
-            lr=recipe.lr(config, (engine.steps - 1) / total),
-            seconds=seconds,
-            images_per_second=(len(order) - first * size) / seconds,
-        )
-        better = scores.accuracy > at.best_accuracy
-        at = Progress(epoch, 0, 0.0, at.best_epoch, at.best_accuracy)
-        if better:
-            at = at._replace(best_epoch=epoch, best_accuracy=scores.accuracy)
-        yield Epoch(at, metrics, better, engine)
+        with clock.ending():
+            scores = judge(engine.params)
+            seen = min(at.step * size, len(order))  # fewer than all when the time was up
+            metrics = Metrics(
+                epoch=epoch,
+                train_loss=at.loss_sum / seen,
+                validation_loss=scores.loss,
+                validation_accuracy=scores.accuracy,
+                lr=lr,
+                seconds=seconds,
+                images_per_second=(seen - first * size) / seconds,
+            )
+            at = _after_pass(at, scores.accuracy, clock)
+            yield Epoch(at, metrics, at.best_epoch == epoch, engine)
+
+
+def ended_by(config: Config, at: Progress) -> str | None:
+    """The limit that ends a training that has come this far, None before there is one.
+
+    Its name is that of the setting in `train`: target, time_budget, patience or epochs.
+    """
+    train = config.train
+    if train.target is not None and at.best_accuracy >= train.target:
+        return "target"
+    if train.time_budget is not None and at.used >= train.time_budget:
+        return "time_budget"
+    if train.patience is not None and at.epoch - at.best_epoch >= train.patience:
+        return "patience"
+    return "epochs" if at.epoch >= train.epochs else None
 
 
 def rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -204,9 +229,13 @@ def start(
     return engine, recipe.rule(config)
 
 
-def _patience_is_over(config: Config, at: Progress) -> bool:
-    patience = config.train.patience
-    return patience is not None and at.epoch - at.best_epoch >= patience
+def _after_pass(at: Progress, accuracy: float, clock: Clock) -> Progress:
+    at = at._replace(epoch=at.epoch + 1, step=0, loss_sum=0.0)
+    if accuracy > at.best_accuracy:
+        at = at._replace(best_epoch=at.epoch, best_accuracy=accuracy)
+    if clock.budget is not None and clock.is_up(endings=2):  # this one and that of another pass
+        at = at._replace(used=clock.budget)
+    return at
 
 
 def _not_finite(name: str, at: Progress, lr: float) -> str:

@@ -93,6 +93,8 @@ def begin(config: Config, split: Split, *, training: int, validation: int, threa
             "sha256": split.files,
         },
         "decided_by": "validation split, taken from the training images",
+        "reproducible": config.train.time_budget is None,  # else the bits depend on the clock
+        "ended_by": None,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": 0.0,
         "epochs": 0,
@@ -137,6 +139,7 @@ def again(record: Record, metrics: list[Metrics], progress: Progress, *, threads
     return {
         **{key: value for key, value in record.items() if key != "error"},
         "status": "running",
+        "ended_by": None,
         "epochs": progress.epoch,
         "best": best,
         "last": metrics[-1]._asdict() if metrics else None,

@@ -13,7 +13,12 @@ from mlpcli.runs.lock import held
 from mlpcli.runs.settings import Config
 from mlpcli.runs.train import Event, Run, begin, follow, load
 
-FREE = {"train.epochs", "checkpoint.every_seconds"}  # settings that may change on the way
+FREE = {  # settings that may change on the way
+    "train.epochs",
+    "train.time_budget",
+    "train.target",
+    "checkpoint.every_seconds",
+}
 FIXED = {"network.hidden", "optimizer.name", "train.ema"}  # settings that no --force can change
 
 
@@ -27,8 +32,8 @@ def resume(
 ) -> Iterator[Event]:
     """Train on from the last checkpoint in folder; yields and raises as `train` does.
 
-    config: the run's own, where `train.epochs` may be larger. Other differences, also of the data,
-    are refused without force.
+    config: the run's own, where `train.epochs` may be larger and a time budget or target another.
+    Other differences, also of the data, are refused without force.
     """
     record.require(folder)
     with held(folder):
@@ -91,6 +96,7 @@ def _mended(folder: Path, kept: Checkpoint, config: Config, split: Split, *, thr
     checkpoint.write(folder / record.CONFIG, configs.dump(config).encode())
     before = _record(folder, config, split, threads=threads)
     run = record.again(before, metrics, done, threads=threads)
+    run["reproducible"] = run.get("reproducible", True) and config.train.time_budget is None
     record.save(folder, run)
     return Run(folder, config, split, threads, lengths, run)
 

@@ -180,6 +180,15 @@ class Train(Section):
         le=100_000,
         description="epochs without a better validation accuracy before stopping early",
     )
+    time_budget: float | None = Field(
+        default=None,
+        gt=0,
+        le=1e7,
+        description="seconds for steps, validation and saving; the schedule ends with them",
+    )
+    target: float | None = Field(
+        default=None, gt=0, le=1, description="validation accuracy, a fraction, that ends training"
+    )
     label_smoothing: Fraction = Field(
         default=0.0, description="share of each target spread over all classes"
     )

@@ -15,7 +15,7 @@ from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckFailed, CheckpointError, Interrupted, MlpError
 from mlpcli.runs import checkpoint, record
 from mlpcli.runs.checkpoint import Checkpoint, Facts
-from mlpcli.runs.fit import Epoch, State, Step, fit, rows
+from mlpcli.runs.fit import Epoch, Progress, State, Step, ended_by, fit, rows
 from mlpcli.runs.lock import held
 from mlpcli.runs.preflight import preflight
 from mlpcli.runs.settings import Config
@@ -94,13 +94,14 @@ def begin(config: Config, folder: Path, split: Split, *, threads: int) -> Run:
 def follow(run: Run, *, since: State | None = None) -> Iterator[Step | Epoch]:
     """Train to the end, keeping everything; since is where an earlier process stopped."""
     facts, event = run.record, None
+    progress = since.progress if since else Progress()
     before, started = facts["seconds"], time.perf_counter()
     saved = started
     hint = f"`mlp train --resume {run.folder}` goes on"
     try:
         with deferred(f"stopped at once; {hint} from the last checkpoint") as wish:
             for event in fit(run.config, run.split, threads=run.threads, since=since):
-                now = time.perf_counter()
+                now, progress = time.perf_counter(), event.progress
                 facts["seconds"] = round(before + now - started, 3)
                 if isinstance(event, Epoch):
                     _keep(run, event)
@@ -113,6 +114,7 @@ def follow(run: Run, *, since: State | None = None) -> Iterator[Step | Epoch]:
                     _save(run, event, record.LAST)
                     raise Interrupted(f"after {_done(event)}; {hint}", wish.signal)
         facts["status"] = "finished"
+        facts["ended_by"] = ended_by(run.config, progress)
     except (Interrupted, GeneratorExit):
         facts["status"] = "interrupted"
         raise

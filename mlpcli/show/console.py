@@ -73,11 +73,9 @@ def _live(events: Iterable[Event], epochs: int, screen: Console) -> None:
             elif isinstance(event, Notice):
                 progress.console.print(f"warning: {event.text}", style="yellow", markup=False)
             else:
-                epoch, step, *_ = event.progress
                 progress.update(
                     task,
-                    description=f"epoch {epoch + 1}/{epochs}",
-                    total=epochs * event.steps,
-                    completed=epoch * event.steps + step,
+                    description=f"epoch {event.progress.epoch + 1}/{epochs}",
+                    completed=event.done,
                     loss=event.loss,
                 )

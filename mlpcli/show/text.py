@@ -79,6 +79,7 @@ def trained(folder: Path, run: Record, *, json: bool) -> str:
         "seconds": run["seconds"],
         "images_per_second": round(run["last"]["images_per_second"]),
         "parameters": run["parameters"],
+        "ended_by": run.get("ended_by"),
     }
     if json:
         return as_json(facts)
@@ -88,7 +89,8 @@ def trained(folder: Path, run: Record, *, json: bool) -> str:
         f" (epoch {run['best']['epoch']} of {run['epochs']})\n"
         f"train loss: {facts['train_loss']:.4f}\n"
         f"time: {run['seconds']:.1f} s, {facts['images_per_second']:,} images/s\n"
-        f"parameters: {facts['parameters']:,}"
+        f"parameters: {facts['parameters']:,}\n"
+        f"ended by: {facts['ended_by']}"
     )
 
 

@@ -1,3 +1,5 @@
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckFailed, ConfigError
 from mlpcli.nn import dropout, mlp
 from mlpcli.nn.activation import RELU
+from mlpcli.nn.engine import Engine
 from mlpcli.nn.mlp import Params
 from mlpcli.runs import config, fit, recipe
 from mlpcli.runs.batches import batches
@@ -216,6 +219,73 @@ def test_patience_stops_early(settings: Config) -> None:
 
     best = max(e.metrics.epoch for e in epochs if e.best)
     assert len(epochs) == best + 2 < 50
+
+
+def test_a_target_ends_the_training_that_reaches_it(settings: Config) -> None:
+    epochs, _ = train(changed(settings, "train.epochs=50", "train.target=0.9"))
+
+    *before, last = (epoch.metrics.validation_accuracy for epoch in epochs)
+    assert max(before, default=0) < 0.9 <= last
+    assert fit.ended_by(changed(settings, "train.target=0.9"), epochs[-1].progress) == "target"
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock on which a step takes 10 ms, judging a network 30 ms and all else nothing."""
+    times = [0.0]
+
+    def slow(real: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+        def function(*args: Any, **kwargs: Any) -> Any:
+            times.append(times[-1] + seconds)
+            return real(*args, **kwargs)
+
+        return function
+
+    monkeypatch.setattr(time, "perf_counter", lambda: times[-1])
+    monkeypatch.setattr(Engine, "step", slow(Engine.step, 0.01))
+    monkeypatch.setattr(fit, "score", slow(score, 0.03))
+    return times
+
+
+@pytest.mark.parametrize("budget", [0.5, 1.0, 1.05, 1.1, 1.15, 3.0])
+def test_a_time_budget_ends_with_the_learning_rate_and_a_judged_network(
+    settings: Config, now: list[float], budget: float
+) -> None:
+    settings = changed(settings, "train.epochs=1000", f"train.time_budget={budget}")
+
+    events = []
+    for event in fit.fit(settings, load(settings, "train")):
+        events.append(event)
+        if isinstance(event, Epoch):
+            now.append(now[-1] + 0.02)  # the caller saves
+
+    last = events[-1]
+    steps = [event for event in events if isinstance(event, Step)]
+    assert isinstance(last, Epoch)
+    assert now[-1] <= budget + 0.01
+    assert fit.ended_by(settings, last.progress) == "time_budget"
+    assert last.metrics.lr < 0.1 * settings.optimizer.lr
+    assert [s.done for s in steps] == sorted(s.done for s in steps)
+
+
+def test_the_time_may_cut_the_last_pass_short(settings: Config, now: list[float]) -> None:
+    settings = changed(settings, "train.epochs=1000", "train.time_budget=0.5")
+
+    *_, step, epoch = fit.fit(settings, load(settings, "train"))
+
+    assert isinstance(step, Step)
+    assert isinstance(epoch, Epoch)
+    assert 0 < step.progress.step < step.steps
+    assert epoch.metrics.train_loss == step.progress.loss_sum / (32 * step.progress.step)
+
+
+def test_ample_time_changes_no_bit(settings: Config) -> None:
+    _, free = train(settings)
+    epochs, bounded = train(changed(settings, "train.time_budget=1e6"))
+
+    assert fit.ended_by(changed(settings, "train.time_budget=1e6"), epochs[-1].progress) == "epochs"
+    for a, b in zip(free, bounded, strict=True):
+        assert_array_equal(a.W, b.W)
 
 
 def test_a_non_finite_loss_stops_and_names_epoch_step_and_rate(settings: Config) -> None:

@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlpcli.errors import CheckpointError
-from mlpcli.runs import config, record
+from mlpcli.runs import checkpoint, config, record
 from mlpcli.runs.fit import Epoch, Step
 from mlpcli.runs.resume import resume
 from mlpcli.runs.settings import Config
@@ -167,6 +168,43 @@ def test_augmented_images_are_the_same_after_a_stop(
     finish(resume(settings, folder))
 
     assert result(folder) == result(tmp_path / "whole")
+
+
+def test_a_time_budget_goes_on_where_it_was_and_may_grow(
+    dots: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+
+    def look() -> float:
+        nonlocal now
+        now += 0.01
+        return now
+
+    monkeypatch.setattr(time, "perf_counter", look)
+    settings = changed(dots, "train.epochs=1000", "train.time_budget=3")
+    events = train(settings, folder, look=False)
+    for event in events:
+        if isinstance(event, Step) and event.progress.used > 1:
+            break
+    events.close()  # type: ignore[attr-defined]  # a generator
+    stopped, now = checkpoint.load(folder / record.LAST).facts.progress, 1e6
+
+    event = next(resume(settings, folder))
+
+    assert isinstance(event, Step)
+    assert 1 < stopped.used < event.progress.used < 1.3
+
+    finish(resume(settings, folder))
+    run, best = record.read(folder), (folder / record.BEST).read_bytes()
+    assert (run["status"], run["ended_by"]) == ("finished", "time_budget")
+    assert run["reproducible"] is False
+
+    finish(resume(settings, folder))
+    assert record.read(folder)["epochs"] == run["epochs"]
+    assert (folder / record.BEST).read_bytes() == best
+
+    finish(resume(changed(dots, "train.epochs=1000", "train.time_budget=4"), folder))
+    assert record.read(folder)["epochs"] > run["epochs"]
 
 
 def test_a_line_of_metrics_that_was_torn_is_cut_off(settings: Config, folder: Path) -> None:

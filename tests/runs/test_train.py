@@ -46,6 +46,8 @@ def test_a_run_folder_holds_settings_metrics_weights_and_record(
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert {line["schema"] for line in lines} == {1}
     assert run["status"] == "finished"
+    assert run["ended_by"] == "epochs"
+    assert run["reproducible"] is True
     assert run["last"] == {k: v for k, v in lines[-1].items() if k != "schema"}
     assert run["data"]["training_images"] == 270
     assert run["data"]["validation_images"] == 30
