@@ -12,6 +12,7 @@ import typer
 from mlpcli import __version__
 from mlpcli.cli import config, data, runs
 from mlpcli.cli.boundary import Boundary
+from mlpcli.cli.compare import compare
 from mlpcli.cli.download import download
 from mlpcli.cli.eval import eval_
 from mlpcli.cli.explain import explain
@@ -48,6 +49,7 @@ def main(
 app.command()(download)
 app.command()(train)
 app.command("eval")(eval_)
+app.command()(compare)
 app.command()(gradcheck)
 app.command()(explain)
 app.command()(summary)

@@ -1,6 +1,7 @@
 """`mlp eval`: how good is a run, with honest bounds."""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,8 @@ def eval_(
 ) -> None:
     """Print a run's loss, accuracy with its 95 % interval, and what it confuses.
 
+    Of the runs of several seeds: each accuracy, their average and its 95 % interval.
+
     Examples:
 
       mlp eval runs/first
@@ -52,12 +55,19 @@ def eval_(
 
       mlp eval runs/first --fail-under 0.98
     """
+    from mlpcli.runs import record, several
     from mlpcli.runs.evaluate import evaluate
+    from mlpcli.show import several as show
     from mlpcli.show import text
 
-    result = evaluate(run, split=split.value, data=data, weights=weights.value, offline=offline)
-    typer.echo(text.evaluated(result, json=json))
-    if fail_under is not None and result.scores.accuracy < fail_under:
-        raise CheckFailed(
-            f"{run}: accuracy must be at least {fail_under}, got {result.scores.accuracy}"
-        )
+    judge = partial(evaluate, split=split.value, data=data, weights=weights.value, offline=offline)
+    if record.members(run):
+        evaluations = several.evaluate(run, judge)
+        typer.echo(show.evaluated(run, evaluations, json=json))
+        accuracy = evaluations.accuracy.mean
+    else:
+        result = judge(run)
+        typer.echo(text.evaluated(result, json=json))
+        accuracy = result.scores.accuracy
+    if fail_under is not None and accuracy < fail_under:
+        raise CheckFailed(f"{run}: accuracy must be at least {fail_under}, got {accuracy}")

@@ -36,6 +36,15 @@ def train(
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Short for --set seed=N.")
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=2,
+            max=1000,
+            help="Train with N seeds, from the config's on, each in a folder of its own.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a run that lies in the folder.")
     ] = False,
@@ -73,17 +82,22 @@ def train(
 
       mlp train --config mnist --time-budget 20s --target 0.98
 
+      mlp train --config mnist --seeds 5 --name five
+
       mlp train --resume runs/first --epochs 10
     """
     from mlpcli.runs import config as configs
-    from mlpcli.runs import record
+    from mlpcli.runs import record, several
     from mlpcli.runs import resume as resumed
     from mlpcli.runs import threads as machine
-    from mlpcli.runs.train import train as run
+    from mlpcli.runs.train import train as begin
     from mlpcli.show import console, text
+    from mlpcli.show import several as show
 
     if resume and (out or name or overwrite):
         raise ConfigError("--resume: the run stays in its folder; leave out --out and --overwrite")
+    if seeds and overwrite:
+        raise ConfigError("--overwrite: is for one run; with --seeds, choose another folder")
     if force and not resume:
         raise ConfigError("--force: goes with --resume alone")
     threads = threads or machine.cores()
@@ -97,14 +111,31 @@ def train(
     }
     overrides = [*(set_ or []), *(f"{key}={n}" for key, n in short.items() if n is not None)]
     if resume:
-        record.require(resume)
-        config = config or str(resume / record.CONFIG)
+        run = several.first(resume) if seeds else resume
+        record.require(run)
+        config = config or str(run / record.CONFIG)
     settings = configs.load(config, overrides)
     folder = resume or _folder(out, name, Path(config).stem if config else settings.data.name)
+    if seeds:
+        for each in several.train(
+            settings,
+            folder,
+            seeds=seeds,
+            resume=resume is not None,
+            force=force,
+            offline=offline,
+            look=preflight,
+            threads=threads,
+        ):
+            if not quiet:
+                console.note(f"seed {each.seed}: {each.folder}")
+            console.watch(each.events, epochs=settings.train.epochs, quiet=quiet)
+        typer.echo(show.trained(folder, several.records(folder), json=json))
+        return
     events = (
         resumed.resume(settings, folder, force=force, offline=offline, threads=threads)
         if resume
-        else run(
+        else begin(
             settings,
             folder,
             overwrite=overwrite,

@@ -19,6 +19,7 @@ class Evaluation(NamedTuple):
     weights: str  # best or last
     classes: tuple[str, ...]  # names, in the order of the confusion matrix
     scores: Scores
+    images: tuple[dict[str, str], bytes]  # the sum of each file, and which rows: the same, or not
 
 
 def evaluate(
@@ -58,7 +59,8 @@ def evaluate(
     scores = score(
         kept.params, images, activation=ACTIVATIONS[config.network.activation], rows=rows
     )
-    return Evaluation(str(folder), images.name, split, weights, images.classes, scores)
+    judged = (images.files, b"" if rows is None else rows.tobytes())
+    return Evaluation(str(folder), images.name, split, weights, images.classes, scores, judged)
 
 
 def _same_images(folder: Path, files: dict[str, str]) -> None:

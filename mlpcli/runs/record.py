@@ -5,6 +5,8 @@ metrics.jsonl       one line an epoch, appended and flushed
 best.safetensors    weights of the epoch with the highest validation accuracy
 last.safetensors    weights as they were last
 run.json            status, seed, data, environment, timings
+
+Runs of several seeds lie in one folder, each in its own: seed-0, seed-1 and so on.
 """
 
 import json
@@ -38,6 +40,11 @@ def claim(folder: Path, *, overwrite: bool) -> None:
     """Raise CheckpointError unless a run may be written here; changes nothing."""
     if folder.exists() and not folder.is_dir():
         raise CheckpointError(f"{folder}: is a file; name a folder for the run")
+    if members(folder):
+        raise CheckpointError(
+            f"{folder}: holds runs of several seeds; choose another --out, or go on with them by "
+            "--resume and --seeds"
+        )
     if not overwrite and any((folder / name).exists() for name in OURS):
         raise CheckpointError(f"{folder}: holds a run already; choose another --out or --overwrite")
 
@@ -54,8 +61,22 @@ def require(folder: Path) -> None:
     """Raise CheckpointError unless a run lies in folder."""
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such run folder; `mlp train` makes one")
+    if members(folder):
+        raise CheckpointError(f"{folder}: holds runs of several seeds; say how many with --seeds")
     if not (folder / CONFIG).is_file():
         raise CheckpointError(f"{folder}: no {CONFIG} here; is this a run folder?")
+
+
+def member(folder: Path, seed: int) -> Path:
+    """Where in the folder of several seeds the run of one lies."""
+    return folder / f"seed-{seed}"
+
+
+def members(folder: Path) -> list[Path]:
+    """The folders of the runs of several seeds, the lowest first; none in that of a single run."""
+    found = (path.parent.name.removeprefix("seed-") for path in folder.glob(f"seed-*/{CONFIG}"))
+    seeds = sorted(int(seed) for seed in found if seed.isdecimal() and str(int(seed)) == seed)
+    return [member(folder, seed) for seed in seeds]
 
 
 def create(folder: Path, config: Config) -> None:

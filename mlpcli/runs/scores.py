@@ -20,6 +20,7 @@ class Scores(NamedTuple):
 
     loss: float  # mean cross-entropy, in nats
     confusion: NDArray[np.int64]  # (classes, classes): images of class row called class column
+    right: NDArray[np.bool_]  # (n,): whether each image was put into its class
 
     @property
     def n(self) -> int:
@@ -62,6 +63,7 @@ def score(
     starts = range(0, len(rows), CHUNK)
     losses = np.zeros(len(starts))
     confusion = np.zeros((team.size, classes * classes), np.int64)
+    right = np.empty(len(rows), np.bool_)
     chunks = iter(list(enumerate(starts)))
 
     def part(member: int) -> None:
@@ -72,11 +74,13 @@ def score(
             h0 = inputs(split.images[chunk], x[: len(chunk)])
             z = mlp.forward(params, h0, activation=activation).z[-1]
             losses[i] = _summed_cross_entropy(z, labels)
-            pairs = labels * classes + z.argmax(axis=1)
+            called = z.argmax(axis=1)
+            right[start : start + CHUNK] = called == labels
+            pairs = labels * classes + called
             confusion[member] += np.bincount(pairs, minlength=classes * classes)
 
     team(part)
-    return Scores(losses.sum() / len(rows), confusion.sum(axis=0).reshape(classes, classes))
+    return Scores(losses.sum() / len(rows), confusion.sum(axis=0).reshape(classes, classes), right)
 
 
 def _summed_cross_entropy(z: Array, labels: NDArray[np.intp]) -> float:

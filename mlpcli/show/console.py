@@ -29,6 +29,11 @@ def warn(text: str) -> None:
     console().print(f"warning: {text}", style="yellow", markup=False)
 
 
+def note(text: str) -> None:
+    """Tell what is done next."""
+    console().print(text, markup=False)
+
+
 def watch(events: Iterable[Event], *, epochs: int, quiet: bool) -> None:
     """Run a training to its end while showing it; epochs is how many it may take."""
     screen = console()

@@ -71,7 +71,23 @@ def catalogue(held: dict[str, dict[str, bool]], *, json: bool) -> str:
 
 def trained(folder: Path, run: Record, *, json: bool) -> str:
     """The result of a training run."""
-    facts = {
+    facts = training(folder, run)
+    if json:
+        return as_json(facts)
+    return (
+        f"run: {folder}\n"
+        f"validation accuracy: {percent(facts['validation_accuracy'])}"
+        f" (epoch {run['best']['epoch']} of {run['epochs']})\n"
+        f"train loss: {facts['train_loss']:.4f}\n"
+        f"time: {run['seconds']:.1f} s, {facts['images_per_second']:,} images/s\n"
+        f"parameters: {facts['parameters']:,}\n"
+        f"ended by: {facts['ended_by']}"
+    )
+
+
+def training(folder: Path, run: Record) -> dict[str, Any]:
+    """What scripts learn of a training run."""
+    return {
         "run": str(folder),
         "epochs": run["epochs"],
         "validation_accuracy": run["best"]["validation_accuracy"],
@@ -81,17 +97,6 @@ def trained(folder: Path, run: Record, *, json: bool) -> str:
         "parameters": run["parameters"],
         "ended_by": run.get("ended_by"),
     }
-    if json:
-        return as_json(facts)
-    return (
-        f"run: {folder}\n"
-        f"validation accuracy: {_percent(facts['validation_accuracy'])}"
-        f" (epoch {run['best']['epoch']} of {run['epochs']})\n"
-        f"train loss: {facts['train_loss']:.4f}\n"
-        f"time: {run['seconds']:.1f} s, {facts['images_per_second']:,} images/s\n"
-        f"parameters: {facts['parameters']:,}\n"
-        f"ended by: {facts['ended_by']}"
-    )
 
 
 def evaluated(result: Evaluation, *, json: bool) -> str:
@@ -118,8 +123,8 @@ def evaluated(result: Evaluation, *, json: bool) -> str:
         )
     head = (
         f"{result.run} ({result.weights} weights) on the {result.split} split of {result.data}\n"
-        f"accuracy: {_percent(scores.accuracy)} ({scores.correct:,} of {scores.n:,} correct)\n"
-        f"95 % interval: {_percent(low)} to {_percent(high)}\n"
+        f"accuracy: {percent(scores.accuracy)} ({scores.correct:,} of {scores.n:,} correct)\n"
+        f"95 % interval: {percent(low)} to {percent(high)}\n"
         f"loss: {scores.loss:.4f}\n"
     )
     confusion = scores.confusion.tolist()
@@ -134,7 +139,8 @@ def evaluated(result: Evaluation, *, json: bool) -> str:
     )
 
 
-def _percent(fraction: float) -> str:
+def percent(fraction: float) -> str:
+    """A fraction for people."""
     return f"{100 * fraction:.2f} %"
 
 

@@ -1,0 +1,52 @@
+"""`mlp compare`: is the difference of two runs real?"""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpcli.cli.eval import SplitName, Weights
+from mlpcli.cli.options import JsonOpt, OfflineOpt
+from mlpcli.errors import CheckFailed
+
+RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or that of several.")]
+
+
+def compare(
+    first: RunArg,
+    second: RunArg,
+    split: Annotated[SplitName, typer.Option(help="Images to judge them on.")] = SplitName.test,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="NAME|PATH", help="Another data set than the runs'."),
+    ] = None,
+    weights: Annotated[Weights, typer.Option(help="Which of their weights.")] = Weights.best,
+    fail_if_worse: Annotated[
+        bool, typer.Option("--fail-if-worse", help="Exit with 1 when the second is worse.")
+    ] = False,
+    offline: OfflineOpt = False,
+    json: JsonOpt = False,
+) -> None:
+    """Say whether the second run is better or worse than the first, or that this cannot be told.
+
+    Two runs are compared image by image, the runs of several seeds seed by seed.
+
+    Examples:
+
+      mlp compare runs/first runs/second
+
+      mlp train --config mnist --seeds 5 --name wide --set 'network.hidden=[1024,512]'
+      mlp compare runs/five runs/wide --split validation
+    """
+    from mlpcli.runs import compare as runs
+    from mlpcli.runs.evaluate import evaluate
+    from mlpcli.show.compare import compared
+
+    judge = partial(evaluate, split=split.value, data=data, weights=weights.value, offline=offline)
+    found = runs.compare(first, second, judge)
+    typer.echo(compared(found, json=json))
+    if fail_if_worse and found.verdict == "worse":
+        raise CheckFailed(
+            f"{second}: is worse than {first} by {-found.difference:.4f} (p {found.p:.2g})"
+        )
