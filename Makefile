@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-quick check format docs pictures bench build clean
+.PHONY: help install demo test test-quick check format docs pictures bench results results-quick build clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,12 @@ pictures: $(INSTALLED)  ## draw the README's picture from what the commands prin
 
 bench: $(INSTALLED)  ## measure against peers (extra `bench`; a missing peer is reported)
 	@$(BIN)/python benchmarks/gradcheck.py
+
+results: $(INSTALLED)  ## measure what docs/results.md states, over hours; ROWS="mnist synth" for some
+	@$(BIN)/python scripts/results.py $(if $(ROWS),--rows $(ROWS))
+
+results-quick: $(INSTALLED)  ## one seed of the short rows, printed
+	@$(BIN)/python scripts/results.py --quick $(if $(ROWS),--rows $(ROWS))
 
 build: $(INSTALLED)  ## wheel and sdist into dist/
 	@$(BIN)/python -m build

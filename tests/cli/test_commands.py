@@ -18,7 +18,7 @@ from tests.cli.outcome import call, facts
 from tests.server import content, serve
 
 CONTRACT = Path(__file__).parents[2] / "docs" / "contract.md"
-COMMANDS = ("download", "train", "eval", "config")
+COMMANDS = ("download", "train", "eval", "compare", "config")
 
 
 def kinds(found: dict[str, Any]) -> dict[str, str]:
@@ -45,6 +45,7 @@ def test_train_puts_results_on_stdout_and_an_epoch_a_line_on_stderr(small: list[
         "train loss",
         "time",
         "parameters",
+        "ended by",
     ]
     assert [line[:9] for line in err.splitlines()] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
 
@@ -61,6 +62,7 @@ def test_train_json_is_one_object_as_the_contract_has_it(small: list[str]) -> No
         "seconds": "float",
         "images_per_second": "int",
         "parameters": "int",
+        "ended_by": "str",
     }
     assert found["schema"] == 1
     assert found["run"] == "a"

@@ -1,0 +1,250 @@
+"""Measure the accuracies that docs/results.md states, by the commands that stand beside them.
+
+`make results` measures each row that is not yet measured with the code and configs as committed. A
+row is written to docs/results.json when it is done, and the page from that file; an interrupted one
+goes on where it was. What follows the marker on the page is written by hand and stays.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mlpcli.show.text import percent
+
+ROOT = Path(__file__).parents[1]
+PAGE, FACTS = ROOT / "docs" / "results.md", ROOT / "docs" / "results.json"
+RUNS = ROOT / "runs" / "results"
+MARKER = "<!-- what follows is written by hand -->\n"
+COLD = 5  # processes whose median is stated
+
+
+class Row(NamedTuple):
+    """One line of the page."""
+
+    name: str
+    train: str  # options of `mlp train`
+    goal: str
+    seeds: int = 5
+    quick: bool = False  # short enough for `make results-quick`
+    cold: bool = False  # whether the whole command is timed too
+
+
+LONG = "at most 20 minutes a seed"
+ROWS = (
+    Row("mnist", "--config mnist", "at least 98.5 %", quick=True),
+    Row(
+        "mnist-fast",
+        "--config mnist-fast",
+        "98.0 % in the least time: one command, cold, at most 4 s on a quiet machine",
+        quick=True,
+        cold=True,
+    ),
+    Row("mnist-dropout", "--config mnist-dropout", "at least 98.8 %"),
+    Row("mnist-best", "--config mnist-best", f"at least 99.5 %, {LONG}"),
+    Row("mnist-wide", "--config mnist-wide", "at least 99.65 %, at most 90 minutes", seeds=1),
+    Row("fashion-mnist", "--config fashion-mnist", "at least 90.0 %", quick=True),
+    Row("fashion-mnist-best", "--config fashion-mnist-best", f"at least 91.5 %, {LONG}"),
+    Row("kmnist", "--config kmnist", "stated"),
+    Row("synth", "--set data.name=synth", "stated", quick=True),
+    Row("synth-linear", "--set data.name=synth --set 'network.hidden=[]'", "stated", quick=True),
+)
+
+HEAD = """# Results
+
+Written by `make results`. Each row was measured by the commands in it, on test images that training
+never reads, with the weights that did best on the validation images.
+
+Mean and standard deviation are over the seeds. The 95 % interval is that of the mean, by Student's
+t: it is about other seeds, on the same images. Of a single seed it is Wilson's: about other images.
+The seconds are those of a seed's training, with validation and saving. The load is how many
+processes wanted a core when the row began.
+
+"""
+COLUMNS = "row|goal|test accuracy|95 % interval|seeds|seconds a seed|commands|commit|machine"
+
+
+class Failed(Exception):
+    """A command ended with another status than 0; its message is on standard error."""
+
+
+def main() -> None:
+    """Measure what is asked for and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = [row.name for row in ROWS]
+    parser.add_argument("--rows", nargs="+", choices=names, default=[], metavar="NAME")
+    parser.add_argument("--quick", action="store_true", help="short rows, one seed, no page")
+    parser.add_argument("--page", action="store_true", help="write the page, measure nothing")
+    asked = parser.parse_args()
+    rows = [row for row in ROWS if row.name in asked.rows] or list(ROWS)
+    if asked.quick:
+        quick(rows if asked.rows else [row for row in rows if row.quick])
+    elif asked.page:
+        write(known())
+    else:
+        full(rows)
+
+
+def full(rows: list[Row]) -> None:
+    """Measure rows, unless they are known at this commit, and write file and page after each."""
+    for row in rows:
+        commit, facts = committed(), known()
+        before = facts.get(row.name, {})
+        if (before.get("commit"), before.get("commands")) == (commit, commands(row)):
+            say(f"{row.name}: is measured at {commit} already")
+            continue
+        say(f"{row.name}: {'; '.join(commands(row))}")
+        try:
+            facts[row.name] = {"commit": commit, **measure(row, RUNS / commit)}
+        except Failed:
+            say(f"{row.name}: not measured")
+            continue
+        facts = {row.name: facts[row.name] for row in ROWS if row.name in facts}
+        FACTS.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        write(facts)
+
+
+def known() -> dict[str, Any]:
+    """The rows that are measured, by name."""
+    return json.loads(FACTS.read_text("utf-8")) if FACTS.exists() else {}
+
+
+def commands(row: Row) -> list[str]:
+    """What a reader types to see the row's accuracy."""
+    seeds = f" --seeds {row.seeds}" if row.seeds > 1 else ""
+    return [f"mlp train {row.train}{seeds} --name {row.name}", f"mlp eval runs/{row.name}"]
+
+
+def measure(row: Row, folder: Path) -> dict[str, Any]:
+    """The facts of a row; its runs lie in folder, and go on if they are there already."""
+    out = folder / row.name
+    load = round(os.getloadavg()[0], 1)
+    seeds = ["--seeds", str(row.seeds)] if row.seeds > 1 else []
+    if any(out.glob("**/config.yaml")):
+        trained = mlp("train", "--resume", str(out), *seeds)
+    else:
+        trained = mlp("train", *shlex.split(row.train), *seeds, "--out", str(out))
+    judged = mlp("eval", str(out))
+    one = out / f"seed-{judged['seeds'][0]['seed']}" if seeds else out
+    record = json.loads((one / "run.json").read_text("utf-8"))
+    return {
+        "commands": commands(row),
+        "seeds": [each["seed"] for each in judged["seeds"]] if seeds else [record["seed"]],
+        "accuracies": [each["accuracy"] for each in judged.get("seeds", [judged])],
+        "accuracy": judged["accuracy"],
+        "sd": judged.get("sd"),
+        "ci95": judged["ci95"],
+        "seconds": [each["seconds"] for each in trained.get("seeds", [trained])],
+        "cold": [
+            cold(row, out.with_name(f"{row.name}-cold")) for _ in range(COLD if row.cold else 0)
+        ],
+        "load": load,
+        "environment": record["environment"],
+    }
+
+
+def cold(row: Row, out: Path) -> float:
+    """Seconds of a process that trains one seed: imports, data, training, saving."""
+    started = time.perf_counter()
+    mlp("train", *shlex.split(row.train), "--out", str(out), "--overwrite", "--quiet")
+    return round(time.perf_counter() - started, 2)
+
+
+def quick(rows: list[Row]) -> None:
+    """Print rows of one seed each."""
+    shutil.rmtree(RUNS / "quick", ignore_errors=True)
+    for row in (row._replace(seeds=1) for row in rows):
+        try:
+            found = measure(row, RUNS / "quick")
+        except Failed:
+            sys.stdout.write(f"{row.name}: not measured\n")
+            continue
+        seconds = f"{found['seconds'][0]:.1f} s"
+        if found["cold"]:
+            seconds += f", {statistics.median(found['cold']):.1f} s cold"
+        sys.stdout.write(f"{row.name}: {percent(found['accuracy'])}, {seconds}; {row.goal}\n")
+        sys.stdout.flush()
+
+
+def mlp(*words: str) -> dict[str, Any]:
+    """What a command prints as JSON; its progress goes to standard error."""
+    command = [sys.executable, "-m", "mlpcli", *words, "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        out, _ = process.communicate()
+    except KeyboardInterrupt:  # it has had the signal too, and saves its state
+        process.wait()
+        sys.exit(130)
+    if process.returncode in (130, 143):
+        sys.exit(process.returncode)
+    if process.returncode:
+        raise Failed
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def committed() -> str:
+    """The last commit that changed what is measured; ends the program where there are others."""
+    places = ("mlpcli", "configs", "pyproject.toml")
+    if git("status", "--porcelain", "--", *places):
+        sys.exit("error: mlpcli, configs: have changes; commit them, so that a row can name them")
+    return git("log", "-1", "--format=%h", "--abbrev=10", "--", *places)
+
+
+def git(*words: str) -> str:
+    """What git prints; ends the program when it fails."""
+    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else sys.exit(f"error: {done.stderr}")
+
+
+def write(facts: dict[str, Any]) -> None:
+    """Write the page: the table, then what was written by hand."""
+    kept = PAGE.read_text("utf-8").partition(MARKER)[2] if PAGE.exists() else ""
+    heads = COLUMNS.split("|")
+    lines = [heads, ["---"] * len(heads), *(cells(row, facts.get(row.name)) for row in ROWS)]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    PAGE.write_text(f"{HEAD}{table}\n{MARKER}{kept}", encoding="utf-8")
+
+
+def cells(row: Row, found: dict[str, Any] | None) -> list[str]:
+    """A row of the page's table."""
+    typed = ", ".join(f"`{command}`" for command in commands(row))
+    if not found:
+        return [row.name, row.goal, "not measured", "", "", "", typed, "", ""]
+    accuracy = percent(found["accuracy"])
+    if found["sd"] is not None:
+        accuracy += f" ± {percent(found['sd'])}"
+    seconds = f"{statistics.fmean(found['seconds']):.1f}"
+    if found["cold"]:
+        seconds += f"; {statistics.median(found['cold']):.1f} the whole command, cold"
+    where = found["environment"]
+    machine = (
+        f"{where['cpu']}, {where['cores']} cores, load {found['load']}; NumPy {where['numpy']}"
+    )
+    return [
+        row.name,
+        row.goal,
+        accuracy,
+        " to ".join(map(percent, found["ci95"])),
+        ", ".join(map(str, found["seeds"])),
+        seconds,
+        typed,
+        found["commit"],
+        machine,
+    ]
+
+
+def say(text: str) -> None:
+    """Tell what happens next, on standard error."""
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()
