@@ -40,4 +40,4 @@ def compared(found: Comparison, *, json: bool) -> str:
 
 
 def _points(difference: float) -> str:
-    return f"{100 * difference:+.2f}"
+    return f"{100 * difference:+z.2f}"

@@ -78,12 +78,10 @@ def test_seeds_may_be_added(settings: Config, folder: Path) -> None:
 
 def test_other_settings_are_refused_for_finished_seeds_too(settings: Config, folder: Path) -> None:
     finish(settings, folder, seeds=2)
-    schedule = settings.schedule.model_copy(update={"name": "constant"})
+    faster = settings.optimizer.model_copy(update={"lr": 0.2})
 
-    with pytest.raises(
-        CheckpointError, match=r"schedule\.name: 'cosine' in the run, 'constant' now"
-    ):
-        finish(settings.model_copy(update={"schedule": schedule}), folder, resume=True)
+    with pytest.raises(CheckpointError, match=r"optimizer.lr: 0.1 in the run, 0.2 now"):
+        finish(settings.model_copy(update={"optimizer": faster}), folder, resume=True)
 
 
 def test_a_folder_with_seeds_is_taken(settings: Config, folder: Path) -> None:
