@@ -169,7 +169,7 @@ def quick(rows: list[Row]) -> None:
         seconds = f"{found['seconds'][0]:.1f} s"
         if found["cold"]:
             seconds += f", {statistics.median(found['cold']):.1f} s cold"
-        sys.stdout.write(f"{row.name}: {percent(found['accuracy'])}, {seconds}; {row.goal}\n")
+        sys.stdout.write(f"{row.name}: {percent(found['accuracy'])}, {seconds}; goal: {row.goal}\n")
         sys.stdout.flush()
 
 

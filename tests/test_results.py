@@ -134,7 +134,7 @@ def test_quick_prints_a_seed_and_writes_no_page(
 
     out = capfd.readouterr().out
     assert out.startswith("dots: ")
-    assert out.endswith(" s; stated\n")
+    assert out.endswith(" s; goal: stated\n")
     assert not results.PAGE.exists()
 
 
