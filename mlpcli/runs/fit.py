@@ -21,6 +21,7 @@ from mlpcli.runs import recipe
 from mlpcli.runs import threads as blas
 from mlpcli.runs.batches import batches, inputs_in_use
 from mlpcli.runs.clock import Clock
+from mlpcli.runs.norms import norms
 from mlpcli.runs.scores import score
 from mlpcli.runs.seeds import stream
 from mlpcli.runs.settings import Config
@@ -59,6 +60,8 @@ class Metrics(NamedTuple):
     lr: float  # at the last step
     seconds: float  # of the epoch's steps, without validation; since it was resumed, if it was
     images_per_second: float
+    weight_norms: list[float] | None = None  # Frobenius, of each W; None where not recorded
+    gradient_norms: list[float] | None = None  # of its gradient, for the epoch's last images
 
 
 class Step(NamedTuple):
@@ -138,6 +141,9 @@ def _fit(
         with clock.ending():
             scores = judge(engine.params)
             seen = min(at.step * size, len(order))  # fewer than all when the time was up
+            weight_norms, gradient_norms = norms(
+                engine, config, split, order[:seen], lit, epoch=epoch
+            )
             metrics = Metrics(
                 epoch=epoch,
                 train_loss=at.loss_sum / seen,
@@ -146,6 +152,8 @@ def _fit(
                 lr=lr,
                 seconds=seconds,
                 images_per_second=(seen - first * size) / seconds,
+                weight_norms=weight_norms,
+                gradient_norms=gradient_norms,
             )
             at = _after_pass(at, scores.accuracy, clock)
             yield Epoch(at, metrics, at.best_epoch == epoch, engine)

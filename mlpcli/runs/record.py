@@ -202,7 +202,8 @@ def metrics(folder: Path) -> list[Metrics]:
     for number, line in enumerate(text.split("\n")[:-1], 1):
         try:
             facts = json.loads(line)
-            found.append(Metrics(**{field: facts[field] for field in Metrics._fields}))
+            known = {f: facts[f] for f in Metrics._fields if f in facts}  # older runs have fewer
+            found.append(Metrics(**known))
         except (ValueError, KeyError, TypeError) as err:
             raise CheckpointError(f"{path}:{number}: not the metrics of an epoch") from err
         if facts["epoch"] != number:

@@ -212,6 +212,24 @@ def test_the_train_loss_is_the_loss_that_is_differentiated(settings: Config) -> 
     assert_allclose(epochs[0].metrics.train_loss, expected, rtol=1e-5)
 
 
+def test_norms_are_those_of_the_weights_and_of_the_derived_gradient(settings: Config) -> None:
+    settings = changed(settings, "optimizer.weight_decay=0.1")
+    split = load(settings, "train")
+    rows, _ = fit.rows(settings, split)
+    *_, epoch = fit.fit(settings, split)
+    assert isinstance(epoch, Epoch)
+    last = stream(settings.seed, "order", 3).permutation(rows)[-32:]
+    x, y = dataset.inputs(split.images[last]), mlp.one_hot(split.labels[last], 3)
+    params = epoch.engine.params
+
+    grads = mlp.backward(params, mlp.forward(params, x), y, weight_decay=0.1)
+
+    assert epoch.metrics.weight_norms is not None
+    assert epoch.metrics.gradient_norms is not None
+    assert_allclose(epoch.metrics.weight_norms, [np.linalg.norm(W) for W, _ in params], rtol=1e-5)
+    assert_allclose(epoch.metrics.gradient_norms, [np.linalg.norm(W) for W, _ in grads], rtol=1e-4)
+
+
 def test_patience_stops_early(settings: Config) -> None:
     settings = changed(settings, "train.epochs=50", "train.patience=2")
 

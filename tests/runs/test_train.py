@@ -74,6 +74,20 @@ def test_averaged_weights_stand_in_the_files_and_the_others_beside_them(
     assert best.memory == ()
 
 
+def test_metrics_of_an_older_run_lack_the_norms(settings: Config, folder: Path) -> None:
+    finish(settings, folder)
+    path = folder / record.METRICS
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    older = [{k: v for k, v in line.items() if not k.endswith("_norms")} for line in lines]
+    now = record.metrics(folder)
+    path.write_text("".join(json.dumps(line) + "\n" for line in older))
+
+    then = record.metrics(folder)
+
+    assert now[0].weight_norms == lines[0]["weight_norms"]
+    assert then == [m._replace(weight_norms=None, gradient_norms=None) for m in now]
+
+
 def test_best_is_the_first_epoch_with_the_highest_validation_accuracy(
     settings: Config, folder: Path
 ) -> None:
