@@ -55,11 +55,7 @@ def sort(entries: Iterable[Entry], key: str, *, descending: bool = False) -> lis
 
 def changed(folder: Path) -> dict[str, Any]:
     """A run's settings that are not the defaults, by their dotted keys; raises ConfigError."""
-    now = configs.flat(configs.load(str(folder / record.CONFIG)))
-    names = ("optimizer.name", "schedule.name")  # each has defaults of its own
-    usual = configs.flat(configs.load(None, [f"{name}={now[name]}" for name in names]))
-    usual |= {name: configs.flat(configs.load(None))[name] for name in names}
-    return {key: value for key, value in now.items() if usual.get(key) != value}
+    return configs.changed(configs.load(str(folder / record.CONFIG)))
 
 
 def remove(folder: Path) -> None:

@@ -64,6 +64,19 @@ def _leaves(settings: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield prefix + key, value
 
 
+def changed(config: Config) -> dict[str, Any]:
+    """The settings that are not the defaults, by their dotted keys.
+
+    >>> changed(load("mnist"))
+    {'data.name': 'mnist', 'train.epochs': 12}
+    """
+    now, plain = flat(config), flat(Config())
+    names = [f"{section}.name" for section in KINDS]  # each brings defaults of its own
+    usual = flat(load(None, [f"{name}={now[name]}" for name in names]))
+    usual |= {name: plain[name] for name in names}
+    return {key: value for key, value in now.items() if usual.get(key) != value}
+
+
 def schema() -> str:
     """JSON Schema of a config file, for editors that complete keys."""
     return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,11 +1,15 @@
 """A finished run on a split of its data, or of other data with as many classes."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
+from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
-from mlpcli.nn.activation import ACTIVATIONS
+from mlpcli.nn.activation import ACTIVATIONS, Activation
 from mlpcli.runs import checkpoint, fit, record
+from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.scores import Scores, score
 from mlpcli.runs.train import load
 
@@ -30,7 +34,33 @@ def evaluate(
     weights: str = "best",
     offline: bool = False,
 ) -> Evaluation:
-    """Scores of a run on "test", or on the "validation" or "train" part of its training images.
+    """Scores of a run on a split, which `judged` opens with the same arguments."""
+    subject = judged(folder, split=split, data=data, weights=weights, offline=offline)
+    return scored(subject, str(folder), split=split, weights=weights)
+
+
+class Judged(NamedTuple):
+    """A network, and the images that it is judged on."""
+
+    kept: Checkpoint
+    images: Split
+    rows: NDArray[Any] | None  # of the images; None for all
+
+    @property
+    def activation(self) -> Activation:
+        """That of the hidden layers."""
+        return ACTIVATIONS[self.kept.facts.config.network.activation]
+
+
+def judged(
+    folder: Path,
+    *,
+    split: str = "test",
+    data: str | None = None,
+    weights: str = "best",
+    offline: bool = False,
+) -> Judged:
+    """A run with the "test" images, or the "validation" or "train" part of its training images.
 
     data: name or path of another data set; its classes must be as many as the run's.
     Raises CheckpointError where the run, its weights and the data do not fit together.
@@ -56,11 +86,15 @@ def evaluate(
         rows = validation if split == "validation" else training
         if data is None:
             _same_images(folder, images.files)
-    scores = score(
-        kept.params, images, activation=ACTIVATIONS[config.network.activation], rows=rows
-    )
-    judged = (images.files, b"" if rows is None else rows.tobytes())
-    return Evaluation(str(folder), images.name, split, weights, images.classes, scores, judged)
+    return Judged(kept, images, rows)
+
+
+def scored(subject: Judged, run: str, *, split: str, weights: str) -> Evaluation:
+    """The scores of what `judged` opened, under the names it was asked for."""
+    kept, images, rows = subject
+    scores = score(kept.params, images, activation=subject.activation, rows=rows)
+    same = (images.files, b"" if rows is None else rows.tobytes())
+    return Evaluation(run, images.name, split, weights, images.classes, scores, same)
 
 
 def _same_images(folder: Path, files: dict[str, str]) -> None:

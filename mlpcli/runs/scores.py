@@ -87,6 +87,25 @@ def _summed_cross_entropy(z: Array, labels: NDArray[np.intp]) -> float:
     return float(-mlp.log_softmax(z)[np.arange(len(labels)), labels].sum(dtype="float64"))
 
 
+def probabilities(
+    params: Params,
+    images: NDArray[np.uint8],
+    *,
+    activation: Activation,
+    rows: NDArray[Any] | None = None,
+) -> Array:
+    """Probability of each class, (n, classes) in float64: of all images, or of the given rows."""
+    rows = np.arange(len(images)) if rows is None else rows
+    found = np.empty((len(rows), len(params[-1].b)))
+    x = np.zeros((min(CHUNK, len(rows)), INPUTS), params[0].W.dtype)
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        h0 = inputs(images[part], x[: len(part)])
+        z = mlp.forward(params, h0, activation=activation).z[-1]
+        found[start : start + CHUNK] = mlp.softmax(z.astype("float64"))
+    return found
+
+
 def by_class(confusion: NDArray[np.int64], names: tuple[str, ...]) -> list[ClassScores]:
     """Precision, recall and F1 of each class."""
     hits, called, n = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)

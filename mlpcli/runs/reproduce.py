@@ -1,0 +1,66 @@
+"""The commands that make a run again."""
+
+import json
+import math
+import re
+import shlex
+from typing import Any
+
+from mlpcli.runs import config as configs
+from mlpcli.runs.checkpoint import Facts
+from mlpcli.runs.record import Record
+from mlpcli.runs.settings import Config
+
+TEXT = re.compile(r"(?!(true|false|null)$)(\.{0,2}/)?[a-z][\w./-]*", re.IGNORECASE)  # in YAML too
+
+
+def commands(facts: Facts, run: Record, name: str) -> list[str]:
+    """Lines for a shell that end with the same weights, given the same machine and versions.
+
+    facts: of the last weights; name: of the run's folder. What no command can repeat is told in
+    lines that begin with `#`.
+    """
+    (_, epochs), *later = facts.lengths
+    seed = facts.config.seed
+    words = [
+        word
+        for change in overrides(facts.config)
+        if not change.startswith(("train.epochs=", "seed="))
+        for word in ("--set", change)
+    ]
+    threads = run.get("environment", {}).get("threads")
+    limit = [] if threads is None else ["--threads", threads]
+    lines = [
+        _line("train", *words, "--epochs", epochs, "--seed", seed, *limit, "--name", name),
+    ]
+    steps = math.ceil(run["data"]["training_images"] / facts.config.train.batch_size)
+    for done, longer in later:
+        if done != epochs * steps:
+            lines.append(f"# stop it with Ctrl-C after step {done:,}")
+        lines.append(_line("train", "--resume", f"runs/{name}", "--epochs", longer, *limit))
+        epochs = longer
+    if not run.get("reproducible", True):
+        lines.append("# a time budget makes its bits depend on the clock")
+    if run.get("forced"):
+        lines.append("# settings or data were changed on the way, by --force")
+    return lines
+
+
+def overrides(config: Config) -> list[str]:
+    """What makes this config of the defaults: `load(None, overrides(config)) == config`.
+
+    >>> overrides(configs.load("mnist"))
+    ['data.name=mnist', 'train.epochs=12']
+    """
+    return [_override(key, value) for key, value in configs.changed(config).items()]
+
+
+def _override(key: str, value: Any) -> str:
+    """`key=value`, as `--set` reads it; text is quoted unless it is plainly text."""
+    if isinstance(value, str) and TEXT.fullmatch(value):
+        return f"{key}={value}"
+    return f"{key}={json.dumps(value, ensure_ascii=False)}"
+
+
+def _line(*words: str | int) -> str:
+    return shlex.join(["mlp", *map(str, words)])
