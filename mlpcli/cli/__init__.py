@@ -17,6 +17,7 @@ from mlpcli.cli.download import download
 from mlpcli.cli.eval import eval_
 from mlpcli.cli.explain import explain
 from mlpcli.cli.gradcheck import gradcheck
+from mlpcli.cli.report import report
 from mlpcli.cli.summary import summary
 from mlpcli.cli.train import train
 
@@ -50,6 +51,7 @@ app.command()(download)
 app.command()(train)
 app.command("eval")(eval_)
 app.command()(compare)
+app.command()(report)
 app.command()(gradcheck)
 app.command()(explain)
 app.command()(summary)

@@ -71,8 +71,8 @@ def remove(folder: Path) -> None:
     try:
         with held(folder):
             record.sweep(folder)
-            for path in ours:
-                path.unlink()
+            for path in (*ours, folder / record.REPORT):
+                path.unlink(missing_ok=True)
         (folder / LOCK).unlink(missing_ok=True)
         if not any(folder.iterdir()):
             folder.rmdir()

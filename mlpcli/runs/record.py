@@ -31,6 +31,7 @@ from mlpcli.runs.settings import Config
 SCHEMA = 1
 CONFIG, METRICS, RECORD = "config.yaml", "metrics.jsonl", "run.json"
 BEST, LAST = "best.safetensors", "last.safetensors"
+REPORT = "report.html"  # of this run, where `mlp report` puts it
 OURS = (CONFIG, METRICS, RECORD, BEST, LAST)
 
 Record = dict[str, Any]  # the content of run.json, whose keys `begin` lists
@@ -83,7 +84,7 @@ def create(folder: Path, config: Config) -> None:
     """Put the settings into a folder that is held, in place of any earlier run's files."""
     sweep(folder)
     try:
-        for name in OURS:
+        for name in (*OURS, REPORT):
             if name != CONFIG:  # replaced in one piece: from here on, the run can be resumed
                 (folder / name).unlink(missing_ok=True)
     except OSError as err:

@@ -1,10 +1,12 @@
 """Results for standard output: facts one a line, or one JSON object."""
 
 import json as json_
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mlpcli.data.registry import DATASETS
+from mlpcli.runs.analysis import Analysis, calibration_error
 from mlpcli.runs.evaluate import Evaluation
 from mlpcli.runs.record import Record
 from mlpcli.runs.scores import ClassScores, by_class, wilson
@@ -137,6 +139,21 @@ def evaluated(result: Evaluation, *, json: bool) -> str:
             *(_matrix if few else _mistakes)(confusion, result.classes),
         ]
     )
+
+
+def reported(path: Path, size: int, analyses: Sequence[Analysis], *, json: bool) -> str:
+    """Where a report lies."""
+    if not json:
+        return f"report: {path} ({size / 1e3:,.0f} kB)"
+    runs = [
+        {
+            "run": a.evaluation.run,
+            "accuracy": a.evaluation.scores.accuracy,
+            "calibration_error": calibration_error(a.bins),
+        }
+        for a in analyses
+    ]
+    return as_json({"report": str(path), "bytes": size, "runs": runs})
 
 
 def percent(fraction: float) -> str:

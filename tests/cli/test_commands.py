@@ -18,7 +18,7 @@ from tests.cli.outcome import call, facts
 from tests.server import content, serve
 
 CONTRACT = Path(__file__).parents[2] / "docs" / "contract.md"
-COMMANDS = ("download", "train", "eval", "compare", "config")
+COMMANDS = ("download", "train", "eval", "compare", "report", "config")
 
 
 def kinds(found: dict[str, Any]) -> dict[str, str]:

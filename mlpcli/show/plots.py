@@ -1,0 +1,147 @@
+"""The plots of a report, drawn by matplotlib: what lies where, in which line and marker."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from mlpcli.runs.analysis import Bin
+from mlpcli.runs.scores import wilson
+from mlpcli.show import svg
+from mlpcli.show.svg import INK, MUTED, RULE, colour
+
+WIDTH, HEIGHT = 300, 210  # CSS pixels, near the size on the page: text keeps its size
+MARKERS = "os^Dv*PX"  # of the series: colour is never all that tells two lines apart
+SYMBOLS = "●■▲◆▼★✚✖"  # the same in text
+DASHES = (0, (3, 1.6))
+LOOK: Any = {  # matplotlib's type for it changes between releases
+    "font.size": 11,
+    "text.color": INK,
+    "axes.edgecolor": RULE,
+    "axes.facecolor": "none",
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 1,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 1,
+    "figure.facecolor": "none",
+    "xtick.color": RULE,
+    "ytick.color": RULE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "ytick.major.size": 0,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "mlpcli",  # the same plot gives the same bytes
+}
+
+
+class Line(NamedTuple):
+    """One quantity over the epochs."""
+
+    epochs: Sequence[int]
+    values: Sequence[float]
+    series: int  # decides colour and marker
+    dashed: bool = False
+    ring: int | None = None  # an epoch to point out
+
+
+def curves(
+    name: str, label: str, lines: Sequence[Line], *, log: bool = False, percent: bool = False
+) -> str:
+    """Lines over epochs, as SVG; label is the text alternative."""
+    with _look():
+        figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout="constrained")
+        axes = figure.subplots()
+        for line in lines:
+            _draw(axes, line)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+        axes.margins(x=0.04, y=0.08)
+        values = [value for line in lines for value in line.values]
+        if log and 0 < 2 * min(values) < max(values):
+            _logarithmic(axes)
+        elif not percent:
+            axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(FuncFormatter(_percent if percent else _plain))
+        return svg.element(figure, name, label)
+
+
+def reliability(name: str, label: str, bins: Sequence[Bin], *, series: int) -> str:
+    """Accuracy against confidence with 95 % intervals, above the number of images, as SVG."""
+    some = [each for each in bins if each.n]
+    width = 0.9 * (bins[0].high - bins[0].low)
+    middle = [(each.low + each.high) / 2 for each in some]
+    accuracy = [each.correct / each.n for each in some]
+    confidence = [each.confidence for each in some]
+    low, high = zip(*(wilson(each.correct, each.n) for each in some), strict=True)
+    with _look():
+        figure = Figure(figsize=(WIDTH / 72, 1.4 * HEIGHT / 72), layout="constrained")
+        top, bottom = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+        top.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHES)
+        top.bar(middle, accuracy, width, color=colour(series), alpha=0.25)
+        top.vlines(confidence, low, high, color=colour(series), linewidth=1.2)
+        marker = MARKERS[series % svg.SERIES]
+        top.plot(confidence, accuracy, marker, color=colour(series), clip_on=False)
+        top.set(ylabel="accuracy", ylim=(0, 1.03), xlim=(0, 1))
+        bottom.bar(middle, [each.n for each in some], width, color=colour(series), alpha=0.6)
+        bottom.set_yscale("log")
+        bottom.set(xlabel="confidence", ylabel="images", ylim=(0.7, None))
+        bottom.yaxis.set_minor_locator(NullLocator())
+        bottom.yaxis.set_major_formatter(FuncFormatter(_plain))
+        for axis in (top.yaxis, bottom.xaxis):
+            axis.set_major_formatter(FuncFormatter(_percent))
+        return svg.element(figure, name, label)
+
+
+@contextmanager
+def _look() -> Iterator[None]:
+    """LOOK, whatever the user's own settings of matplotlib are."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(LOOK)
+        yield
+
+
+def _logarithmic(axes: Axes) -> None:
+    """A logarithmic scale with more than a tick or two."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 50 * low else (1,)))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _draw(axes: Axes, line: Line) -> None:
+    axes.plot(
+        line.epochs,
+        line.values,
+        color=colour(line.series),
+        linestyle=DASHES if line.dashed else "solid",
+        marker=MARKERS[line.series % svg.SERIES],
+        markevery=max(1, len(line.epochs) // 12),
+        markerfacecolor="none" if line.dashed else colour(line.series),
+        clip_on=False,
+    )
+    if line.ring is not None and line.ring in line.epochs:
+        height = line.values[line.epochs.index(line.ring)]
+        axes.plot(
+            line.ring, height, "o", color=colour(line.series), markersize=12, fillstyle="none"
+        )
+
+
+def _percent(fraction: float, _: Any = None) -> str:
+    return f"{100 * fraction:.6g} %"
+
+
+def _plain(value: float, _: Any = None) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.4g}"

@@ -1,0 +1,201 @@
+import itertools
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlpcli.cli.report import MOST
+from mlpcli.errors import ConfigError
+from mlpcli.runs.analysis import Analysis
+from mlpcli.show import plots, report, svg
+from tests.show.conftest import CLASSES, HOSTILE
+
+VOID = {"meta", "link", "img", "br"}
+ADDRESSES = {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}
+
+
+class Reader(HTMLParser):
+    """A page taken apart; `wrong` says where its elements do not close as they opened."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.text: list[str] = []
+        self.feed(page)
+        self.close()
+        self.wrong += self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+        else:
+            self.wrong.append(f"/{tag}")
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def all(self, *tags: str) -> list[dict[str, str]]:
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+@pytest.fixture(scope="session", params=["one run", "two runs"])
+def text(request: pytest.FixtureRequest, analyses: list[Analysis]) -> str:
+    return report.page(analyses[:1] if request.param == "one run" else analyses)
+
+
+@pytest.fixture(scope="session")
+def page(text: str) -> Reader:
+    return Reader(text)
+
+
+def test_every_element_closes_as_it_opened(page: Reader) -> None:
+    assert page.wrong == []
+
+
+def test_nothing_is_loaded_from_elsewhere(page: Reader, text: str) -> None:
+    found = [value for _, a in page.elements for name, value in a.items() if name in ADDRESSES]
+
+    assert [value for value in found if not value.startswith(("#", "data:"))] == []
+    assert "@import" not in text
+    assert set(re.findall(r"url\((.)", text)) <= {"#"}
+    assert "://" not in text
+    assert page.all("script", "iframe", "object", "embed", "base", "form") == []
+
+
+def test_no_element_acts(page: Reader) -> None:
+    names = {name for _, attributes in page.elements for name in attributes}
+
+    assert [name for name in names if name.startswith("on")] == []
+    policy = [a["content"] for a in page.all("meta") if a.get("http-equiv")]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+
+
+def test_names_are_text_and_nothing_more(page: Reader, text: str) -> None:
+    joined = "".join(page.text)
+
+    for name in CLASSES:
+        assert report.visible(name) in joined
+    for name in HOSTILE[:3]:
+        assert name not in text
+    assert report.HIDDEN.search(text) is None
+
+
+def test_every_figure_and_image_has_an_alternative(page: Reader) -> None:
+    images = [a.get("alt", "") for a in page.all("img")]
+    plots = [a.get("aria-label", "") for a in page.all("svg") if a.get("role") == "img"]
+    others = [a for a in page.all("svg") if a.get("role") != "img"]
+
+    assert all(images)
+    assert all(plots)
+    assert len(plots) >= 6
+    assert all(a.get("aria-hidden") == "true" for a in others)
+
+
+def test_headings_go_down_one_step_at_a_time(page: Reader) -> None:
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+
+
+def test_table_headers_say_what_they_head(page: Reader) -> None:
+    assert page.all("th")
+    assert all(a.get("scope") in ("col", "row") for a in page.all("th"))
+
+
+def test_identifiers_are_unique_and_links_lead_to_them(page: Reader) -> None:
+    ids = [a["id"] for _, a in page.elements if "id" in a]
+    links = [a["href"][1:] for a in page.all("a", "use")]
+
+    assert len(set(ids)) == len(ids)
+    assert set(links) <= set(ids)
+    assert page.all("html")[0]["lang"] == "en"
+
+
+def test_a_page_is_small(text: str) -> None:
+    assert len(text.encode()) < 500_000
+
+
+def test_there_are_as_many_colours_and_markers_as_runs_may_be() -> None:
+    assert svg.SERIES == len(plots.MARKERS) == len(plots.SYMBOLS) == MOST
+
+
+def test_the_same_runs_give_the_same_page(analyses: list[Analysis]) -> None:
+    assert report.page(analyses) == report.page(analyses)
+
+
+def test_norms_of_an_older_run_are_said_to_be_missing(analyses: list[Analysis]) -> None:
+    older = [m._replace(weight_norms=None, gradient_norms=None) for m in analyses[0].metrics]
+
+    page = report.page([analyses[0]._replace(metrics=older)])
+
+    assert "Not recorded" in page
+    assert "Not recorded" not in report.page(analyses[:1])
+
+
+def test_a_run_that_goes_on_is_told_as_such(analyses: list[Analysis]) -> None:
+    run = analyses[0].record | {"status": "interrupted"}
+
+    page = report.page([analyses[0]._replace(record=run)])
+
+    assert "This run has not finished: it is interrupted after 4 of 4 epochs" in page
+
+
+def test_a_long_history_is_thinned_to_its_ends(analyses: list[Analysis]) -> None:
+    last = analyses[0].metrics[-1]
+    long = [last._replace(epoch=i) for i in range(1, 5001)]
+
+    page = report.page([analyses[0]._replace(metrics=long)])
+
+    assert "200 of 5,000 epochs" in page
+    assert '<th scope="row" class="n">5000</th>' in page
+    assert len(page.encode()) < 500_000
+
+
+def test_many_classes_make_an_image_of_the_matrix(analyses: list[Analysis]) -> None:
+    found = analyses[0].evaluation
+    confusion = np.eye(62, dtype=int) * 9 + np.eye(62, k=1, dtype=int)
+    scores = found.scores._replace(confusion=confusion)
+    classes = tuple(map(str, range(62)))
+
+    page = Reader(
+        report.page(
+            [analyses[0]._replace(evaluation=found._replace(scores=scores, classes=classes))]
+        )
+    )
+
+    assert [a["width"] for a in page.all("img") if "matrix" in a["class"]] == ["62"]
+
+
+def test_a_file_that_is_no_report_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "mine.html").write_text("<!doctype html>")
+
+    with pytest.raises(ConfigError, match="exists and is no report; choose another --out"):
+        report.claim(tmp_path / "mine.html")
+    with pytest.raises(ConfigError, match="is a folder"):
+        report.claim(tmp_path)
+    with pytest.raises(ConfigError, match="is no folder"):
+        report.claim(tmp_path / "nowhere" / "a.html")
+
+
+def test_a_report_replaces_an_earlier_one(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "report.html"
+
+    size = report.save(path, text)
+    report.claim(path)
+
+    assert path.stat().st_size == size
+    assert path.read_text(encoding="utf-8") == text
