@@ -1,0 +1,209 @@
+"""The report in Chromium, as it is seen, printed and walked through by keyboard."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpcli.runs.analysis import Analysis
+from mlpcli.show import report
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+VIEWS = {
+    "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
+}
+SHOWN = "figure, img, svg.plot, table.confusion, .whisker, h1, h2, h3, pre"
+
+CONTRAST = """() => {
+  const parts = text => text.match(/[\\d.]+/g).map(Number);
+  const paper = parts(getComputedStyle(document.body).backgroundColor);
+  const light = rgb => {
+    const [r, g, b] = rgb.map(v => v / 255)
+      .map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const ground = style => {
+    const [r, g, b, opacity = 1] = parts(style.backgroundColor);
+    return [r, g, b].map((v, i) => opacity * v + (1 - opacity) * paper[i]);
+  };
+  return [...document.querySelectorAll(
+      'p, h1, h2, h3, th, td, dt, dd, small, a:not(.skip), summary, figcaption, pre, svg text')]
+    .map(e => {
+      const style = getComputedStyle(e), svg = e.ownerSVGElement;
+      const ink = light(parts(svg ? style.fill : style.color).slice(0, 3));
+      const under = light(svg ? paper : ground(style));
+      const ratio = (Math.max(ink, under) + .05) / (Math.min(ink, under) + .05);
+      return [e.tagName, e.className, ratio];
+    })
+    .filter(([, , ratio]) => !(ratio >= 4.5));
+}"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    root = hasattr(os, "getuid") and os.getuid() == 0  # for whom Chromium has no sandbox
+    with sync_playwright() as playwright:
+        args = ["--no-sandbox"] if root else []
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def file(analyses: list[Analysis], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report on two runs."""
+    path = tmp_path_factory.mktemp("pages") / "report.html"
+    report.save(path, report.page(analyses))
+    return path
+
+
+@pytest.fixture(params=VIEWS)
+def view(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[Any]:
+    yield from opened(browser, file, VIEWS[request.param])
+
+
+@pytest.fixture
+def page(browser: Any, file: Path) -> Iterator[Any]:
+    yield from opened(browser, file, VIEWS["light"])
+
+
+def opened(browser: Any, file: Path, look: dict[str, Any]) -> Iterator[Any]:
+    """A page whose `said` are messages, errors, and requests other than for the file itself."""
+    page = browser.new_page(**look)
+    page.said = []
+    page.on("console", lambda message: page.said.append(message.text))
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    own = (file.as_uri(), "data:")
+    page.on("request", lambda r: None if r.url.startswith(own) else page.said.append(r.url))
+    page.goto(file.as_uri())
+    yield page
+    page.close()
+
+
+def test_it_says_nothing_and_asks_for_nothing(view: Any) -> None:
+    view.mouse.wheel(0, 100_000)
+    for summary in view.locator("summary").all():
+        summary.click()
+    view.wait_for_load_state("networkidle")
+
+    assert view.said == []
+    assert view.evaluate("window.caught") is None
+
+
+def test_everything_is_visible_and_nothing_is_cut_off(view: Any) -> None:
+    boxes = view.locator(SHOWN).evaluate_all(
+        "all => all.map(e => [e.tagName, ...Object.values(e.getBoundingClientRect().toJSON())])"
+    )
+    images = view.locator("img").evaluate_all("all => all.map(e => e.naturalWidth)")
+    width = view.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+
+    assert len(boxes) > 50
+    assert [box for box in boxes if not (box[3] > 0 and box[4] > 0)] == []
+    assert all(images)
+    assert width[0] <= width[1], "the page scrolls sideways"
+
+
+def test_text_stands_out_from_its_ground(view: Any) -> None:
+    """By at least 4.5 to 1, as WCAG 2.1 has it in criterion 1.4.3."""
+    low = view.evaluate(CONTRAST)
+
+    assert low == []
+
+
+def test_light_and_dark_have_their_own_ground(browser: Any, file: Path) -> None:
+    grounds = []
+    for name in ("light", "dark"):
+        for page in opened(browser, file, VIEWS[name]):
+            colour = "getComputedStyle(document.body).backgroundColor"
+            line = "getComputedStyle(document.querySelector('.plot text')).fill"
+            grounds.append((page.evaluate(colour), page.evaluate(line)))
+
+    assert grounds[0][0] != grounds[1][0]
+    assert grounds[0][1] != grounds[1][1]
+
+
+def test_the_first_key_leads_past_the_links(page: Any) -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_the_keyboard_reaches_all_that_opens_scrolls_or_leads_on(page: Any) -> None:
+    expected = page.locator("a, summary, .scroll").evaluate_all(
+        "all => all.filter(e => e.checkVisibility()).map((e, i) => e.dataset.n = String(i))"
+    )
+
+    reached = []
+    for _ in expected:
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.dataset.n"))
+
+    assert reached == expected
+
+
+def test_each_link_leads_to_its_section(page: Any) -> None:
+    links = page.locator("nav a")
+    for i in range(links.count()):
+        links.nth(i).focus()
+        page.keyboard.press("Enter")
+        target = page.evaluate("location.hash")
+        top, height = page.evaluate(
+            "h => { const b = document.querySelector(h + ' h2').getBoundingClientRect();"
+            " return [b.top, innerHeight] }",
+            target,
+        )
+        assert 0 <= top < height, target
+    assert links.count() == page.locator("section").count() == len(report.SECTIONS)
+
+
+def test_a_screen_reader_finds_landmarks_and_names(page: Any) -> None:
+    for role in ("banner", "navigation", "main", "contentinfo"):
+        assert page.get_by_role(role).count() == 1, role
+    tree = page.locator("body").aria_snapshot()
+    parts = re.findall(
+        r"^ *- '?(img|region|group|link|table|figure)\b(?: (\"))?", tree, re.MULTILINE
+    )
+
+    assert parts.count(("img", '"')) > 50
+    assert ("img", "") not in parts
+    assert parts.count(("region", '"')) == len(report.SECTIONS)
+    assert ("region", "") not in parts
+    assert ("link", "") not in parts
+
+
+def test_kana_and_right_to_left_names_show(page: Any) -> None:
+    head = page.locator("table.confusion").first.locator("thead th")
+
+    assert [head.nth(i).inner_text() for i in (1, 2)] == ["お", "مرحبا"]
+
+
+def test_print_opens_what_is_folded_and_is_light(browser: Any, file: Path) -> None:
+    for page in opened(browser, file, VIEWS["dark"]):
+        page.emulate_media(media="print", color_scheme="dark")
+        folded = page.locator("details table").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect().height)"
+        )
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        pdf = page.pdf(format="A4")
+
+        assert len(folded) > 3
+        assert all(folded)
+        assert ground == "rgb(255, 255, 255)"
+        assert pdf.startswith(b"%PDF-")
+        assert pdf.count(b"/Type /Page\n") >= 4
+        assert page.said == []
