@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-quick check format docs pictures bench results results-quick build clean
+.PHONY: help install demo test test-quick faults check format docs pictures bench results results-quick build clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ test: $(INSTALLED)  ## the whole suite, doctests included (what needs ../shared 
 
 test-quick: $(INSTALLED)  ## the suite without its slow tests
 	@$(BIN)/python -m pytest -m 'not slow'
+
+faults: $(INSTALLED)  ## kill, fill, cut, unplug and mutate, counted in a table (`make test` has a short form)
+	@$(BIN)/python -m tests.faults --full
 
 check: $(INSTALLED)  ## formatting, lint, types
 	@$(BIN)/ruff format --check .
