@@ -100,9 +100,6 @@ def train(
         raise ConfigError("--overwrite: is for one run; with --seeds, choose another folder")
     if force and not resume:
         raise ConfigError("--force: goes with --resume alone")
-    threads = threads or machine.cores()
-    if warning := machine.oversubscribed(threads):
-        console.warn(warning)
     short = {
         "train.epochs": epochs,
         "train.time_budget": time_budget,
@@ -114,6 +111,10 @@ def train(
         run = several.first(resume) if seeds else resume
         record.require(run)
         config = config or str(run / record.CONFIG)
+        threads = threads or record.threads(run)  # on which its bits depend
+    threads = threads or machine.cores()
+    if warning := machine.oversubscribed(threads):
+        console.warn(warning)
     settings = configs.load(config, overrides)
     folder = resume or _folder(out, name, Path(config).stem if config else settings.data.name)
     if seeds:

@@ -11,20 +11,15 @@ Runs of several seeds lie in one folder, each in its own: seed-0, seed-1 and so 
 
 import json
 import os
-import platform
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from threadpoolctl import threadpool_info
-
-from mlpcli import __version__
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
 from mlpcli.runs import config as configs
 from mlpcli.runs.checkpoint import write
+from mlpcli.runs.environment import Environment, environment
 from mlpcli.runs.fit import Metrics, Progress, parameters, sizes
 from mlpcli.runs.settings import Config
 
@@ -127,31 +122,16 @@ def begin(config: Config, split: Split, *, training: int, validation: int, threa
     }
 
 
-def environment(threads: int) -> dict[str, Any]:
-    """What the bits of a result can depend on: versions, BLAS, threads, the processor."""
-    blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
-    return {
-        "mlpcli": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "safetensors": version("safetensors"),
-        "blas": [f"{lib['internal_api']} {lib['version']}" for lib in blas],
-        "blas_architecture": [str(lib.get("architecture")) for lib in blas],
-        "threads": threads,
-        "cpu": _processor(),
-        "cores": os.cpu_count(),
-        "platform": platform.platform(),
-    }
+def environments(record: Record) -> list[Environment]:
+    """Where the run was trained, part after part."""
+    return [record["environment"], *(each["environment"] for each in record.get("resumed", []))]
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (s.split(":", 1)[1].strip() for s in lines if s.startswith("model name")), "unknown"
-    )
+def threads(folder: Path) -> int | None:
+    """How many threads the run in a folder began with; None where it does not say."""
+    if not (folder / RECORD).exists():
+        return None
+    return int(read(folder)["environment"]["threads"])
 
 
 def again(record: Record, metrics: list[Metrics], progress: Progress, *, threads: int) -> Record:

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
 from mlpcli.runs import checkpoint, record
 from mlpcli.runs import config as configs
 from mlpcli.runs.checkpoint import Checkpoint
+from mlpcli.runs.environment import differing, environment
 from mlpcli.runs.fit import State, rows
 from mlpcli.runs.lock import held
 from mlpcli.runs.settings import Config
-from mlpcli.runs.train import Event, Run, begin, follow, load
+from mlpcli.runs.train import Event, Notice, Run, begin, follow, load
 
 FREE = {  # settings that may change on the way
     "train.epochs",
@@ -45,12 +47,15 @@ def resume(
         if kept and kept.facts.data != split.files:
             changed["data"] = "the training files are others than those of the run"
         _refuse(folder, changed, force=force)
+        for key, (then, now) in _elsewhere(folder, threads=threads).items() if kept else ():
+            yield Notice(f"{key}: {then!r} in the run, {now!r} now; this may change its bits")
         if kept is None:  # it died before its first checkpoint
             yield from follow(begin(config, folder, split, threads=threads))
             return
         run = _mended(folder, kept, config, split, threads=threads)
-        if lasting := {k: text for k, text in changed.items() if k not in FREE}:
-            run.record["forced"] = [*run.record.get("forced", []), lasting]
+        if forced := {key: text for key, text in changed.items() if key not in FREE}:
+            run.record["forced"] = [*run.record.get("forced", []), forced]
+        record.save(folder, run.record)
         state = State(kept.facts.progress, kept.facts.updates, kept.params, kept.memory)
         yield from follow(run, since=state)
 
@@ -76,6 +81,13 @@ def _refuse(folder: Path, changed: dict[str, str], *, force: bool) -> None:
         raise CheckpointError("\n".join([f"{folder}: the settings differ; {hint}", *lines]))
 
 
+def _elsewhere(folder: Path, *, threads: int) -> dict[str, tuple[Any, Any]]:
+    """What is other than it was for the run and can change its bits."""
+    if not (folder / record.RECORD).exists():
+        return {}
+    return differing(record.environments(record.read(folder)), environment(threads))
+
+
 def _mended(folder: Path, kept: Checkpoint, config: Config, split: Split, *, threads: int) -> Run:
     """The run as its last checkpoint knows it, whichever write it died before."""
     facts = kept.facts
@@ -97,7 +109,6 @@ def _mended(folder: Path, kept: Checkpoint, config: Config, split: Split, *, thr
     before = _record(folder, config, split, threads=threads)
     run = record.again(before, metrics, done, threads=threads)
     run["reproducible"] = run.get("reproducible", True) and config.train.time_budget is None
-    record.save(folder, run)
     return Run(folder, config, split, threads, lengths, run)
 
 

@@ -12,7 +12,7 @@ import pytest
 from mlpcli import __version__
 from mlpcli.data import registry
 from mlpcli.data.registry import File
-from mlpcli.runs import config
+from mlpcli.runs import config, record
 from mlpcli.runs.settings import Config
 from tests.cli.outcome import call, facts
 from tests.server import content, serve
@@ -129,6 +129,17 @@ def test_a_loss_that_is_not_finite_is_a_failed_check(small: list[str]) -> None:
     *warned, told = err.splitlines()
     assert all(line.startswith("warning: ") for line in warned)
     assert re.match(r"error: epoch \d+, step \d+: z\d is the first value that is not finite", told)
+
+
+def test_a_resumed_run_keeps_the_threads_that_its_bits_depend_on(small: list[str]) -> None:
+    call("train", *small, "--out", "a", "--threads", "3")
+
+    status, _, err = call("train", "--resume", "a", "--epochs", "4")
+
+    assert status == 0
+    assert "in the run" not in err
+    (part,) = record.read(Path("a"))["resumed"]
+    assert part["environment"]["threads"] == 3
 
 
 def test_eval_prints_scores_and_the_confusion_matrix(run: str) -> None:

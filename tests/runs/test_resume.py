@@ -1,5 +1,3 @@
-import hashlib
-import json
 import os
 import shutil
 import time
@@ -14,7 +12,8 @@ from mlpcli.runs import checkpoint, config, record
 from mlpcli.runs.fit import Epoch, Step
 from mlpcli.runs.resume import resume
 from mlpcli.runs.settings import Config
-from mlpcli.runs.train import Event, train
+from mlpcli.runs.train import Event, Notice, train
+from tests.results import result
 
 
 class Dead(BaseException):
@@ -47,20 +46,6 @@ def whole(settings: Config, tmp_path: Path) -> dict[str, Any]:
 def finish(events: Iterator[Event]) -> None:
     for _ in events:
         pass
-
-
-def result(folder: Path) -> dict[str, Any]:
-    """Everything of a run that depends on no clock."""
-    sums = {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in (record.BEST, record.LAST, record.CONFIG)
-    }
-    timed = {"seconds", "images_per_second"}
-    lines = [json.loads(line) for line in (folder / record.METRICS).read_text().splitlines()]
-    metrics = [{k: v for k, v in line.items() if k not in timed} for line in lines]
-    run = record.read(folder)
-    best = {k: v for k, v in run["best"].items() if k not in timed}
-    return {**sums, "metrics": metrics, "best": best, "status": run["status"], "n": run["epochs"]}
 
 
 def die_at(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,6 +214,29 @@ def test_epochs_may_be_added(dots: str, settings: Config, folder: Path) -> None:
     assert [each["epoch"] for each in run["resumed"]] == [3]
     assert len(record.metrics(folder)) == 5
     assert config.load(str(folder / record.CONFIG)).train.epochs == 5
+
+
+def test_another_machine_is_told_of(dots: str, settings: Config, folder: Path) -> None:
+    finish(train(settings, folder, look=False))
+    run = record.read(folder)
+    record.save(folder, run | {"environment": run["environment"] | {"numpy": "1.0"}})
+
+    events = resume(changed(dots, "train.epochs=4"), folder, threads=2)
+    notices = [event.text for event in events if isinstance(event, Notice)]
+
+    assert [text.partition(" in the run")[0] for text in notices] == ["numpy: '1.0'", "threads: 1"]
+    assert record.read(folder)["resumed"][0]["environment"]["threads"] == 2
+
+
+def test_what_forced_changes_is_recorded_before_the_first_step(
+    dots: str, settings: Config, folder: Path
+) -> None:
+    finish(train(settings, folder, look=False))
+    events = resume(changed(dots, "optimizer.lr=0.2", "train.epochs=4"), folder, force=True)
+
+    next(events)
+
+    assert record.read(folder)["forced"] == [{"optimizer.lr": "0.1 in the run, 0.2 now"}]
 
 
 def test_fewer_epochs_than_are_done_are_refused(dots: str, settings: Config, folder: Path) -> None:
