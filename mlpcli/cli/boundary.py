@@ -3,11 +3,13 @@
 import errno
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from mlpcli import signals
 from mlpcli.errors import MlpError
 
 # the parser's errors; Typer has no public name for it
@@ -21,24 +23,38 @@ class Boundary(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; being part of the app, this holds under CliRunner too."""
         try:
-            return super().invoke(ctx)
+            with signals.raised():
+                return super().invoke(ctx)
         except MlpError as err:
             for line in str(err).split("\n"):
-                typer.echo(line if line.startswith(" ") else f"{err.label}: {line}", err=True)
+                _tell(line if line.startswith(" ") else f"{err.label}: {line}")
             raise typer.Exit(err.exit_code) from err
         except UsageError as err:
             told = err.format_message()
             if not told:  # a group without a command has shown its help
                 raise
             at = getattr(err.ctx, "command_path", "mlp")
-            typer.echo(f"error: {told.rstrip('.')}; see `{at} --help`", err=True)
+            _tell(f"error: {told.rstrip('.')}; see `{at} --help`")
             raise typer.Exit(2) from err
         except KeyboardInterrupt as err:
-            typer.echo("interrupted", err=True)
-            raise typer.Exit(130) from err
+            _tell("interrupted")
+            raise typer.Exit(128 + (err.args[0] if err.args else signals.CAUGHT[0])) from err
         except OSError as err:
             if err.errno == errno.EPIPE:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+                _silence()
                 raise typer.Exit(HUNG_UP) from err
-            typer.echo(f"error: {err.filename or 'output'}: {err.strerror or err}", err=True)
+            _tell(f"error: {err.filename or 'output'}: {err.strerror or err}")
             raise typer.Exit(2) from err
+
+
+def _tell(line: str) -> None:
+    with suppress(OSError):  # standard error may have gone too; the status remains
+        typer.echo(line, err=True)
+
+
+def _silence() -> None:
+    """Let the last flush of both streams go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())

@@ -19,7 +19,20 @@ from mlpcli.errors import DataError
 def folder() -> Path:
     """Folder of all data sets; it need not exist."""
     chosen = os.environ.get("MLPCLI_DATA")
-    return Path(chosen).expanduser() if chosen else Path(user_cache_dir("mlpcli"))
+    if chosen:
+        return expanded(chosen)
+    try:
+        return Path(user_cache_dir("mlpcli"))
+    except RuntimeError as err:
+        raise DataError("no home folder is known; let MLPCLI_DATA name a folder for data") from err
+
+
+def expanded(path: str) -> Path:
+    """The path, a leading ~ replaced by the home folder; raises DataError where none is known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as err:
+        raise DataError(f"{path}: no such home folder is known; write the path without ~") from err
 
 
 def place(published: Published, file: File) -> Path:

@@ -47,7 +47,7 @@ def load(
         return _checked(Split(name, drawn, labels, synth.CLASSES, {"drawn": digest}), resize=resize)
     if name in registry.DATASETS:
         return _checked(_published(name, split, offline=offline), resize=resize)
-    path = Path(name).expanduser()
+    path = cache.expanded(name)
     if not path.exists():
         raise DataError(
             f"data set {name!r}: neither a name nor a path that exists; {registry.nearest(name)}"

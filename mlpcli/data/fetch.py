@@ -22,7 +22,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from mlpcli.data.cache import is_right, place
+from mlpcli.data.cache import expanded, is_right, place
 from mlpcli.data.registry import DATASETS, File, Published, find
 from mlpcli.errors import DataError
 from mlpcli.terminal import is_live
@@ -132,7 +132,7 @@ def _offers(base: str, published: Published, file: File) -> list[tuple[str, Tran
             names.append(f"{published.folder}/{file.name}")
         urls = [f"{base.rstrip('/')}/{name}" for name in names]
         return [(url, partial(_download, url, file)) for url in urls]
-    folder = Path(base).expanduser()
+    folder = expanded(base)
     if not folder.is_dir():
         raise DataError(f"{base}: no such folder; give one that holds {file.name}, or an address")
     paths = [folder / file.name, folder / published.folder / file.name]

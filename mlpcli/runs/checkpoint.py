@@ -6,6 +6,7 @@ disk and then moved into place, so that a reader finds the old one or the new on
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -122,13 +123,15 @@ def write(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as err:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that refuses writing may refuse this too
+            temporary.unlink()
         raise CheckpointError(f"{path}: cannot write: {err.strerror}") from err
 
 
-def _sync_folder(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Flush to the disk which files a folder has."""
     if os.name == "nt":  # Windows has no handle for a folder
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -29,10 +29,21 @@ def held(folder: Path) -> Iterator[None]:
         ) from err
     except OSError as err:
         raise CheckpointError(f"{folder}: cannot write the run here: {err.strerror}") from err
+    except NotImplementedError as err:
+        raise CheckpointError(
+            f"{folder}: its file system has no locks; choose another --out"
+        ) from err
     try:
         yield
     finally:
         lock.release()
+
+
+def check_free(folder: Path) -> None:
+    """Raise CheckpointError, as `held` does, when a process holds the folder now."""
+    if (folder / LOCK).exists():
+        with held(folder):
+            pass
 
 
 def _sign(handle: int) -> None:

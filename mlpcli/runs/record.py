@@ -18,7 +18,7 @@ from typing import Any
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
 from mlpcli.runs import config as configs
-from mlpcli.runs.checkpoint import write
+from mlpcli.runs.checkpoint import sync, write
 from mlpcli.runs.environment import Environment, environment
 from mlpcli.runs.fit import Metrics, Progress, parameters, sizes
 from mlpcli.runs.settings import Config
@@ -46,9 +46,12 @@ def claim(folder: Path, *, overwrite: bool) -> None:
 
 
 def make(folder: Path) -> None:
-    """Make the folder; raises CheckpointError when that fails."""
+    """Make the folder, to last; raises CheckpointError when that fails."""
     try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        for each in missing:
+            sync(each.parent)
     except OSError as err:
         raise CheckpointError(f"{folder}: cannot write the run here: {err.strerror}") from err
 

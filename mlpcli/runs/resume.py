@@ -13,7 +13,7 @@ from mlpcli.runs.environment import differing, environment
 from mlpcli.runs.fit import State, rows
 from mlpcli.runs.lock import held
 from mlpcli.runs.settings import Config
-from mlpcli.runs.train import Event, Notice, Run, begin, follow, load
+from mlpcli.runs.train import Event, Notice, Run, begin, follow, load, polite
 
 FREE = {  # settings that may change on the way
     "train.epochs",
@@ -49,15 +49,16 @@ def resume(
         _refuse(folder, changed, force=force)
         for key, (then, now) in _elsewhere(folder, threads=threads).items() if kept else ():
             yield Notice(f"{key}: {then!r} in the run, {now!r} now; this may change its bits")
-        if kept is None:  # it died before its first checkpoint
-            yield from follow(begin(config, folder, split, threads=threads))
-            return
-        run = _mended(folder, kept, config, split, threads=threads)
-        if forced := {key: text for key, text in changed.items() if key not in FREE}:
-            run.record["forced"] = [*run.record.get("forced", []), forced]
-        record.save(folder, run.record)
-        state = State(kept.facts.progress, kept.facts.updates, kept.params, kept.memory)
-        yield from follow(run, since=state)
+        with polite(folder) as wish:
+            if kept is None:  # it died before its first checkpoint
+                yield from follow(begin(config, folder, split, threads=threads), wish)
+                return
+            run = _mended(folder, kept, config, split, threads=threads)
+            if forced := {key: text for key, text in changed.items() if key not in FREE}:
+                run.record["forced"] = [*run.record.get("forced", []), forced]
+            record.save(folder, run.record)
+            state = State(kept.facts.progress, kept.facts.updates, kept.params, kept.memory)
+            yield from follow(run, wish, since=state)
 
 
 def differences(before: Config, now: Config) -> dict[str, str]:

@@ -6,7 +6,7 @@ record. `resume.py` mends a run that died between any two of them.
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +16,10 @@ from mlpcli.errors import CheckFailed, CheckpointError, Interrupted, MlpError
 from mlpcli.runs import checkpoint, record
 from mlpcli.runs.checkpoint import Checkpoint, Facts
 from mlpcli.runs.fit import Epoch, Progress, State, Step, ended_by, fit, rows
-from mlpcli.runs.lock import held
+from mlpcli.runs.lock import check_free, held
 from mlpcli.runs.preflight import preflight
 from mlpcli.runs.settings import Config
-from mlpcli.runs.signals import deferred
+from mlpcli.signals import Wish, deferred
 
 
 class Notice(NamedTuple):
@@ -57,17 +57,20 @@ def train(
     opened. Raises MlpError, with the reason in run.json, when the run cannot go on, and
     Interrupted, with the state saved, when a signal asked for it.
     """
+    check_free(folder)  # names the process that writes there, before it is called a run
     record.claim(folder, overwrite=overwrite)
     split = load(config, "train", offline=offline)
     rows(config, split)  # refuses a split that cannot be parted, before anything is written
     record.make(folder)
-    with held(folder):
+    with held(folder), polite(folder) as wish:
         record.claim(folder, overwrite=overwrite)  # again, now that no other can write here
         run = begin(config, folder, split, threads=threads)
-        for text in preflight(config, split) if look else ():
-            run.record["warnings"].append(text)
-            yield Notice(text)
-        yield from follow(run)
+        yield from follow(run, wish, look=look)
+
+
+def polite(folder: Path) -> AbstractContextManager[Wish]:
+    """While this lasts, the first signal waits for the end of a step, and for what is written."""
+    return deferred(f"stopped at once; {_hint(folder)} from the last checkpoint")
 
 
 def load(config: Config, split: str, *, offline: bool = False) -> Split:
@@ -91,28 +94,34 @@ def begin(config: Config, folder: Path, split: Split, *, threads: int) -> Run:
     return Run(folder, config, split, threads, ((0, config.train.epochs),), facts)
 
 
-def follow(run: Run, *, since: State | None = None) -> Iterator[Step | Epoch]:
-    """Train to the end, keeping everything; since is where an earlier process stopped."""
+def follow(
+    run: Run, wish: Wish, *, since: State | None = None, look: bool = False
+) -> Iterator[Event]:
+    """Train to the end, keeping everything, or until a signal asks to stop.
+
+    since: where an earlier process stopped; look: whether to begin with what `preflight` finds.
+    """
     facts, event = run.record, None
     progress = since.progress if since else Progress()
     before, started = facts["seconds"], time.perf_counter()
     saved = started
-    hint = f"`mlp train --resume {run.folder}` goes on"
     try:
-        with deferred(f"stopped at once; {hint} from the last checkpoint") as wish:
-            for event in fit(run.config, run.split, threads=run.threads, since=since):
-                now, progress = time.perf_counter(), event.progress
-                facts["seconds"] = round(before + now - started, 3)
-                if isinstance(event, Epoch):
-                    _keep(run, event)
-                    saved = now
-                elif now - saved >= run.config.checkpoint.every_seconds:
-                    _save(run, event, record.LAST)
-                    saved = now
-                yield event
-                if wish.signal is not None:
-                    _save(run, event, record.LAST)
-                    raise Interrupted(f"after {_done(event)}; {hint}", wish.signal)
+        for text in preflight(run.config, run.split) if look else ():
+            facts["warnings"].append(text)
+            yield Notice(text)
+        for event in fit(run.config, run.split, threads=run.threads, since=since):
+            now, progress = time.perf_counter(), event.progress
+            facts["seconds"] = round(before + now - started, 3)
+            if isinstance(event, Epoch):
+                _keep(run, event)
+                saved = now
+            elif now - saved >= run.config.checkpoint.every_seconds:
+                save(run, event, record.LAST)
+                saved = now
+            yield event
+            if wish.signal is not None:
+                save(run, event, record.LAST)
+                raise Interrupted(f"after {_done(event)}; {_hint(run.folder)}", wish.signal)
         facts["status"] = "finished"
         facts["ended_by"] = ended_by(run.config, progress)
     except (Interrupted, GeneratorExit):
@@ -121,10 +130,11 @@ def follow(run: Run, *, since: State | None = None) -> Iterator[Step | Epoch]:
     except MlpError as err:
         facts |= {"status": "failed", "error": str(err)}
         if isinstance(err, CheckFailed) and event is not None:
-            _save(run, event, record.LAST)  # the weights before the step that failed
+            save(run, event, record.LAST)  # the weights before the step that failed
         raise
     finally:
-        with suppress(CheckpointError) if facts["status"] == "failed" else nullcontext():
+        # what ends the run is told, not that its record could not be written then
+        with nullcontext() if facts["status"] == "finished" else suppress(CheckpointError):
             record.save(run.folder, facts)
 
 
@@ -132,15 +142,15 @@ def _keep(run: Run, epoch: Epoch) -> None:
     """Mutates the record; writes the epoch's metrics and weights."""
     metrics = epoch.metrics
     record.append(run.folder, metrics)
-    _save(run, epoch, record.LAST)
+    save(run, epoch, record.LAST)
     if epoch.best:
-        _save(run, epoch, record.BEST)
+        save(run, epoch, record.BEST)
         run.record["best"] = metrics._asdict()
     run.record.update(epochs=metrics.epoch, last=metrics._asdict())
     record.save(run.folder, run.record)
 
 
-def _save(run: Run, event: Step | Epoch, name: str) -> None:
+def save(run: Run, event: Step | Epoch, name: str) -> None:
     """Write a checkpoint; only last.safetensors holds what going on needs beside the weights."""
     engine = event.engine
     facts = Facts(
@@ -153,6 +163,10 @@ def _save(run: Run, event: Step | Epoch, name: str) -> None:
     )
     memory = engine.memory if name == record.LAST else ()
     checkpoint.save(run.folder / name, Checkpoint(facts, engine.params, memory))
+
+
+def _hint(folder: Path) -> str:
+    return f"`mlp train --resume {folder}` goes on"
 
 
 def _done(event: Step | Epoch) -> str:

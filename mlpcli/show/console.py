@@ -11,10 +11,18 @@ from mlpcli.runs.train import Event, Notice
 from mlpcli.terminal import is_live, wants_colour
 
 
+class Screen(Console):
+    """A console that leaves a reader's hanging up to the error boundary."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the BrokenPipeError that is being handled."""
+        raise
+
+
 def console() -> Console:
     """The console for progress: standard error, so that results can be piped."""
     live, colour = is_live(sys.stderr), wants_colour(sys.stderr)
-    return Console(
+    return Screen(
         stderr=True,
         force_terminal=live or colour,
         force_interactive=live,

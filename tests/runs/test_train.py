@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,9 +13,10 @@ from safetensors.numpy import load_file
 
 from mlpcli.data import dataset
 from mlpcli.errors import CheckFailed, CheckpointError, DataError, Interrupted
+from mlpcli.nn.mlp import Params
 from mlpcli.runs import checkpoint, config, record
 from mlpcli.runs.evaluate import evaluate
-from mlpcli.runs.fit import Epoch, Step
+from mlpcli.runs.fit import Epoch, Progress, Step
 from mlpcli.runs.settings import Config
 from mlpcli.runs.train import Event, train
 
@@ -169,6 +171,40 @@ def test_a_failed_run_says_why_in_its_record(settings: Config, folder: Path) -> 
     run = record.read(folder)
     assert run["status"] == "failed"
     assert "is the first value that is not finite" in run["error"]
+
+
+def test_a_failed_run_keeps_the_weights_before_the_step_that_failed(
+    settings: Config, folder: Path
+) -> None:
+    changes = {"lr": 100.0, "weight_decay": 1.0}
+    wild = settings.optimizer.model_copy(update=changes)
+    good: list[tuple[Progress, Params]] = []
+
+    def keep(event: Event) -> None:
+        assert isinstance(event, Step)
+        good.append((event.progress, event.engine.params))
+
+    with pytest.raises(CheckFailed, match=r"epoch 1, step \d: z\d .* at learning rate \d"):
+        follow(train(settings.model_copy(update={"optimizer": wild}), folder, look=False), keep)
+
+    kept = checkpoint.load(folder / "last.safetensors")
+    progress, params = good[-1]
+    assert kept.facts.progress == progress
+    for layer, expected in zip(kept.params, params, strict=True):
+        assert_array_equal(layer.W, expected.W)
+        assert_array_equal(layer.b, expected.b)
+
+
+def test_a_training_that_is_given_up_does_not_mind_that_its_folder_is_gone(
+    settings: Config, folder: Path
+) -> None:
+    events = train(settings, folder, look=False)
+    next(events)
+    shutil.rmtree(folder)
+
+    events.close()  # type: ignore[attr-defined]  # a generator
+
+    assert not folder.exists()
 
 
 def test_train_never_loads_the_test_split(

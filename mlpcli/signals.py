@@ -1,0 +1,71 @@
+"""Ctrl-C (SIGINT) and SIGTERM: the program ends with one line and the shells' exit status.
+
+While it starts, there is nothing to lose and it ends on the spot. A command gets an exception, so
+that it can clean up. A training grants the wish between two steps, when everything is in order.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from mlpcli.errors import Interrupted
+
+CAUGHT = (signal.SIGINT, signal.SIGTERM)
+
+
+class Wish:
+    """The first signal that came, if any."""
+
+    signal: int | None = None
+
+
+def end_on_the_spot() -> None:
+    """From now on a signal ends the process, wherever it is."""
+    for number in CAUGHT:
+        signal.signal(number, _end)
+
+
+@contextmanager
+def raised() -> Iterator[None]:
+    """While this lasts, a signal raises KeyboardInterrupt with its number."""
+    with _handled(_raise):
+        yield
+
+
+@contextmanager
+def deferred(told: str) -> Iterator[Wish]:
+    """While this lasts, the first signal is only noted; the second one stops at once, saying so."""
+    wish = Wish()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if wish.signal is not None:
+            raise Interrupted(told, number)
+        wish.signal = number
+
+    with _handled(note):
+        yield wish
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {}
+    with suppress(ValueError):  # outside the main thread, signals are not ours to catch
+        for number in CAUGHT:
+            before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(number)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    with suppress(OSError):  # standard error may be closed
+        os.write(2, b"interrupted\n")
+    os._exit(128 + number)
