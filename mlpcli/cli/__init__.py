@@ -18,6 +18,7 @@ from mlpcli.cli.eval import eval_
 from mlpcli.cli.explain import explain
 from mlpcli.cli.gradcheck import gradcheck
 from mlpcli.cli.report import report
+from mlpcli.cli.reproduce import reproduce
 from mlpcli.cli.summary import summary
 from mlpcli.cli.train import train
 
@@ -51,6 +52,7 @@ app.command()(download)
 app.command()(train)
 app.command("eval")(eval_)
 app.command()(compare)
+app.command()(reproduce)
 app.command()(report)
 app.command()(gradcheck)
 app.command()(explain)

@@ -5,6 +5,7 @@ Nothing that can run code is ever loaded. A file is written under a temporary na
 disk and then moved into place, so that a reader finds the old one or the new one, never a part.
 """
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -77,6 +78,15 @@ def load(path: Path) -> Checkpoint:
         told = f"{'.'.join(map(str, first['loc'])) or 'metadata'}: {first['msg']}"
         raise CheckpointError(f"{path}: what it says of its run is damaged: {told}") from err
     return _fitting(path, tensors, facts)
+
+
+def digest(params: Params) -> str:
+    """SHA-256 of the weights' bytes, in the order W1, b1, W2, ..."""
+    sha = hashlib.sha256()
+    for W, b in params:
+        sha.update(np.ascontiguousarray(W).data)
+        sha.update(np.ascontiguousarray(b).data)
+    return sha.hexdigest()
 
 
 def _named(params: Params, suffix: str) -> Tensors:

@@ -109,7 +109,7 @@ def follow(
         for text in preflight(run.config, run.split) if look else ():
             facts["warnings"].append(text)
             yield Notice(text)
-        for event in fit(run.config, run.split, threads=run.threads, since=since):
+        for event in course(run, since):
             now, progress = time.perf_counter(), event.progress
             facts["seconds"] = round(before + now - started, 3)
             if isinstance(event, Epoch):
@@ -136,6 +136,24 @@ def follow(
         # what ends the run is told, not that its record could not be written then
         with nullcontext() if facts["status"] == "finished" else suppress(CheckpointError):
             record.save(run.folder, facts)
+
+
+def course(run: Run, since: State | None) -> Iterator[Step | Epoch]:
+    """What `fit` yields, the number of epochs changing where it did in `run.lengths`."""
+    ends = [updates for updates, _ in run.lengths[1:]]
+    for (_, epochs), end in zip(run.lengths, [*ends, None], strict=True):
+        if since and end is not None and since.updates >= end:
+            continue
+        train = run.config.train.model_copy(update={"epochs": epochs})
+        config = run.config.model_copy(update={"train": train})
+        for event in fit(config, run.split, threads=run.threads, since=since):
+            yield event
+            engine = event.engine
+            if engine.steps == end and (
+                isinstance(event, Epoch) or event.progress.step < event.steps
+            ):
+                since = State(event.progress, engine.steps, engine.params, engine.memory)
+                break
 
 
 def _keep(run: Run, epoch: Epoch) -> None:

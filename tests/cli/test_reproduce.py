@@ -1,0 +1,95 @@
+import json
+import os
+import platform
+from pathlib import Path
+
+import pytest
+
+from mlpcli.runs import record
+from mlpcli.runs.environment import environment
+from tests.cli.outcome import call, facts, piped
+from tests.cli.test_commands import documented
+
+
+def test_a_run_is_told_to_be_identical(run: str) -> None:
+    status, out, err = call("reproduce", run)
+
+    assert status == 0
+    head, weights = out.splitlines()
+    assert head == "run: identical bits, in 3 epochs and the last weights"
+    assert weights.startswith("weights: SHA-256 ")
+    assert [line[:9] for line in err.splitlines()] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    assert [path.name for path in Path().iterdir() if path.is_dir()] == ["run"]
+
+
+def test_json_is_one_object_as_the_contract_has_it(run: str) -> None:
+    found = facts(call("reproduce", run, "--json", "--quiet"))
+
+    assert found.keys() == {
+        "schema",
+        "run",
+        "verdict",
+        "epochs",
+        "since",
+        "loss_difference",
+        "loss_tolerance",
+        "accuracy_difference",
+        "accuracy_tolerance",
+        "weights_sha256",
+        "environment",
+    }
+    assert (found["run"], found["verdict"], found["epochs"]) == ("run", "identical", 3)
+    assert (found["since"], found["environment"]) == (None, {})
+    assert documented(found)
+
+
+def test_another_result_is_a_failed_check_that_names_the_epoch(run: str) -> None:
+    path = Path(run, record.METRICS)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[1]["validation_loss"] += 1
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    status, out, err = call("reproduce", run, "--quiet")
+
+    assert status == 1
+    assert out.startswith("run: different; the bits differ from epoch 2 on\n")
+    assert out.endswith("versions, BLAS, threads and processor are the same\n")
+    assert err == "error: run: the repetition differs from epoch 2 on\n"
+
+
+def test_another_blas_explains_other_bits(small: list[str]) -> None:
+    """OpenBLAS has kernels for several processors, and a variable that chooses among them."""
+    known = environment(1)
+    if platform.machine() != "x86_64" or not any("openblas" in each for each in known["blas"]):
+        pytest.skip("needs OpenBLAS on x86-64")
+    assert piped("train", *small, "--out", "run", OPENBLAS_CORETYPE="Nehalem").status == 0
+    if record.read(Path("run"))["environment"]["blas_architecture"] != ["Nehalem"]:
+        pytest.skip("this OpenBLAS has kernels for one processor alone")
+    other = {"OPENBLAS_CORETYPE": "Sandybridge"}
+
+    found = facts(piped("reproduce", "run", "--json", **other))
+    text = piped("reproduce", "run", **other).out
+
+    assert found["verdict"] == "close"
+    assert found["environment"]["blas_architecture"] == {
+        "then": ["Nehalem"],
+        "now": ["Sandybridge"],
+    }
+    assert text.startswith("run: within the tolerance; the bits differ from epoch ")
+    assert "blas_architecture: Nehalem in the run, Sandybridge now\n" in text
+
+
+def test_the_threads_of_the_record_are_used(small: list[str]) -> None:
+    assert piped("train", *small, "--out", "run", "--threads", "1").status == 0
+    assert record.read(Path("run"))["environment"]["threads"] == 1
+
+    assert facts(piped("reproduce", "run", "--json", "--out", "again"))["environment"] == {}
+    assert record.read(Path("again"))["environment"]["threads"] == 1
+
+
+def test_what_is_no_run_is_named() -> None:
+    status, out, err = call("reproduce", "none")
+
+    assert (status, out) == (2, "")
+    assert err == "error: none: no such run folder; `mlp train` makes one\n"
+    assert os.listdir() == []
