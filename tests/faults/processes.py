@@ -1,0 +1,174 @@
+"""Real processes of the program, and a training that takes them a moment."""
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mlpcli.runs import record
+from tests.faults.table import Trials, alone
+from tests.results import result
+
+PATIENCE = 120  # seconds; a process that takes longer is lost
+THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# `mlp`, after a byte that says that it begins: what precedes it is Python's own start
+TELLING = "import os, mlpcli.__main__ as program; os.write({}, b'.'); program.main()"
+
+
+class Done(NamedTuple):
+    """A process that has ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+class Whole(NamedTuple):
+    """A training that nothing disturbed."""
+
+    data: Path
+    folder: Path
+    options: tuple[str, ...]  # of `mlp train`, without --out
+    result: dict[str, Any]
+    training: float  # seconds from the first file of the run to the end
+    seconds: float  # of the whole process
+
+
+def start(*args: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+    """A process of `mlp`; options are those of Popen."""
+    return popen(command(*args), env, options)
+
+
+def begun(*args: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+    """The same, when the program has just begun."""
+    theirs, ours = os.pipe()
+    process = popen(
+        [sys.executable, "-c", TELLING.format(ours), *args], env, options | {"pass_fds": (ours,)}
+    )
+    os.close(ours)
+    os.read(theirs, 1)
+    os.close(theirs)
+    return process
+
+
+def command(*args: str) -> list[str]:
+    """The words that start `mlp` with this Python."""
+    return [sys.executable, "-m", "mlpcli", *args]
+
+
+def ended(process: subprocess.Popen[str]) -> Done:
+    """Its outcome, waited for."""
+    with process:
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return Done(process.returncode, out or "", err or "")
+
+
+def mlp(*args: str, **options: Any) -> Done:
+    """The outcome of a command."""
+    return ended(start(*args, **options))
+
+
+def check_told(done: Done, reason: str, told: str) -> None:
+    """Assert that a command ended with status 2 and one line of error, which gives the reason."""
+    errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert done.status == 2, f"{told}: {done}"
+    assert len(errors) == 1, f"{told}: {done}"
+    assert reason in errors[0], f"{told}: {done}"
+    assert "Traceback" not in done.err, f"{told}: {done}"
+
+
+@cache
+def whole(*changes: str, look: bool = False) -> Whole:
+    """A training on noisy data, so that its best changes now and then; saved after each step.
+
+    look: whether it begins with a preflight, which takes half a second. It lasts as long as this
+    process.
+    """
+    place = Path(tempfile.mkdtemp(prefix="mlp-whole-"))
+    atexit.register(shutil.rmtree, place)
+    data = place / "noisy.npz"
+    _draw(data)
+    same = (f"data.name={data}", "network.hidden=[12,8]", "train.batch_size=32", "train.epochs=5")
+    changes = (*same, "checkpoint.every_seconds=0", *changes)
+    options = tuple(word for change in changes for word in ("--set", change))
+    options += () if look else ("--no-preflight",)
+    begin = time.perf_counter()
+    process = start("train", *options, "--out", str(place / "whole"))
+    first = appears(place / "whole" / record.CONFIG, process)
+    done = ended(process)
+    end = time.perf_counter()
+    assert done.status == 0, done.err
+    return Whole(data, place / "whole", options, result(place / "whole"), end - first, end - begin)
+
+
+def on_a_training(trial: Callable[[Whole, np.random.Generator, Path], None]) -> Trials:
+    """Trials that disturb a training, and compare it with one that nothing disturbed."""
+
+    def trials(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
+        undisturbed = whole()
+        yield from alone(lambda rng, own: trial(undisturbed, rng, own))(n, rng, place)
+
+    return trials
+
+
+def appears(path: Path, process: subprocess.Popen[str]) -> float:
+    """The moment at which a file is there, or the process has ended."""
+    while not path.exists() and process.poll() is None:
+        time.sleep(0.001)
+    return time.perf_counter()
+
+
+def goes_on(folder: Path, options: tuple[str, ...]) -> Done:
+    """The outcome of the run resumed or, where it died before there was one, trained."""
+    if (folder / record.CONFIG).exists():
+        return mlp("train", "--resume", str(folder))
+    return mlp("train", *options, "--out", str(folder))
+
+
+def check_same(folder: Path, whole: Whole, told: str) -> None:
+    """Assert that a run gave what the undisturbed one gave; told says what happened to it."""
+    done = goes_on(folder, whole.options)
+    assert done.status == 0, f"{told}: {done}"
+    found = result(folder)
+    other = [key for key in found if found[key] != whole.result[key]]
+    assert not other, f"{told}: differs in {', '.join(other)}"
+    left = [path.name for path in folder.glob(".*.tmp")]
+    assert not left, f"{told}: {left} left behind"
+
+
+def popen(
+    words: list[str], env: dict[str, str] | None, options: dict[str, Any]
+) -> subprocess.Popen[str]:
+    """A process with pipes for its output and nothing to read, unless the options say otherwise."""
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    return subprocess.Popen(
+        words,
+        encoding="utf-8",
+        errors="backslashreplace",
+        env=os.environ | THREAD if env is None else env,
+        **piped | options,
+    )
+
+
+def _draw(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    arrays: dict[str, Any] = {}
+    for split, n in (("train", 300), ("test", 90)):
+        labels = np.arange(n) % 3
+        images = rng.integers(0, 120, (n, 6, 6))
+        images[np.arange(n), 2, 2 * labels] += 60
+        arrays |= {f"x_{split}": images.astype("uint8"), f"y_{split}": labels.astype("uint8")}
+    np.savez(path, allow_pickle=False, **arrays)

@@ -1,0 +1,106 @@
+"""Ctrl-C and SIGTERM at random moments, from the first on: one line, the status, nothing lost."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tests.faults.processes import Done, begun, check_same, ended, whole
+from tests.faults.table import Fault, Trials, alone
+
+SOON = 0.05  # seconds within which the second signal comes
+OTHERS = (  # drawing digits and loading libraries takes most of their time
+    "train --set data.name=synth --set data.images=6000 --set network.hidden=[8] --epochs 1",
+    "eval {run}",
+    "gradcheck --quick",
+    "explain",
+    "config schema",
+)
+
+
+def in_training(number: signal.Signals, *, twice: bool = False) -> Trials:
+    """Trials of a signal during a training, which is then resumed."""
+
+    def trials(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
+        undisturbed = whole(look=True)
+
+        def trial(rng: np.random.Generator, own: Path) -> None:
+            words = ("train", *undisturbed.options, "--out", "run")
+            place, told = _stopped(words, number, undisturbed.seconds, rng, own, twice=twice)
+            check_same(place / "run", undisturbed, told)
+
+        yield from alone(trial)(n, rng, place)
+
+    return trials
+
+
+def in_a_command(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
+    """Trials of either signal during a command that has nothing to save."""
+    run = str(whole().folder)
+    commands = [[word.format(run=run) for word in line.split()] for line in OTHERS]
+    seconds = [_seconds(words, place) for words in commands]
+
+    def trial(rng: np.random.Generator, own: Path) -> None:
+        which = rng.integers(len(commands))
+        number = rng.choice([signal.SIGINT, signal.SIGTERM])
+        _stopped(commands[which], signal.Signals(number), seconds[which], rng, own)
+
+    yield from alone(trial)(n, rng, place)
+
+
+def _stopped(
+    words: list[str] | tuple[str, ...],
+    number: signal.Signals,
+    seconds: float,
+    rng: np.random.Generator,
+    own: Path,
+    *,
+    twice: bool = False,
+) -> tuple[Path, str]:
+    """Stop a command before its end; where it was and how, once its output has been checked."""
+    for attempt in range(100):
+        place = own / f"{attempt}"
+        place.mkdir()
+        process = begun(*words, cwd=place)
+        moment = rng.uniform(0, seconds)
+        time.sleep(moment)
+        process.send_signal(number)
+        if twice:
+            time.sleep(rng.uniform(0, SOON))
+            process.send_signal(number)
+        done = ended(process)
+        if done.out and done.status in (0, -number):  # it had printed its result
+            continue
+        told = f"{words[0]}, {number.name} after {moment:.3f} s"
+        _check(done, number, told)
+        return place, told
+    raise AssertionError(f"{words[0]}: could not be stopped before its end")
+
+
+def _check(done: Done, number: int, told: str) -> None:
+    # of a second signal while Python itself ends, a shell says the same: 128 and the number
+    assert done.status in (128 + number, -number), f"{told}: {done}"
+    lines = done.err.splitlines()
+    stops = [line for line in lines if line.startswith("interrupted")]
+    assert stops, f"{told}: no line says so: {done}"
+    assert stops == lines[-1:], f"{told}: more than a line: {done}"
+    assert "Traceback" not in done.err, f"{told}: {done}"
+    assert "Exception ignored" not in done.err, f"{told}: {done}"
+
+
+def _seconds(words: list[str], place: Path) -> float:
+    process, started = begun(*words, cwd=place), time.perf_counter()
+    done = ended(process)
+    assert done.status == 0, done
+    return time.perf_counter() - started
+
+
+FAULTS = (
+    Fault("SIGINT during training", in_training(signal.SIGINT), few=1, many=50),
+    Fault("SIGTERM during training", in_training(signal.SIGTERM), few=1, many=50),
+    Fault("SIGINT twice", in_training(signal.SIGINT, twice=True), few=1, many=50),
+    Fault("SIGTERM twice", in_training(signal.SIGTERM, twice=True), few=1, many=50),
+    Fault("a signal during a command", in_a_command, few=3, many=100),
+)
