@@ -41,6 +41,23 @@ def test_every_way_to_train_stands_in_the_page_about_it() -> None:
     assert {p["name"]["const"] for p in chosen.values() if "name" in p} == kinds
 
 
+def test_every_promise_names_tests_and_faults_that_exist() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    table = page.partition("## Promises")[2].partition("\n## ")[0]
+    promises = re.findall(r"^\| (?!promise|---)(.*) \| (.*) \|$", table, re.MULTILINE)
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests/faults").glob("*.py")]
+    faults = {name for text in sources for name in re.findall(r'\bFault\(\s*"([^"]+)"', text)}
+
+    assert promises
+    for promise, keepers in promises:
+        tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", keepers)
+        named = re.findall(r"fault `([^`]+)`", keepers)
+        assert tests or named, promise
+        assert set(named) <= faults, promise
+        for file, name in tests:
+            assert f"\ndef {name}(" in (ROOT / file).read_text(encoding="utf-8"), promise
+
+
 def test_the_shipped_schema_is_that_of_the_settings() -> None:
     shipped = (ROOT / "configs" / "config.schema.json").read_text(encoding="utf-8")
 

@@ -21,9 +21,9 @@ def reproduce(
 ) -> None:
     """Train a run again from its record, and compare every epoch and the weights.
 
-    Says that the bits are identical; or that they differ, though within the tolerance, where
-    versions, BLAS, threads or processor do too, and which; or since which epoch they differ
-    (exit status 1).
+    The bits are identical, or different from some epoch on, which exits with 1.
+
+    They may differ within a tolerance where versions, BLAS, threads or processor do.
 
     Examples:
 
