@@ -25,6 +25,7 @@ from mlpcli.cli.train import train
 app = typer.Typer(
     cls=Boundary,
     no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: see help.py
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

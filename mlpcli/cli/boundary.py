@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from mlpcli import signals
+from mlpcli.cli.help import Group
 from mlpcli.errors import MlpError
 
 # the parser's errors; Typer has no public name for it
@@ -17,7 +17,7 @@ UsageError: Any = typer.BadParameter.__bases__[0]
 HUNG_UP = 141  # the shells' status for a command whose reader has gone
 
 
-class Boundary(TyperGroup):
+class Boundary(Group):
     """Turns an MlpError into `error: ...` on standard error and its exit status."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -31,7 +31,7 @@ class Boundary(TyperGroup):
             raise typer.Exit(err.exit_code) from err
         except UsageError as err:
             told = err.format_message()
-            if not told:  # a group without a command has shown its help
+            if err.ctx and told == err.ctx.get_help():  # a group without a command shows its help
                 raise
             at = getattr(err.ctx, "command_path", "mlp")
             _tell(f"error: {told.rstrip('.')}; see `{at} --help`")

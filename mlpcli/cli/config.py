@@ -2,8 +2,13 @@
 
 import typer
 
+from mlpcli.cli.help import Group
+
 app = typer.Typer(
-    name="config", no_args_is_help=True, help="List, show and check the settings of a run."
+    name="config",
+    cls=Group,
+    no_args_is_help=True,
+    help="List, show and check the settings of a run.",
 )
 
 

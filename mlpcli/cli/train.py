@@ -78,7 +78,7 @@ def train(
 
       mlp train --config mnist --name first --epochs 5
 
-      mlp train --config mnist --set optimizer.name=adam --set optimizer.lr=1e-3 --json
+      mlp train --config mnist --set optimizer.name=adam --set optimizer.lr=1e-3
 
       mlp train --config mnist --time-budget 20s --target 0.98
 

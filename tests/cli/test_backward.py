@@ -221,4 +221,4 @@ def test_nothing_is_left_beside_the_file() -> None:
 
 
 def test_the_help_says_that_the_code_is_run() -> None:
-    assert "runs the code" in " ".join(call("gradcheck", "--help").out.replace("│", " ").split())
+    assert "runs the code" in " ".join(call("gradcheck", "--help").out.split())

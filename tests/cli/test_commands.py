@@ -360,6 +360,13 @@ def test_a_group_without_a_command_shows_its_help() -> None:
     assert "error: " not in err
 
 
+def test_help_lists_each_command_with_its_whole_first_sentence() -> None:
+    listed = " ".join(call("--help").out.split())
+
+    assert "Show one image's way through the network and back, with the numbers in" in listed
+    assert "..." not in listed.replace("ARGS]...", "")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
     status, out, err = call(command, "--help")

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from mlpcli.runs import checkpoint, record
 from tests.cli.outcome import PATIENCE, on_terminal, piped, start
 
-HEAVY = {"numpy", "pooch", "yaml", "ruamel.yaml", "pydantic"}
+HEAVY = {"numpy", "pooch", "yaml", "ruamel.yaml", "pydantic", "rich"}
 ROW = (
     r"epoch \d/3  loss \d\.\d{4}  validation loss \d\.\d{4}  accuracy \d+\.\d\d %  [\d,]+ images/s"
 )
