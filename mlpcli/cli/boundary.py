@@ -4,11 +4,12 @@ import errno
 import os
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
 from mlpcli import signals
+from mlpcli.cli import complete
 from mlpcli.cli.help import Group
 from mlpcli.errors import MlpError
 
@@ -20,6 +21,15 @@ HUNG_UP = 141  # the shells' status for a command whose reader has gone
 class Boundary(Group):
     """Turns an MlpError into `error: ...` on standard error and its exit status."""
 
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
+        """Read the options before the command's name, which can be wrong too."""
+        if extra.get("resilient_parsing"):  # a shell asks what a word may become
+            complete.swiftly()
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except UsageError as err:
+            _misused(err, info_name)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; being part of the app, this holds under CliRunner too."""
         try:
@@ -30,12 +40,8 @@ class Boundary(Group):
                 _tell(line if line.startswith(" ") else f"{err.label}: {line}")
             raise typer.Exit(err.exit_code) from err
         except UsageError as err:
-            told = err.format_message()
-            if err.ctx and told == err.ctx.get_help():  # a group without a command shows its help
-                raise
-            at = getattr(err.ctx, "command_path", "mlp")
-            _tell(f"error: {told.rstrip('.')}; see `{at} --help`")
-            raise typer.Exit(2) from err
+            path = getattr(err.ctx, "command_path", f"{ctx.command_path} {ctx.invoked_subcommand}")
+            _misused(err, path)
         except KeyboardInterrupt as err:
             _tell("interrupted")
             raise typer.Exit(128 + (err.args[0] if err.args else signals.CAUGHT[0])) from err
@@ -45,6 +51,21 @@ class Boundary(Group):
                 raise typer.Exit(HUNG_UP) from err
             _tell(f"error: {err.filename or 'output'}: {err.strerror or err}")
             raise typer.Exit(2) from err
+
+
+def _misused(err: Any, command: str) -> NoReturn:
+    """Tell what the parser did not understand, with the nearest right word or where the help is."""
+    told, near = str(err.format_message()), ""
+    if err.ctx and told == err.ctx.get_help():  # a group without a command shows its help
+        raise err
+    if hasattr(err, "possibilities"):
+        told = f"no such option {err.option_name!r}"
+        near = f"{err.possibilities[0]!r}?" if err.possibilities else ""
+    else:
+        told, _, near = told.replace("Value error, ", "").partition(". Did you mean ")
+    hint = f"did you mean {near}" if near else f"see `{command} --help`"
+    _tell(f"error: {told[:1].lower()}{told[1:].rstrip('.')}; {hint}")
+    raise typer.Exit(2) from err
 
 
 def _tell(line: str) -> None:

@@ -1,26 +1,20 @@
 """`mlp compare`: is the difference of two runs real?"""
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlpcli.cli.eval import SplitName, Weights
-from mlpcli.cli.options import JsonOpt, OfflineOpt
+from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg
 from mlpcli.errors import CheckFailed
-
-RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or that of several.")]
 
 
 def compare(
     first: RunArg,
     second: RunArg,
     split: Annotated[SplitName, typer.Option(help="Images to judge them on.")] = SplitName.test,
-    data: Annotated[
-        str | None,
-        typer.Option("--data", metavar="NAME|PATH", help="Another data set than the runs'."),
-    ] = None,
+    data: DataOpt = None,
     weights: Annotated[Weights, typer.Option(help="Which of their weights.")] = Weights.best,
     fail_if_worse: Annotated[
         bool, typer.Option("--fail-if-worse", help="Exit with 1 when the second is worse.")

@@ -3,6 +3,7 @@
 import typer
 
 from mlpcli.cli.help import Group
+from mlpcli.cli.options import ConfigArg
 
 app = typer.Typer(
     name="config",
@@ -15,14 +16,14 @@ app = typer.Typer(
 @app.command("list")
 def list_() -> None:
     """Name the shipped configs, one a line."""
-    from mlpcli.runs import config
+    from mlpcli.runs.shipped import shipped
 
-    for name in config.shipped():
+    for name in shipped():
         typer.echo(name)
 
 
 @app.command()
-def show(name: str = typer.Argument(metavar="NAME|FILE")) -> None:
+def show(name: ConfigArg) -> None:
     """Print a config with every default filled in, as a run would use it."""
     from mlpcli.runs import config
 
@@ -30,7 +31,7 @@ def show(name: str = typer.Argument(metavar="NAME|FILE")) -> None:
 
 
 @app.command()
-def check(file: str = typer.Argument(metavar="FILE|NAME")) -> None:
+def check(file: ConfigArg) -> None:
     """Say that a config is valid, or everything that is wrong with it (exit status 2)."""
     from mlpcli.runs import config
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, SetOpt
+from mlpcli.cli.help import Group
+from mlpcli.cli.options import ConfigOpt, DataArg, JsonOpt, OfflineOpt, SetOpt
 
-app = typer.Typer(name="data", no_args_is_help=True, help="Look at a data set.")
+app = typer.Typer(name="data", cls=Group, no_args_is_help=True, help="Look at a data set.")
 
 
 @app.callback()
@@ -18,7 +19,7 @@ def main() -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A data set's name or path.")],
+    name: DataArg,
     augment: Annotated[
         bool, typer.Option("--augment", help="Show images beside variants of them.")
     ] = False,

@@ -4,13 +4,19 @@ from typing import Annotated
 
 import typer
 
+from mlpcli.cli import complete
 from mlpcli.cli.options import JsonOpt, OfflineOpt
 from mlpcli.errors import CheckFailed, ConfigError
 
 
 def download(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="Data sets, as --list has them.")
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME...",
+            help="Data sets, as --list has them.",
+            autocompletion=complete.published,
+        ),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every data set that has a name.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="Show the data sets, and stop.")] = False,

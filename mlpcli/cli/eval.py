@@ -2,12 +2,11 @@
 
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mlpcli.cli.options import JsonOpt, OfflineOpt
+from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg
 from mlpcli.errors import CheckFailed
 
 
@@ -27,12 +26,9 @@ class Weights(StrEnum):
 
 
 def eval_(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    run: RunArg,
     split: Annotated[SplitName, typer.Option(help="Images to judge it on.")] = SplitName.test,
-    data: Annotated[
-        str | None,
-        typer.Option("--data", metavar="NAME|PATH", help="Another data set than the run's."),
-    ] = None,
+    data: DataOpt = None,
     weights: Annotated[Weights, typer.Option(help="Which of its weights.")] = Weights.best,
     fail_under: Annotated[
         float | None,

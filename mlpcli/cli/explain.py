@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, SetOpt
+from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt
 from mlpcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 def explain(
     config: ConfigOpt = None,
     set_: SetOpt = None,
-    run: Annotated[
-        Path | None, typer.Option("--run", metavar="RUN", help="Explain a trained network.")
-    ] = None,
+    run: RunOpt = None,
     image: Annotated[
         int | None,
         typer.Option(metavar="N", min=0, help="Number of a training image, counted from 0."),

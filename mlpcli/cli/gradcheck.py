@@ -5,16 +5,14 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, SetOpt
+from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt
 from mlpcli.errors import CheckFailed, ConfigError
 
 
 def gradcheck(
     config: ConfigOpt = None,
     set_: SetOpt = None,
-    run: Annotated[
-        Path | None, typer.Option("--run", metavar="RUN", help="Check a trained network.")
-    ] = None,
+    run: RunOpt = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="The complex step alone, in about a second.")
     ] = False,

@@ -1,19 +1,72 @@
-"""Options that several commands share, each defined once."""
+"""Arguments and options that several commands share, each defined once.
+
+What takes the name of a run, config or data set is completed by the shell: see complete.py.
+"""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mlpcli.cli import complete
+
+RunArg = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run's folder.", autocompletion=complete.runs)
+]
+RunsArg = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN...", help="Folders of runs.", autocompletion=complete.runs),
+]
+RunOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--run", metavar="RUN", help="The trained network of a run.", autocompletion=complete.runs
+    ),
+]
+DataArg = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|PATH", help="A data set's name or path.", autocompletion=complete.datasets
+    ),
+]
+DataOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="NAME|PATH",
+        help="Another data set than that of the run.",
+        autocompletion=complete.datasets,
+    ),
+]
+ConfigArg = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE",
+        help="A shipped config's name, or a YAML file.",
+        autocompletion=complete.configs,
+    ),
+]
+
 ConfigOpt = Annotated[
     str | None,
     typer.Option(
-        "--config", "-c", metavar="NAME|FILE", help="A shipped config's name, or a YAML file."
+        "--config",
+        "-c",
+        metavar="NAME|FILE",
+        help="A shipped config's name, or a YAML file.",
+        autocompletion=complete.configs,
     ),
 ]
 SetOpt = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a setting; repeatable."),
+    typer.Option(
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help="Change a setting; repeatable.",
+        autocompletion=complete.changes,
+    ),
 ]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]

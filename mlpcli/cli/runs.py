@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli.options import JsonOpt
+from mlpcli.cli.help import Group
+from mlpcli.cli.options import JsonOpt, RunArg, RunsArg
 from mlpcli.errors import ConfigError
 
-app = typer.Typer(name="runs")
-
-RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
+app = typer.Typer(name="runs", cls=Group)
 
 
 @app.callback(invoke_without_command=True)
@@ -69,7 +68,7 @@ def show(run: RunArg, json: JsonOpt = False) -> None:
 
 @app.command()
 def rm(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
+    runs: RunsArg,
 ) -> None:
     """Remove runs: their own files, and the folder when nothing else lies in it."""
     from mlpcli.runs import catalogue

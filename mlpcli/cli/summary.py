@@ -1,20 +1,15 @@
 """`mlp summary`: the layers of a network and what they cost."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, SetOpt
+from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt
 from mlpcli.errors import ConfigError
 
 
 def summary(
     config: ConfigOpt = None,
     set_: SetOpt = None,
-    run: Annotated[
-        Path | None, typer.Option("--run", metavar="RUN", help="The network of a run.")
-    ] = None,
+    run: RunOpt = None,
     json: JsonOpt = False,
 ) -> None:
     """Show a network's layers: shapes, parameters, operations and memory.

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mlpcli.cli import complete
 from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, QuietOpt, SetOpt, seconds
 from mlpcli.errors import ConfigError
 
@@ -50,7 +51,12 @@ def train(
     ] = False,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", metavar="RUN", help="Go on with a run that stopped."),
+        typer.Option(
+            "--resume",
+            metavar="RUN",
+            help="Go on with a run that stopped.",
+            autocompletion=complete.runs,
+        ),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Go on although settings or data have changed.")

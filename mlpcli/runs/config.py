@@ -3,8 +3,6 @@
 import difflib
 import json
 from collections.abc import Iterator, Sequence
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from mlpcli.data.registry import holds_characters
 from mlpcli.errors import ConfigError
 from mlpcli.runs import tree as trees
 from mlpcli.runs.settings import Config
+from mlpcli.runs.shipped import shipped
 from mlpcli.runs.tree import Keys, Tree
 
 LARGEST_FILE = 100_000  # bytes; a config is a page of text, more is a mistake
@@ -80,14 +79,6 @@ def changed(config: Config) -> dict[str, Any]:
 def schema() -> str:
     """JSON Schema of a config file, for editors that complete keys."""
     return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-def shipped() -> dict[str, Traversable]:
-    """The configs that come with the package, by name."""
-    inside = resources.files("mlpcli") / "configs"  # in an installed wheel
-    folder = inside if inside.is_dir() else Path(__file__).parents[2] / "configs"  # in a checkout
-    files = sorted(folder.iterdir(), key=lambda file: file.name)
-    return {file.name.removesuffix(".yaml"): file for file in files if file.name.endswith(".yaml")}
 
 
 def _forget_other_kind(tree: Tree, key: str, name: str) -> None:

@@ -190,3 +190,23 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
     assert f"    {file.sum.replace(':', ' ')}" in details
     assert f"    put it at {place / 'cache' / 'mnist' / file.name}" in details
     assert not [path for path in place.rglob("cache/**/*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("trian", "no such command 'trian'; did you mean 'train'?"),
+        ("data shwo", "no such command 'shwo'; did you mean 'show'?"),
+        ("runs sho", "no such command 'sho'; did you mean 'show'?"),
+        ("train --epoch 3", "no such option '--epoch'; did you mean '--epochs'?"),
+        ("runs --bset", "no such option '--bset'; did you mean '--best'?"),
+        ("--versoin", "no such option '--versoin'; did you mean '--version'?"),
+        ("zzz", "no such command 'zzz'; see `mlp --help`"),
+        ("--zzz", "no such option '--zzz'; see `mlp --help`"),
+        ("train -z", "no such option '-z'; see `mlp train --help`"),
+        ("train --set", "option '--set' requires an argument; see `mlp train --help`"),
+        ("runs rm", "missing argument 'RUN...'; see `mlp runs rm --help`"),
+    ],
+)
+def test_a_wrong_word_suggests_the_right_one_or_the_help(wrong: str, message: str) -> None:
+    assert call(*wrong.split()) == (2, "", f"error: {message}\n")

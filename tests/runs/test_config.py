@@ -6,6 +6,7 @@ import pytest
 from mlpcli.errors import ConfigError
 from mlpcli.runs import config
 from mlpcli.runs.settings import Adam, Config, Cosine, OneCycle
+from mlpcli.runs.shipped import shipped
 
 Write = Callable[[str], str]
 
@@ -33,7 +34,7 @@ def test_no_source_gives_the_defaults() -> None:
 
 
 def test_every_shipped_config_loads_and_opens_with_its_command() -> None:
-    for name, file in config.shipped().items():
+    for name, file in shipped().items():
         lines = file.read_text(encoding="utf-8").splitlines()
 
         assert isinstance(config.load(name), Config)

@@ -1,0 +1,141 @@
+"""Completion: the questions that the shells' scripts ask, answered by real processes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from mlpcli.cli import app
+from mlpcli.data.registry import DATASETS
+from tests.cli.outcome import PATIENCE, call, piped
+
+NAMED = {"RUN", "RUN...", "NAME|PATH", "NAME|FILE"}  # metavars of what has a name
+
+
+def asked(line: str, shell: str = "bash") -> list[str]:
+    """The lines that a shell gets for a line with the cursor at its end."""
+    words = line.split(" ")
+    env = {
+        "bash": {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)},
+        "zsh": {"_TYPER_COMPLETE_ARGS": line},
+        "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+    }[shell]
+    status, out, err = piped(**env, _MLP_COMPLETE=f"complete_{shell}")
+    assert (status, err) == (0, "")
+    return out.splitlines()
+
+
+def parameters(command: Any, path: str = "mlp") -> Iterator[tuple[str, Any]]:
+    """Every parameter of a command and those below it, with its place."""
+    for param in command.params:
+        yield f"{path} {param.name}", param
+    for name, below in getattr(command, "commands", {}).items():
+        yield from parameters(below, f"{path} {name}")
+
+
+def finished(*folders: str) -> None:
+    for folder in folders:
+        Path(folder).mkdir(parents=True)
+        Path(folder, "run.json").write_text("{}", encoding="utf-8")
+
+
+def test_commands_are_completed() -> None:
+    assert asked("mlp tr") == ["train"]
+    assert asked("mlp data sh") == ["show"]
+
+
+def test_options_are_completed() -> None:
+    assert asked("mlp train --ep") == ["--epochs"]
+
+
+def test_data_sets_are_completed_by_name() -> None:
+    assert set(asked("mlp download ")) == set(DATASETS)
+    assert asked("mlp data show s") == ["synth"]
+    assert asked("mlp eval runs/first --data fash") == ["fashion-mnist"]
+
+
+def test_configs_are_completed_by_name_and_as_files() -> None:
+    Path("mine.yaml").write_text("seed: 1\n", encoding="utf-8")
+
+    assert asked("mlp train --config m") == ["mnist", "mine.yaml"]
+    assert asked("mlp config show quick") == ["quickstart"]
+
+
+def test_runs_are_completed_wherever_they_lie() -> None:
+    finished("runs/first", "runs/five/seed-0", "elsewhere/second")
+
+    assert asked("mlp eval r") == ["runs/first", "runs/five/seed-0"]
+    assert asked("mlp runs rm runs/first runs/fi") == ["runs/first", "runs/five/seed-0"]
+    assert asked("mlp train --resume elsewhere/") == ["elsewhere/second"]
+
+
+def test_a_folder_with_the_signs_of_a_pattern_is_completed_as_itself() -> None:
+    finished("a[1]/x", "a1/x")
+
+    assert asked("mlp eval a[1]/") == ["a[1]/x"]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_get_the_same_names_in_their_form(shell: str) -> None:
+    answer = "\n".join(asked("mlp train --set data.name=emnist-l", shell))
+
+    assert "data.name=emnist-letters" in answer
+    assert "data.name=mnist" not in answer
+
+
+def test_zsh_and_fish_are_told_what_a_command_does() -> None:
+    assert "Train a network" in "\n".join(asked("mlp tr", "zsh"))
+    assert asked("mlp tr", "fish")[0].startswith("train\tTrain a network")
+
+
+def test_everything_with_a_name_is_completed() -> None:
+    """A new command gets this by the arguments and options of cli/options.py."""
+    finished("runs/first")
+    root: Any = typer.main.get_command(app)
+    ctx = root.context_class(root)
+    without = [
+        place
+        for place, param in parameters(root)
+        if param.metavar in NAMED and not param.shell_complete(ctx, "")
+    ]
+
+    assert without == []
+
+
+def test_an_answer_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; from mlpcli.cli import app\n"
+        "try: app(prog_name='mlp')\n"
+        "finally: print(*[n for n, m in sys.modules.items() if m], file=sys.stderr)"
+    )
+    question = {"_TYPER_COMPLETE_ARGS": "mlp train --config m", "_MLP_COMPLETE": "complete_zsh"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | question,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
+
+    assert '"mnist"' in done.stdout
+    assert not {"numpy", "pydantic", "rich", "ruamel.yaml", "pooch"} & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_one_command_installs_completion(
+    shell: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(place))
+    monkeypatch.setattr("typer._completion_shared._get_shell_name", lambda: shell)
+
+    status, out, _ = call("--install-completion")
+
+    files = [path for path in place.rglob("*") if path.is_file()]
+    assert status == 0
+    assert f"{shell} completion installed" in out
+    assert any("_MLP_COMPLETE" in path.read_text(encoding="utf-8") for path in files)
