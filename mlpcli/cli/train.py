@@ -151,7 +151,8 @@ def train(
             threads=threads,
         )
     )
-    console.watch(events, epochs=settings.train.epochs, quiet=quiet)
+    before = resumed.earlier(resume) if resume else []
+    console.watch(events, epochs=settings.train.epochs, quiet=quiet, before=before)
     typer.echo(text.trained(folder, record.read(folder), json=json))
 
 

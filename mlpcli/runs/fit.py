@@ -69,6 +69,7 @@ class Step(NamedTuple):
 
     progress: Progress
     steps: int  # in an epoch
+    seen: int  # images of this epoch so far
     done: float  # fraction of the training, by its epochs or its time budget
     loss: float  # of this batch before the update, in nats
     engine: Engine
@@ -134,7 +135,8 @@ def _fit(
             at = at._replace(
                 step=at.step + 1, loss_sum=at.loss_sum + loss * len(x), used=clock.used()
             )
-            yield Step(at, steps, max(engine.steps / total, clock.done()), loss, engine)
+            seen = min(at.step * size, len(order))
+            yield Step(at, steps, seen, max(engine.steps / total, clock.done()), loss, engine)
             if clock.is_up():
                 break
         seconds = time.perf_counter() - started

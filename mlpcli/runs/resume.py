@@ -10,7 +10,7 @@ from mlpcli.runs import checkpoint, record
 from mlpcli.runs import config as configs
 from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.environment import differing, environment
-from mlpcli.runs.fit import State, rows
+from mlpcli.runs.fit import Metrics, State, rows
 from mlpcli.runs.lock import held
 from mlpcli.runs.settings import Config
 from mlpcli.runs.train import Event, Notice, Run, begin, follow, load, polite
@@ -59,6 +59,14 @@ def resume(
             record.save(folder, run.record)
             state = State(kept.facts.progress, kept.facts.updates, kept.params, kept.memory)
             yield from follow(run, wish, since=state)
+
+
+def earlier(folder: Path) -> list[Metrics]:
+    """The epochs done so far, to show; none when they cannot be read, which `resume` will tell."""
+    try:
+        return record.metrics(folder)
+    except CheckpointError:
+        return []
 
 
 def differences(before: Config, now: Config) -> dict[str, str]:

@@ -1,0 +1,204 @@
+"""The live view of a training: a line for each epoch, and below them a panel drawn anew in place.
+
+The panel shows how far the epoch and the run are, and how loss and accuracy went. It is drawn
+between two steps, so it must cost little: a few times a second, by one write.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
+from rich.text import Text
+
+from mlpcli.runs.fit import Epoch, Metrics, Step
+from mlpcli.runs.train import Event
+
+EVERY = 0.2  # seconds between two drawings
+NARROW = 60  # columns; below, the panel's figures are shorter or left out
+WHOLE, SHORT = 90, 70  # columns; below, an epoch's line has fewer figures
+WIDEST = 60  # columns of a bar or a sparkline
+
+
+class Glyphs(NamedTuple):
+    """What bars and sparklines are made of."""
+
+    done: str
+    rest: str
+    levels: str  # from the lowest value to the highest
+
+
+LINES = Glyphs("━", "─", "▁▂▃▄▅▆▇█")
+ASCII = Glyphs("#", "-", "_.:-=+*#")
+
+
+class Pace(NamedTuple):
+    """How fast a training goes; None while it is not known."""
+
+    images: float | None  # a second, in this epoch
+    left: float | None  # seconds to the end of the run
+
+
+def watch(
+    events: Iterable[Event], screen: Console, *, epochs: int, before: Sequence[Metrics] = ()
+) -> None:
+    """Run a training to its end while showing it; before: the epochs of an earlier process."""
+    panel, past = Panel(screen), list(before)
+    glyphs = LINES if screen.encoding.lower().startswith("utf") else ASCII
+    drawn, run, epoch = -math.inf, None, None
+    try:
+        for event in events:
+            if isinstance(event, Step):
+                now = time.perf_counter()
+                run = run or (now, event)
+                if epoch is None or epoch[1].progress.epoch != event.progress.epoch:
+                    epoch = (now, event)
+                if now - drawn >= EVERY:
+                    drawn = now
+                    del past[event.progress.epoch :]  # those after the checkpoint gone on from
+                    pace = _pace((now, event), epoch, run)
+                    width = screen.width - 1  # the last column makes some terminals wrap
+                    panel.draw(lines(event, past, pace, epochs=epochs, width=width, glyphs=glyphs))
+            elif isinstance(event, Epoch):
+                past[event.metrics.epoch - 1 :] = [event.metrics]
+                text = row(event.metrics, epochs, width=screen.width)
+                panel.print(Text(text, style="green" if event.best else ""))
+            else:
+                panel.print(Text(f"warning: {event.text}", style="yellow"))
+    finally:
+        panel.erase()
+
+
+class Panel:
+    """The last lines on a terminal, drawn anew in their place."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self._lines: Sequence[Text] = ()  # as they are there now
+
+    def draw(self, lines: Sequence[Text]) -> None:
+        """Put these lines in the place of the last ones, by one write."""
+        shown = lines[: max(0, self._screen.height - 1)]
+        with self._screen:
+            self.erase()
+            for line in shown:
+                self._screen.print(line)
+        self._lines = shown
+
+    def print(self, line: Text) -> None:
+        """Put a line above the others, to stay there."""
+        below = self._lines
+        with self._screen:
+            self.erase()
+            self._screen.print(line)
+            self.draw(below)
+
+    def erase(self) -> None:
+        """Take the lines away; a terminal that was made narrower has wrapped them."""
+        rows = sum(math.ceil(line.cell_len / self._screen.width) for line in self._lines)
+        up = [(ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)] * rows
+        if rows:  # where the cursor stands, the terminal may have echoed ^C
+            start = ControlType.CARRIAGE_RETURN
+            self._screen.control(Control(start, (ControlType.ERASE_IN_LINE, 2), *up))
+        self._lines = ()
+
+
+def row(metrics: Metrics, epochs: int, *, width: int | None = None) -> str:
+    """An epoch as one line of text, with fewer figures where the width asks for it."""
+    figures = [
+        f"epoch {metrics.epoch:{len(str(epochs))}d}/{epochs}",
+        f"loss {metrics.train_loss:.4f}",
+        f"validation loss {metrics.validation_loss:.4f}",
+        f"accuracy {100 * metrics.validation_accuracy:.2f} %",
+        f"{metrics.images_per_second:,.0f} images/s",
+    ]
+    if width is not None and width < WHOLE:
+        del figures[4]
+    if width is not None and width < SHORT:
+        del figures[2]
+    return "  ".join(figures)
+
+
+def lines(
+    step: Step, past: Sequence[Metrics], pace: Pace, *, epochs: int, width: int, glyphs: Glyphs
+) -> list[Text]:
+    """The panel: two bars, and two sparklines over the epochs done, each with figures.
+
+    past: those epochs. The loss is on a logarithmic scale, so that its late changes show.
+    """
+    at, narrow = step.progress, width < NARROW
+    within = at.step / step.steps
+    speed = "" if pace.images is None else f"  {pace.images:,.0f}{'/s' if narrow else ' images/s'}"
+    left = "" if pace.left is None else f"  {duration(pace.left)} left"
+    when = "" if narrow else f" in epoch {at.best_epoch}"
+    best = f"best {100 * at.best_accuracy:.2f} %{when}" if at.best_epoch else ""
+    labels = (f"epoch {at.epoch + 1}/{epochs}", "run", "loss", "accuracy")
+    figures = (
+        f"{100 * within:3.0f} %{speed}",
+        f"{100 * step.done:3.0f} %{left}",
+        f"{at.loss_sum / step.seen:.4f}",
+        best,
+    )
+    side = max(map(len, labels))
+    room = max(1, min(WIDEST, width - side - max(map(len, figures)) - 4))
+    losses = [math.log(max(each.train_loss, 1e-12)) for each in past]
+    accuracies = [each.validation_accuracy for each in past]
+    graphs = (
+        bar(within, room, glyphs),
+        bar(step.done, room, glyphs),
+        Text(sparkline(losses, room, glyphs.levels), style="magenta"),
+        Text(sparkline(accuracies, room, glyphs.levels), style="green"),
+    )
+    for graph in graphs:
+        graph.pad_right(room - len(graph))
+    drawn = [
+        Text.assemble(label.ljust(side), "  ", graph, "  ", figure)
+        for label, graph, figure in zip(labels, graphs, figures, strict=True)
+    ]
+    for line in drawn:
+        line.truncate(width)
+    return drawn
+
+
+def bar(fraction: float, width: int, glyphs: Glyphs) -> Text:
+    """A bar of which a fraction is done."""
+    done = math.floor(width * min(1.0, fraction))
+    return Text.assemble((glyphs.done * done, "cyan"), (glyphs.rest * (width - done), "dim"))
+
+
+def sparkline(values: Sequence[float], width: int, levels: str) -> str:
+    """Values as heights between the smallest and the largest of them, at most width many.
+
+    >>> sparkline([0.0, 0.5, 1.0, 1.0], 8, "_-^")
+    '_-^^'
+    """
+    n = len(values)
+    if n > width:  # the last one of each part
+        values = [values[(i + 1) * n // width - 1] for i in range(width)]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    top = (len(levels) - 1) / (high - low or 1.0)
+    return "".join(levels[round((value - low) * top)] for value in values)
+
+
+def duration(seconds: float) -> str:
+    """A time in minutes and seconds, and hours where there are some.
+
+    >>> duration(75), duration(3601)
+    ('1:15', '1:00:01')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _pace(now: tuple[float, Step], epoch: tuple[float, Step], run: tuple[float, Step]) -> Pace:
+    """From the first steps that were seen of the epoch and of the run."""
+    time_, step = now
+    done, seen = step.done - run[1].done, step.seen - epoch[1].seen
+    return Pace(
+        images=seen / (time_ - epoch[0]) if seen else None,
+        left=(time_ - run[0]) * (1 - step.done) / done if done else None,
+    )
