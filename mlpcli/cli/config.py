@@ -15,7 +15,12 @@ app = typer.Typer(
 
 @app.command("list")
 def list_() -> None:
-    """Name the shipped configs, one a line."""
+    """Name the shipped configs, one a line.
+
+    Examples:
+
+      mlp config list
+    """
     from mlpcli.runs.shipped import shipped
 
     for name in shipped():
@@ -24,7 +29,14 @@ def list_() -> None:
 
 @app.command()
 def show(name: ConfigArg) -> None:
-    """Print a config with every default filled in, as a run would use it."""
+    """Print a config with every default filled in, as a run would use it.
+
+    Examples:
+
+      mlp config show mnist
+
+      mlp config show mnist > mine.yaml
+    """
     from mlpcli.runs import config
 
     typer.echo(config.dump(config.load(name)), nl=False)
@@ -32,7 +44,12 @@ def show(name: ConfigArg) -> None:
 
 @app.command()
 def check(file: ConfigArg) -> None:
-    """Say that a config is valid, or everything that is wrong with it (exit status 2)."""
+    """Say that a config is valid, or everything that is wrong with it (exit status 2).
+
+    Examples:
+
+      mlp config check mine.yaml
+    """
     from mlpcli.runs import config
 
     config.load(file)
@@ -41,7 +58,12 @@ def check(file: ConfigArg) -> None:
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of a config file, for editors that complete keys."""
+    """Print the JSON Schema of a config file, for editors that complete keys.
+
+    Examples:
+
+      mlp config schema > config.schema.json
+    """
     from mlpcli.runs import config
 
     typer.echo(config.schema(), nl=False)

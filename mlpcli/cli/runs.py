@@ -58,7 +58,14 @@ def list_(
 
 @app.command()
 def show(run: RunArg, json: JsonOpt = False) -> None:
-    """Show what is known of a run, and in which settings it differs from the defaults."""
+    """Show what is known of a run, and in which settings it differs from the defaults.
+
+    Examples:
+
+      mlp runs show runs/first
+
+      mlp runs show runs/first --json
+    """
     from mlpcli.runs import catalogue, record
     from mlpcli.show import runs as text
 
@@ -70,7 +77,12 @@ def show(run: RunArg, json: JsonOpt = False) -> None:
 def rm(
     runs: RunsArg,
 ) -> None:
-    """Remove runs: their own files, and the folder when nothing else lies in it."""
+    """Remove runs: their own files, and the folder when nothing else lies in it.
+
+    Examples:
+
+      mlp runs rm runs/first runs/second
+    """
     from mlpcli.runs import catalogue
 
     for run in runs:
