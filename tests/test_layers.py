@@ -21,6 +21,7 @@ ONLY_IN = {
     "pydantic": {"runs/checkpoint.py", "runs/config.py", "runs/settings.py"},
     "filelock": {"runs/lock.py"},
     "safetensors": {"runs/checkpoint.py"},
+    "tensorboardX": {"runs/events.py"},
     "matplotlib": {"show/figure.py", "show/plots.py", "show/svg.py"},
     "jinja2": {"show/report.py"},
     "markupsafe": {"show/report.py"},

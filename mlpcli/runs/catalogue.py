@@ -73,6 +73,7 @@ def remove(folder: Path) -> None:
             record.sweep(folder)
             for path in (*ours, folder / record.REPORT):
                 path.unlink(missing_ok=True)
+            record.forget_events(folder)
         (folder / LOCK).unlink(missing_ok=True)
         if not any(folder.iterdir()):
             folder.rmdir()

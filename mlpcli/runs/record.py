@@ -5,12 +5,14 @@ metrics.jsonl       one line an epoch, appended and flushed
 best.safetensors    weights of the epoch with the highest validation accuracy
 last.safetensors    weights as they were last
 run.json            status, seed, data, environment, timings
+events/             TensorBoard event files, where `log.tensorboard` asks for them
 
 Runs of several seeds lie in one folder, each in its own: seed-0, seed-1 and so on.
 """
 
 import json
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ CONFIG, METRICS, RECORD = "config.yaml", "metrics.jsonl", "run.json"
 BEST, LAST = "best.safetensors", "last.safetensors"
 REPORT = "report.html"  # of this run, where `mlp report` puts it
 OURS = (CONFIG, METRICS, RECORD, BEST, LAST)
+EVENTS = "events"
 
 Record = dict[str, Any]  # the content of run.json, whose keys `begin` lists
 
@@ -85,6 +88,7 @@ def create(folder: Path, config: Config) -> None:
         for name in (*OURS, REPORT):
             if name != CONFIG:  # replaced in one piece: from here on, the run can be resumed
                 (folder / name).unlink(missing_ok=True)
+        forget_events(folder)
     except OSError as err:
         raise CheckpointError(f"{folder}: cannot write the run here: {err.strerror}") from err
     write(folder / CONFIG, configs.dump(config).encode())
@@ -96,6 +100,14 @@ def sweep(folder: Path) -> None:
     for name in OURS:
         for left in folder.glob(f".{name}.*.tmp"):
             left.unlink(missing_ok=True)
+
+
+def forget_events(folder: Path) -> None:
+    """Remove the event files, and their folder when nothing else lies in it."""
+    for path in (folder / EVENTS).glob("events.out.tfevents.*"):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):  # there is no such folder, or something else in it
+        (folder / EVENTS).rmdir()
 
 
 def begin(config: Config, split: Split, *, training: int, validation: int, threads: int) -> Record:

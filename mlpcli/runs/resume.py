@@ -10,6 +10,7 @@ from mlpcli.runs import checkpoint, record
 from mlpcli.runs import config as configs
 from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.environment import differing, environment
+from mlpcli.runs.events import logged
 from mlpcli.runs.fit import Metrics, State, rows
 from mlpcli.runs.lock import held
 from mlpcli.runs.settings import Config
@@ -20,10 +21,12 @@ FREE = {  # settings that may change on the way
     "train.time_budget",
     "train.target",
     "checkpoint.every_seconds",
+    "log.tensorboard",
 }
 FIXED = {"network.hidden", "optimizer.name", "train.ema"}  # settings that no --force can change
 
 
+@logged
 def resume(
     config: Config,
     folder: Path,

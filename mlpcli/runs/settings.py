@@ -239,6 +239,15 @@ class Checkpoints(Section):
     )
 
 
+class Log(Section):
+    """What else is written of a training."""
+
+    tensorboard: bool = Field(
+        default=False,
+        description="TensorBoard event files in the run's folder events/; extra tensorboard",
+    )
+
+
 class Config(Section):
     """Everything that decides a run, apart from the machine."""
 
@@ -250,3 +259,4 @@ class Config(Section):
     train: Train = Train()
     augment: Augment = Augment()
     checkpoint: Checkpoints = Checkpoints()
+    log: Log = Log()

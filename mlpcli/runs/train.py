@@ -15,6 +15,7 @@ from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckFailed, CheckpointError, Interrupted, MlpError
 from mlpcli.runs import checkpoint, record
 from mlpcli.runs.checkpoint import Checkpoint, Facts
+from mlpcli.runs.events import logged
 from mlpcli.runs.fit import Epoch, Progress, State, Step, ended_by, fit, rows
 from mlpcli.runs.lock import check_free, held
 from mlpcli.runs.preflight import preflight
@@ -42,6 +43,7 @@ class Run(NamedTuple):
     record: record.Record
 
 
+@logged
 def train(
     config: Config,
     folder: Path,

@@ -5,6 +5,7 @@ import pytest
 
 from mlpcli.runs import checkpoint, config, record
 from mlpcli.runs.reproduce import commands, overrides
+from mlpcli.runs.shipped import shipped
 from tests.cli.outcome import call
 
 SETTINGS = (
@@ -86,7 +87,7 @@ def test_what_no_command_repeats_is_told(dots: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", config.shipped())
+@pytest.mark.parametrize("name", shipped())
 def test_overrides_give_each_shipped_config(name: str) -> None:
     settings = config.load(name)
 
