@@ -47,7 +47,9 @@ def configs(incomplete: str) -> list[str]:
 
 
 def runs(incomplete: str) -> list[str]:
-    """Folders of runs: those below runs/, and those that begin like the word."""
+    """Folders of runs, below runs/ or beginning like the word, and those of several seeds."""
     below = iglob("runs/**/run.json", recursive=True)
     begun = iglob(f"{escape(incomplete)}*/run.json")
-    return sorted({Path(file).parent.as_posix() for file in islice(chain(begun, below), MOST)})
+    found = {Path(file).parent for file in islice(chain(begun, below), MOST)}
+    found |= {folder.parent for folder in found if folder.name.startswith("seed-")}
+    return sorted(folder.as_posix() for folder in found)

@@ -13,7 +13,7 @@ def download(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME...",
+            metavar="NAME",
             help="Data sets, as --list has them.",
             autocompletion=complete.published,
         ),

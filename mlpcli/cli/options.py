@@ -16,7 +16,7 @@ RunArg = Annotated[
 ]
 RunsArg = Annotated[
     list[Path],
-    typer.Argument(metavar="RUN...", help="Folders of runs.", autocompletion=complete.runs),
+    typer.Argument(metavar="RUN", help="Folders of runs.", autocompletion=complete.runs),
 ]
 RunOpt = Annotated[
     Path | None,

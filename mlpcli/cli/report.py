@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mlpcli.cli import complete
 from mlpcli.cli.eval import SplitName
 from mlpcli.cli.options import JsonOpt, OfflineOpt
 from mlpcli.errors import ConfigError
@@ -15,7 +16,11 @@ MOST = 8  # runs: as many as there are colours and markers
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN", help="Folders of runs, or of several seeds' runs."),
+        typer.Argument(
+            metavar="RUN",
+            help="Folders of runs, or of several seeds' runs.",
+            autocompletion=complete.runs,
+        ),
     ],
     out: Annotated[
         Path | None,

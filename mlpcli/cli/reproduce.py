@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli.options import JsonOpt, OfflineOpt, QuietOpt
+from mlpcli.cli.options import JsonOpt, OfflineOpt, QuietOpt, RunArg
 from mlpcli.errors import CheckFailed
 
 
 def reproduce(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    run: RunArg,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="Keep the repetition in this folder."),

@@ -205,7 +205,7 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
         ("--zzz", "no such option '--zzz'; see `mlp --help`"),
         ("train -z", "no such option '-z'; see `mlp train --help`"),
         ("train --set", "option '--set' requires an argument; see `mlp train --help`"),
-        ("runs rm", "missing argument 'RUN...'; see `mlp runs rm --help`"),
+        ("runs rm", "missing argument 'RUN'; see `mlp runs rm --help`"),
     ],
 )
 def test_a_wrong_word_suggests_the_right_one_or_the_help(wrong: str, message: str) -> None:

@@ -14,7 +14,7 @@ from mlpcli.cli import app
 from mlpcli.data.registry import DATASETS
 from tests.cli.outcome import PATIENCE, call, piped
 
-NAMED = {"RUN", "RUN...", "NAME|PATH", "NAME|FILE"}  # metavars of what has a name
+NAMED = {"RUN", "NAME|PATH", "NAME|FILE"}  # metavars of what has a name
 
 
 def asked(line: str, shell: str = "bash") -> list[str]:
@@ -62,15 +62,16 @@ def test_data_sets_are_completed_by_name() -> None:
 def test_configs_are_completed_by_name_and_as_files() -> None:
     Path("mine.yaml").write_text("seed: 1\n", encoding="utf-8")
 
-    assert asked("mlp train --config m") == ["mnist", "mine.yaml"]
+    assert asked("mlp train --config fash") == ["fashion-mnist"]
+    assert asked("mlp train --config mi") == ["mine.yaml"]
     assert asked("mlp config show quick") == ["quickstart"]
 
 
 def test_runs_are_completed_wherever_they_lie() -> None:
     finished("runs/first", "runs/five/seed-0", "elsewhere/second")
 
-    assert asked("mlp eval r") == ["runs/first", "runs/five/seed-0"]
-    assert asked("mlp runs rm runs/first runs/fi") == ["runs/first", "runs/five/seed-0"]
+    assert asked("mlp eval r") == ["runs/first", "runs/five", "runs/five/seed-0"]
+    assert asked("mlp runs rm runs/first runs/fiv") == ["runs/five", "runs/five/seed-0"]
     assert asked("mlp train --resume elsewhere/") == ["elsewhere/second"]
 
 
