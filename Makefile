@@ -44,7 +44,7 @@ format: $(INSTALLED)  ## format the code, apply safe lint fixes
 docs: $(INSTALLED)  ## refresh the config schema and the README's command reference
 	@$(BIN)/python scripts/reference.py
 
-pictures: $(INSTALLED)  ## draw the README's picture from what the commands print
+pictures: $(INSTALLED)  ## draw the README's pictures from what the commands print
 	@$(BIN)/python scripts/pictures.py
 
 bench: $(INSTALLED)  ## measure against peers (extra `bench`; a missing peer is reported)

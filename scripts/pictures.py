@@ -1,4 +1,4 @@
-"""Draw the README's terminal picture, docs/pictures/train.svg, from what the commands really print.
+"""Draw the README's terminal pictures, docs/pictures/*.svg, from what the commands really print.
 
 Run as `python scripts/pictures.py`. The commands run in a pseudo-terminal, pyte keeps the screen
 that their bytes make, and rich draws that screen. Needs a system with pseudo-terminals.
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import termios
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from itertools import groupby
 from pathlib import Path
@@ -25,25 +25,39 @@ from rich.text import Text
 
 COLUMNS, ROWS = 100, 30
 COMMANDS = ("mlp train --config quickstart --name first", "mlp eval runs/first")
-PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "train.svg"
+LONGER = "mlp train --config quickstart --epochs 12 --name longer"
+MOMENT = re.compile(r"epoch  9/12 .*\nepoch 10/12  ━.*\nrun .*\nloss .*\naccuracy .*best")
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 BIN = Path(sys.executable).parent  # where `mlp` lies, beside this Python
 FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 
 
 def main() -> None:
-    """Run the commands in an empty folder and write the picture."""
+    """Run the commands in an empty folder and write the pictures."""
+    during: list[Text] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for screen in screens([LONGER], Path(folder)):
+            drawn = lines(screen)
+            if MOMENT.search("\n".join(text.plain for text in drawn)):
+                during = drawn
+        *_, last = screens(COMMANDS, Path(folder))
+    write("live", during)
+    write("train", lines(last))
+
+
+def screens(commands: Iterable[str], folder: Path) -> Iterator[pyte.HistoryScreen]:
+    """The screen of a terminal, each time that one of the commands has written to it."""
     screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1000, ratio=1)
     stream = pyte.ByteStream(screen)
-    with tempfile.TemporaryDirectory() as folder:
-        for command in COMMANDS:
-            stream.feed(b"\x1b[1m$ " + command.encode() + b"\x1b[0m\r\n")
-            run(shlex.split(command), Path(folder), stream)
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    PICTURE.write_text(svg(lines(screen)), encoding="utf-8")
+    for command in commands:
+        stream.feed(b"\x1b[1m$ " + command.encode() + b"\x1b[0m\r\n")
+        for data in output(shlex.split(command), folder):
+            stream.feed(data)
+            yield screen
 
 
-def run(command: list[str], folder: Path, stream: pyte.ByteStream) -> None:
-    """Feed a command's bytes to the emulator; raises CalledProcessError when it fails."""
+def output(command: list[str], folder: Path) -> Iterator[bytes]:
+    """A command's bytes for a terminal; raises CalledProcessError when it fails."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (ROWS, COLUMNS))
     process = subprocess.Popen(
@@ -52,7 +66,7 @@ def run(command: list[str], folder: Path, stream: pyte.ByteStream) -> None:
     os.close(theirs)
     try:
         while data := os.read(ours, 1 << 16):
-            stream.feed(data)
+            yield data
     except OSError:  # Linux ends a pseudo-terminal with EIO, others with no bytes
         pass
     finally:
@@ -106,13 +120,14 @@ def colour(name: str) -> str:
     return name.replace("brown", "yellow").replace("bright", "bright_")
 
 
-def svg(drawn: list[Text]) -> str:
-    """The lines as a picture that loads nothing from elsewhere."""
+def write(name: str, drawn: list[Text]) -> None:
+    """Write lines as a picture that loads nothing from elsewhere."""
     console = Console(record=True, width=COLUMNS, file=StringIO(), color_system="truecolor")
     for text in drawn:
         console.print(text, soft_wrap=True, highlight=False)
-    picture = FONTS.sub("", console.export_svg(title="mlp", unique_id="train"))
-    return "\n".join(row.rstrip() for row in picture.splitlines()) + "\n"
+    picture = FONTS.sub("", console.export_svg(title="mlp", unique_id=name))
+    rows = [f"{row.rstrip()}\n" for row in picture.splitlines()]
+    (PICTURES / f"{name}.svg").write_text("".join(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":
