@@ -104,6 +104,18 @@ class Verdict(NamedTuple):
         """Whether the check passes."""
         return self.right and self.enough
 
+    def __repr__(self) -> str:
+        verdict = "right" if self.ok else "not informative" if self.right else "wrong"
+        told = [f"{g.name}: {finding.text}" for g in self.gradients for finding in g.findings]
+        if tensors := self.gradients[0].tensors:
+            checked, parameters = (
+                sum(t.checked for t in tensors),
+                sum(t.parameters for t in tensors),
+            )
+            worst = max(t.max_rel_error for g in self.gradients for t in g.tensors)
+            told.append(f"{checked:,} of {parameters:,} parameters, largest error {worst:.1e}")
+        return f"<{self.point}: {'; '.join([verdict, *(told or ['by the complex step'])])}>"
+
 
 def check(
     problem: Problem,

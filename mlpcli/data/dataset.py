@@ -25,6 +25,10 @@ class Split(NamedTuple):
     classes: tuple[str, ...]
     files: dict[str, str]  # sum of each file it was read from
 
+    def __repr__(self) -> str:
+        n, height, width = self.images.shape
+        return f"<{self.name}: {n:,} images of {height}x{width}, {len(self.classes)} classes>"
+
 
 def load(
     name: str,
@@ -156,10 +160,7 @@ def _numbered(labels: NDArray[Any], path: Path) -> tuple[str, ...]:
 def _checked(split: Split, *, resize: bool) -> Split:
     """The split, its labels as int64, when images, labels and classes fit together."""
     name, images, labels, classes, _ = split
-    if images.ndim != 3 or images.dtype != np.uint8:
-        raise DataError(
-            f"{name}: images must be uint8 of shape (n, height, width), got {_form(images)}"
-        )
+    require_images(name, images)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise DataError(f"{name}: labels must be a row of whole numbers, got {_form(labels)}")
     if len(images) != len(labels):
@@ -179,6 +180,14 @@ def _checked(split: Split, *, resize: bool) -> Split:
             raise DataError(own.too_large(name, *images.shape[1:]))
         split = split._replace(images=own.shrink(images))
     return split._replace(labels=labels.astype(np.int64))
+
+
+def require_images(name: str, images: NDArray[Any]) -> None:
+    """Raise DataError, by that name, unless images are as `Split` holds them, of any size."""
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise DataError(
+            f"{name}: images must be uint8 of shape (n, height, width), got {_form(images)}"
+        )
 
 
 def _form(array: NDArray[Any]) -> str:

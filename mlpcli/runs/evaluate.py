@@ -25,6 +25,10 @@ class Evaluation(NamedTuple):
     scores: Scores
     images: tuple[dict[str, str], bytes]  # the sum of each file, and which rows: the same, or not
 
+    def __repr__(self) -> str:
+        told = repr(self.scores)[1:-1]
+        return f"<{self.run}, {self.weights} weights, {self.split} split of {self.data}: {told}>"
+
 
 def evaluate(
     folder: Path,

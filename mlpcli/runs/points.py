@@ -57,9 +57,14 @@ def points(config: Config) -> Iterator[Point]:
 
 def of_run(folder: Path) -> Point:
     """The best weights of a run."""
-    kept = checkpoint.load(folder / record.BEST)
-    split = _images(kept.facts.config)._replace(classes=kept.facts.classes)
-    return Point(str(folder), problem(kept.facts.config, kept.params, split), split.name)
+    facts, params, _ = checkpoint.load(folder / record.BEST)
+    return of(params, facts.config, facts.classes, name=str(folder))
+
+
+def of(params: Params, config: Config, classes: tuple[str, ...], *, name: str) -> Point:
+    """A trained network, by the given name."""
+    split = _images(config)._replace(classes=classes)
+    return Point(name, problem(config, params, split), split.name)
 
 
 def problem(config: Config, params: Params, split: Split) -> Problem:

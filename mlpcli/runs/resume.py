@@ -1,6 +1,6 @@
 """Going on with a run that stopped, to the very end it would have had."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def resume(
     force: bool = False,
     offline: bool = False,
     threads: int = 1,
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Train on from the last checkpoint in folder; yields and raises as `train` does.
 
     config: the run's own, where `train.epochs` may be larger and a time budget or target another.

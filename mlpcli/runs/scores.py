@@ -37,6 +37,13 @@ class Scores(NamedTuple):
         """Fraction of images put into their class."""
         return self.correct / self.n
 
+    def __repr__(self) -> str:
+        low, high = (100 * end for end in wilson(self.correct, self.n))
+        return (
+            f"<accuracy {100 * self.accuracy:.2f} % (95 % interval {low:.2f} to {high:.2f} %), "
+            f"loss {self.loss:.4f} nats, {self.n:,} images>"
+        )
+
 
 class ClassScores(NamedTuple):
     """One class against the rest; None where it would be 0 / 0."""
@@ -80,7 +87,9 @@ def score(
             confusion[member] += np.bincount(pairs, minlength=classes * classes)
 
     team(part)
-    return Scores(losses.sum() / len(rows), confusion.sum(axis=0).reshape(classes, classes), right)
+    return Scores(
+        float(losses.sum() / len(rows)), confusion.sum(axis=0).reshape(classes, classes), right
+    )
 
 
 def _summed_cross_entropy(z: Array, labels: NDArray[np.intp]) -> float:

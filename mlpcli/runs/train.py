@@ -5,7 +5,7 @@ record. `resume.py` mends a run that died between any two of them.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -52,7 +52,7 @@ def train(
     offline: bool = False,
     look: bool = True,
     threads: int = 1,
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Train and keep everything in folder; yields what `fit` yields, after it has been saved.
 
     look: whether to begin with what `preflight` finds, as notices. The test files are never

@@ -73,7 +73,7 @@ def test_a_run_that_stopped_is_repeated_as_far_as_it_came(
     )
     stopped = train(often, folder, look=False)
     finish(islice(stopped, events))
-    stopped.close()  # type: ignore[attr-defined]  # a generator
+    stopped.close()
 
     assert repeated(folder).verdict == "identical"
 
@@ -98,7 +98,7 @@ def test_a_run_that_was_extended_within_an_epoch_is_repeated_too(
     )
     stopped = train(often, folder, look=False)
     finish(islice(stopped, 13))
-    stopped.close()  # type: ignore[attr-defined]  # a generator
+    stopped.close()
     finish(resume(longer(often, 4), folder))
 
     assert repeated(folder).verdict == "identical"

@@ -133,7 +133,7 @@ def test_a_run_that_is_stopped_at_any_step_ends_with_the_same_bits(
 
     for _, event in zip(range(step + 2), events, strict=False):
         assert isinstance(event, Step | Epoch)
-    events.close()  # type: ignore[attr-defined]  # a generator
+    events.close()
     finish(resume(settings, folder))
 
     assert result(folder) == result(tmp_path / "whole")
@@ -149,7 +149,7 @@ def test_augmented_images_are_the_same_after_a_stop(
 
     for _ in range(step):
         next(events)
-    events.close()  # type: ignore[attr-defined]  # a generator
+    events.close()
     finish(resume(settings, folder))
 
     assert result(folder) == result(tmp_path / "whole")
@@ -171,7 +171,7 @@ def test_a_time_budget_goes_on_where_it_was_and_may_grow(
     for event in events:
         if isinstance(event, Step) and event.progress.used > 1:
             break
-    events.close()  # type: ignore[attr-defined]  # a generator
+    events.close()
     stopped, now = checkpoint.load(folder / record.LAST).facts.progress, 1e6
 
     event = next(resume(settings, folder))

@@ -202,7 +202,7 @@ def test_a_training_that_is_given_up_does_not_mind_that_its_folder_is_gone(
     next(events)
     shutil.rmtree(folder)
 
-    events.close()  # type: ignore[attr-defined]  # a generator
+    events.close()
 
     assert not folder.exists()
 
