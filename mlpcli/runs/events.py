@@ -4,7 +4,7 @@ They are made anew when a run goes on, so that no epoch is in them twice and non
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from functools import wraps
 from importlib.util import find_spec
@@ -26,7 +26,7 @@ TAGS = {  # by the name of the metric
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Training = Callable[Concatenate[Config, Path, P], Iterator[T]]
+Training = Callable[Concatenate[Config, Path, P], Generator[T]]
 
 
 def logged(training: Training[P, T]) -> Training[P, T]:
@@ -37,7 +37,7 @@ def logged(training: Training[P, T]) -> Training[P, T]:
     """
 
     @wraps(training)
-    def run(config: Config, folder: Path, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    def run(config: Config, folder: Path, /, *args: P.args, **kwargs: P.kwargs) -> Generator[T]:
         if not config.log.tensorboard:
             yield from training(config, folder, *args, **kwargs)
             return

@@ -1,0 +1,89 @@
+"""Every command of docs/tutorial.md runs, in the page's order, in one folder."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT.parent / "shared" / "data"
+PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+SMALL = "--set 'network.hidden=[16]'"  # in place of 512 and 256 units
+# The one liberty that is taken with what the page says: what would take long is made small.
+SHORTER = {
+    r"^mlp train .*": rf"\g<0> --epochs 1 {SMALL}",
+    r"^mlp gradcheck$": rf"\g<0> {SMALL}",
+}
+LIBRARIES = {"mlp data show": "matplotlib", "mlp report": "jinja2"}  # of extras
+
+Block = tuple[str, str, list[str]]  # language, what is typed, what the page shows of the output
+
+
+def blocks() -> list[Block]:
+    """The page's commands and Python, each with the output that is shown up to the next."""
+    found: list[Block] = []
+    for language, text in re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
+        if language == "text":
+            found[-1][2].append(text)
+        else:
+            found.append((language, text, []))
+    return found
+
+
+def obstacle(typed: str) -> str | None:
+    """Why it cannot be run here, if so."""
+    if "pip install" in typed:
+        return "installs; the tests run in what is installed"
+    if "mnist" in typed and not DATA.is_dir():
+        return "needs the published files in ../shared/data"
+    for command, library in LIBRARIES.items():
+        if command in typed and not importlib.util.find_spec(library):
+            return f"needs {library}"
+    return None
+
+
+def form(text: str) -> str:
+    """A text without the numbers in it, and with one space between words."""
+    return " ".join(re.sub(r"\d[\d.,]*(e[+-]\d+)?", "#", text).split())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tutorial")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+@pytest.mark.parametrize(
+    ("language", "typed", "shown"),
+    blocks(),
+    ids=["-".join(re.findall(r"[\w-]+", typed)[:4]) for _, typed, _ in blocks()],
+)
+def test_the_tutorial_does_what_it_says(
+    folder: Path, language: str, typed: str, shown: list[str]
+) -> None:
+    if reason := obstacle(typed):
+        pytest.skip(reason)
+    for long, short in SHORTER.items():
+        typed = re.sub(long, short, typed, flags=re.MULTILINE)
+    mlp = f'mlp() {{ "{sys.executable}" -m mlpcli "$@"; }}\n'
+    program = [sys.executable, "-c"] if language == "python" else ["bash", "-ec"]
+    done = subprocess.run(
+        [*program, typed if language == "python" else mlp + typed],
+        cwd=folder,
+        env=os.environ | {"MLPCLI_DATA": str(DATA), "COLUMNS": "80"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+
+    wrong = any(lines.startswith("wrong") for lines in shown)  # the page tells of exit status 1
+    assert done.returncode == (1 if wrong else 0), done.stderr
+    for lines in shown:
+        assert form(lines) in form(done.stdout)
