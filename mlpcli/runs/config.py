@@ -66,8 +66,8 @@ def _leaves(settings: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 def changed(config: Config) -> dict[str, Any]:
     """The settings that are not the defaults, by their dotted keys.
 
-    >>> changed(load("mnist"))
-    {'data.name': 'mnist', 'train.epochs': 12}
+    >>> changed(load("quickstart"))
+    {'train.epochs': 6}
     """
     now, plain = flat(config), flat(Config())
     names = [f"{section}.name" for section in KINDS]  # each brings defaults of its own

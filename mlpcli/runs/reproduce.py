@@ -49,8 +49,8 @@ def commands(facts: Facts, run: Record, name: str) -> list[str]:
 def overrides(config: Config) -> list[str]:
     """What makes this config of the defaults: `load(None, overrides(config)) == config`.
 
-    >>> overrides(configs.load("mnist"))
-    ['data.name=mnist', 'train.epochs=12']
+    >>> overrides(configs.load("quickstart", ["seed=3"]))
+    ['seed=3', 'train.epochs=6']
     """
     return [_override(key, value) for key, value in configs.changed(config).items()]
 
