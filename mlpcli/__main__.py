@@ -15,7 +15,8 @@ def main() -> None:
 
         app(prog_name="mlp")
     except (ImportError, OSError) as err:  # the error boundary is not there, or not whole
-        sys.stderr.write(f"error: a module cannot be loaded: {err}\n")
+        if sys.stderr is not None:  # it may be closed
+            sys.stderr.write(f"error: a module cannot be loaded: {err}\n")
         sys.exit(2)
 
 

@@ -13,7 +13,7 @@ from mlpcli.runs import checkpoint, record
 from mlpcli.runs import config as configs
 from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.environment import differing, environment
-from mlpcli.runs.fit import Metrics
+from mlpcli.runs.fit import Metrics, rows
 from mlpcli.runs.lock import held
 from mlpcli.runs.resume import FREE, differences
 from mlpcli.runs.train import Event, Notice, begin, follow, load, polite, save
@@ -120,7 +120,8 @@ def compare(then: Recorded, folder: Path) -> Reproduction:
     since = _since(then.last, before, now, after)
     loss, accuracy = _distance(before, after)
     as_far = now.facts.progress[:2] == then.last.facts.progress[:2]
-    allowed = max(ACCURACY, 2 / then.record["data"]["validation_images"])
+    _, validated = rows(then.last.facts.config, then.split)
+    allowed = max(ACCURACY, 2 / len(validated))
     close = as_far and loss <= LOSS and accuracy <= allowed and bool(elsewhere)
     return Reproduction(
         run=str(then.folder),
