@@ -335,8 +335,6 @@ def test_download_without_a_name_is_refused() -> None:
 @pytest.mark.parametrize(
     ("words", "about", "command"),
     [
-        ("trian", "train", "mlp"),
-        ("train --sed 3", "--seed", "mlp train"),
         ("train --epochs many", "--epochs", "mlp train"),
         ("eval", "RUN", "mlp eval"),
         ("eval a --fail-under 2", "--fail-under", "mlp eval"),
