@@ -1,4 +1,4 @@
-"""`mlp data`: data sets to look at."""
+"""`mlp data`: data sets to look at, and as files."""
 
 import json as json_
 from pathlib import Path
@@ -9,12 +9,12 @@ import typer
 from mlpcli.cli.help import Group
 from mlpcli.cli.options import ConfigOpt, DataArg, JsonOpt, OfflineOpt, SetOpt
 
-app = typer.Typer(name="data", cls=Group, no_args_is_help=True, help="Look at a data set.")
+app = typer.Typer(name="data", cls=Group, no_args_is_help=True, help="Look at a data set, or write it to files.")
 
 
 @app.callback()
 def main() -> None:
-    """Look at a data set."""
+    """Look at a data set, or write it to files."""
 
 
 @app.command()
@@ -63,3 +63,34 @@ def show(
     path = out or Path(f"{Path(name).stem}{'-augmented' if augment else ''}.png")
     show.png(path, found)
     typer.echo(show.as_object(path, found) if json else show.as_text(path, found))
+
+
+@app.command()
+def write(
+    name: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A data set's name or path.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder for the files.")],
+    images: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Training images to draw; synth only."),
+    ] = None,
+    offline: OfflineOpt = False,
+    json: JsonOpt = False,
+) -> None:
+    """Write a data set as plain IDX files, which a training maps into memory and need not hold.
+
+    The number of drawn images is limited by the disk alone.
+
+    Examples:
+
+      mlp data write synth digits --images 1000000
+
+      mlp train --set data.name=digits
+
+      mlp data write mnist unpacked
+    """
+    from mlpcli.data import store
+    from mlpcli.show import console, text
+
+    progress = store.write(name, folder, images=images, offline=offline)
+    console.bar(progress, what=f"writing {folder}")
+    typer.echo(text.written(folder, store.counts(folder), json=json))

@@ -35,6 +35,11 @@ def labels(path: Path) -> NDArray[Any]:
     return (values[:, 0] if values.ndim == 2 else values).astype(np.int64)
 
 
+def opening(magic: int, *counts: int) -> bytes:
+    """What a file opens with, before its values; counts: the length of each axis."""
+    return np.array([magic, *counts], ">u4").tobytes()
+
+
 def _read(path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
     try:
         with path.open("rb") as file:
@@ -60,7 +65,8 @@ def _plain(file: BinaryIO, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
         raise DataError(_disagrees(path, shape, promised, held))
     if promised == 0:
         return np.empty(shape, dtype)
-    return np.memmap(path, dtype, mode="r", offset=start, shape=shape)
+    # a plain array, since np.memmap hands its class, and its cost, on to all that is made of it
+    return np.asarray(np.memmap(path, dtype, mode="r", offset=start, shape=shape))
 
 
 def _zipped(file: gzip.GzipFile, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlpcli.runs.fit import Epoch, Metrics
 from mlpcli.runs.train import Event, Notice
@@ -58,3 +59,19 @@ def watch(
             warn(event.text)
         elif isinstance(event, Epoch) and not quiet:
             screen.print(live.row(event.metrics, epochs), style="green" if event.best else "")
+
+
+def bar(counts: Iterable[tuple[int, int]], *, what: str) -> None:
+    """Run a work of known length to its end, with a bar on a terminal; counts: done, of all."""
+    screen = console()
+    with Progress(
+        TextColumn(what),
+        BarColumn(),
+        TimeRemainingColumn(compact=True),
+        console=screen,
+        transient=True,
+        disable=not is_live(sys.stderr),
+    ) as progress:
+        task = progress.add_task(what, total=None)
+        for done, total in counts:
+            progress.update(task, completed=done, total=total)

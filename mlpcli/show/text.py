@@ -71,6 +71,15 @@ def catalogue(held: dict[str, dict[str, bool]], *, json: bool) -> str:
     return "\n".join(table(rows))
 
 
+def written(folder: Path, images: dict[str, int], *, json: bool) -> str:
+    """Where a data set lies now, by how many images its splits have."""
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    if json:
+        return as_json({"folder": str(folder), "images": images, "bytes": size})
+    counts = [f"{split} images: {count:,}" for split, count in images.items()]
+    return "\n".join([f"folder: {folder}", *counts, f"size: {size / 1e6:,.1f} MB"])
+
+
 def trained(folder: Path, run: Record, *, json: bool) -> str:
     """The result of a training run."""
     facts = training(folder, run)

@@ -375,3 +375,19 @@ def test_every_command_has_help(command: str) -> None:
 
 def test_version_is_the_packages() -> None:
     assert call("--version") == (0, f"mlp {__version__}\n", "")
+
+
+def test_a_written_data_set_is_trained_on(dots: str) -> None:
+    status, out, err = call("data", "write", dots, "plain")
+
+    assert (status, err) == (0, "")
+    assert out.startswith("folder: plain\ntrain images: 300\ntest images: 90\nsize: ")
+    assert call("train", "--set", "data.name=plain", "--epochs", "1").status == 0
+
+
+def test_a_written_data_set_is_told_of_as_json(dots: str) -> None:
+    told = facts(call("data", "write", dots, "plain", "--json"))
+
+    size = sum(file.stat().st_size for file in Path("plain").iterdir())
+    images = {"train": 300, "test": 90}
+    assert told == {"schema": 1, "folder": "plain", "images": images, "bytes": size}
