@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test test-quick faults check format docs pictures bench results results-quick build clean
+.PHONY: help install demo test test-quick faults check format docs pictures bench bench-quick results results-quick build clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,7 +48,10 @@ pictures: $(INSTALLED)  ## draw the README's pictures from what the commands pri
 	@$(BIN)/python scripts/pictures.py
 
 bench: $(INSTALLED)  ## measure against peers (extra `bench`; a missing peer is reported)
-	@$(BIN)/python benchmarks/gradcheck.py
+	@$(BIN)/python -m benchmarks
+
+bench-quick: $(INSTALLED)  ## the same with fewer rounds and smaller data; writes no results
+	@$(BIN)/python -m benchmarks --quick
 
 results: $(INSTALLED)  ## measure what docs/results.md states, over hours; ROWS="mnist synth" for some
 	@$(BIN)/python scripts/results.py $(if $(ROWS),--rows $(ROWS))

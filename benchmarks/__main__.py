@@ -1,0 +1,85 @@
+"""`python -m benchmarks`: measures all rows, prints their table; progress goes to standard error.
+
+A whole run writes results.json and the picture beside this file; a quick or partial one does not.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks import commands, epochs, picture, scale
+from benchmarks.table import Row, as_markdown, as_object
+from benchmarks.worker import Worker
+
+HERE = Path(__file__).parent
+SECTIONS = ("epochs", "commands", "scale")
+
+
+class Plan(NamedTuple):
+    """How long to measure."""
+
+    epochs: epochs.Plan
+    rounds: int  # of whole commands
+    starts: int  # rounds of start-up
+    images: int  # of the largest data
+
+
+FULL = Plan(epochs.Plan(tries=2, rounds=9, seeds=3, epochs=3), 5, 20, 1_000_000)
+QUICK = Plan(epochs.Plan(tries=1, rounds=3, seeds=2, epochs=1), 1, 7, 100_000)
+SMALL = 10_000  # images of the smallest data
+LARGE = 1_000_000  # images whose half is more than a small training needs
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller data")
+    parser.add_argument("--only", choices=SECTIONS, help="one part of the rows")
+    options = parser.parse_args()
+    before = os.getloadavg()
+    facts: dict[str, Any] = {}
+    plan = QUICK if options.quick else FULL
+    chosen = [options.only] if options.only else SECTIONS
+    rows = [row for section in chosen for row in measure(section, plan, facts)]
+    sys.stdout.write(as_markdown(rows) + "\n")
+    with Worker("ours") as ours:
+        environment = ours.ask("environment").result
+    results = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": "make bench",
+        "environment": environment,
+        "load": {"before": before, "after": os.getloadavg()},  # of the whole machine
+        **facts,
+        "rows": [as_object(row) for row in rows],
+    }
+    if not options.quick and not options.only:
+        text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+        (HERE / "results.json").write_text(text, encoding="utf-8")
+        picture.draw(results, HERE / "results.svg")
+
+
+def measure(section: str, plan: Plan, facts: dict[str, Any]) -> Iterator[Row]:
+    """The rows of a section; what else is known of them goes into facts."""
+    if section == "epochs":
+        measured = epochs.measure(plan.epochs)
+        facts |= measured.facts
+        yield from measured.rows
+    elif section == "commands":
+        yield from commands.on_mnist(plan.rounds)
+        yield commands.start_up(plan.starts)
+        yield commands.gradient_check(plan.rounds)
+    else:
+        yield scale.time_per_image(SMALL, plan.images, plan.rounds)
+        row, held = scale.memory(SMALL, plan.images)
+        yield row
+        if plan.images >= LARGE:
+            yield from scale.larger_than_memory(plan.images, held)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Whole commands: start-up, `mlp eval`, a cold training to 98 %, its memory, the gradient check."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks import images
+from benchmarks.process import MLP, Ended, run, turns
+from benchmarks.table import Goal, Row
+from benchmarks.worker import Worker, say
+from mlpcli.data import cache, registry
+from mlpcli.runs import config as configs
+
+SCRIPT = str(Path(__file__).with_name("pytorch_script.py"))
+FAST = "fast"  # the config of the cold training
+MB = 1e6
+
+
+def start_up(rounds: int) -> Row:
+    """`mlp --help` against the imports that any such program needs."""
+    say(f"start-up: {rounds} rounds")
+    ours, theirs = turns(
+        rounds,
+        lambda: run(MLP, "--help").seconds,
+        lambda: run(sys.executable, "-c", "import typer, rich").seconds,
+    )
+    return Row("`mlp --help`", ours, "`import typer, rich`", theirs, goal=Goal("longer", 1.5))
+
+
+def gradient_check(rounds: int) -> Row:
+    """`mlp gradcheck` against `torch.autograd.gradcheck`, on the same network and batch size."""
+    say(f"gradient check: {rounds} rounds")
+    command = (MLP, "gradcheck", "--json", "--set", "data.name=synth")
+    with Worker("pytorch") as torch:
+        sides = [lambda: run(*command).seconds]
+        if torch.missing is None:
+            sides.append(lambda: torch.ask("gradcheck", count=4).result)
+        ours, theirs = [*turns(rounds, *sides), []][:2]
+    what = "gradient check of 658,698 parameters"
+    return Row(what, ours, "torch.autograd.gradcheck, extrapolated", theirs)
+
+
+def on_mnist(rounds: int) -> Iterator[Row]:
+    """A cold training to 98 %, peak memory, and `mlp eval`; without MNIST in the cache, nothing."""
+    if images.load("train").name != "mnist":
+        say("MNIST is not in the cache, so some rows are left out; `mlp download mnist`")
+        return
+    with TemporaryDirectory() as folder:
+        ours, theirs, note = _cold(Path(folder), rounds)
+        memory = run(MLP, "train", "--config", "mnist", "--epochs", "2", "--out", f"{folder}/mnist")
+        evaluations = [run(MLP, "eval", f"{folder}/mnist") for _ in range(rounds)]
+    seconds = [ended.seconds for ended in ours]
+    peers = [ended.seconds for ended in theirs]
+    what = "cold training to 98 % on MNIST"
+    yield Row(what, seconds, "PyTorch script", peers, goal=Goal("faster", 3), note=note)
+    yield Row(f"{what}, seconds", seconds, goal=Goal("most", 4))
+    yield Row(
+        "peak memory of a training on MNIST", [memory.peak / MB], unit="MB", goal=Goal("most", 250)
+    )
+    yield Row(
+        "`mlp eval` on 10,000 images",
+        [ended.seconds for ended in evaluations],
+        goal=Goal("most", 1),
+    )
+
+
+def _cold(folder: Path, rounds: int) -> tuple[list[Ended], list[Ended], str]:
+    """Trainings by `mlp train` and by a PyTorch script in turn, and the accuracies they reach."""
+    train = (MLP, "train", "--config", FAST, "--out", f"{folder}/run", "--overwrite", "--offline")
+    peer = (sys.executable, SCRIPT, str(_mnist()), f"{folder}/weights.pt", json.dumps(_recipe()))
+    with Worker("pytorch") as torch:
+        peers = torch.missing is None
+    ours, theirs = [], []
+    for number in range(rounds):
+        say(f"cold training: round {number + 1} of {rounds}")
+        ours.append(run(*train))
+        theirs += [run(*peer)] if peers else []
+    judged = json.loads(run(MLP, "eval", f"{folder}/run", "--json").out)
+    note = f"test accuracy: ours {100 * judged['accuracy']:.2f} %"
+    if peers:
+        note += f", PyTorch's {100 * float(run(*peer, 'test').out):.2f} %"
+    return ours, theirs, note
+
+
+def _mnist() -> Path:
+    """The folder of MNIST's files."""
+    published = registry.DATASETS["mnist"]
+    return cache.place(published, published.images["train"]).parent
+
+
+def _recipe() -> dict[str, object]:
+    """What the config says, for the PyTorch script."""
+    config = configs.load(FAST, [])
+    n = len(images.load("train").labels)
+    return {
+        **config.optimizer.model_dump(include={"lr", "momentum"}),
+        "optimizer": config.optimizer.name,
+        "hidden": config.network.hidden,
+        "batch_size": config.train.batch_size,
+        "epochs": config.train.epochs,
+        "seed": config.seed,
+        "images": n - round(config.data.validation * n),
+    }

@@ -1,0 +1,50 @@
+"""A command run to its end, with the seconds and the memory it took."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.worker import environment
+
+MLP = str(Path(sys.executable).with_name("mlp"))
+UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
+
+
+class Ended(NamedTuple):
+    """A command that has done its work."""
+
+    seconds: float  # from its start to its end
+    peak: int  # bytes, its largest resident size
+    out: str  # standard output
+
+
+def run(*command: str, before: Callable[[], None] | None = None) -> Ended:
+    """Run a command; before is called in the new process first.
+
+    The kernel counts the size of this process, which the new one begins as, towards its peak, so
+    this process stays small. Raises RuntimeError with what the command said when it fails.
+    """
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdout=out, stderr=err, env=environment(), preexec_fn=before
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {process.returncode}: {err.read()}")
+        return Ended(seconds, usage.ru_maxrss * UNIT, out.read())
+
+
+def turns(rounds: int, *sides: Callable[[], float]) -> list[list[float]]:
+    """What each side returns in each round; the sides take turns."""
+    measured = [[side() for side in sides] for _ in range(rounds)]
+    return [list(values) for values in zip(*measured, strict=True)]

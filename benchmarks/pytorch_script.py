@@ -1,0 +1,75 @@
+"""What a PyTorch user would write for MNIST, timed as a whole process: read, train, save.
+
+`python benchmarks/pytorch_script.py FOLDER OUT RECIPE`: the folder of the IDX files, the file of
+the weights, and the recipe as JSON. With a fourth argument it prints the test accuracy of OUT.
+"""
+
+import gzip
+import itertools
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+
+def main(folder: Path, out: Path, recipe: dict[str, Any], test: bool) -> None:
+    """Train and save, or load and judge."""
+    torch.manual_seed(recipe["seed"])
+    widths = [1024, *recipe["hidden"], 10]
+    layers: list[Any] = []
+    for fan_in, fan_out in itertools.pairwise(widths):
+        linear = torch.nn.Linear(fan_in, fan_out)
+        torch.nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+        torch.nn.init.zeros_(linear.bias)
+        layers += [linear, torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers[:-1])
+    if test:
+        model.load_state_dict(torch.load(out))
+        x, labels = read(folder, "t10k")
+        with torch.inference_mode():
+            sys.stdout.write(f"{float((model(x).argmax(1) == labels).float().mean())}\n")
+        return
+    x, labels = read(folder, "train")
+    x, labels = x[: recipe["images"]], labels[: recipe["images"]]  # as many as mlp trains on
+    train(model, x, labels, recipe)
+    torch.save(model.state_dict(), out)
+
+
+def train(model: Any, x: Any, labels: Any, recipe: dict[str, Any]) -> None:
+    """The epochs of the recipe, its learning rate along half a cosine; the optimiser is fused."""
+    name, lr = recipe["optimizer"], recipe["lr"]
+    parameters = model.parameters()
+    optimizer: Any = (
+        torch.optim.SGD(parameters, lr=lr, momentum=recipe["momentum"], fused=True)
+        if name == "sgd"
+        else torch.optim.Adam(parameters, lr=lr, fused=True)
+    )
+    size, epochs = recipe["batch_size"], recipe["epochs"]
+    steps = epochs * math.ceil(len(x) / size)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(x)).split(size):
+            optimizer.zero_grad(set_to_none=True)
+            cross_entropy(model(x[rows]), labels[rows]).backward()
+            optimizer.step()
+            schedule.step()
+
+
+def read(folder: Path, part: str) -> tuple[Any, Any]:
+    """Images of 32x32 as float32 (n, 1024), and their labels."""
+    with gzip.open(folder / f"{part}-images-idx3-ubyte.gz") as file:
+        images = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
+    with gzip.open(folder / f"{part}-labels-idx1-ubyte.gz") as file:
+        labels = np.frombuffer(file.read(), np.uint8, offset=8).astype(np.int64)
+    x = np.zeros((len(images), 32, 32), np.float32)
+    np.divide(images, np.float32(255), out=x[:, 2:30, 2:30])
+    return torch.from_numpy(x.reshape(-1, 1024)), torch.from_numpy(labels)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]), test=len(sys.argv) > 4)

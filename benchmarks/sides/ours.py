@@ -1,0 +1,49 @@
+"""mlpcli's training step, fed with uint8 images as `runs/fit.py` does it: the one adapter to it."""
+
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+
+from benchmarks import images
+from mlpcli import __version__
+from mlpcli.data import dataset
+from mlpcli.data.dataset import Split
+from mlpcli.nn.activation import RELU
+from mlpcli.runs import config as configs
+from mlpcli.runs import fit, record, threads
+from mlpcli.runs.batches import batches
+from mlpcli.runs.scores import score
+
+VERSIONS = {"mlpcli": __version__, "numpy": np.__version__}
+
+
+def environment() -> dict[str, Any]:
+    """The machine, versions, the matrix library's kernel, and the threads of a training."""
+    return record.environment(threads.cores())
+
+
+class Trainer:
+    """Variants: the update rules, "sgd" and "adam"."""
+
+    def __init__(self, variant: str, seed: int, split: Split | None = None) -> None:
+        self.split = split or images.load("train")
+        self.config = configs.load(None, [f"optimizer.name={variant}", f"seed={seed}"])
+        self.lit = dataset.lit(self.split.images)
+        classes = len(self.split.classes)
+        batch_size = self.config.train.batch_size
+        self.stack = ExitStack()  # the team works as long as this trainer is there
+        team = self.stack.enter_context(threads.team(threads.cores(), batch_size=batch_size))
+        self.engine, self.rule = fit.start(self.config, classes=classes, lit=self.lit, team=team)
+        self.rng = np.random.default_rng(seed)
+
+    def epoch(self, lr: float, images: int | None = None) -> float:
+        """A pass over the training images, or over so many of them; returns the last loss."""
+        order = self.rng.permutation(len(self.split.labels))[:images]
+        for x, y in batches(self.config, self.split, order, self.lit):
+            loss = self.engine.step(x, y, self.rule, lr=lr)
+        return loss
+
+    def accuracy(self) -> float:
+        """On the test images, a fraction."""
+        return score(self.engine.params, images.load("test"), activation=RELU).accuracy

@@ -1,0 +1,140 @@
+"""Processes that measure on request, one a library, so that no thread pool disturbs another.
+
+The parent sends a line of JSON that names a function of a module in `sides/` and its arguments;
+the worker calls it and answers with the seconds it took and what it returned. Between two requests
+a worker waits in `readline`; `SETTLE` gives its threads, which wait for work in a loop at first,
+time to fall asleep before another side is measured.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+ROOT = Path(__file__).parent.parent
+SETTLE = 0.2  # seconds
+# A kernel forced by the environment would measure that kernel, not the library: left out, so that
+# each library chooses the one for this processor. results.json records which one ran.
+FORCED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+
+class WorkerError(Exception):
+    """A worker has failed; the text is the last it said."""
+
+
+class Answer(NamedTuple):
+    """What a worker says."""
+
+    seconds: float
+    result: Any
+
+
+class Worker:
+    """A process that runs the functions of one module in `sides/`; None of them runs at once."""
+
+    def __init__(self, side: str) -> None:
+        """Starts it; `missing` names the library that it lacks."""
+        self.side = side
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", side],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env=environment(),
+            text=True,
+        )
+        facts = self._answer()
+        self.missing: str | None = facts["missing"]
+        self.versions: dict[str, str] = facts["versions"]
+        self.pools: list[dict[str, Any]] = facts["pools"]  # by threadpoolctl
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Ends the process."""
+        self.process.__exit__(kind, error, trace)
+
+    def ask(self, function: str, **arguments: Any) -> Answer:
+        """Have the worker call a function of its side."""
+        assert self.process.stdin
+        time.sleep(SETTLE)
+        self.process.stdin.write(json.dumps({"function": function, "arguments": arguments}) + "\n")
+        self.process.stdin.flush()
+        return Answer(**self._answer())
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            raise WorkerError(f"{self.side} ended with status {self.process.wait()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise WorkerError(answer["error"])
+        return answer
+
+
+def say(text: str) -> None:
+    """A line of progress."""
+    sys.stderr.write(f"{text}\n")
+
+
+def environment() -> dict[str, str]:
+    """What children are started with."""
+    return {name: text for name, text in os.environ.items() if name not in FORCED}
+
+
+def serve(side: str) -> None:
+    """Answer requests until standard input ends."""
+    from threadpoolctl import threadpool_info
+
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints is no answer
+
+    def tell(**facts: Any) -> None:
+        answers.write(json.dumps(facts) + "\n")
+        answers.flush()
+
+    try:
+        module = import_module(f"benchmarks.sides.{side}")
+    except ImportError as err:
+        tell(missing=err.name or side, versions={}, pools=[])
+        return
+    tell(missing=None, versions=module.VERSIONS, pools=threadpool_info())
+    trainer = cache(module.Trainer)
+
+    def epoch(variant: str, lr: float) -> float:
+        return trainer(variant, 0).epoch(lr)
+
+    def learn(variant: str, lr: float, seed: int, epochs: int) -> float:
+        fresh = module.Trainer(variant, seed)
+        for _ in range(epochs):
+            fresh.epoch(lr)
+        return fresh.accuracy()
+
+    functions = {**vars(module), "epoch": epoch, "learn": learn}
+    for line in sys.stdin:
+        request = json.loads(line)
+        function = functions[request["function"]]
+        started = time.perf_counter()
+        try:
+            result = function(**request["arguments"])
+        except Exception as err:  # a library may refuse a variant in any way
+            tell(error=f"{type(err).__name__}: {err}".split("\n")[0])
+        else:
+            tell(seconds=time.perf_counter() - started, result=result)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
