@@ -14,7 +14,7 @@ from mlpcli.data import cache, registry
 from mlpcli.runs import config as configs
 
 SCRIPT = str(Path(__file__).with_name("pytorch_script.py"))
-FAST = "fast"  # the config of the cold training
+FAST = "mnist-fast"  # the config of the cold training
 MB = 1e6
 
 
@@ -96,10 +96,9 @@ def _recipe() -> dict[str, object]:
     n = len(images.load("train").labels)
     return {
         **config.optimizer.model_dump(include={"lr", "momentum"}),
-        "optimizer": config.optimizer.name,
+        **config.schedule.model_dump(include={"warmup"}),
+        **config.train.model_dump(include={"epochs", "batch_size", "label_smoothing"}),
         "hidden": config.network.hidden,
-        "batch_size": config.train.batch_size,
-        "epochs": config.train.epochs,
         "seed": config.seed,
         "images": n - round(config.data.validation * n),
     }

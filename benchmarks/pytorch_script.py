@@ -41,23 +41,24 @@ def main(folder: Path, out: Path, recipe: dict[str, Any], test: bool) -> None:
 
 
 def train(model: Any, x: Any, labels: Any, recipe: dict[str, Any]) -> None:
-    """The epochs of the recipe, its learning rate along half a cosine; the optimiser is fused."""
-    name, lr = recipe["optimizer"], recipe["lr"]
-    parameters = model.parameters()
-    optimizer: Any = (
-        torch.optim.SGD(parameters, lr=lr, momentum=recipe["momentum"], fused=True)
-        if name == "sgd"
-        else torch.optim.Adam(parameters, lr=lr, fused=True)
-    )
-    size, epochs = recipe["batch_size"], recipe["epochs"]
-    steps = epochs * math.ceil(len(x) / size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for _ in range(epochs):
+    """The epochs of the recipe; the optimiser is fused, as that is its fastest form."""
+    optimizer = torch.optim.SGD(model.parameters(), momentum=recipe["momentum"], fused=True)
+    size, smoothing = recipe["batch_size"], recipe["label_smoothing"]
+    total, done = recipe["epochs"] * math.ceil(len(x) / size), 0
+    for _ in range(recipe["epochs"]):
         for rows in torch.randperm(len(x)).split(size):
+            optimizer.param_groups[0]["lr"] = recipe["lr"] * rate(done / total, recipe["warmup"])
             optimizer.zero_grad(set_to_none=True)
-            cross_entropy(model(x[rows]), labels[rows]).backward()
+            cross_entropy(model(x[rows]), labels[rows], label_smoothing=smoothing).backward()
             optimizer.step()
-            schedule.step()
+            done += 1
+
+
+def rate(progress: float, warmup: float) -> float:
+    """Up along a line, then down along half a cosine."""
+    if progress < warmup:
+        return progress / warmup
+    return (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup))) / 2
 
 
 def read(folder: Path, part: str) -> tuple[Any, Any]:

@@ -126,10 +126,9 @@ def serve(side: str) -> None:
     functions = {**vars(module), "epoch": epoch, "learn": learn}
     for line in sys.stdin:
         request = json.loads(line)
-        function = functions[request["function"]]
         started = time.perf_counter()
         try:
-            result = function(**request["arguments"])
+            result = functions[request["function"]](**request["arguments"])
         except Exception as err:  # a library may refuse a variant in any way
             tell(error=f"{type(err).__name__}: {err}".split("\n")[0])
         else:

@@ -7,12 +7,12 @@ import numpy as np
 
 from benchmarks import images
 from mlpcli import __version__
-from mlpcli.data import dataset
 from mlpcli.data.dataset import Split
 from mlpcli.nn.activation import RELU
 from mlpcli.runs import config as configs
-from mlpcli.runs import fit, record, threads
-from mlpcli.runs.batches import batches
+from mlpcli.runs import environment as facts
+from mlpcli.runs import fit, threads
+from mlpcli.runs.batches import batches, inputs_in_use
 from mlpcli.runs.scores import score
 
 VERSIONS = {"mlpcli": __version__, "numpy": np.__version__}
@@ -20,7 +20,7 @@ VERSIONS = {"mlpcli": __version__, "numpy": np.__version__}
 
 def environment() -> dict[str, Any]:
     """The machine, versions, the matrix library's kernel, and the threads of a training."""
-    return record.environment(threads.cores())
+    return facts.environment(threads.cores())
 
 
 class Trainer:
@@ -29,7 +29,7 @@ class Trainer:
     def __init__(self, variant: str, seed: int, split: Split | None = None) -> None:
         self.split = split or images.load("train")
         self.config = configs.load(None, [f"optimizer.name={variant}", f"seed={seed}"])
-        self.lit = dataset.lit(self.split.images)
+        self.lit = inputs_in_use(self.config, self.split)
         classes = len(self.split.classes)
         batch_size = self.config.train.batch_size
         self.stack = ExitStack()  # the team works as long as this trainer is there
@@ -40,7 +40,7 @@ class Trainer:
     def epoch(self, lr: float, images: int | None = None) -> float:
         """A pass over the training images, or over so many of them; returns the last loss."""
         order = self.rng.permutation(len(self.split.labels))[:images]
-        for x, y in batches(self.config, self.split, order, self.lit):
+        for x, y in batches(self.config, self.split, order, self.lit, epoch=1):
             loss = self.engine.step(x, y, self.rule, lr=lr)
         return loss
 

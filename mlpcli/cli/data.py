@@ -9,7 +9,9 @@ import typer
 from mlpcli.cli.help import Group
 from mlpcli.cli.options import ConfigOpt, DataArg, JsonOpt, OfflineOpt, SetOpt
 
-app = typer.Typer(name="data", cls=Group, no_args_is_help=True, help="Look at a data set, or write it to files.")
+app = typer.Typer(
+    name="data", cls=Group, no_args_is_help=True, help="Look at a data set, or write it to files."
+)
 
 
 @app.callback()
