@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
+from socket import SHUT_RDWR
 from threading import Thread
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -61,12 +63,33 @@ def trickle(body: bytes, *, seconds: float) -> Answer:
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        try:
+        with suppress(OSError):  # the client has given up, as it should
             for i in range(len(body)):
                 handler.wfile.write(body[i : i + 1])
                 handler.wfile.flush()
                 time.sleep(seconds)
-        except OSError:  # the client has given up, as it should
-            pass
+
+    return answer
+
+
+def silence(handler: BaseHTTPRequestHandler) -> None:
+    """Nothing, until the client gives up."""
+    with suppress(OSError):
+        handler.rfile.read(1)
+
+
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    """Not a word."""
+    handler.connection.shutdown(SHUT_RDWR)
+
+
+def dawdle(*, seconds: float) -> Answer:
+    """A header that goes on and on, one byte at a time, with a pause after each."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        with suppress(OSError):
+            for byte in chain(b"HTTP/1.1 200 OK\r\nX-Long: ", repeat(b"x"[0], 1000)):
+                handler.wfile.write(bytes([byte]))
+                time.sleep(seconds)
 
     return answer

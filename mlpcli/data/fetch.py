@@ -1,41 +1,35 @@
 """From the registry to right files in the cache: mirrors in order, sums checked, nothing half-done.
 
-Only a file whose sum is right gets its name in the cache. pooch checks sums and moves files into
-place; the transfer is ours, because a server that sends one byte a second, or for ever, must not
-hold a run.
+Only a file whose sum is right gets its name in the cache; pooch checks sums and moves files into
+place. One process at a time fetches a data set; another waits, and then uses what it finds.
 """
 
-import os
-import re
-import shutil
 import sys
 import time
-import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import gettempprefix
 from urllib.parse import urlsplit
 
 import pooch
-import requests
-import urllib3
 from tqdm import tqdm
 
-from mlpcli.data.cache import expanded, is_right, place
+from mlpcli import lock
+from mlpcli.data import transfer
+from mlpcli.data.cache import expanded, folder, is_right, place
 from mlpcli.data.registry import DATASETS, File, Published, find
+from mlpcli.data.transfer import Failed
 from mlpcli.errors import DataError
-from mlpcli.terminal import is_live
 
 WAITS = (0.5, 1.5)  # seconds before a second and a third attempt at a mirror
-TIMEOUT = 20.0  # seconds without an answer, or without a byte
-SLOWEST = 1000.0  # bytes a second, on average, once TIMEOUT has passed
-CHUNK = 1 << 16  # bytes
 ALL = tuple(DATASETS)  # names
 
 pooch.get_logger().setLevel("ERROR")  # what there is to say is said by us
 
 Transfer = Callable[[Path], None]  # writes a file's bytes to a path
+Unreachable = dict[str, str]  # by host, what went wrong there
 
 
 class _Unavailable(Exception):
@@ -69,42 +63,68 @@ def fetch(
     source: a folder or the address of another mirror, used in place of the published mirrors.
     Raises DataError that lists, per file, what was tried, the sum and the path to put it at.
     """
-    unreachable: set[str] = set()
-    paths, failures = [], []
-    for file in files:
-        path = place(published, file)
-        paths.append(path)
-        try:
-            if not is_right(path, file):
-                _obtain(published, file, source, offline, unreachable)
-        except _Unavailable as err:
-            failures.append((file, path, err.attempts))
-        except OSError as err:
-            raise DataError(
-                f"{path}: cannot write it: {err.strerror or err}; "
-                "MLPCLI_DATA names another folder for data"
-            ) from err
+    paths = {file: place(published, file) for file in files}
+    missing = [file for file, path in paths.items() if not is_right(path, file)]
+    if not missing:
+        return list(paths.values())
+    unreachable: Unreachable = {}
+    failures = []
+    with _turn(published) if source or not offline else nullcontext():
+        for file in missing:
+            try:
+                if not is_right(paths[file], file):  # another process may have fetched it
+                    _obtain(published, file, source, offline, unreachable)
+            except _Unavailable as err:
+                failures.append((file, paths[file], err.attempts))
+            except OSError as err:
+                raise _unwritable(paths[file], err) from err
     if failures:
         raise DataError(_report(published, failures, offline))
-    return paths
+    return list(paths.values())
+
+
+@contextmanager
+def _turn(published: Published) -> Iterator[None]:
+    """Be the one process that fetches this data set; waits for another one, and says so."""
+    where = folder() / published.folder
+
+    def wait(owner: str) -> None:
+        tqdm.write(f"waiting for process {owner}, which fetches {where}", file=sys.stderr)
+
+    with ExitStack() as stack:
+        try:
+            where.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(lock.held(where, wait))
+            for left in where.glob(f"{gettempprefix()}????????"):  # pooch's, of a killed process
+                left.unlink(missing_ok=True)
+        except OSError as err:
+            raise _unwritable(where, err) from err
+        yield
+
+
+def _unwritable(path: Path, err: OSError) -> DataError:
+    return DataError(
+        f"{path}: cannot write it: {err.strerror or err}; MLPCLI_DATA names another folder for data"
+    )
 
 
 def _obtain(
-    published: Published, file: File, source: str | None, offline: bool, unreachable: set[str]
+    published: Published, file: File, source: str | None, offline: bool, unreachable: Unreachable
 ) -> None:
     """Put a right copy of the file into the cache, or raise _Unavailable."""
     sources = published.mirrors if source is None else (source,)
     attempts: list[tuple[str, str]] = []
     in_archive = published.archive is not None and file != published.archive
     for base in () if in_archive and source is None else sources:
-        for address, transfer in _offers(base, published, file):
+        for address, write in _offers(base, published, file):
             is_web = base.startswith(("http://", "https://"))
+            host = urlsplit(address).netloc
             if offline and is_web:
                 attempts.append((address, "not tried, because of --offline"))
-            elif is_web and urlsplit(address).netloc in unreachable:
-                attempts.append((address, "not tried again"))
+            elif is_web and host in unreachable:
+                attempts.append((address, f"not tried again: {unreachable[host]}"))
             else:
-                error = _attempt(address, transfer, published, file, unreachable)
+                error = _attempt(address, write, published, file, unreachable)
                 if error is None:
                     return
                 attempts.append((address, error))
@@ -115,9 +135,8 @@ def _obtain(
                 _obtain(published, published.archive, source, offline, unreachable)
         except _Unavailable as err:
             raise _Unavailable(attempts + err.attempts) from err
-        error = _attempt(
-            f"{archive}", partial(_unzip, archive, f"gzip/{file.name}"), published, file, set()
-        )
+        unzip = partial(transfer.unzip, archive, f"gzip/{file.name}")
+        error = _attempt(f"{archive}", unzip, published, file, {})
         if error is None:
             return
         attempts.append((f"{archive}", error))
@@ -131,18 +150,17 @@ def _offers(base: str, published: Published, file: File) -> list[tuple[str, Tran
         if base not in published.mirrors:  # a mirror of all sets has a folder for each
             names.append(f"{published.folder}/{file.name}")
         urls = [f"{base.rstrip('/')}/{name}" for name in names]
-        return [(url, partial(_download, url, file)) for url in urls]
+        return [(url, partial(transfer.download, url, file)) for url in urls]
     folder = expanded(base)
     if not folder.is_dir():
         raise DataError(f"{base}: no such folder; give one that holds {file.name}, or an address")
     paths = [folder / file.name, folder / published.folder / file.name]
-    return [(str(path), partial(_copy, path)) for path in paths if path.is_file()] or [
-        (str(paths[0]), partial(_copy, paths[0]))
-    ]
+    found = [path for path in paths if path.is_file()] or paths[:1]
+    return [(str(path), partial(transfer.copy, path)) for path in found]
 
 
 def _attempt(
-    address: str, transfer: Transfer, published: Published, file: File, unreachable: set[str]
+    address: str, write: Transfer, published: Published, file: File, unreachable: Unreachable
 ) -> str | None:
     """None when the file is in its place now; otherwise what went wrong, retries included."""
     path = place(published, file)
@@ -154,90 +172,19 @@ def _attempt(
                 known_hash=file.sum,
                 fname=file.name,
                 path=path.parent,
-                downloader=lambda _url, temporary, _pooch: transfer(Path(temporary)),
+                downloader=lambda _url, temporary, _pooch: write(Path(temporary)),
             )
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as err:
-            if wait is not None and _is_passing(err):
+        except Failed as err:
+            if err.passing and wait is not None:
                 time.sleep(wait)
                 continue
-            if not isinstance(err, requests.HTTPError):
-                unreachable.add(urlsplit(address).netloc)
-            return _reason(err)
-        except FileNotFoundError:
-            return "no such file"
-        except zipfile.BadZipFile as err:
-            return f"damaged: {err}"
-        except ValueError as err:  # pooch: the sum is wrong; or too many bytes
-            return str(err) if str(err).startswith("sent") else "has the wrong sum"
+            if err.unreachable:
+                unreachable[urlsplit(address).netloc] = str(err)
+            return str(err)
+        except ValueError:  # pooch: the sum is wrong
+            return "has the wrong sum"
         return None
     raise AssertionError("the last attempt returns")
-
-
-def _download(url: str, file: File, target: Path) -> None:
-    """Write what the address sends, as long as it is neither too slow nor too much."""
-    asked = {"Accept-Encoding": "identity"}  # else a server may unpack the .gz on the way
-    bar = tqdm(
-        desc=file.name,
-        total=file.size,
-        unit="B",
-        unit_scale=True,
-        leave=False,
-        disable=not is_live(sys.stderr),
-    )
-    started, received = time.monotonic(), 0
-    with (
-        requests.get(url, stream=True, timeout=TIMEOUT, headers=asked) as response,
-        target.open("wb") as out,
-        bar,
-    ):
-        response.raise_for_status()
-        while chunk := response.raw.read1(CHUNK):
-            out.write(chunk)
-            bar.update(len(chunk))
-            received += len(chunk)
-            elapsed = time.monotonic() - started
-            if file.size is not None and received > file.size:
-                raise ValueError(f"sent more than the {file.size:,} bytes of the file")
-            if elapsed > TIMEOUT and received < SLOWEST * elapsed:
-                raise requests.Timeout
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def _copy(path: Path, target: Path) -> None:
-    shutil.copyfile(path, target)
-
-
-def _unzip(archive: Path, member: str, target: Path) -> None:
-    with zipfile.ZipFile(archive) as zipped:
-        if member not in zipped.namelist():
-            raise FileNotFoundError(member)
-        with zipped.open(member) as source, target.open("wb") as out:
-            shutil.copyfileobj(source, out)
-
-
-def _is_passing(err: Exception) -> bool:
-    """Whether the same request may succeed in a moment."""
-    if isinstance(err, requests.HTTPError):
-        return err.response.status_code in (429, 500, 502, 503, 504)
-    return not isinstance(err, requests.TooManyRedirects | requests.exceptions.InvalidURL)
-
-
-def _reason(err: Exception) -> str:
-    """A network error in a few words."""
-    if isinstance(err, requests.HTTPError):
-        return f"{err.response.status_code} {err.response.reason}"
-    if isinstance(err, requests.Timeout | urllib3.exceptions.TimeoutError):
-        return "no answer, or too slow"
-    if isinstance(err, requests.TooManyRedirects):
-        return "redirects in a circle"
-    cause: Any = err
-    while (inner := getattr(cause, "reason", None) or next(iter(cause.args), None)) and isinstance(
-        inner, Exception
-    ):
-        cause = inner
-    told = str(cause).rpartition(": ")[2]  # urllib3 opens with the connection's repr
-    return re.sub(r"^\[Errno -?\d+\] ", "", told) or type(err).__name__
 
 
 def _report(

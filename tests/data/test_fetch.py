@@ -2,15 +2,15 @@ import gzip
 import hashlib
 import io
 import zipfile
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
-from mlpcli.data import fetch
+from mlpcli.data import fetch, transfer
 from mlpcli.data.registry import File, Published
 from mlpcli.errors import DataError
-from tests.server import Answer, content, serve, status, trickle
+from mlpcli.lock import LOCK
+from tests.server import Answer, content, dawdle, hang_up, serve, silence, status, trickle
 
 BODY = gzip.compress(b"the right content", mtime=0) * 50
 
@@ -36,12 +36,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and a patience that suits a test."""
     monkeypatch.setenv("MLPCLI_DATA", str(tmp_path / "cache"))
     monkeypatch.setattr(fetch, "WAITS", (0.01, 0.01))
-    monkeypatch.setattr(fetch, "TIMEOUT", 0.5)
+    monkeypatch.setattr(transfer, "TIMEOUT", 0.5)
     return tmp_path / "cache"
 
 
 def held(cache: Path) -> list[str]:
-    return sorted(path.name for path in cache.rglob("*") if path.is_file())
+    files = (path.name for path in cache.rglob("*") if path.is_file())
+    return sorted(name for name in files if name != LOCK)
 
 
 def test_a_file_is_fetched_once(cache: Path) -> None:
@@ -53,11 +54,6 @@ def test_a_file_is_fetched_once(cache: Path) -> None:
     assert first == second == [cache / "set" / "f.gz"]
     assert first[0].read_bytes() == BODY
     assert asked == ["/f.gz"]
-
-
-def silent(handler: BaseHTTPRequestHandler) -> None:
-    """Hang up without a word."""
-    handler.wfile.close()
 
 
 @pytest.mark.parametrize(
@@ -73,7 +69,9 @@ def silent(handler: BaseHTTPRequestHandler) -> None:
         content(BODY, promised=len(BODY) - 5),
         content(BODY * 3),
         trickle(BODY, seconds=0.05),
-        silent,
+        dawdle(seconds=0.05),
+        silence,
+        hang_up,
     ],
 )
 def test_a_bad_mirror_gives_way_to_the_next(cache: Path, bad: Answer) -> None:
@@ -128,7 +126,7 @@ def test_an_unreachable_host_is_not_asked_for_the_next_file() -> None:
     made, file = published("http://127.0.0.1:9")
     other = file._replace(name="g.gz")
 
-    with pytest.raises(DataError, match=r"g\.gz: not tried again"):
+    with pytest.raises(DataError, match=r"g\.gz: not tried again: Connection refused"):
         fetch.fetch(made, [file, other])
 
 

@@ -1,0 +1,97 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from tests.data.test_fetch import BODY
+from tests.server import Answer, content, serve
+
+FETCH = """
+import sys
+from mlpcli.data import fetch
+from tests.data.test_fetch import published
+made, file = published(sys.argv[1])
+fetch.fetch(made, [file])
+"""
+PATIENCE = 60  # seconds
+
+
+class Slow:
+    """The right file, once it may be sent."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_send = Event(), Event()
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        self.asked.set()
+        assert self.may_send.wait(PATIENCE)
+        content(BODY)(handler)
+
+
+@contextmanager
+def fetching(url: str, cache: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that fetches the file into the cache."""
+    command = [sys.executable, "-c", FETCH, url]
+    env = os.environ | {"MLPCLI_DATA": str(cache)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def told(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+@pytest.fixture
+def slow() -> Slow:
+    return Slow()
+
+
+def files(cache: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in cache.iterdir()}
+
+
+def test_the_second_download_waits_and_uses_what_the_first_fetched(
+    tmp_path: Path, slow: Slow
+) -> None:
+    with (
+        serve({"/f.gz": slow.answer}) as (url, asked),
+        fetching(url, tmp_path) as first,
+    ):
+        assert slow.asked.wait(PATIENCE)
+        with fetching(url, tmp_path) as second:
+            waits = told(second)
+            slow.may_send.set()
+            ends = [process.communicate(timeout=PATIENCE)[1] for process in (first, second)]
+
+    assert waits == f"waiting for process {first.pid}, which fetches {tmp_path / 'set'}\n"
+    assert (first.returncode, second.returncode, ends) == (0, 0, ["", ""])
+    assert asked == ["/f.gz"]
+    assert files(tmp_path / "set") == {"f.gz": BODY, ".lock": f"{second.pid}".encode()}
+
+
+def test_the_second_download_goes_on_when_the_first_is_killed(tmp_path: Path, slow: Slow) -> None:
+    answers: list[Answer] = [slow.answer, content(BODY)]
+    with (
+        serve({"/f.gz": answers}) as (url, asked),
+        fetching(url, tmp_path) as first,
+    ):
+        assert slow.asked.wait(PATIENCE)
+        with fetching(url, tmp_path) as second:
+            told(second)
+            first.kill()
+            end = second.communicate(timeout=PATIENCE)[1]
+            slow.may_send.set()
+
+    assert (second.returncode, end) == (0, "")
+    assert len(asked) == 2
+    assert files(tmp_path / "set") == {"f.gz": BODY, ".lock": f"{second.pid}".encode()}
