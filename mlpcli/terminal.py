@@ -1,7 +1,11 @@
-"""What kind of terminal a stream is, if any."""
+"""What kind of terminal a stream is, if any, and what text may be shown on one."""
 
 import os
+import re
 from typing import TextIO
+
+# control characters but the line feed, ends of line, and marks that change the direction of text
+_UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def is_live(stream: TextIO | None) -> bool:
@@ -17,3 +21,17 @@ def wants_colour(stream: TextIO | None) -> bool:
         return False
     forced = os.environ.get("FORCE_COLOR")
     return is_live(stream) if not forced else forced != "0"
+
+
+def printable(text: str) -> str:
+    r"""Text whose every line can be shown: what would move the cursor or turn the text is escaped.
+
+    >>> printable("cat\x1b[31m\ndog")
+    'cat\\u001b[31m\ndog'
+    """
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def one_line(text: str) -> str:
+    """Text as a cell of a table: `printable`, line breaks escaped too."""
+    return printable(text).replace("\n", "\\u000a")

@@ -17,6 +17,7 @@ from mlpcli.cli.download import download
 from mlpcli.cli.eval import eval_
 from mlpcli.cli.explain import explain
 from mlpcli.cli.gradcheck import gradcheck
+from mlpcli.cli.output import echo
 from mlpcli.cli.report import report
 from mlpcli.cli.reproduce import reproduce
 from mlpcli.cli.summary import summary
@@ -33,7 +34,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"mlp {__version__}")
+        echo(f"mlp {__version__}")
         raise typer.Exit
 
 

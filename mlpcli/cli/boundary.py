@@ -11,6 +11,7 @@ import typer
 from mlpcli import signals
 from mlpcli.cli import complete
 from mlpcli.cli.help import Group
+from mlpcli.cli.output import echo
 from mlpcli.errors import MlpError
 
 # the parser's errors; Typer has no public name for it
@@ -70,7 +71,7 @@ def _misused(err: Any, command: str) -> NoReturn:
 
 def _tell(line: str) -> None:
     with suppress(OSError):  # standard error may have gone too; the status remains
-        typer.echo(line, err=True)
+        echo(line, err=True)
 
 
 def _silence() -> None:

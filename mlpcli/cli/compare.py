@@ -7,6 +7,7 @@ import typer
 
 from mlpcli.cli.eval import SplitName, Weights
 from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg
+from mlpcli.cli.output import echo
 from mlpcli.errors import CheckFailed
 
 
@@ -39,7 +40,7 @@ def compare(
 
     judge = partial(evaluate, split=split.value, data=data, weights=weights.value, offline=offline)
     found = runs.compare(first, second, judge)
-    typer.echo(compared(found, json=json))
+    echo(compared(found, json=json))
     if fail_if_worse and found.verdict == "worse":
         raise CheckFailed(
             f"{second}: is worse than {first} by {-found.difference:.4f} (p {found.p:.2g})"

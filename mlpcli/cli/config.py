@@ -4,6 +4,7 @@ import typer
 
 from mlpcli.cli.help import Group
 from mlpcli.cli.options import ConfigArg
+from mlpcli.cli.output import echo
 
 app = typer.Typer(
     name="config",
@@ -24,7 +25,7 @@ def list_() -> None:
     from mlpcli.runs.shipped import shipped
 
     for name in shipped():
-        typer.echo(name)
+        echo(name)
 
 
 @app.command()
@@ -39,7 +40,7 @@ def show(name: ConfigArg) -> None:
     """
     from mlpcli.runs import config
 
-    typer.echo(config.dump(config.load(name)), nl=False)
+    echo(config.dump(config.load(name)), nl=False)
 
 
 @app.command()
@@ -53,7 +54,7 @@ def check(file: ConfigArg) -> None:
     from mlpcli.runs import config
 
     config.load(file)
-    typer.echo(f"{file}: valid")
+    echo(f"{file}: valid")
 
 
 @app.command()
@@ -66,4 +67,4 @@ def schema() -> None:
     """
     from mlpcli.runs import config
 
-    typer.echo(config.schema(), nl=False)
+    echo(config.schema(), nl=False)

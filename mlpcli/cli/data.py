@@ -8,6 +8,7 @@ import typer
 
 from mlpcli.cli.help import Group
 from mlpcli.cli.options import ConfigOpt, DataArg, JsonOpt, OfflineOpt, SetOpt
+from mlpcli.cli.output import echo
 
 app = typer.Typer(
     name="data", cls=Group, no_args_is_help=True, help="Look at a data set, or write it to files."
@@ -64,7 +65,7 @@ def show(
     )
     path = out or Path(f"{Path(name).stem}{'-augmented' if augment else ''}.png")
     show.png(path, found)
-    typer.echo(show.as_object(path, found) if json else show.as_text(path, found))
+    echo(show.as_object(path, found) if json else show.as_text(path, found))
 
 
 @app.command()
@@ -95,4 +96,4 @@ def write(
 
     progress = store.write(name, folder, images=images, offline=offline)
     console.bar(progress, what=f"writing {folder}")
-    typer.echo(text.written(folder, store.counts(folder), json=json))
+    echo(text.written(folder, store.counts(folder), json=json))

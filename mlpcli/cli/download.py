@@ -6,6 +6,7 @@ import typer
 
 from mlpcli.cli import complete
 from mlpcli.cli.options import JsonOpt, OfflineOpt
+from mlpcli.cli.output import echo
 from mlpcli.errors import CheckFailed, ConfigError
 
 
@@ -48,16 +49,16 @@ def download(
     from mlpcli.show import text
 
     if list_:
-        typer.echo(text.catalogue(cache.held(fetch.ALL), json=json))
+        echo(text.catalogue(cache.held(fetch.ALL), json=json))
         return
     chosen = fetch.ALL if all_ else tuple(names or ())
     if not chosen:
         raise ConfigError("NAME: name a data set, or give --all; `mlp download --list` shows them")
     if verify:
         held = cache.held(chosen, verify=True)
-        typer.echo(text.verified(held, json=json))
+        echo(text.verified(held, json=json))
         if not all(all(files.values()) for files in held.values()):
             raise CheckFailed("files are missing or wrong; `mlp download NAME` fetches them")
     else:
         paths = fetch.fetch_all(chosen, source=source, offline=offline)
-        typer.echo(text.downloaded(paths, json=json))
+        echo(text.downloaded(paths, json=json))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg
+from mlpcli.cli.output import echo
 from mlpcli.errors import CheckFailed
 
 
@@ -59,11 +60,11 @@ def eval_(
     judge = partial(evaluate, split=split.value, data=data, weights=weights.value, offline=offline)
     if record.members(run):
         evaluations = several.evaluate(run, judge)
-        typer.echo(show.evaluated(run, evaluations, json=json))
+        echo(show.evaluated(run, evaluations, json=json))
         accuracy = evaluations.accuracy.mean
     else:
         result = judge(run)
-        typer.echo(text.evaluated(result, json=json))
+        echo(text.evaluated(result, json=json))
         accuracy = result.scores.accuracy
     if fail_under is not None and accuracy < fail_under:
         raise CheckFailed(f"{run}: accuracy must be at least {fail_under}, got {accuracy}")

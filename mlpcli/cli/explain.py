@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt
+from mlpcli.cli.output import echo
 from mlpcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def explain(
     if layer and layer > len(problem.params):
         raise ConfigError(f"--layer: must be in [1, {len(problem.params)}], got {layer}")
     form = text.as_object if json else text.as_markdown if markdown else text.as_text
-    typer.echo(form(checks.explain(problem), title, layer=layer))
+    echo(form(checks.explain(problem), title, layer=layer))
 
 
 def _real(

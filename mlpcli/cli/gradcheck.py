@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt
+from mlpcli.cli.output import echo
 from mlpcli.errors import CheckFailed, ConfigError
 
 
@@ -97,14 +98,14 @@ def gradcheck(
     total = 0
     for point in chosen:
         if not results and not json:
-            typer.echo(text.heading(point.problem, point.data))
-            typer.echo(text.RULE)
+            echo(text.heading(point.problem, point.data))
+            echo(text.RULE)
         total = text.parameters(point.problem)
         rng = stream(settings.seed, "check", 2, len(results))
         results.append(check(point.problem, point=point.name, rng=rng, quick=quick))
         if not json:
-            typer.echo(text.verdict(results[-1]))
-    typer.echo(text.as_object(results, total) if json else f"\n{text.summary(results, total)}")
+            echo(text.verdict(results[-1]))
+    echo(text.as_object(results, total) if json else f"\n{text.summary(results, total)}")
     if not all(result.ok for result in results):
         raise CheckFailed(text.summary(results, total))
 
@@ -119,13 +120,13 @@ def _self_test(*, json: bool) -> None:
     for trial in selftest.trials(rng=np.random.default_rng(0)):
         trials.append(trial)
         if not json:
-            typer.echo(text.trial(trial))
+            echo(text.trial(trial))
     alarms = [
         verdict.point
         for verdict in selftest.correct(selftest.NETWORKS, rng=np.random.default_rng(1))
         if not verdict.right
     ]
-    typer.echo(text.self_tested(trials, alarms, selftest.NETWORKS, json=json))
+    echo(text.self_tested(trials, alarms, selftest.NETWORKS, json=json))
     if alarms or not all(trial.killed and trial.diagnosed for trial in trials):
         raise CheckFailed("the gradient check missed a fault or accused a correct network")
 
@@ -134,13 +135,13 @@ def _submission(file: Path | None, *, timeout: int, json: bool) -> None:
     from mlpcli.runs import sandbox
 
     if file is None:
-        typer.echo(sandbox.template(), nl=False)
+        echo(sandbox.template(), nl=False)
         return
     from mlpcli.checks import submission
     from mlpcli.show import submission as text
 
     problem = sandbox.workbook()
     result = submission.judge(problem, sandbox.run(file, problem, timeout=timeout))
-    typer.echo(text.as_object(result, file) if json else text.text(result, file, problem))
+    echo(text.as_object(result, file) if json else text.text(result, file, problem))
     if not result.ok:
         raise CheckFailed(f"{file}: {text.score(result)}")

@@ -8,6 +8,7 @@ import typer
 from mlpcli.cli import complete
 from mlpcli.cli.eval import SplitName
 from mlpcli.cli.options import JsonOpt, OfflineOpt
+from mlpcli.cli.output import echo
 from mlpcli.errors import ConfigError
 
 MOST = 8  # runs: as many as there are colours and markers
@@ -67,6 +68,6 @@ def report(
     claim(path)
     analyses = [analyse(folder, split=split.value, offline=offline) for folder in folders]
     size = save(path, page(analyses))
-    typer.echo(text.reported(path, size, analyses, json=json))
+    echo(text.reported(path, size, analyses, json=json))
     if open_ and typer.launch(str(path.resolve())):
         console.warn(f"no browser could be started; open {path}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mlpcli.cli.options import JsonOpt, OfflineOpt, QuietOpt, RunArg
+from mlpcli.cli.output import echo
 from mlpcli.errors import CheckFailed
 
 
@@ -43,6 +44,6 @@ def reproduce(
         events = repeat.again(then, folder)
         console.watch(events, epochs=then.last.facts.config.train.epochs, quiet=quiet)
         result = repeat.compare(then, folder)
-    typer.echo(shown.as_object(result) if json else shown.text(result))
+    echo(shown.as_object(result) if json else shown.text(result))
     if result.verdict == "different":
         raise CheckFailed(f"{run}: the repetition differs from epoch {result.since} on")

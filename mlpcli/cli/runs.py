@@ -7,6 +7,7 @@ import typer
 
 from mlpcli.cli.help import Group
 from mlpcli.cli.options import JsonOpt, RunArg, RunsArg
+from mlpcli.cli.output import echo
 from mlpcli.errors import ConfigError
 
 app = typer.Typer(name="runs", cls=Group)
@@ -53,7 +54,7 @@ def list_(
     found = catalogue.where(catalogue.find(folder), where or [])
     found = catalogue.sort(found, "accuracy" if best else sort, descending=best)
     form = text.as_object if json else text.as_csv if csv else text.as_table
-    typer.echo(form(found))
+    echo(form(found))
 
 
 @app.command()
@@ -70,7 +71,7 @@ def show(run: RunArg, json: JsonOpt = False) -> None:
     from mlpcli.show import runs as text
 
     facts = record.read(run)
-    typer.echo(text.shown(str(run), facts, catalogue.changed(run), json=json))
+    echo(text.shown(str(run), facts, catalogue.changed(run), json=json))
 
 
 @app.command()
@@ -87,4 +88,4 @@ def rm(
 
     for run in runs:
         catalogue.remove(run)
-        typer.echo(f"{run}: removed")
+        echo(f"{run}: removed")

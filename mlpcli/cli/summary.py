@@ -1,8 +1,7 @@
 """`mlp summary`: the layers of a network and what they cost."""
 
-import typer
-
 from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt
+from mlpcli.cli.output import echo
 from mlpcli.errors import ConfigError
 
 
@@ -35,4 +34,4 @@ def summary(
         found = summarize(facts.config, classes=len(facts.classes))
     else:
         found = summarize(configs.load(config, set_ or []))
-    typer.echo(text.as_object(found) if json else text.as_text(found))
+    echo(text.as_object(found) if json else text.as_text(found))

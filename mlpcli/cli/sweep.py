@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import typer
-
+from mlpcli.cli.output import echo
 from mlpcli.errors import CheckFailed
 
 
@@ -22,10 +21,10 @@ def sweep(*, json: bool, png: Path | None) -> None:
     if png:
         text.png(png, curves)
     if json:
-        typer.echo(text.as_object(curves))
+        echo(text.as_object(curves))
     else:
-        typer.echo(heading(point.problem, point.data).removesuffix(", float64"))
-        typer.echo(text.as_text(curves))
-        typer.echo(f"\n{text.summary(curves)}")
+        echo(heading(point.problem, point.data).removesuffix(", float64"))
+        echo(text.as_text(curves))
+        echo(f"\n{text.summary(curves)}")
     if not all(curve.ok for curve in curves):
         raise CheckFailed(text.summary(curves))

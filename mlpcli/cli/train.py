@@ -7,6 +7,7 @@ import typer
 
 from mlpcli.cli import complete
 from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, QuietOpt, SetOpt, seconds
+from mlpcli.cli.output import echo
 from mlpcli.errors import ConfigError
 
 
@@ -137,7 +138,7 @@ def train(
             if not quiet:
                 console.note(f"seed {each.seed}: {each.folder}")
             console.watch(each.events, epochs=settings.train.epochs, quiet=quiet)
-        typer.echo(show.trained(folder, several.records(folder), json=json))
+        echo(show.trained(folder, several.records(folder), json=json))
         return
     events = (
         resumed.resume(settings, folder, force=force, offline=offline, threads=threads)
@@ -153,7 +154,7 @@ def train(
     )
     before = resumed.earlier(resume) if resume else []
     console.watch(events, epochs=settings.train.epochs, quiet=quiet, before=before)
-    typer.echo(text.trained(folder, record.read(folder), json=json))
+    echo(text.trained(folder, record.read(folder), json=json))
 
 
 def _folder(out: Path | None, name: str | None, default: str) -> Path:

@@ -1,7 +1,6 @@
 """`mlp gradcheck --workbook`: does every statement of the derivation hold on the real network?"""
 
-import typer
-
+from mlpcli.cli.output import echo
 from mlpcli.errors import CheckFailed
 
 
@@ -16,10 +15,10 @@ def workbook(*, json: bool) -> None:
     point = next(points.points(configs.load("mnist", [])))
     results = walk(point.problem)
     if json:
-        typer.echo(text.as_object(results))
+        echo(text.as_object(results))
     else:
-        typer.echo(heading(first_image(point.problem), point.data))
-        typer.echo(text.statements(results))
-        typer.echo(f"\n{text.summary(results)}")
+        echo(heading(first_image(point.problem), point.data))
+        echo(text.statements(results))
+        echo(f"\n{text.summary(results)}")
     if not all(result.ok for result in results):
         raise CheckFailed(text.summary(results))

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlpcli.errors import CheckpointError, ConfigError
+from mlpcli.lock import LOCK
 from mlpcli.runs import config as configs
 from mlpcli.runs import record
-from mlpcli.runs.lock import LOCK, held
+from mlpcli.runs.lock import held
 
 
 class Entry(NamedTuple):

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from mlpcli.runs.fit import Epoch, Metrics
 from mlpcli.runs.train import Event, Notice
 from mlpcli.show import live
-from mlpcli.terminal import is_live, wants_colour
+from mlpcli.terminal import is_live, printable, wants_colour
 
 
 class Screen(Console):
@@ -35,12 +35,12 @@ def console() -> Console:
 
 def warn(text: str) -> None:
     """Tell of something that looks wrong, though the work goes on."""
-    console().print(f"warning: {text}", style="yellow", markup=False)
+    console().print(f"warning: {printable(text)}", style="yellow", markup=False)
 
 
 def note(text: str) -> None:
     """Tell what is done next."""
-    console().print(text, markup=False)
+    console().print(printable(text), markup=False)
 
 
 def watch(

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from mlpcli.runs.fit import Epoch, Metrics, Step
 from mlpcli.runs.train import Event
+from mlpcli.terminal import printable
 
 EVERY = 0.2  # seconds between two drawings
 NARROW = 60  # columns; below, the panel's figures are shorter or left out
@@ -67,7 +68,7 @@ def watch(
                 text = row(event.metrics, epochs, width=screen.width)
                 panel.print(Text(text, style="green" if event.best else ""))
             else:
-                panel.print(Text(f"warning: {event.text}", style="yellow"))
+                panel.print(Text(f"warning: {printable(event.text)}", style="yellow"))
     finally:
         panel.erase()
 

@@ -10,6 +10,7 @@ from mlpcli.runs.analysis import Analysis, calibration_error
 from mlpcli.runs.evaluate import Evaluation
 from mlpcli.runs.record import Record
 from mlpcli.runs.scores import ClassScores, by_class, wilson
+from mlpcli.terminal import one_line
 
 SCHEMA = 1  # of every JSON object printed; see docs/contract.md
 WIDEST_MATRIX = 20  # classes; a larger confusion matrix is named by its largest entries
@@ -202,6 +203,7 @@ def _mistakes(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
 
 def table(rows: list[list[str]]) -> list[str]:
     """Rows of text as aligned lines: the first column to the left, the others to the right."""
+    rows = [list(map(one_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -1,0 +1,94 @@
+"""Control characters in names never reach a terminal; they are shown as \\u001b and the like."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.outcome import call, on_terminal
+
+ODD = "\x1b]0;title\x07\x9b31m\r\u202e"
+SEEN = r"\u001b]0;title\u0007\u009b31m\u000d\u202e"
+UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def npz(place: Path) -> str:
+    with np.load("dots.npz") as held:
+        np.savez("odd.npz", allow_pickle=False, **held, classes=np.array([ODD, "b", "c"]))
+    return "odd.npz"
+
+
+def folder_of_pictures(place: Path) -> str:
+    for split in ("train", "test"):
+        for name in (ODD, "b", "c"):
+            folder = place / "pictures" / split / name
+            folder.mkdir(parents=True)
+            Image.new("L", (6, 6)).save(folder / "0.png")
+    return "pictures"
+
+
+@pytest.mark.parametrize("made", [npz, folder_of_pictures])
+def test_the_name_of_a_class_is_shown_escaped(
+    made: Callable[[Path], str], place: Path, run: str
+) -> None:
+    data = made(place)
+    plain, object_ = call("eval", run, "--data", data), call("eval", run, "--data", data, "--json")
+
+    assert (plain.status, object_.status) == (0, 0)
+    assert SEEN in plain.out
+    assert not UNSEEN.search(plain.out + object_.out)
+    assert ODD in json.loads(object_.out)["classes"]
+
+
+def test_a_line_break_in_a_name_does_not_break_a_table(run: str) -> None:
+    with np.load("dots.npz") as held:
+        np.savez("odd.npz", allow_pickle=False, **held, classes=np.array(["a\nb", "b", "c"]))
+
+    lines = call("eval", run, "--data", "odd.npz").out.splitlines()
+
+    assert any(line.startswith(r"a\u000ab ") for line in lines)
+
+
+def test_the_name_of_a_run_is_shown_escaped(small: list[str]) -> None:
+    status, out, err = call("train", *small, "--out", ODD)
+
+    assert status == 0
+    assert f"run: {SEEN}\n" in out
+    assert not UNSEEN.search(out + err)
+    assert Path(ODD, "run.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("eval", ODD),
+        ("train", "--set", f"{ODD}=1"),
+        ("train", "--set", f"data.name={ODD}"),
+        ("train", "--config", f"{ODD}.yaml"),
+        ("train", "--resume", ODD),
+        ("train", f"--{ODD}"),
+        ("download", ODD),
+        ("download", "mnist", "--from", ODD),
+        ("config", "check", "odd.yaml"),
+        (ODD,),
+    ],
+)
+def test_an_error_shows_a_name_escaped(command: tuple[str, ...]) -> None:
+    Path("odd.yaml").write_text(json.dumps({ODD: 1}))
+    status, out, err = call(*command)
+
+    assert (status, out) == (2, "")
+    assert not UNSEEN.search(err)
+    assert "title" in err
+
+
+def test_a_terminal_gets_no_control_character_of_a_name() -> None:
+    status, out, err = on_terminal("eval", ODD)
+
+    assert (status, out) == (2, "")
+    assert SEEN in err
+    assert not UNSEEN.search(err.replace("\r\n", "\n"))  # the terminal's own line ends
