@@ -67,6 +67,14 @@ def test_a_library_is_imported_in_its_own_place_only() -> None:
                 assert {place.as_posix(), place.parts[0]} & homes, f"{place} imports {name}"
 
 
+def test_text_leaves_by_one_place() -> None:
+    for path in (PACKAGE / "cli").rglob("*.py"):
+        if path.name != "output.py":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+                assert name not in ("print", "typer.echo", "typer.secho"), f"{path}: {name}"
+
+
 def test_every_module_says_what_it_owns() -> None:
     for path in PACKAGE.rglob("*.py"):
         assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path

@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from mlpcli.runs.settings import Config
 from mlpcli.runs.shipped import shipped
 from mlpcli.runs.tree import Keys, Tree
 
-LARGEST_FILE = 100_000  # bytes; a config is a page of text, more is a mistake
+LARGEST_FILE = 30_000  # bytes; a config is a page of text, more is a mistake
+MOST_ERRORS = 50  # told at once
 # Sections of several kinds, told apart by their `name`; which one it is without a name.
 KINDS = {"optimizer": Config().optimizer.name, "schedule": Config().schedule.name}
 
@@ -36,7 +38,10 @@ def load(source: str | None, overrides: Sequence[str] = ()) -> Config:
     try:
         config = Config.model_validate(tree.values)
     except ValidationError as err:
-        raise ConfigError("\n".join(_line(detail, tree) for detail in err.errors())) from err
+        told = [_line(detail, tree) for detail in err.errors()[:MOST_ERRORS]]
+        if more := err.error_count() - len(told):
+            told.append(f"{tree.place(())}: and {more} more mistakes")
+        raise ConfigError("\n".join(told)) from err
     if config.augment.flip and holds_characters(config.data.name):
         raise ConfigError(
             f"{tree.place(('augment', 'flip'))}: flip must be false for {config.data.name}, whose "
@@ -141,7 +146,7 @@ def _line(detail: ErrorDetails, tree: Tree) -> str:
 
 def _schema(keys: Keys) -> dict[str, Any]:
     """JSON Schema of the setting at these keys or, where there is none, of its section."""
-    whole = Config.model_json_schema()
+    whole = _whole_schema()
     schema: dict[str, Any] = whole
     for key in keys:
         options = schema.get("oneOf") or schema.get("anyOf")
@@ -154,6 +159,9 @@ def _schema(keys: Keys) -> dict[str, Any]:
             found = schema["properties"].get(key, schema)
         schema = whole["$defs"][found["$ref"].rsplit("/", 1)[1]] if "$ref" in found else found
     return schema
+
+
+_whole_schema = cache(Config.model_json_schema)  # takes milliseconds
 
 
 TYPES = {

@@ -4,8 +4,10 @@
 and mappings are built. Aliases are refused, since a few of them can stand for gigabytes.
 """
 
+import re
 from collections.abc import Iterator
 from io import StringIO
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -13,6 +15,10 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from mlpcli.errors import ConfigError
+
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character; text with one cannot be written
+DEEPEST = 50  # brackets that may be open at once, those in comments and quotes counted too
+KINDS = {"map", "seq", "str", "int", "float", "bool", "null"}  # of YAML's values
 
 Keys = tuple[str | int, ...]  # the way to a value: ("optimizer", "lr"), ("network", "hidden", 0)
 
@@ -34,6 +40,8 @@ def parse(text: str, label: str) -> Tree:
 
     Raises ConfigError for text that is not YAML or no mapping, for aliases and repeated keys.
     """
+    if _depth(text) > DEEPEST:  # the reader takes seconds to see it
+        raise ConfigError(f"{label}: nested too deeply")
     try:
         root = YAML(typ="safe", pure=True).compose(StringIO(text))
         if root is None:
@@ -48,7 +56,10 @@ def parse(text: str, label: str) -> Tree:
             f"{_at(mark, label)}: not valid YAML: {err.problem or err.context}"
         ) from err
     except (YAMLError, ValueError) as err:
-        raise ConfigError(f"{label}: not valid YAML: {str(err).splitlines()[0]}") from err
+        told = str(err).partition("\n")[0]
+        raise ConfigError(f"{label}: not valid YAML: {told}") from err
+    except LookupError as err:  # such as `!!bool x`
+        raise ConfigError(f"{label}: not valid YAML: a tag that does not fit its value") from err
     except RecursionError as err:
         raise ConfigError(f"{label}: nested too deeply") from err
 
@@ -67,7 +78,7 @@ def apply(tree: Tree, override: str) -> None:
     """Mutates tree by one `key=value`, the value read by the same rules as a file's."""
     key, equals, text = override.partition("=")
     label = f"--set {override}"
-    if not (key and equals):
+    if not (key and equals) or SURROGATE.search(key):
         raise ConfigError(f"{label}: expected key=value, e.g. --set optimizer.lr=0.05")
     keys = tuple(key.split("."))
     section = tree.values
@@ -81,19 +92,41 @@ def apply(tree: Tree, override: str) -> None:
     tree.places[keys] = label
 
 
+def _depth(text: str) -> int:
+    """The most brackets that are open at once.
+
+    >>> _depth("a: [[1], {b: []}]")
+    3
+    """
+    steps = (1 if char in "[{" else -1 for char in re.findall(r"[][{}]", text))
+    return max(accumulate(steps, lambda depth, step: max(depth + step, 0)), default=0)
+
+
 def _places(node: Node, keys: Keys, label: str, seen: set[int]) -> Iterator[tuple[Keys, str]]:
     if id(node) in seen:
         raise ConfigError(
             f"{_at(node.start_mark, label)}: aliases are not allowed; write the value out"
         )
     seen.add(id(node))
+    kind = (node.tag or "").removeprefix("tag:yaml.org,2002:")
+    if kind not in KINDS:  # a date, a set, an object of Python, ...
+        raise ConfigError(
+            f"{_at(node.start_mark, label)}: expected text, a number, a list or a section, "
+            f"got {kind!r}; is it text that needs quotes?"
+        )
     if isinstance(node, ScalarNode):
         return
     pairs = node.value if isinstance(node, MappingNode) else [(n, n) for n in node.value]
     for i, (key_node, value_node) in enumerate(pairs):
+        if isinstance(node, MappingNode) and not _is_name(key_node):
+            raise ConfigError(f"{_at(key_node.start_mark, label)}: expected a setting's name")
         key = str(key_node.value) if isinstance(node, MappingNode) else i
         yield (*keys, key), _at(key_node.start_mark, label)
         yield from _places(value_node, (*keys, key), label, seen)
+
+
+def _is_name(node: Node) -> bool:
+    return str(node.tag).endswith(":str") and not SURROGATE.search(str(node.value))
 
 
 def _values(node: Node) -> Any:

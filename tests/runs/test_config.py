@@ -143,7 +143,31 @@ def test_a_repeated_key_is_refused(write: Write) -> None:
 def test_a_tag_that_would_build_an_object_is_refused(write: Write) -> None:
     (line,) = complaint(write("seed: !!python/object/apply:os.system ['true']"))
 
-    assert "not valid YAML" in line
+    assert line == (
+        "x.yaml:1:7: expected text, a number, a list or a section, got "
+        "'python/object/apply:os.system'; is it text that needs quotes?"
+    )
+
+
+@pytest.mark.parametrize("value", ["2020-01-01", "!!set {1, 2}", "!!binary aGk=", "!own 3", "="])
+def test_a_value_of_another_kind_is_refused(value: str, write: Write) -> None:
+    (line,) = complaint(write(f"seed: {value}"))
+
+    assert line.startswith("x.yaml:1:7: expected text, a number, a list or a section, got ")
+
+
+@pytest.mark.parametrize("value", ["!!bool x", "!!int ''", "!!int abc", "!!float ."])
+def test_a_tag_that_does_not_fit_its_value_is_refused(value: str, write: Write) -> None:
+    (line,) = complaint(write(f"seed: {value}"))
+
+    assert line.startswith("x.yaml: not valid YAML: ")
+
+
+@pytest.mark.parametrize("text", ["1: 2", "null: 3", "? [a]\n: 1", "<<: {seed: 1}", "data: {1: 2}"])
+def test_a_key_that_is_no_name_is_refused(text: str, write: Write) -> None:
+    (line,) = complaint(write(text))
+
+    assert line.endswith(": expected a setting's name")
 
 
 def test_all_mistakes_are_reported_at_once(write: Write) -> None:
@@ -151,6 +175,13 @@ def test_all_mistakes_are_reported_at_once(write: Write) -> None:
 
     assert len(lines) == 4
     assert "--set optimizer.lr=fast: lr must be a number in (0, 100], got 'fast'" in lines
+
+
+def test_of_thousands_of_mistakes_the_first_are_reported(write: Write) -> None:
+    lines = complaint(write("\n".join(f"k{i}: 1" for i in range(2000))))
+
+    assert len(lines) == config.MOST_ERRORS + 1
+    assert lines[-1] == "settings: and 1950 more mistakes"
 
 
 def test_an_override_wins_over_the_file_and_reads_yaml(write: Write) -> None:
