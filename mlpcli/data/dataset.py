@@ -1,12 +1,13 @@
 """From a name to a split of images, and from images to the network's inputs."""
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data import cache, idx, own, registry, synth
+from mlpcli.data import cache, idx, npz, own, registry, synth
 from mlpcli.data.registry import Published
 from mlpcli.errors import DataError
 
@@ -14,6 +15,8 @@ SIDE = own.SIDE
 INPUTS = SIDE * SIDE
 WHITE = np.float32(255)
 CHUNK = 4096  # images looked at together
+MOST_CLASSES = own.MOST_CLASSES
+_SURROGATE = re.compile("[\ud800-\udfff]")  # of a file name that is no text
 
 
 class Split(NamedTuple):
@@ -142,7 +145,7 @@ def _decode(
     published: Published, images: Path, labels: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     if images.suffix == ".npz":  # Kuzushiji-49 has one array in each file
-        x, y = (own.npz_arrays(path, {"arr_0"})["arr_0"] for path in (images, labels))
+        x, y = (npz.arrays(path, {"arr_0"})["arr_0"] for path in (images, labels))
         return x, y.astype(np.int64)
     x = idx.images(images)
     return (x.swapaxes(1, 2) if published.transposed else x), idx.labels(labels)
@@ -152,8 +155,8 @@ def _numbered(labels: NDArray[Any], path: Path) -> tuple[str, ...]:
     """Names for the classes 0 to the largest training label."""
     if labels.dtype.kind not in "iu" or labels.ndim != 1 or not len(labels):
         raise DataError(f"{path}: labels must be a row of whole numbers, got {_form(labels)}")
-    if labels.max() >= 65536:
-        raise DataError(f"{path}: labels must be in [0, 65535], got {labels.max()}")
+    if labels.max() >= MOST_CLASSES:
+        raise DataError(f"{path}: labels must be in [0, {MOST_CLASSES - 1}], got {labels.max()}")
     return tuple(map(str, range(int(labels.max()) + 1)))
 
 
@@ -168,6 +171,10 @@ def _checked(split: Split, *, resize: bool) -> Split:
             f"{name}: has {len(images):,} images but {len(labels):,} labels; "
             "they must be as many, in the same order"
         )
+    if len(classes) > MOST_CLASSES:
+        raise DataError(f"{name}: must have at most {MOST_CLASSES} classes, got {len(classes):,}")
+    if odd := [each for each in classes if _SURROGATE.search(each)]:
+        raise DataError(f"{name}: the name of a class must be valid text, got {odd[0]!r}")
     if not images.size:
         raise DataError(f"{name}: holds no images")
     if outside := np.flatnonzero((labels < 0) | (labels >= len(classes))).tolist():

@@ -5,9 +5,9 @@ Class names come from `classes.txt` beside IDX files (one a line), from an array
 """
 
 import hashlib
+import math
 import re
 import warnings
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data import idx
+from mlpcli.data import idx, npz
 from mlpcli.errors import DataError
 
 SIDE = 32  # pixels; an image fills at most SIDE x SIDE
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # others run programs, as PostScript does
+MOST_CLASSES = 4096  # their confusion matrix takes 134 MB
+PIXELS = 50_000_000  # of a picture; it takes four bytes for each, and five while it is shrunk
 SPLITS = {"train": "train", "test": "t10k|test"}  # how file names say it
 
 
@@ -55,14 +58,22 @@ def _idx_folder(path: Path, split: str) -> Read:
     images, labels = (_the_file(path, split, kind) for kind in ("images", "labels"))
     train = labels if split == "train" else _the_file(path, "train", "labels")
     names = path / "classes.txt"
-    classes = tuple(names.read_text(encoding="utf-8").split("\n")) if names.is_file() else None
     return Read(
         images=idx.images(images),
         labels=idx.labels(labels),
-        classes=tuple(name.strip() for name in classes if name.strip()) if classes else None,
+        classes=_names(names) if names.is_file() else None,
         train_labels=idx.labels(train),
         files={file.name: _sum([file]) for file in (images, labels)},
     )
+
+
+def _names(path: Path) -> tuple[str, ...] | None:
+    """The lines of a file that are not blank; None when all are."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as err:
+        raise DataError(f"{path}: not UTF-8 text at byte {err.start}") from err
+    return tuple(name.strip() for name in lines if name.strip()) or None
 
 
 def _matches(path: Path, split: str, kind: str) -> Iterable[Path]:
@@ -85,29 +96,30 @@ def _npz(path: Path, split: str) -> Read:
     if path.suffix != ".npz":
         raise DataError(f"{path}: expected an .npz file or a folder; see the README on own data")
     wanted = {f"x_{split}", f"y_{split}", "y_train"}
-    arrays = npz_arrays(path, wanted | {"classes"})
+    arrays = npz.arrays(path, wanted | {"classes"})
     if missing := sorted(wanted - set(arrays)):
         raise DataError(f"{path}: lacks the array {missing[0]!r}; it needs {sorted(wanted)}")
     names = arrays.get("classes")
     return Read(
         images=arrays[f"x_{split}"],
         labels=arrays[f"y_{split}"],
-        classes=tuple(map(str, names.ravel())) if names is not None else None,
+        classes=_text(path, names) if names is not None else None,
         train_labels=arrays["y_train"],
         files={path.name: _sum([path])},
     )
 
 
-def npz_arrays(path: Path, wanted: set[str]) -> dict[str, NDArray[Any]]:
-    """Those of the wanted arrays that the file holds; code in it is never run."""
+def _text(path: Path, names: NDArray[Any]) -> tuple[str, ...]:
+    """Names of classes from an array of text or of whole numbers."""
+    if names.dtype.kind not in "Uiu" or names.size > MOST_CLASSES:
+        raise DataError(
+            f"{path}: classes must be at most {MOST_CLASSES} texts, got {names.size:,} of "
+            f"{names.dtype}"
+        )
     try:
-        with np.load(path, allow_pickle=False) as held:
-            return {name: held[name] for name in wanted & set(held.files)}
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError) as err:
-        told = str(err).split("\n")[0]
-        if "allow_pickle" in told:
-            told = "it holds Python objects, which are not loaded; store plain arrays"
-        raise DataError(f"{path}: not a readable .npz file: {told}") from err
+        return tuple(map(str, names.ravel()))
+    except (ValueError, SystemError) as err:  # numbers that are no characters
+        raise DataError(f"{path}: classes must be text: {err}") from err
 
 
 def _pictures(path: Path, split: str, *, resize: bool) -> Read:
@@ -152,7 +164,9 @@ def _picture(pillow: Any, path: Path, *, resize: bool) -> NDArray[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a picture of absurd size is an error too
         try:
-            with pillow.open(path) as picture:
+            with pillow.open(path, formats=FORMATS) as picture:
+                if math.prod(picture.size) > PIXELS:
+                    raise DataError(f"{path}: has more than {PIXELS:,} pixels")
                 return _fit(picture, resize=resize, name=str(path))
         except pillow.UnidentifiedImageError as err:
             raise DataError(f"{path}: is not an image") from err

@@ -136,7 +136,7 @@ def test_a_large_image_needs_resize(pictures: Path) -> None:
         ({"y_train": np.zeros((6, 3), int)}, "labels must be a row of whole numbers"),
         ({"y_train": np.full(6, 0.5)}, "labels must be a row of whole numbers, got float64"),
         ({"y_train": np.full(6, -1)}, "label -1 of image 0 is outside the 0 classes"),
-        ({"y_train": np.full(6, 2**40)}, r"labels must be in \[0, 65535\]"),
+        ({"y_train": np.full(6, 2**40)}, r"labels must be in \[0, 4095\]"),
         ({"classes": np.array(["a", "b"])}, r"label 2 of image 2 is outside the 2 classes, \[0, 1"),
         ({"x_train": np.array([{}] * 6, object)}, "holds Python objects, which are not loaded"),
     ],
@@ -192,6 +192,66 @@ def test_files_that_are_no_data_are_described(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=message):
             dataset.load(str(tmp_path / name), "train")
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (b"cat\n\xff\n", r"classes\.txt: not UTF-8 text at byte 4"),
+        (b"x\n" * 5000, "must have at most 4096 classes, got 5,000"),
+    ],
+)
+def test_class_names_that_are_none_are_refused(
+    tmp_path: Path, arrays: Arrays, classes: bytes, message: str
+) -> None:
+    name = save_idx(tmp_path, arrays)
+    (tmp_path / "classes.txt").write_bytes(classes)
+
+    with pytest.raises(DataError, match=message):
+        dataset.load(name, "test")
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (np.frombuffer(b"\xff" * 12, "<U1"), "classes must be text"),
+        (np.frombuffer(b"\0\xd8\0\0" * 3, "<U1"), r"must be valid text, got '\\ud800'"),
+        (np.zeros(5000, "<U1"), "at most 4096 texts"),
+        (np.zeros(3), "got 3 of float64"),
+    ],
+)
+def test_an_array_of_names_that_are_none_is_refused(
+    tmp_path: Path, arrays: Arrays, classes: Any, message: str
+) -> None:
+    name = save_npz(tmp_path / "a.npz", arrays | {"classes": classes})
+
+    with pytest.raises(DataError, match=message):
+        dataset.load(name, "test")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="every file name is text there")
+def test_a_folder_whose_name_is_no_text_is_refused(pictures: Path) -> None:
+    for split in ("train", "test"):
+        (pictures / split / "cat").rename(pictures / split / "ca\udcff")
+
+    with pytest.raises(DataError, match=r"must be valid text, got 'ca\\udcff'"):
+        dataset.load(str(pictures), "train")
+
+
+def test_postscript_that_is_called_a_picture_is_not_run(pictures: Path) -> None:
+    drawing = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 6\n%%EndComments\n"
+    (pictures / "train" / "cat" / "z.png").write_bytes(drawing)
+
+    with pytest.raises(DataError, match=r"z\.png: is not an image"):
+        dataset.load(str(pictures), "train")
+
+
+def test_a_picture_of_absurd_size_is_refused_before_it_is_decoded(pictures: Path) -> None:
+    huge = Image.new("1", (8000, 8000))
+    huge.save(pictures / "train" / "cat" / "z.png")
+
+    with pytest.raises(DataError, match=r"z\.png: has more than 50,000,000 pixels"):
+        dataset.load(str(pictures), "train", resize=True)
 
 
 def test_only_synth_can_be_asked_for_a_number_of_images() -> None:

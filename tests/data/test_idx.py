@@ -34,6 +34,14 @@ def test_an_uncompressed_file_stays_on_disk(tmp_path: Path) -> None:
     assert isinstance(images.base, np.memmap)
 
 
+def test_a_label_table_without_columns_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "labels"
+    path.write_bytes(header(3074, 2, 0))
+
+    with pytest.raises(DataError, match="its label table has no columns"):
+        idx.labels(path)
+
+
 def test_a_label_table_gives_its_first_column(tmp_path: Path) -> None:
     path = tmp_path / "y"
     table = np.array([[7, 1, 2], [300, 3, 4]], ">i4")
