@@ -20,7 +20,7 @@ ONLY_IN = {
     "requests": {"data/transfer.py"},
     "urllib3": {"data/transfer.py"},
     "ruamel": {"runs/tree.py"},
-    "pydantic": {"runs/checkpoint.py", "runs/config.py", "runs/settings.py"},
+    "pydantic": {"runs/checked.py", "runs/checkpoint.py", "runs/config.py", "runs/settings.py"},
     "filelock": {"lock.py"},
     "safetensors": {"runs/checkpoint.py"},
     "tensorboardX": {"runs/events.py"},

@@ -9,10 +9,10 @@ import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
@@ -35,7 +35,14 @@ class Facts(Section):
     data: dict[str, str]  # sum of each file of the training images
     progress: Progress
     updates: int = Field(ge=0)  # steps done in all
-    lengths: tuple[tuple[int, int], ...]  # (steps done in all, `train.epochs` from then on)
+    lengths: tuple[tuple[int, int], ...] = Field(min_length=1)  # see Run in runs/train.py
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        done = self.progress
+        if min(done.epoch, done.step) < 0 or not bool(done.epoch) <= done.best_epoch <= done.epoch:
+            raise ValueError(f"no training has come to {done}")
+        return self
 
 
 class Checkpoint(NamedTuple):
@@ -52,8 +59,9 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     tensors = _named(params, "")
     for slot, vector in zip(slots(facts.config), memory, strict=False):
         tensors |= _named(vector, f".{slot}")
+    told = facts.model_dump_json(by_alias=True)
     # one entry: safetensors writes several in an order that differs from process to process
-    write(path, to_bytes(tensors, {"mlpcli": facts.model_dump_json(by_alias=True)}))
+    write(path, to_bytes(tensors, {"mlpcli": f"{sum_(told, tensors)} {told}"}))
 
 
 def load(path: Path) -> Checkpoint:
@@ -71,8 +79,11 @@ def load(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: not a readable checkpoint: {err}") from err
     if not metadata:
         raise CheckpointError(f"{path}: is not a checkpoint of mlp; `mlp train` makes them")
+    written, _, told = metadata.partition(" ")
+    if written != sum_(told, tensors):
+        raise CheckpointError(f"{path}: is damaged: its sum is wrong; train again")
     try:
-        facts = Facts.model_validate_json(metadata)
+        facts = Facts.model_validate_json(told)
     except ValidationError as err:
         first = err.errors()[0]
         told = f"{'.'.join(map(str, first['loc'])) or 'metadata'}: {first['msg']}"
@@ -86,6 +97,14 @@ def digest(params: Params) -> str:
     for W, b in params:
         sha.update(np.ascontiguousarray(W).data)
         sha.update(np.ascontiguousarray(b).data)
+    return sha.hexdigest()
+
+
+def sum_(told: str, tensors: Tensors) -> str:
+    """SHA-256 over what a checkpoint says of its run, then over its tensors, by name."""
+    sha = hashlib.sha256(told.encode())
+    for name in sorted(tensors):
+        sha.update(tensors[name].tobytes())
     return sha.hexdigest()
 
 

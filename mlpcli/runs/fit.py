@@ -153,7 +153,7 @@ def _fit(
                 validation_accuracy=scores.accuracy,
                 lr=lr,
                 seconds=seconds,
-                images_per_second=(seen - first * size) / seconds,
+                images_per_second=max(seen - first * size, 0) / seconds,
                 weight_norms=weight_norms,
                 gradient_norms=gradient_norms,
             )

@@ -19,6 +19,7 @@ from typing import Any
 
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
+from mlpcli.runs import checked
 from mlpcli.runs import config as configs
 from mlpcli.runs.checkpoint import sync, write
 from mlpcli.runs.environment import Environment, environment
@@ -189,22 +190,7 @@ def metrics(folder: Path) -> list[Metrics]:
 
     Raises CheckpointError when the file is missing or damaged.
     """
-    path = folder / METRICS
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        raise CheckpointError(f"{path}: not readable: {err}") from err
-    found: list[Metrics] = []
-    for number, line in enumerate(text.split("\n")[:-1], 1):
-        try:
-            facts = json.loads(line)
-            known = {f: facts[f] for f in Metrics._fields if f in facts}  # older runs have fewer
-            found.append(Metrics(**known))
-        except (ValueError, KeyError, TypeError) as err:
-            raise CheckpointError(f"{path}:{number}: not the metrics of an epoch") from err
-        if facts["epoch"] != number:
-            raise CheckpointError(f"{path}:{number}: expected epoch {number}")
-    return found
+    return checked.metrics(folder / METRICS)
 
 
 def cut(folder: Path, epochs: int) -> list[Metrics]:
@@ -224,18 +210,9 @@ def cut(folder: Path, epochs: int) -> list[Metrics]:
 def save(folder: Path, record: Record) -> None:
     """Write run.json in one piece."""
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    write(folder / RECORD, text.encode())
+    write(folder / RECORD, text.encode(errors="replace"))  # a path in an error may be no text
 
 
 def read(folder: Path) -> Record:
     """The content of run.json; raises CheckpointError when it is missing or damaged."""
-    path = folder / RECORD
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as err:
-        raise CheckpointError(f"{folder}: no {RECORD} here; is this a run folder?") from err
-    except (OSError, ValueError) as err:
-        raise CheckpointError(f"{path}: not readable: {err}") from err
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise CheckpointError(f"{path}: expected a run record of schema {SCHEMA}")
-    return record
+    return checked.record(folder / RECORD)

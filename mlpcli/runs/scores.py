@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data.dataset import INPUTS, Split, inputs
+from mlpcli.errors import CheckFailed
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import Activation
 from mlpcli.nn.mlp import Params
@@ -63,7 +64,10 @@ def score(
     rows: NDArray[Any] | None = None,
     team: Team | None = None,
 ) -> Scores:
-    """Scores on all images of a split, or on the given rows of it; a team shares the work."""
+    """Scores on all images of a split, or on the given rows of it; a team shares the work.
+
+    Raises CheckFailed when the loss is not finite.
+    """
     rows = np.arange(len(split.labels)) if rows is None else rows
     team = team or Team()
     classes = len(params[-1].b)
@@ -79,14 +83,16 @@ def score(
             chunk = rows[start : start + CHUNK]
             labels = split.labels[chunk]
             h0 = inputs(split.images[chunk], x[: len(chunk)])
-            z = mlp.forward(params, h0, activation=activation).z[-1]
-            losses[i] = _summed_cross_entropy(z, labels)
+            with np.errstate(over="ignore", invalid="ignore"):  # told by the loss
+                z = mlp.forward(params, h0, activation=activation).z[-1]
+                losses[i] = _summed_cross_entropy(z, labels)
             called = z.argmax(axis=1)
             right[start : start + CHUNK] = called == labels
-            pairs = labels * classes + called
-            confusion[member] += np.bincount(pairs, minlength=classes * classes)
+            np.add.at(confusion[member], labels * classes + called, 1)
 
     team(part)
+    if not np.isfinite(losses).all():
+        raise CheckFailed(f"{split.name}: the loss is {losses.sum()}; the weights are too large")
     return Scores(
         float(losses.sum() / len(rows)), confusion.sum(axis=0).reshape(classes, classes), right
     )

@@ -71,11 +71,8 @@ def test_saving_leaves_no_temporary_file(saved: tuple[Path, Checkpoint]) -> None
         (lambda data: data[:20], "not a readable checkpoint"),
         (lambda data: b"", "not a readable checkpoint"),
         (lambda data: b"<html>" * 100, "not a readable checkpoint"),
-        (
-            lambda data: data.replace(b'schema\\":1', b'schema\\":9'),
-            "damaged: schema: Input should be 1",
-        ),
-        (lambda data: data.replace(b"seed", b"sead"), "what it says of its run is damaged"),
+        (lambda data: data.replace(b'schema\\":1', b'schema\\":9'), "its sum is wrong"),
+        (lambda data: data[:-3] + bytes([data[-3] ^ 1]) + data[-2:], "its sum is wrong"),
     ],
 )
 def test_a_damaged_checkpoint_is_refused(
@@ -85,6 +82,28 @@ def test_a_damaged_checkpoint_is_refused(
 
     with pytest.raises(CheckpointError, match=message):
         checkpoint.load(saved[0])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('"schema":1', '"schema":9', "schema: Input should be 1"),
+        ('"seed"', '"sead"', "sead"),
+        ('"lengths":[[0,9],[500,12]]', '"lengths":[]', "lengths"),
+        ('"progress":[', '"progress":[-', "no training has come to"),
+    ],
+)
+def test_a_checkpoint_that_says_something_odd_of_its_run_is_refused(
+    saved: tuple[Path, Checkpoint], before: str, after: str, message: str
+) -> None:
+    path, kept = saved
+    told = kept.facts.model_dump_json(by_alias=True)
+    assert before in told
+    tensors, odd = load_file(path), told.replace(before, after)
+    save_file(tensors, path, {"mlpcli": f"{checkpoint.sum_(odd, tensors)} {odd}"})
+
+    with pytest.raises(CheckpointError, match=f"what it says of its run is damaged: .*{message}"):
+        checkpoint.load(path)
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:

@@ -241,6 +241,17 @@ def test_evaluate_refuses_data_with_other_classes(settings: Config, folder: Path
         evaluate(folder, data="synth")
 
 
+def test_evaluate_refuses_weights_whose_loss_is_not_finite(settings: Config, folder: Path) -> None:
+    finish(settings, folder)
+    kept = checkpoint.load(folder / "best.safetensors")
+    for layer in kept.params:
+        layer.W[:] = 3e38
+    checkpoint.save(folder / "best.safetensors", kept)
+
+    with pytest.raises(CheckFailed, match="the loss is nan; the weights are too large"):
+        evaluate(folder)
+
+
 def test_evaluate_names_a_missing_run(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such run folder"):
         evaluate(tmp_path / "none")
