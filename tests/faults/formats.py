@@ -1,0 +1,179 @@
+"""The kinds of files that the program reads: right ones of each, and what reads them."""
+
+import gzip
+import io
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from tests.cli.outcome import call
+
+CLASSES = ("cat", "dog", "été")
+SETTINGS = ("network.hidden=[8]", "train.batch_size=16", "train.epochs=2", "data.name=own.npz")
+EVAL = "eval run --json --data"
+RESUME = "train --resume run --json"
+YAML = (
+    "seed: 1\nnetwork: {hidden: [16, 8], activation: gelu}\noptimizer: {name: adam, lr: 1e-3}\n",
+    '# a comment\ndata:\n  name: "own\\u00e9.npz"\n  validation: .2\ntrain:\n  patience: null\n',
+    "train: !!map\n  epochs: 0x10\n  batch_size: 0o17\ncheckpoint: {every_seconds: 1e3}\n",
+)
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+class Format(NamedTuple):
+    """A kind of file; paths are those of the folder that `lay` fills."""
+
+    path: str
+    commands: tuple[str, ...]  # that read it
+    right: Callable[[Path], list[bytes]]  # examples, from the folder
+    is_right: Callable[[bytes], bool] | None = None  # a second opinion, where there is one
+
+
+def lay(place: Path) -> None:
+    """Put data into place, the current folder, and two finished runs of them."""
+    made = arrays()
+    (place / "own.npz").write_bytes(npz(made))
+    for split, start in (("train", "train"), ("test", "t10k")):
+        for kind, values in (("images-idx3", f"x_{split}"), ("labels-idx1", f"y_{split}")):
+            data = idx(made[values])
+            for name, ending, form in (("idx", "", data), ("gz", ".gz", gzip.compress(data))):
+                (place / name).mkdir(exist_ok=True)
+                (place / name / f"{start}-{kind}-ubyte{ending}").write_bytes(form)
+        for name, image in zip(CLASSES, made[f"x_{split}"], strict=False):
+            folder = place / "pictures" / split / name
+            folder.mkdir(parents=True)
+            Image.fromarray(image).save(folder / "0.png")
+    for run, resize in (("run", "false"), ("shrinking", "true")):
+        options = [word for each in SETTINGS for word in ("--set", each)]
+        options += ["--set", f"data.resize={resize}", "--out", run, "--quiet", "--no-preflight"]
+        outcome = call("train", *options)
+        assert outcome.status == 0, outcome.err
+
+
+def arrays() -> Arrays:
+    """Images, labels and names of classes, as in an .npz file."""
+    rng = np.random.default_rng(0)
+    made: Arrays = {"classes": np.array(CLASSES)}
+    for split, n in (("train", 60), ("test", 9)):
+        made[f"y_{split}"] = np.arange(n, dtype="u1") % 3
+        made[f"x_{split}"] = rng.integers(0, 256, (n, 6, 6), "u1")
+    return made
+
+
+def idx(values: np.ndarray[Any, Any]) -> bytes:
+    """IDX data of bytes or, for two axes, of a table of labels."""
+    table = values.ndim == 2
+    head = (0x0C if table else 0x08) << 8 | values.ndim
+    counts = b"".join(n.to_bytes(4, "big") for n in (head, *values.shape))
+    return counts + values.astype(">i4" if table else "u1").tobytes()
+
+
+def npz(made: Arrays, *, packed: bool = False) -> bytes:
+    """An .npz file."""
+    out = io.BytesIO()
+    (np.savez_compressed if packed else np.savez)(out, allow_pickle=False, **made)
+    return out.getvalue()
+
+
+def pictures() -> list[bytes]:
+    """A small and a large picture in every form and colour that is read."""
+    made = []
+    plain, grey = ("png", "bmp", "gif", "tiff"), ("jpeg", "webp")
+    forms = [(mode, form) for mode in ("L", "RGB", "P", "1") for form in plain]
+    for mode, form in forms + [(mode, form) for mode in ("L", "RGB") for form in grey]:
+        for side in (6, 40):
+            out = io.BytesIO()
+            image = Image.fromarray(arrays()["x_test"][0])
+            image.convert(mode).resize((side, side)).save(out, form)
+            made.append(out.getvalue())
+    return made
+
+
+def _is_images(data: bytes) -> bool:
+    n, height, width = (int.from_bytes(data[at : at + 4], "big") for at in (4, 8, 12))
+    fits = n == 9 and 0 < height <= 32 and 0 < width <= 32
+    return data[:4] == b"\0\0\x08\x03" and fits and len(data) == 16 + n * height * width
+
+
+def _is_gz(data: bytes) -> bool:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as unpacked:
+            return _is_images(unpacked.read(1 << 20)) and not unpacked.read(1)
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
+def _is_labels(data: bytes) -> bool:
+    n, columns = (int.from_bytes(data[at : at + 4], "big") for at in (4, 8))
+    if data[:4] == b"\0\0\x08\x01":
+        return n == 9 and len(data) == 8 + 9 and max(data[8:]) < 3
+    if data[:4] != b"\0\0\x0c\x02" or n != 9 or len(data) != 12 + 36 * columns or not columns:
+        return False
+    return all(data[at : at + 3] == b"\0\0\0" and data[at + 3] < 3 for at in _rows(columns))
+
+
+def _rows(columns: int) -> range:
+    return range(12, 12 + 36 * columns, 4 * columns)
+
+
+def _labels() -> list[bytes]:
+    labels = arrays()["y_test"]
+    return [idx(labels), idx(np.stack([labels] * 8, axis=1))]
+
+
+def _file(name: str) -> Callable[[Path], list[bytes]]:
+    return lambda place: [(place / name).read_bytes()]
+
+
+FORMATS = {
+    "images": Format(
+        "idx/t10k-images-idx3-ubyte",
+        (f"{EVAL} idx",),
+        _file("idx/t10k-images-idx3-ubyte"),
+        _is_images,
+    ),
+    "labels": Format(
+        "idx/t10k-labels-idx1-ubyte", (f"{EVAL} idx",), lambda _: _labels(), _is_labels
+    ),
+    "gz": Format(
+        "gz/t10k-images-idx3-ubyte.gz",
+        (f"{EVAL} gz",),
+        _file("gz/t10k-images-idx3-ubyte.gz"),
+        lambda data: _is_gz(data) or _is_images(data),
+    ),
+    "names": Format(
+        "idx/classes.txt",
+        (f"{EVAL} idx", "eval run --data idx"),
+        lambda _: ["\n".join(CLASSES).encode()],
+    ),
+    "npz": Format(
+        "own.npz",
+        (f"{EVAL} own.npz", "eval run --data own.npz"),
+        lambda _: [npz(arrays()), npz(arrays(), packed=True)],
+    ),
+    "picture": Format(
+        "pictures/test/cat/0.png",
+        (f"{EVAL} pictures", "eval shrinking --json --data pictures"),
+        lambda _: pictures(),
+    ),
+    "YAML": Format(
+        "config.yaml",
+        ("config check config.yaml", "config show config.yaml", "summary --config config.yaml"),
+        lambda place: [*map(str.encode, YAML), (place / "run/config.yaml").read_bytes()],
+    ),
+    "best": Format(
+        "run/best.safetensors", ("eval run --json", "eval run"), _file("run/best.safetensors")
+    ),
+    "last": Format("run/last.safetensors", (RESUME,), _file("run/last.safetensors")),
+    "record": Format(
+        "run/run.json",
+        ("eval run --split validation --json", "runs --in . --json", "runs show run", RESUME),
+        _file("run/run.json"),
+    ),
+    "metrics": Format("run/metrics.jsonl", (RESUME,), _file("run/metrics.jsonl")),
+}
