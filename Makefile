@@ -2,21 +2,24 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+LOCK := constraints.txt
+# CI installs the releases of the lock, everyone else the newest that fit pyproject.toml
+PINS := $(if $(filter true,$(CI)),--constraint $(LOCK))
 
-.PHONY: help install demo test test-quick faults check format docs pictures bench bench-quick results results-quick build clean
+.PHONY: help install demo test test-quick faults check format docs lock audit pictures bench bench-quick results results-quick build clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(INSTALLED)  ## make .venv and install mlpcli into it, editable, with development extras
 
-$(INSTALLED): pyproject.toml
+$(INSTALLED): pyproject.toml $(LOCK)
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $$($(PYTHON) --version) is too old; install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) lacks venv; install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 2; }
 	@$(PYTHON) -m venv .venv
 	@echo "installing mlpcli and its dependencies into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' || { echo "error: the installation failed; check that the package registry can be reached, then run make again" >&2; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PINS) --editable '.[dev]' || { echo "error: the installation failed; check that the package registry can be reached, then run make again" >&2; exit 2; }
 	@touch $@
 
 demo: $(INSTALLED)  ## train on the embedded data set, evaluate, say where the run lies
@@ -43,6 +46,14 @@ format: $(INSTALLED)  ## format the code, apply safe lint fixes
 
 docs: $(INSTALLED)  ## refresh the config schema and the README's command reference
 	@$(BIN)/python scripts/reference.py
+
+lock: $(INSTALLED)  ## pin the newest releases of all dependencies, for CI
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --no-annotate --custom-compile-command 'make lock' --output-file $(LOCK) pyproject.toml
+
+audit: $(INSTALLED)  ## look for known vulnerabilities in the pinned releases, where the database can be reached
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	@$(BIN)/python scripts/audit.py $(LOCK)
 
 pictures: $(INSTALLED)  ## draw the README's pictures from what the commands print
 	@$(BIN)/python scripts/pictures.py
