@@ -38,8 +38,12 @@ class _Environment(_Known):
     mlpcli: str
     python: str
     numpy: str
-    threads: int
+    threads: int = Field(ge=1)
     cpu: str
+
+
+class _Part(_Known):
+    environment: _Environment
 
 
 class _Run(_Known):
@@ -55,7 +59,9 @@ class _Run(_Known):
     warnings: list[str]
     environment: _Environment
     started: str
-    resumed: list[dict[str, Any]] = []
+    resumed: list[_Part] = []
+    reproducible: bool = True
+    ended_by: str | None = None
     forced: list[dict[str, str]] = []
 
 

@@ -16,6 +16,8 @@ CLASSES = ("cat", "dog", "été")
 SETTINGS = ("network.hidden=[8]", "train.batch_size=16", "train.epochs=2", "data.name=own.npz")
 EVAL = "eval run --json --data"
 RESUME = "train --resume run --json"
+LISTS = ("runs --in . --json", "runs show run")
+REPEAT = "reproduce run --json --quiet"
 YAML = (
     "seed: 1\nnetwork: {hidden: [16, 8], activation: gelu}\noptimizer: {name: adam, lr: 1e-3}\n",
     '# a comment\ndata:\n  name: "own\\u00e9.npz"\n  validation: .2\ntrain:\n  patience: null\n',
@@ -172,8 +174,8 @@ FORMATS = {
     "last": Format("run/last.safetensors", (RESUME,), _file("run/last.safetensors")),
     "record": Format(
         "run/run.json",
-        ("eval run --split validation --json", "runs --in . --json", "runs show run", RESUME),
+        ("eval run --split validation --json", *LISTS, RESUME, REPEAT),
         _file("run/run.json"),
     ),
-    "metrics": Format("run/metrics.jsonl", (RESUME,), _file("run/metrics.jsonl")),
+    "metrics": Format("run/metrics.jsonl", (RESUME, REPEAT), _file("run/metrics.jsonl")),
 }

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mlpcli.lock import LOCK
 from mlpcli.runs import record
-from mlpcli.runs.lock import LOCK
 from tests.faults.processes import (
     Whole,
     appears,
