@@ -4,7 +4,7 @@ They are made anew when a run goes on, so that no epoch is in them twice and non
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import wraps
 from importlib.util import find_spec
@@ -49,7 +49,7 @@ def logged(training: Training[P, T]) -> Training[P, T]:
     return run
 
 
-def _written(events: Iterator[T], folder: Path) -> Iterator[T]:
+def _written(events: Generator[T], folder: Path) -> Generator[T]:
     writer = None
     try:
         for event in events:
@@ -59,6 +59,7 @@ def _written(events: Iterator[T], folder: Path) -> Iterator[T]:
                 _add(writer, new, folder)
             yield event
     finally:
+        events.close()
         if writer:
             with suppress(OSError):  # every epoch was flushed
                 writer.close()
