@@ -1,22 +1,19 @@
 """`python -m benchmarks`: measures all rows, prints their table; progress goes to standard error.
 
-A whole run writes results.json and the picture beside this file; a quick or partial one does not.
+A whole run writes its results down (results.py); a quick or partial one does not.
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import commands, epochs, picture, scale
-from benchmarks.table import Row, as_markdown, as_object
+from benchmarks import commands, epochs, images, results, scale
+from benchmarks.table import Row, as_markdown
 from benchmarks.worker import Worker
 
-HERE = Path(__file__).parent
 SECTIONS = ("epochs", "commands", "scale")
 
 
@@ -47,20 +44,18 @@ def main() -> None:
     chosen = [options.only] if options.only else SECTIONS
     rows = [row for section in chosen for row in measure(section, plan, facts)]
     sys.stdout.write(as_markdown(rows) + "\n")
+    if options.quick or options.only:
+        return
     with Worker("ours") as ours:
         environment = ours.ask("environment").result
-    results = {
+    facts |= {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": "make bench",
         "environment": environment,
         "load": {"before": before, "after": os.getloadavg()},  # of the whole machine
-        **facts,
-        "rows": [as_object(row) for row in rows],
+        "data": images.load("train").name,
     }
-    if not options.quick and not options.only:
-        text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-        (HERE / "results.json").write_text(text, encoding="utf-8")
-        picture.draw(results, HERE / "results.svg")
+    results.write(facts, rows)
 
 
 def measure(section: str, plan: Plan, facts: dict[str, Any]) -> Iterator[Row]:

@@ -21,6 +21,7 @@ TYPES: dict[int, np.dtype[Any]] = {
     LABELS: np.dtype("u1"),
     LABEL_TABLE: np.dtype(">i4"),
 }
+CHUNK = 1 << 20  # bytes unpacked at once: GzipFile fills a buffer by way of a copy as large
 SMALL = 64 << 20  # bytes
 DENSEST = 200  # times; images pack to a fifth, and what packs so much better is made to harm
 
@@ -84,7 +85,7 @@ def _zipped(file: gzip.GzipFile, path: Path, magics: tuple[int, ...]) -> NDArray
         raise DataError(f"{path}: its header promises {promised:,} bytes, which cannot be in it")
     values = np.empty(promised, np.uint8)
     held = 0
-    while held < promised and (n := file.readinto(values[held:].data)):
+    while held < promised and (n := file.readinto(values[held : held + CHUNK].data)):
         held += n
     if held < promised or file.read(1):  # the last read checks the sum at the end as well
         raise DataError(_disagrees(path, shape, promised, held if held < promised else None))

@@ -88,3 +88,15 @@ def test_a_training_on_plain_idx_does_not_hold_the_images(tmp_path: Path) -> Non
 
     assert isinstance(last, Epoch)
     assert peak < n * side * side / 2
+
+
+def test_mapped_images_train_to_the_same_bits(tmp_path: Path, dots: str) -> None:
+    list(store.write(dots, tmp_path / "plain"))
+    settings = config.load(None, ["network.hidden=[16]", "train.epochs=2", "train.batch_size=32"])
+
+    held, mapped = (
+        [event.engine.theta.tobytes() for event in fit(settings, dataset.load(path, "train"))][-1]
+        for path in (dots, str(tmp_path / "plain"))
+    )
+
+    assert held == mapped
