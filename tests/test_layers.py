@@ -27,7 +27,7 @@ ONLY_IN = {
     "matplotlib": {"show/figure.py", "show/plots.py", "show/svg.py"},
     "jinja2": {"show/report.py"},
     "markupsafe": {"show/report.py"},
-    "PIL": {"data/own.py", "show/pixels.py"},
+    "PIL": {"data/pictures.py", "show/pixels.py"},
 }
 
 

@@ -5,9 +5,7 @@ Class names come from `classes.txt` beside IDX files (one a line), from an array
 """
 
 import hashlib
-import math
 import re
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,14 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data import idx, npz
+from mlpcli.data import idx, npz, pictures
 from mlpcli.errors import DataError
 
 SIDE = 32  # pixels; an image fills at most SIDE x SIDE
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # others run programs, as PostScript does
 MOST_CLASSES = 4096  # their confusion matrix takes 134 MB
-PIXELS = 50_000_000  # of a picture; it takes four bytes for each, and five while it is shrunk
 SPLITS = {"train": "train", "test": "t10k|test"}  # how file names say it
 
 
@@ -50,8 +45,7 @@ def read(path: Path, split: str, *, resize: bool) -> Read:
 
 def shrink(images: NDArray[Any]) -> NDArray[Any]:
     """Images reduced to fit 32x32, their shape kept, centred on black: uint8 (n, 32, 32)."""
-    pillow = _pillow()
-    return np.stack([_fit(pillow.fromarray(image), resize=True, name="") for image in images])
+    return np.stack([_fit(image) for image in images])
 
 
 def _idx_folder(path: Path, split: str) -> Read:
@@ -138,8 +132,7 @@ def _pictures(path: Path, split: str, *, resize: bool) -> Read:
     listed = [(label, file) for label, name in enumerate(classes) for file in _in(chosen / name)]
     if not listed:
         raise DataError(f"{chosen}: holds no images")
-    pillow = _pillow()
-    images = [_picture(pillow, file, resize=resize) for _, file in listed]
+    images = [_picture(file, resize=resize) for _, file in listed]
     return Read(
         images=np.stack(images),
         labels=np.array([label for label, _ in listed]),
@@ -157,32 +150,20 @@ def _folders(path: Path) -> tuple[str, ...]:
 def _in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURES)
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in pictures.SUFFIXES)
 
 
-def _picture(pillow: Any, path: Path, *, resize: bool) -> NDArray[Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # a picture of absurd size is an error too
-        try:
-            with pillow.open(path, formats=FORMATS) as picture:
-                if math.prod(picture.size) > PIXELS:
-                    raise DataError(f"{path}: has more than {PIXELS:,} pixels")
-                return _fit(picture, resize=resize, name=str(path))
-        except pillow.UnidentifiedImageError as err:
-            raise DataError(f"{path}: is not an image") from err
-        except (OSError, ValueError, SyntaxError, Warning, pillow.DecompressionBombError) as err:
-            raise DataError(f"{path}: cannot be decoded as an image: {err}") from err
+def _picture(path: Path, *, resize: bool) -> NDArray[Any]:
+    grey = pictures.read(path)
+    if max(grey.shape) > SIDE and not resize:
+        raise DataError(too_large(str(path), *grey.shape))
+    return _fit(grey)
 
 
-def _fit(picture: Any, *, resize: bool, name: str) -> NDArray[Any]:
-    """A picture in grey, centred on 32x32."""
-    if max(picture.size) > SIDE:
-        if not resize:
-            width, height = picture.size
-            raise DataError(too_large(name, height, width))
-        picture = picture.convert("L")
-        picture.thumbnail((SIDE, SIDE))
-    grey = np.asarray(picture.convert("L"))
+def _fit(grey: NDArray[Any]) -> NDArray[Any]:
+    """A grey image, shrunk where it is too large, centred on 32x32."""
+    if max(grey.shape) > SIDE:
+        grey = pictures.shrunk(grey, SIDE)
     out = np.zeros((SIDE, SIDE), np.uint8)
     top, left = (SIDE - grey.shape[0]) // 2, (SIDE - grey.shape[1]) // 2
     out[top : top + grey.shape[0], left : left + grey.shape[1]] = grey
@@ -195,14 +176,6 @@ def too_large(name: str, height: int, width: int) -> str:
         f"{name}: images must be at most {SIDE}x{SIDE}, got {height}x{width}; "
         "--set data.resize=true shrinks them"
     )
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ImportError as err:
-        raise DataError("images need Pillow; pip install 'mlpcli[images]'") from err
-    return Image
 
 
 def _sum(files: Iterable[Path]) -> str:

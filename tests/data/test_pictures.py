@@ -1,0 +1,159 @@
+import struct
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from mlpcli.data import pictures
+from mlpcli.errors import DataError
+
+Image = pytest.importorskip("PIL.Image")
+
+
+@pytest.fixture
+def grey(rng: np.random.Generator) -> NDArray[np.uint8]:
+    return rng.integers(0, 256, (5, 7), np.uint8)
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG that promises pixels of which it holds the first few."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        sum_ = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", sum_)
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+FORMS: dict[str, Callable[[NDArray[np.uint8]], Any]] = {
+    "grey": lambda g: Image.fromarray(g),
+    "colours": lambda g: Image.fromarray(g).convert("RGB"),
+    "palette": lambda g: Image.fromarray(g).convert("P"),
+    "opaque": lambda g: Image.fromarray(g).convert("RGBA"),
+    "sixteen bits": lambda g: Image.fromarray(g.astype(np.uint16) * 257),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_picture_of_any_form_becomes_the_same_grey(
+    tmp_path: Path, grey: NDArray[np.uint8], form: str
+) -> None:
+    grey[0, 0] = 255
+    FORMS[form](grey).save(tmp_path / "x.png")
+
+    assert_array_equal(pictures.read(tmp_path / "x.png"), grey)
+
+
+@pytest.mark.parametrize("suffix", sorted(pictures.SUFFIXES))
+def test_every_suffix_is_that_of_a_readable_file(tmp_path: Path, suffix: str) -> None:
+    Image.new("L", (8, 6), 255).save(tmp_path / f"x{suffix}")
+
+    assert_allclose(pictures.read(tmp_path / f"x{suffix}"), np.full((6, 8), 255), atol=1)
+
+
+def test_a_coloured_pixel_has_its_luminance(tmp_path: Path) -> None:
+    Image.new("RGB", (1, 1), (255, 0, 0)).save(tmp_path / "red.png")
+
+    assert_array_equal(pictures.read(tmp_path / "red.png"), [[76]])  # ITU-R BT.601: 0.299
+
+
+def test_a_dark_drawing_on_nothing_is_laid_on_white(tmp_path: Path) -> None:
+    drawn = np.zeros((2, 2, 4), np.uint8)
+    drawn[0, 0] = (10, 10, 10, 255)
+    Image.fromarray(drawn).save(tmp_path / "x.png")
+
+    assert_array_equal(pictures.read(tmp_path / "x.png"), [[10, 255], [255, 255]])
+
+
+def test_a_light_drawing_on_nothing_is_laid_on_black(tmp_path: Path) -> None:
+    drawn = np.full((2, 2, 4), 255, np.uint8)
+    drawn[..., 3] = [[255, 0], [51, 0]]
+    Image.fromarray(drawn).save(tmp_path / "x.png")
+
+    assert_array_equal(pictures.read(tmp_path / "x.png"), [[255, 0], [51, 0]])
+
+
+def test_a_camera_held_on_its_side_gives_an_upright_picture(
+    tmp_path: Path, grey: NDArray[np.uint8]
+) -> None:
+    turned = Image.fromarray(grey).rotate(90, expand=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: the first row is the right side
+    turned.save(tmp_path / "x.png", exif=exif)
+
+    assert_array_equal(pictures.read(tmp_path / "x.png"), grey)
+
+
+def test_of_several_frames_the_first_is_read(tmp_path: Path) -> None:
+    first, second = (Image.new("L", (4, 4), level) for level in (0, 255))
+    first.save(tmp_path / "x.gif", save_all=True, append_images=[second])
+
+    assert pictures.read(tmp_path / "x.gif").max() == 0
+
+
+def test_what_is_no_picture_has_its_message(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.jpg"
+    Image.fromarray(np.arange(256, dtype=np.uint8).repeat(9).reshape(48, 48)).save(whole)
+    content = {
+        "text.png": (b"hello", "is not an image; PNG, JPEG"),
+        "empty.png": (b"", "is not an image"),
+        "program.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
+        "cut.jpg": (whole.read_bytes()[:-300], "cannot be decoded as an image: "),
+        "bomb.png": (png(60_000, 60_000), "has more than 50,000,000 pixels"),
+        "large.png": (png(8_000, 8_000), "has more than 50,000,000 pixels"),
+    }
+    for name, (data, _) in content.items():
+        (tmp_path / name).write_bytes(data)
+
+    for name, (_, told) in content.items():
+        with pytest.raises(DataError) as caught:
+            pictures.read(tmp_path / name)
+        assert str(caught.value).startswith(f"{tmp_path / name}: {told}")
+    with pytest.raises(DataError, match=r"none\.png: not readable: No such file"):
+        pictures.read(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("kind", pictures.FORMATS)
+def test_a_damaged_picture_is_read_or_refused(
+    tmp_path: Path, rng: np.random.Generator, kind: str
+) -> None:
+    path = tmp_path / "x"
+    Image.fromarray(rng.integers(0, 256, (40, 40), np.uint8)).save(path, format=kind)
+    whole = bytearray(path.read_bytes())
+    for _ in range(60):
+        damaged = whole.copy()
+        for place in rng.integers(0, len(whole), 4):
+            damaged[place] = rng.integers(0, 256)
+        path.write_bytes(damaged[: rng.integers(1, len(whole))])
+        with suppress(DataError):
+            assert pictures.read(path).dtype == np.uint8
+
+
+def test_shrinking_keeps_the_shape(grey: NDArray[np.uint8]) -> None:
+    assert pictures.shrunk(np.zeros((100, 50), np.uint8), 32).shape == (32, 16)
+    assert_array_equal(pictures.shrunk(grey, 32), grey)
+
+
+def test_reducing_takes_means_over_squares() -> None:
+    image = np.zeros((1024, 512), np.uint8)
+    image[:2, 0] = 100
+
+    reduced = pictures.reduced(image)
+
+    assert reduced.shape == (512, 256)
+    assert_array_equal(reduced[0, :2], [50, 0])
+
+
+def test_resizing_to_the_same_size_changes_nothing(grey: NDArray[np.uint8]) -> None:
+    image = grey.astype(np.float32)
+
+    assert_array_equal(pictures.resized(image, 7), image)
+    assert pictures.resized(np.ones((1, 500), np.float32), 20).shape == (1, 20)
