@@ -18,6 +18,7 @@ from mlpcli.cli.eval import eval_
 from mlpcli.cli.explain import explain
 from mlpcli.cli.gradcheck import gradcheck
 from mlpcli.cli.output import echo
+from mlpcli.cli.predict import predict
 from mlpcli.cli.report import report
 from mlpcli.cli.reproduce import reproduce
 from mlpcli.cli.summary import summary
@@ -56,6 +57,7 @@ app.command("eval")(eval_)
 app.command()(compare)
 app.command()(reproduce)
 app.command()(report)
+app.command()(predict)
 app.command()(gradcheck)
 app.command()(explain)
 app.command()(summary)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli.eval import SplitName, Weights
-from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg
+from mlpcli.cli.eval import SplitName
+from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg, Weights, WeightsOpt
 from mlpcli.cli.output import echo
 from mlpcli.errors import CheckFailed
 
@@ -16,7 +16,7 @@ def compare(
     second: RunArg,
     split: Annotated[SplitName, typer.Option(help="Images to judge them on.")] = SplitName.test,
     data: DataOpt = None,
-    weights: Annotated[Weights, typer.Option(help="Which of their weights.")] = Weights.best,
+    weights: WeightsOpt = Weights.best,
     fail_if_worse: Annotated[
         bool, typer.Option("--fail-if-worse", help="Exit with 1 when the second is worse.")
     ] = False,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg
+from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg, Weights, WeightsOpt
 from mlpcli.cli.output import echo
 from mlpcli.errors import CheckFailed
 
@@ -19,18 +19,11 @@ class SplitName(StrEnum):
     train = "train"
 
 
-class Weights(StrEnum):
-    """The weights a run keeps."""
-
-    best = "best"
-    last = "last"
-
-
 def eval_(
     run: RunArg,
     split: Annotated[SplitName, typer.Option(help="Images to judge it on.")] = SplitName.test,
     data: DataOpt = None,
-    weights: Annotated[Weights, typer.Option(help="Which of its weights.")] = Weights.best,
+    weights: WeightsOpt = Weights.best,
     fail_under: Annotated[
         float | None,
         typer.Option(

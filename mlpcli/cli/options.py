@@ -4,12 +4,21 @@ What takes the name of a run, config or data set is completed by the shell: see 
 """
 
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlpcli.cli import complete
+
+
+class Weights(StrEnum):
+    """The weights a run keeps."""
+
+    best = "best"
+    last = "last"
+
 
 RunArg = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run's folder.", autocompletion=complete.runs)
@@ -71,6 +80,7 @@ SetOpt = Annotated[
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 OfflineOpt = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
+WeightsOpt = Annotated[Weights, typer.Option("--weights", help="Which of its weights.")]
 
 
 def seconds(text: str) -> float:

@@ -33,6 +33,7 @@ class Facts(Section):
     config: Config
     classes: tuple[str, ...]  # names, in the order of the outputs
     data: dict[str, str]  # sum of each file of the training images
+    light: float = 0.0  # fraction of them whose ground is light; see data/preparation.py
     progress: Progress
     updates: int = Field(ge=0)  # steps done in all
     lengths: tuple[tuple[int, int], ...] = Field(min_length=1)  # see Run in runs/train.py
@@ -62,6 +63,13 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     told = facts.model_dump_json(by_alias=True)
     # one entry: safetensors writes several in an order that differs from process to process
     write(path, to_bytes(tensors, {"mlpcli": f"{sum_(told, tensors)} {told}"}))
+
+
+def of_run(folder: Path, weights: str) -> Checkpoint:
+    """The "best" or "last" weights of a run; raises CheckpointError where there are none."""
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such run folder; `mlp train` makes one")
+    return load(folder / f"{weights}.safetensors")
 
 
 def load(path: Path) -> Checkpoint:

@@ -69,10 +69,7 @@ def judged(
     data: name or path of another data set; its classes must be as many as the run's.
     Raises CheckpointError where the run, its weights and the data do not fit together.
     """
-    file = folder / f"{weights}.safetensors"
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such run folder; `mlp train` makes one")
-    kept = checkpoint.load(file)
+    kept = checkpoint.of_run(folder, weights)
     config = kept.facts.config
     if data is not None:
         config = config.model_copy(
@@ -81,8 +78,8 @@ def judged(
     images = load(config, "test" if split == "test" else "train", offline=offline)
     if len(images.classes) != len(kept.facts.classes):
         raise CheckpointError(
-            f"{file}: has {len(kept.facts.classes)} classes, but {images.name} has "
-            f"{len(images.classes)}; evaluate it on data with the same classes"
+            f"{folder / weights}.safetensors: has {len(kept.facts.classes)} classes, but "
+            f"{images.name} has {len(images.classes)}; evaluate it on data with the same classes"
         )
     rows = None
     if split != "test":

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mlpcli.data import dataset
 from mlpcli.data.dataset import Split
+from mlpcli.data.preparation import light_share
 from mlpcli.errors import CheckFailed, CheckpointError, Interrupted, MlpError
 from mlpcli.runs import checkpoint, record
 from mlpcli.runs.checkpoint import Checkpoint, Facts
@@ -177,6 +178,7 @@ def save(run: Run, event: Step | Epoch, name: str) -> None:
         config=run.config,
         classes=run.split.classes,
         data=run.split.files,
+        light=light_share(run.split.images),
         progress=event.progress,
         updates=engine.steps,
         lengths=run.lengths,

@@ -21,9 +21,9 @@ class Outcome(NamedTuple):
     err: str
 
 
-def call(*args: str) -> Outcome:
+def call(*args: str, stdin: bytes = b"") -> Outcome:
     """Of a command in this process; an exception that the program does not expect is raised."""
-    result = CliRunner().invoke(app, args, prog_name="mlp", catch_exceptions=False)
+    result = CliRunner().invoke(app, args, prog_name="mlp", catch_exceptions=False, input=stdin)
     return Outcome(result.exit_code, result.stdout, result.stderr)
 
 

@@ -1,0 +1,199 @@
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+
+from tests.cli.outcome import PATIENCE, call, on_terminal, piped, start
+from tests.cli.test_commands import documented, kinds
+
+Image = pytest.importorskip("PIL.Image")
+
+
+@pytest.fixture
+def images(dots: str) -> None:
+    """Three test images of `dots`, one of each class: as an npz file, and as pictures."""
+    three = np.load(dots)["x_test"][:3]
+    np.savez("three.npz", allow_pickle=False, images=three)
+    Path("folder").mkdir()
+    for i, image in enumerate(three):
+        Image.fromarray(image).save(f"folder/{i}.png")
+    Image.fromarray(255 - three[1]).save("light.png")
+
+
+@pytest.mark.usefixtures("images")
+def test_a_table_has_the_classes_first_and_the_image_last(run: str) -> None:
+    status, out, err = call("predict", run, "folder", "three.npz", "--top", "2")
+
+    assert (status, err) == (0, "")
+    head, *rows = out.splitlines()
+    assert head.split() == ["#1", "probability", "#2", "probability", "image"]
+    assert [row.split()[0] for row in rows] == ["0", "1", "2"] * 2
+    assert [row.split()[-1] for row in rows] == [
+        *(f"folder/{i}.png" for i in range(3)),
+        *(f"three.npz[{i}]" for i in range(3)),
+    ]
+    assert len({row.rindex(row.split()[-1]) for row in (head, *rows)}) == 1  # columns are aligned
+
+
+@pytest.mark.usefixtures("images")
+def test_jsonl_is_one_object_a_line_as_the_contract_has_it(run: str) -> None:
+    status, out, _ = call("predict", run, "three.npz", "light.png", "--format", "jsonl")
+
+    found = [json.loads(line) for line in out.splitlines()]
+    assert status == 0
+    assert kinds(found[0]) == {
+        "schema": "int",
+        "image": "str",
+        "row": "int",
+        "light": "bool",
+        "inverted": "bool",
+        "blank": "bool",
+        "top": "list",
+    }
+    assert kinds(found[0]["top"][0]) == {"label": "int", "name": "str", "probability": "float"}
+    assert [(each["image"], each["row"]) for each in found] == [
+        *(("three.npz", i) for i in range(3)),
+        ("light.png", None),
+    ]
+    assert sum(guess["probability"] for guess in found[0]["top"]) == pytest.approx(1)
+    assert all(map(documented, found))
+
+
+@pytest.mark.usefixtures("images")
+def test_csv_has_a_column_for_each_fact(run: str) -> None:
+    out = call("predict", run, "three.npz", "light.png", "--format", "csv", "--top", "1").out
+
+    rows = list(csv.DictReader(out.splitlines()))
+    assert list(rows[0]) == ["image", "row", "inverted", "class_1", "probability_1"]
+    assert [row["class_1"] for row in rows] == ["0", "1", "2", "1"]
+    assert [row["row"] for row in rows] == ["0", "1", "2", ""]
+    assert [row["inverted"] for row in rows] == ["false", "false", "false", "true"]
+
+
+@pytest.mark.usefixtures("images")
+def test_an_inverted_image_is_told_on_standard_error(run: str) -> None:
+    shutil.copy("light.png", "too.png")
+
+    err = call("predict", run, "light.png", "folder", "too.png").err
+
+    assert err.splitlines() == [
+        "note: light.png: is dark on light, so it was inverted; --no-invert leaves it",
+        "note: 2 of 5 images were inverted",
+    ]
+    assert call("predict", run, "light.png", "--no-invert").err == ""
+    assert call("predict", run, "light.png", "--invert").err == ""
+
+
+@pytest.mark.usefixtures("images")
+def test_an_image_of_one_shade_is_warned_of(run: str) -> None:
+    Image.new("L", (40, 40), 200).save("paper.png")
+
+    status, _, err = call("predict", run, "paper.png")
+
+    assert status == 0
+    assert err == "warning: paper.png: nothing but one shade, so the prediction means nothing\n"
+
+
+@pytest.mark.usefixtures("images")
+def test_standard_input_is_names_or_a_file(run: str) -> None:
+    names = call("predict", run, "-", stdin=b"folder/1.png\nfolder/2.png\n").out
+    bytes_ = call("predict", run, "-", stdin=Path("folder/1.png").read_bytes()).out
+    many = call("predict", run, "-", stdin=Path("three.npz").read_bytes()).out
+
+    assert [line.split()[0] for line in names.splitlines()[1:]] == ["1", "2"]
+    assert [line.split()[0] for line in bytes_.splitlines()[1:]] == ["1"]
+    assert [line.split()[-1] for line in many.splitlines()[1:]] == ["-[0]", "-[1]", "-[2]"]
+
+
+@pytest.mark.usefixtures("images")
+def test_a_bad_image_among_good_ones_is_told_and_the_others_go_on(run: str) -> None:
+    Path("text.png").write_text("hello")
+
+    status, out, err = call("predict", run, "text.png", "folder", "none.png", "--top", "1")
+
+    assert status == 2
+    assert [line.split()[0] for line in out.splitlines()] == ["#1", "0", "1", "2"]
+    assert [line.split(": ")[:2] for line in err.splitlines()] == [
+        ["error", "text.png"],
+        ["error", "none.png"],
+    ]
+
+
+@pytest.mark.usefixtures("images")
+def test_what_cannot_be_done_is_one_line(run: str) -> None:
+    Path("empty").mkdir()
+    Path("text.png").write_text("hello")
+    Path("half").mkdir()
+    shutil.copy(f"{run}/run.json", "half")
+    shutil.copy(f"{run}/config.yaml", "half")
+
+    for args, told in (
+        ((run, "empty"), "empty: holds no pictures"),
+        ((run, "text.png"), "text.png: is not an image"),
+        ((run, "-"), "-: is empty"),
+        (("none", "light.png"), "none: no such run folder"),
+        (("half", "light.png"), "half/best.safetensors: no such file"),
+        ((run, "light.png", "--format", "xml"), "Invalid value for '--format'"),
+        ((run,), "Missing argument 'IMAGE|FOLDER|-...'"),
+    ):
+        status, out, err = call("predict", *args)
+
+        assert (status, out) == (2, ""), args
+        assert err.startswith(f"error: {told}"), args
+        assert err.count("\n") == 1, args
+
+
+@pytest.mark.usefixtures("images")
+def test_control_characters_in_a_name_stay_out_of_the_terminal(run: str) -> None:
+    name, bad = "\x1b[2J\n\x9bé.png", "\x1b[31m.png"
+    shutil.copy("light.png", name)
+    Path(bad).write_text("hello")
+
+    for form in ("table", "csv", "jsonl"):
+        status, out, err = on_terminal("predict", run, name, bad, "--format", form)
+
+        assert status == 2
+        assert out.count("\n") == (1 if form == "jsonl" else 2)
+        assert not {"\x1b", "\x9b"} & {*out, *err}
+        assert "\\u001b[2J" in out
+        assert "error: \\u001b[31m.png: is not an image" in err
+    found = json.loads(out)
+    assert found["image"] == name
+
+
+@pytest.mark.usefixtures("images")
+def test_a_reader_that_hangs_up_ends_it_quietly(run: str) -> None:
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    with start(("predict", run, "folder"), {}, stdout=ours) as process:
+        os.close(ours)
+        _, err = process.communicate(timeout=PATIENCE)
+
+    assert (process.returncode, err) == (141, "")
+
+
+@pytest.mark.usefixtures("images")
+def test_class_names_of_any_script_stay_in_their_columns(dots: str, small: list[str]) -> None:
+    arrays = dict(np.load(dots))
+    np.savez("kana.npz", allow_pickle=False, **arrays, classes=np.array(["お", "ki", "すすす"]))
+    changes = [*small, "--set", "data.name=kana.npz", "--out", "kana", "--quiet"]
+    assert call("train", *changes).status == 0
+
+    status, out, _ = piped("predict", "kana", "three.npz", "--top", "1", PYTHONIOENCODING="utf-8")
+
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()[1:]] == ["お", "ki", "すすす"]
+    assert len({cell_len(line[: line.rindex(" ")]) for line in out.splitlines()}) == 1
+
+
+@pytest.mark.usefixtures("images")
+def test_the_last_weights_can_be_asked_for(run: str) -> None:
+    Path(run, "best.safetensors").unlink()
+
+    assert call("predict", run, "light.png").status == 2
+    assert call("predict", run, "light.png", "--weights", "last").status == 0
