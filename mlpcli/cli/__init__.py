@@ -16,6 +16,7 @@ from mlpcli.cli.compare import compare
 from mlpcli.cli.download import download
 from mlpcli.cli.eval import eval_
 from mlpcli.cli.explain import explain
+from mlpcli.cli.export import export
 from mlpcli.cli.gradcheck import gradcheck
 from mlpcli.cli.output import echo
 from mlpcli.cli.predict import predict
@@ -58,6 +59,7 @@ app.command()(compare)
 app.command()(reproduce)
 app.command()(report)
 app.command()(predict)
+app.command()(export)
 app.command()(gradcheck)
 app.command()(explain)
 app.command()(summary)
