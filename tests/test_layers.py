@@ -22,7 +22,7 @@ ONLY_IN = {
     "ruamel": {"runs/tree.py"},
     "pydantic": {"runs/checked.py", "runs/checkpoint.py", "runs/config.py", "runs/settings.py"},
     "filelock": {"lock.py"},
-    "safetensors": {"runs/checkpoint.py", "runs/export.py"},
+    "safetensors": {"runs/checkpoint.py", "runs/export.py", "runs/state_dict.py"},
     "onnx": {"runs/graph.py"},
     "onnxruntime": {"runs/graph.py"},
     "tensorboardX": {"runs/events.py"},

@@ -18,6 +18,7 @@ from mlpcli.cli.eval import eval_
 from mlpcli.cli.explain import explain
 from mlpcli.cli.export import export
 from mlpcli.cli.gradcheck import gradcheck
+from mlpcli.cli.import_ import import_
 from mlpcli.cli.output import echo
 from mlpcli.cli.predict import predict
 from mlpcli.cli.report import report
@@ -60,6 +61,7 @@ app.command()(reproduce)
 app.command()(report)
 app.command()(predict)
 app.command()(export)
+app.command("import")(import_)
 app.command()(gradcheck)
 app.command()(explain)
 app.command()(summary)

@@ -48,7 +48,7 @@ class _Part(_Known):
 
 class _Run(_Known):
     schema_: Literal[1] = Field(alias="schema")
-    status: Literal["running", "finished", "interrupted", "failed"]
+    status: Literal["running", "finished", "interrupted", "failed", "imported"]
     seed: int
     parameters: int
     data: _Data

@@ -100,7 +100,13 @@ def scored(subject: Judged, run: str, *, split: str, weights: str) -> Evaluation
 
 def _same_images(folder: Path, files: dict[str, str]) -> None:
     """The validation part is only that of the run while the training files are the same."""
-    then = record.read(folder)["data"]["sha256"]
+    run = record.read(folder)
+    if run["status"] == "imported":
+        raise CheckpointError(
+            f"{folder}: was imported, so which images it was trained on is not known; evaluate on "
+            "--split test"
+        )
+    then = run["data"]["sha256"]
     if then != files:
         raise CheckpointError(
             f"{folder}: its training data has changed since, so what was its validation split "

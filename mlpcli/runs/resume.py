@@ -44,6 +44,8 @@ def resume(
     with held(folder):
         path = folder / record.LAST
         kept = checkpoint.load(path) if path.exists() else None
+        if kept and not kept.memory:
+            raise CheckpointError(f"{path}: holds no state to go on from, only weights; train anew")
         before = kept.facts.config if kept else configs.load(str(folder / record.CONFIG))
         changed = differences(before, config)
         split = load(config, "train", offline=offline)
@@ -104,8 +106,6 @@ def _mended(folder: Path, kept: Checkpoint, config: Config, split: Split, *, thr
     """The run as its last checkpoint knows it, whichever write it died before."""
     facts = kept.facts
     done = facts.progress
-    if not kept.memory:
-        raise CheckpointError(f"{folder / record.LAST}: holds no state to go on from; train anew")
     if config.train.epochs < done.epoch:
         raise CheckpointError(
             f"{folder}: train.epochs must be at least {done.epoch}, which are done, "

@@ -1,10 +1,22 @@
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from mlpcli.runs import graph
 from tests.cli.outcome import call, facts
 from tests.cli.test_commands import documented, kinds
+
+
+@pytest.fixture
+def net() -> str:
+    """A PyTorch-like state_dict for the three classes of `dots`."""
+    rng = np.random.default_rng(3)
+    sizes = {"fc1.weight": (9, 784), "fc1.bias": (9,), "fc2.weight": (3, 9), "fc2.bias": (3,)}
+    save_file({k: rng.standard_normal(size, np.float32) for k, size in sizes.items()}, "net.st")
+    return "net.st"
 
 
 def test_export_is_onnx_named_after_the_run_unless_told(run: str) -> None:
@@ -68,3 +80,76 @@ def test_what_cannot_be_exported_is_one_line(run: str) -> None:
         assert (status, out) == (2, ""), args
         assert err.startswith(f"error: {told}"), args
         assert err.count("\n") == 1, args
+
+
+def test_import_makes_a_run_for_the_other_commands(net: str, dots: str) -> None:
+    status, out, err = call("import", net, "--out", "torch", "--set", f"data.name={dots}")
+
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [
+        "run: torch",
+        "weights: (outputs, inputs) in the file, as in PyTorch; transposed",
+        "inputs: 784, 28x28 pixels, put into the middle of 32x32",
+        "W1 (1024, 9): fc1.weight (9, 784)",
+        "W2 (9, 3): fc2.weight (3, 9)",
+        "activation: relu",
+        "parameters: 9,255",
+    ]
+    assert facts(call("eval", "torch", "--json"))["n"] == 90
+    assert call("predict", "torch", dots).status == 0
+    assert call("export", "torch", "--format", "safetensors").status == 0
+    assert call("runs", "show", "torch").out.startswith("run: torch\nstatus: imported\n")
+    assert load_file("torch.safetensors")["W2"].shape == (9, 3)
+
+
+def test_import_json_is_one_object_as_the_contract_has_it(net: str, dots: str) -> None:
+    found = facts(call("import", net, "--out", "torch", "--set", f"data.name={dots}", "--json"))
+
+    assert found == {
+        "schema": 1,
+        "run": "torch",
+        "file": "net.st",
+        "transposed": True,
+        "inputs": 784,
+        "layers": [
+            {"name": "W1", "shape": [1024, 9], "from": "fc1.weight", "shape_in_file": [9, 784]},
+            {"name": "W2", "shape": [9, 3], "from": "fc2.weight", "shape_in_file": [3, 9]},
+        ],
+        "activation": "relu",
+        "parameters": 9255,
+    }
+    assert documented(found)
+    record = json.loads(Path("torch", "run.json").read_text())
+    assert documented({key: record[key] for key in ("status", "imported")})
+
+
+def test_an_imported_run_is_not_trained_on(net: str, dots: str) -> None:
+    call("import", net, "--out", "torch", "--set", f"data.name={dots}")
+    before = Path("torch", "best.safetensors").read_bytes()
+
+    status, out, err = call("train", "--resume", "torch")
+
+    assert (status, out) == (2, "")
+    assert err == (
+        "error: torch/last.safetensors: holds no state to go on from, only weights; train anew\n"
+    )
+    assert Path("torch", "best.safetensors").read_bytes() == before
+
+
+def test_what_cannot_be_imported_is_one_line_and_leaves_no_folder(net: str, dots: str) -> None:
+    Path("net.pt").write_bytes(b"PK\x03\x04")
+    mine = ("--set", f"data.name={dots}")
+    for args, told in (
+        (("none.st", *mine), "none.st: no such file"),
+        (("net.pt", *mine), "net.pt: not a safetensors file"),
+        ((net,), "net.st: has 3 outputs, but synth has 10 classes"),
+        ((net, "--set", "data.name=nope"), "data set 'nope': neither a name nor a path"),
+        ((net, "--config", "nope"), "unknown config 'nope'"),
+        ((net, *mine, "--std", "0"), "Invalid value for '--std'"),
+    ):
+        status, out, err = call("import", *args, "--out", "torch")
+
+        assert (status, out) == (2, ""), args
+        assert err.startswith(f"error: {told}"), args
+        assert err.count("\n") == 1, args
+        assert not Path("torch").exists()

@@ -1,0 +1,126 @@
+"""The layers of another program's network, found in a safetensors file by their names and shapes.
+
+PyTorch keeps W as (outputs, inputs), here it is (inputs, outputs); the shapes tell which it is.
+"""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from mlpcli.data.dataset import INPUTS, SIDE
+from mlpcli.errors import CheckpointError
+from mlpcli.nn.mlp import Layer
+from mlpcli.runs.checkpoint import Tensors
+
+SIDES = {28 * 28: 28, INPUTS: SIDE}  # pixels of a side, by the number of inputs
+TYPES = ("F16", "F32", "F64")
+ROLE = re.compile(r"(weight|kernel|bias|W|w|b)(?=\d*$)")  # without it, W and b have one name
+HINT = "in PyTorch, safetensors.torch.save_file(model.state_dict(), FILE) writes one"
+
+
+class Found(NamedTuple):
+    """An affine map of the file."""
+
+    name: str  # of its weights
+    shape: tuple[int, ...]  # of its weights, as they lie in the file
+    layer: Layer  # in float64
+
+
+def layers(path: Path) -> tuple[list[Found], bool]:
+    """The layers of a file, the first one first, and whether W lies as (outputs, inputs) there.
+
+    They follow each other by their names or, where the shapes forbid that, in the one order that
+    the shapes allow. A layer without a bias gets zeros. Raises CheckpointError.
+    """
+    tensors = _read(path)
+    weights, biases = _by_stem(tensors, 2), _by_stem(tensors, 1)
+    used = {*weights.values(), *(name for stem, name in biases.items() if stem in weights)}
+    if strange := sorted(tensors.keys() - used, key=_natural):
+        raise CheckpointError(
+            f"{path}: holds {strange[0]!r} of shape {tensors[strange[0]].shape}, which is no part "
+            "of a linear layer; only networks of linear layers can be imported"
+        )
+    for transposed in (True, False):
+        found = [
+            _layer(name, tensors, biases.get(stem), transposed=transposed)
+            for stem, name in weights.items()
+        ]
+        if chain := _chain(found):
+            return chain, transposed
+    shapes = ", ".join(f"{name} {tensors[name].shape}" for name in weights.values())
+    raise CheckpointError(
+        f"{path}: expected layers that follow each other from 784 or 1024 inputs on, with a bias "
+        f"for each output, got {shapes or 'nothing'}"
+    )
+
+
+def _read(path: Path) -> Tensors:
+    """The tensors of a file as float64."""
+    try:
+        with safe_open(path, framework="np") as file:
+            names = list(file.keys())
+            for name in names:
+                kind = file.get_slice(name).get_dtype()
+                if kind not in TYPES:
+                    raise CheckpointError(
+                        f"{path}: {name!r} must be one of {', '.join(TYPES)}, got {kind}; in "
+                        "PyTorch, model.float() converts"
+                    )
+            tensors = {name: file.get_tensor(name).astype(np.float64) for name in names}
+    except FileNotFoundError as err:
+        raise CheckpointError(f"{path}: no such file") from err
+    except (SafetensorError, OSError, ValueError) as err:
+        raise CheckpointError(f"{path}: not a safetensors file: {err}; {HINT}") from err
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise CheckpointError(f"{path}: {name!r} holds values that are not finite")
+    return tensors
+
+
+def _by_stem(tensors: Tensors, axes: int) -> dict[str, str]:
+    """Names of the tensors with so many axes, by what W and b of a layer have in common."""
+    names = sorted((name for name, t in tensors.items() if t.ndim == axes), key=_natural)
+    return {ROLE.sub("", name): name for name in names}
+
+
+def _natural(name: str) -> list[int | str]:
+    """A key that sorts net.2 before net.10."""
+    parts = re.split(r"(\d+)", name)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
+
+
+def _layer(name: str, tensors: Tensors, bias: str | None, *, transposed: bool) -> Found:
+    W = tensors[name].T if transposed else tensors[name]
+    b = np.zeros(W.shape[1]) if bias is None else tensors[bias]
+    return Found(name, tensors[name].shape, Layer(W, b))
+
+
+def _chain(found: list[Found]) -> list[Found]:
+    """The layers in their order; none where there is no order, or no telling which."""
+    if _follow(found):
+        return found
+    order: list[Found] = []
+    widths = set(SIDES)
+    while len(order) < len(found):
+        placed = {each.name for each in order}
+        next_ = [f for f in found if f.name not in placed and len(f.layer.W) in widths]
+        if len(next_) != 1:
+            return []
+        order += next_
+        widths = {next_[0].layer.W.shape[1]}
+    return order if _follow(order) else []
+
+
+def _follow(found: list[Found]) -> bool:
+    """Whether each layer takes what the one before gives."""
+    sizes = [each.layer.W.shape for each in found]
+    return (
+        bool(found)
+        and sizes[0][0] in SIDES
+        and all(left[1] == right[0] for left, right in pairwise(sizes))
+        and all(len(layer.b) == layer.W.shape[1] for _, _, layer in found)
+    )
