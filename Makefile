@@ -44,7 +44,7 @@ format: $(INSTALLED)  ## format the code, apply safe lint fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: $(INSTALLED)  ## refresh the config schema and the README's command reference
+docs: $(INSTALLED)  ## refresh the config schema and docs/commands.md
 	@$(BIN)/python scripts/reference.py
 
 lock: $(INSTALLED)  ## pin the newest releases of all dependencies, for CI

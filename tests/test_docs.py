@@ -17,11 +17,12 @@ COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands if c.
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_stands_in_the_readme(command: str) -> None:
+def test_every_command_stands_in_the_readme_and_among_the_commands(command: str) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 
     assert f"| `mlp {command}" in readme
-    assert f"### mlp {command}\n" in readme, "make docs"
+    assert f"## mlp {command}\n" in page, "make docs"
 
 
 def test_every_data_set_stands_in_the_readme() -> None:
