@@ -111,7 +111,11 @@ def serve(side: str) -> None:
     except ImportError as err:
         tell(missing=err.name or side, versions={}, pools=[])
         return
-    tell(missing=None, versions=module.VERSIONS, pools=threadpool_info())
+    tell(
+        missing=None,
+        versions=module.VERSIONS,
+        pools=[{k: v for k, v in pool.items() if k != "filepath"} for pool in threadpool_info()],
+    )
     trainer = cache(module.Trainer)
 
     def epoch(variant: str, lr: float) -> float:

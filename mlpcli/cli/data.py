@@ -70,7 +70,7 @@ def show(
 
 @app.command()
 def write(
-    name: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A data set's name or path.")],
+    name: DataArg,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder for the files.")],
     images: Annotated[
         int | None,

@@ -13,7 +13,7 @@ def import_(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A state_dict saved as safetensors.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run.")],
     config: ConfigOpt = None,
     set_: SetOpt = None,
     mean: Annotated[

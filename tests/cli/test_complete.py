@@ -62,7 +62,8 @@ def test_data_sets_are_completed_by_name() -> None:
 def test_configs_are_completed_by_name_and_as_files() -> None:
     Path("mine.yaml").write_text("seed: 1\n", encoding="utf-8")
 
-    assert asked("mlp train --config fash") == ["fashion-mnist"]
+    assert asked("mlp train --config quick") == ["quickstart"]
+    assert set(asked("mlp train --config fash")) == {"fashion-mnist", "fashion-mnist-best"}
     assert asked("mlp train --config mi") == ["mine.yaml"]
     assert asked("mlp config show quick") == ["quickstart"]
 

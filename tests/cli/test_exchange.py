@@ -70,7 +70,7 @@ def test_what_cannot_be_exported_is_one_line(run: str) -> None:
     Path(run, "last.safetensors").write_bytes(b"\0" * 20)
     for args, told in (
         (("none",), "none: no such run folder"),
-        ((run, "--format", "pt"), "Invalid value for '--format'"),
+        ((run, "--format", "pt"), "invalid value for '--format'"),
         ((run, "--weights", "last", "--format", "npz"), "run/last.safetensors: not a readable"),
         ((run, "--format", "npz", "--out", "no/x.npz"), "no/x.npz: cannot write: No such file"),
         ((run, "--format", "npz", "--out", "run/run.json"), "run/run.json: is a file of the run"),
@@ -145,7 +145,7 @@ def test_what_cannot_be_imported_is_one_line_and_leaves_no_folder(net: str, dots
         ((net,), "net.st: has 3 outputs, but synth has 10 classes"),
         ((net, "--set", "data.name=nope"), "data set 'nope': neither a name nor a path"),
         ((net, "--config", "nope"), "unknown config 'nope'"),
-        ((net, *mine, "--std", "0"), "Invalid value for '--std'"),
+        ((net, *mine, "--std", "0"), "invalid value for '--std'"),
     ):
         status, out, err = call("import", *args, "--out", "torch")
 
