@@ -69,7 +69,7 @@ def _real(
     settings = (
         checkpoint.load(run / record.BEST).facts.config
         if run
-        else configs.load(config or "mnist", set_ or [])
+        else configs.derived(config, set_ or [])
     )
     point = points.of_run(run) if run else next(points.points(settings))
     problem, which = point.problem, f"the first image that is checked, of {point.data}"

@@ -92,7 +92,7 @@ def gradcheck(
     from mlpcli.runs.seeds import stream
     from mlpcli.show import gradcheck as text
 
-    settings = configs.load(config or "mnist", set_ or [])
+    settings = configs.derived(config, set_ or [])
     chosen = [points.of_run(run)] if run else points.points(settings)
     results: list[Verdict] = []
     total = 0

@@ -50,6 +50,11 @@ def load(source: str | None, overrides: Sequence[str] = ()) -> Config:
     return config
 
 
+def derived(source: str | None, overrides: Sequence[str] = ()) -> Config:
+    """As `load`, but without a source the workbook's network on MNIST: no term beside its loss."""
+    return load(source, overrides if source else ["data.name=mnist", *overrides])
+
+
 def dump(config: Config) -> str:
     """The settings as YAML text that `load` reads back to an equal Config."""
     return trees.dump(config.model_dump(mode="json"))

@@ -294,7 +294,7 @@ def test_download_takes_files_from_a_folder(shelf: Path, place: Path) -> None:
         "schema": 1,
         "datasets": [{"name": "mnist", "files": [str(folder / name) for name in FILES]}],
     }
-    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([".lock", *FILES])
     assert documented(found)
 
 

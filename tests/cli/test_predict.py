@@ -139,7 +139,7 @@ def test_what_cannot_be_done_is_one_line(run: str) -> None:
         (("none", "light.png"), "none: no such run folder"),
         (("half", "light.png"), "half/best.safetensors: no such file"),
         ((run, "light.png", "--format", "xml"), "invalid value for '--format'"),
-        ((run,), "Missing argument 'IMAGE|FOLDER|-...'"),
+        ((run,), "missing argument 'IMAGE|FOLDER|-...'"),
     ):
         status, out, err = call("predict", *args)
 

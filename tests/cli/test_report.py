@@ -121,7 +121,7 @@ def test_refusals_give_one_line_and_write_nothing(run: str, place: Path) -> None
         ([run, "--out", f"{run}/config.yaml"], "config.yaml: exists and is no report"),
         ([run, "--out", "empty"], "empty: is a folder; name a file"),
         ([run, "--out", "nowhere/a.html"], "nowhere/a.html: cannot write: nowhere is no folder"),
-        ([], "Missing argument"),
+        ([], "missing argument"),
     ):
         status, out, err = call("report", *args)
         assert (status, out, err.count("\n")) == (2, "", 1), args
