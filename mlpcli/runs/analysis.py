@@ -78,7 +78,8 @@ def analyse(folder: Path, *, split: str = "test", offline: bool = False) -> Anal
     Raises CheckpointError or DataError where the folder, its files or the images are not there.
     """
     record.require(folder)
-    run, metrics = record.read(folder), record.metrics(folder)
+    nothing = f"there is no training to report; `mlp eval {folder}` judges its weights"
+    run, metrics = record.trained(folder, else_=nothing), record.metrics(folder)
     if not metrics:
         raise CheckpointError(
             f"{folder}: no epoch of this run has ended; `mlp train --resume {folder}` goes on"

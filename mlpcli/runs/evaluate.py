@@ -70,6 +70,7 @@ def judged(
     Raises CheckpointError where the run, its weights and the data do not fit together.
     """
     kept = checkpoint.of_run(folder, weights)
+    then = _trained_on(folder) if split != "test" and data is None else None
     config = kept.facts.config
     if data is not None:
         config = config.model_copy(
@@ -85,8 +86,11 @@ def judged(
     if split != "test":
         training, validation = fit.rows(config, images)
         rows = validation if split == "validation" else training
-        if data is None:
-            _same_images(folder, images.files)
+        if then is not None and then != images.files:
+            raise CheckpointError(
+                f"{folder}: its training data has changed since, so what was its validation split "
+                "is no longer known; evaluate on --split test"
+            )
     return Judged(kept, images, rows)
 
 
@@ -98,17 +102,8 @@ def scored(subject: Judged, run: str, *, split: str, weights: str) -> Evaluation
     return Evaluation(run, images.name, split, weights, images.classes, scores, same)
 
 
-def _same_images(folder: Path, files: dict[str, str]) -> None:
-    """The validation part is only that of the run while the training files are the same."""
-    run = record.read(folder)
-    if run["status"] == "imported":
-        raise CheckpointError(
-            f"{folder}: was imported, so which images it was trained on is not known; evaluate on "
-            "--split test"
-        )
-    then = run["data"]["sha256"]
-    if then != files:
-        raise CheckpointError(
-            f"{folder}: its training data has changed since, so what was its validation split "
-            "is no longer known; evaluate on --split test"
-        )
+def _trained_on(folder: Path) -> dict[str, str]:
+    """The sums of a run's training files; only while they are the same are its splits."""
+    unknown = "which images it was trained on is not known; evaluate on --split test"
+    sums: dict[str, str] = record.trained(folder, else_=unknown)["data"]["sha256"]
+    return sums

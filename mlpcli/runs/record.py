@@ -216,3 +216,11 @@ def save(folder: Path, record: Record) -> None:
 def read(folder: Path) -> Record:
     """The content of run.json; raises CheckpointError when it is missing or damaged."""
     return checked.record(folder / RECORD)
+
+
+def trained(folder: Path, *, else_: str) -> Record:
+    """As `read`, of a run that was trained here; else_ says what follows for an imported one."""
+    found = read(folder)
+    if found["status"] == "imported":
+        raise CheckpointError(f"{folder}: was imported, so {else_}")
+    return found

@@ -54,7 +54,8 @@ class Reproduction(NamedTuple):
 def recorded(folder: Path, *, offline: bool = False) -> Recorded:
     """The run in a folder, with its data; raises CheckpointError where the record is not enough."""
     record.require(folder)
-    facts = record.read(folder)
+    nothing = f"there is no training to repeat; `mlp eval {folder}` judges its weights"
+    facts = record.trained(folder, else_=nothing)
     path = folder / record.LAST
     if not path.exists():
         raise CheckpointError(f"{folder}: stopped before its first checkpoint; nothing to compare")

@@ -136,6 +136,34 @@ def test_an_imported_run_is_not_trained_on(net: str, dots: str) -> None:
     assert Path("torch", "best.safetensors").read_bytes() == before
 
 
+def test_an_imported_run_has_no_training_to_report_or_repeat(net: str, dots: str) -> None:
+    call("import", net, "--out", "torch", "--set", f"data.name={dots}")
+    for command, verb in (("report", "report"), ("reproduce", "repeat")):
+        status, out, err = call(command, "torch")
+
+        assert (status, out) == (2, "")
+        assert err == (
+            f"error: torch: was imported, so there is no training to {verb}; `mlp eval torch` "
+            "judges its weights\n"
+        )
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_an_imported_run_has_no_such_split_whether_its_data_is_there(
+    net: str, dots: str, split: str
+) -> None:
+    call("import", net, "--out", "torch", "--set", f"data.name={dots}")
+    Path(dots).unlink()
+
+    status, out, err = call("eval", "torch", "--split", split)
+
+    assert (status, out) == (2, "")
+    assert err == (
+        "error: torch: was imported, so which images it was trained on is not known; evaluate on "
+        "--split test\n"
+    )
+
+
 def test_what_cannot_be_imported_is_one_line_and_leaves_no_folder(net: str, dots: str) -> None:
     Path("net.pt").write_bytes(b"PK\x03\x04")
     mine = ("--set", f"data.name={dots}")
