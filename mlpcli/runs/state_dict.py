@@ -87,10 +87,11 @@ def _by_stem(tensors: Tensors, axes: int) -> dict[str, str]:
     return {ROLE.sub("", name): name for name in names}
 
 
-def _natural(name: str) -> list[int | str]:
-    """A key that sorts net.2 before net.10."""
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts net.2 before net.10, whose numbers may be too long for an int."""
     parts = re.split(r"(\d+)", name)
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
+    digits = (part.lstrip("0") if i % 2 else part for i, part in enumerate(parts))
+    return [(len(part) if i % 2 else 0, part) for i, part in enumerate(digits)]
 
 
 def _layer(name: str, tensors: Tensors, bias: str | None, *, transposed: bool) -> Found:

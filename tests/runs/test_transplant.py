@@ -130,6 +130,14 @@ def test_layers_are_found_by_order_and_shapes(tmp_path: Path, names: tuple[str, 
     assert [found.name for found in result.found] == [f"{name}.weight" for name in names]
 
 
+def test_a_number_in_a_name_may_have_any_length(tmp_path: Path) -> None:
+    names = ("02", "9" * 5000, "1" + "0" * 5000)  # Python makes no int of more than 4300 digits
+
+    result = grafted(tmp_path, state(8, 8, 10, names=names))
+
+    assert [found.name for found in result.found] == [f"{name}.weight" for name in names]
+
+
 def test_names_decide_where_shapes_do_not(tmp_path: Path) -> None:
     tensors = state(8, 8, 8, 10, names=("1", "2", "10", "11"))
 
