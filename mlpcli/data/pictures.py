@@ -4,6 +4,7 @@ import math
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from mlpcli.errors import ConfigError, DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # others run programs, as PostScript does
-PIXELS = 50_000_000  # of a picture; it takes four bytes for each, and five while it is shrunk
+PIXELS = 25_000_000  # of a picture; it takes four bytes for each, and eight while it is turned
+WEBP = 16_000_000  # the same, of a format whose decoder takes twelve bytes more
+BAND = 1 << 20  # pixels that are worked on at once, where each takes many bytes
 FINEST = 512  # pixels; a longer side is reduced, which also averages the noise of a camera
 # what Pillow raises on damaged files, beside its own errors, which are OSErrors
 DAMAGE = (
@@ -41,11 +44,12 @@ def read(path: Path) -> NDArray[np.uint8]:
         warnings.simplefilter("ignore")  # what could be wrong is judged here
         try:
             with pillow.open(path, formats=FORMATS) as picture:
-                if math.prod(picture.size) > PIXELS:
-                    raise DataError(_too_many(path))
+                most = WEBP if picture.format == "WEBP" else PIXELS
+                if math.prod(picture.size) > most:
+                    raise DataError(_too_many(path, most))
                 return _upright_grey(picture)
         except pillow.DecompressionBombError as err:
-            raise DataError(_too_many(path)) from err
+            raise DataError(_too_many(path, PIXELS)) from err
         except pillow.UnidentifiedImageError as err:
             kinds = ", ".join(FORMATS)
             raise DataError(f"{path}: is not an image; {kinds} files can be read") from err
@@ -81,29 +85,57 @@ def resized(image: NDArray[np.float32], longest: int) -> NDArray[np.float32]:
 def _upright_grey(picture: Any) -> NDArray[np.uint8]:
     from PIL import ImageOps
 
-    picture = ImageOps.exif_transpose(picture)
+    ImageOps.exif_transpose(picture, in_place=True)  # else there are two of them
     if picture.mode[0] in "IF":  # more than 8 bits
-        return _eight_bits(np.asarray(picture, np.float64))
+        return _eight_bits(picture)
     if picture.has_transparency_data:
-        return _on_ground(np.asarray(picture.convert("RGBA").convert("LA")))
+        return _on_ground(picture)
     return np.asarray(picture.convert("L"))
 
 
-def _on_ground(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Grey and alpha, (height, width, 2), laid on black, or on white where the drawing is dark."""
-    grey, alpha = pixels[..., 0].astype(np.float64), pixels[..., 1] / 255
-    ground = 255 if (grey * alpha).sum() < 127.5 * alpha.sum() else 0
-    return np.round(grey * alpha + ground * (1 - alpha)).astype(np.uint8)
+def _on_ground(picture: Any) -> NDArray[np.uint8]:
+    """A picture laid on black, or on white where the drawing is dark."""
+    light = 0  # the sum of grey - 127.5, weighed by alpha; doubled, so that it is exact
+    for _, band in _bands(picture):
+        grey, alpha = _grey_and_alpha(band)
+        light += int(((2 * grey - 255) * alpha).sum())
+    ground = 255 if light < 0 else 0
+    out = np.empty(picture.size[::-1], np.uint8)
+    for place, band in _bands(picture):
+        grey, alpha = _grey_and_alpha(band)
+        out[place] = np.round(grey * (alpha / 255) + ground * (1 - alpha / 255))
+    return out
 
 
-def _eight_bits(pixels: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _grey_and_alpha(band: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    pixels = np.asarray(band.convert("RGBA").convert("LA"), np.int64)
+    return pixels[..., 0], pixels[..., 1]
+
+
+def _eight_bits(picture: Any) -> NDArray[np.uint8]:
     """Pixels of another range, in that of 8 bits: 0 to 1, 0 to 255 or 0 to 65535."""
-    most = next((top for top in (1, 255, 65535) if pixels.max() <= top), pixels.max())
-    return np.round(255 * np.clip(np.nan_to_num(pixels) / most, 0, 1)).astype(np.uint8)
+    highest = np.max([np.asarray(band).max() for _, band in _bands(picture)]).astype(np.float64)
+    most = next((top for top in (1, 255, 65535) if highest <= top), highest)
+    out = np.empty(picture.size[::-1], np.uint8)
+    for place, band in _bands(picture):
+        pixels = np.asarray(band, np.float64)
+        out[place] = np.round(255 * np.clip(np.nan_to_num(pixels) / most, 0, 1))
+    return out
 
 
-def _too_many(path: Path) -> str:
-    return f"{path}: has more than {PIXELS:,} pixels; make it smaller first"
+def _bands(picture: Any) -> Iterator[tuple[tuple[slice, slice], Any]]:
+    """The parts of a picture across its longer side, each with its rows and columns."""
+    width, height = picture.size
+    step = max(1, BAND // max(1, min(width, height)))
+    for start in range(0, max(width, height), step):
+        left, top = (start, 0) if width > height else (0, start)
+        right, bottom = (start + step, height) if width > height else (width, start + step)
+        right, bottom = min(right, width), min(bottom, height)
+        yield (slice(top, bottom), slice(left, right)), picture.crop((left, top, right, bottom))
+
+
+def _too_many(path: Path, most: int) -> str:
+    return f"{path}: has more than {most:,} pixels; make it smaller first"
 
 
 def _pillow() -> Any:

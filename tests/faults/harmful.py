@@ -18,6 +18,12 @@ from tests.faults.mutate import NAMES, opened, sealed
 Right = Callable[[str], list[bytes]]
 Harm = Iterator[tuple[str, str, bytes]]
 TIMES = 9000  # that something is nested
+PIXEL = {  # of a PNG: bits of a sample, code of its colours, bytes
+    "grey": (8, 0, 1),
+    "sixteen bits": (16, 0, 2),
+    "grey and alpha": (8, 4, 2),
+    "colours and alpha": (8, 6, 4),
+}
 
 
 def harmful(right: Right) -> Harm:
@@ -143,24 +149,28 @@ def _npz() -> Harm:
         yield f"a class {odd[:9]!r}", "npz", npz({**made, "classes": np.array([text, "b", "c"])})
 
 
-def _png(width: int, height: int, *, more: bytes = b"", rows: bool = True) -> bytes:
-    """A black picture in grey, packed row by row."""
+def _png(
+    width: int, height: int, kind: str = "grey", *, more: bytes = b"", rows: bool = True
+) -> bytes:
+    """A black picture, packed row by row."""
+    depth, colours, size = PIXEL[kind]
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         sum_ = zlib.crc32(kind + content)
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", sum_)
 
     packer = zlib.compressobj(1)
-    packed = [packer.compress(bytes(1 + width)) for _ in range(height if rows else 0)]
+    packed = [packer.compress(bytes(1 + width * size)) for _ in range(height if rows else 0)]
     body = b"".join([*packed, packer.flush()])
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, 0)
     parts = chunk(b"IHDR", head) + more + chunk(b"IDAT", body) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
 def _pictures() -> Harm:
     yield "400 million pixels", "picture", _png(20_000, 20_000)
-    yield "49 million pixels", "picture", _png(7000, 7000)
+    for kind in PIXEL:
+        yield f"25 million pixels of {kind}", "picture", _png(5000, 5000, kind)
     yield "2^31 pixels a side, and none", "picture", _png(2**31 - 1, 2**31 - 1, rows=False)
     yield "no pixels", "picture", _png(0, 0)
     text = b"zTXtComment\0\0" + zlib.compress(bytes(100_000_000))
