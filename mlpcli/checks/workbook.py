@@ -13,42 +13,32 @@ import numpy as np
 
 from mlpcli.checks import reference
 from mlpcli.checks.problem import Problem, derived_gradient, loss
-from mlpcli.checks.reference import TINY
+from mlpcli.checks.scene import (
+    Scene,
+    by_bias,
+    by_weight,
+    central_in_z,
+    first_image,
+    partials,
+    scene,
+    second_term,
+    slope,
+    with_loss_moved,
+    without_class,
+    z_by_bias,
+)
 from mlpcli.nn import Array, mlp
-from mlpcli.nn.mlp import Layer
 
 # error = |left - right| / max(|left|, |right|, FLOOR of the largest), the largest over the entries
 FLOOR = 1e-3
 EXACT = 1e-11  # an imaginary step or plain arithmetic: 1e-16 of the largest, in units of FLOOR
 CENTRAL = 1e-6  # a central difference, which rounds and truncates
-STEP = 1e-4  # of a central difference, in z3 or a parameter of the last layer
 
 CALCULUS, CONCEPT = "Calculus", "Backpropagation: The Concept"
 TO_Z3, TO_W3, TO_B3 = "Backpropagation to z3", "Backprop to W3", "Backprop to b3"
 
 X = np.array([0.1, 0.5, 1.0, 1.7, 3.0])  # where the rules of calculus are tried
 B = X[::-1] + 0.3  # a second number for each
-
-
-class Scene(NamedTuple):
-    """A network of three layers at one image, values without the row axis; and measurements."""
-
-    problem: Problem
-    h2: Array  # (256,)
-    z3: Array  # (10,)
-    h3: Array
-    y: Array  # one-hot
-    star: int  # y*, the right class
-    i: int  # the most active unit of h2
-    j: int  # the wrong class with the largest probability
-    grad_z3: Array  # measured: d CE / d z3_j, each by its own imaginary step
-    grad_W3: Array  # measured: d CE / d W3_ij
-    grad_b3: Array  # measured: d CE / d b3_j
-
-    @property
-    def S(self) -> Array:
-        """The sum of exp(z3_j)."""
-        return np.exp(self.z3).sum()
 
 
 Sides = Callable[[Scene], tuple[Array, Array]]
@@ -85,31 +75,6 @@ def walk(problem: Problem) -> list[Result]:
     return [judge(statement, *statement.sides(place)) for statement in STATEMENTS]
 
 
-def first_image(problem: Problem) -> Problem:
-    """The workbook's loss: one image with a one-hot target, no dropout and no weight decay."""
-    y = mlp.one_hot(problem.y[:1].argmax(axis=1), problem.y.shape[1])
-    return problem._replace(x=problem.x[:1], y=y, masks=None, weight_decay=0.0)
-
-
-def scene(problem: Problem) -> Scene:
-    """The values of one image, and the gradients of the last layer, measured."""
-    z, h = reference.forward(problem)
-    h3, y = h[-1][0], problem.y[0]
-    return Scene(
-        problem=problem,
-        h2=h[-2][0],
-        z3=z[-1][0],
-        h3=h3,
-        y=y,
-        star=int(y.argmax()),
-        i=int(h[-2][0].argmax()),
-        j=int((h3 * (1 - y)).argmax()),
-        grad_z3=partials(lambda z3: ce(z3, y), z[-1][0]),
-        grad_W3=by_weight(problem, lambda z3: ce(z3, y)),
-        grad_b3=by_bias(problem, 2),
-    )
-
-
 def judge(statement: Statement, left: Array, right: Array) -> Result:
     """How far apart both sides are; infinitely, when their shapes differ or one is not finite."""
     left, right = np.asarray(left), np.asarray(right)
@@ -123,68 +88,12 @@ def judge(statement: Statement, left: Array, right: Array) -> Result:
     return Result(statement, left, right, float(error.max()), at)
 
 
-def ce(z3: Array, y: Array) -> Array:
-    """CE(softmax(z3), y) of each row, by the function that training lowers."""
-    return -(y * mlp.log_softmax(z3)).sum(axis=-1)
-
-
-def slope(f: Callable[[Array], Array], x: Array) -> Array:
-    """f'(x), from f alone."""
-    return f(x + TINY * 1j).imag / TINY
-
-
-def partials(f: Callable[[Array], Array], at: Array) -> Array:
-    """Row i: d f / d at_i, from f alone; f maps rows to rows or to numbers."""
-    return f(at + TINY * 1j * np.eye(len(at))).imag / TINY
-
-
-def by_weight(problem: Problem, f: Callable[[Array], Array]) -> Array:
-    """d f(z3) / d W3_ij from one forward pass for each weight: (256, 10), or (256, 10, of f)."""
-    (W, b), h2 = problem.params[-1], reference.forward(problem).h[-2]
-    every = np.arange(len(W))
-    columns = []
-    for j in range(W.shape[1]):
-        moved = np.tile(W.astype(complex), (len(W), 1, 1))  # one copy of W3 for each i
-        moved[every, every, j] += TINY * 1j
-        z3 = mlp.forward((Layer(moved, b),), h2).z[0][:, 0]
-        columns.append(f(z3).imag / TINY)
-    return np.stack(columns, axis=1)
-
-
-def by_bias(problem: Problem, layer: int) -> Array:
-    """d CE / d b_j of params[layer], from one forward pass for each bias."""
-    (W, b), h = problem.params[layer], reference.forward(problem).h[layer]
-
-    def moved(b: Array) -> Array:
-        rest = (Layer(W, b), *problem.params[layer + 1 :])
-        return ce(mlp.forward(rest, h, activation=problem.activation).z[-1], problem.y)
-
-    return partials(moved, b)
-
-
-def with_loss_moved(s: Scene, i: int, j: int) -> Array:
-    """d CE / d W3_ij by a central difference of two plain losses of the whole network."""
-    losses = []
-    for step in (STEP, -STEP):
-        W = s.problem.params[-1].W.copy()
-        W[i, j] += step
-        losses.append(loss(s.problem, (*s.problem.params[:-1], s.problem.params[-1]._replace(W=W))))
-    return (losses[0] - losses[1]) / (2 * STEP)
-
-
-def without_class(s: Scene) -> Scene:
-    """The scene with b3_j so low that softmax gives class j exactly 0, and so grad_z3_j = 0."""
-    W, b = s.problem.params[-1]
-    low = Layer(W, b - 1000 * np.eye(len(b))[s.j])
-    return scene(s.problem._replace(params=(*s.problem.params[:-1], low)))
-
-
-def grad_b_and_z(s: Scene, layer: int) -> tuple[Array, Array]:
+def _grad_b_and_z(s: Scene, layer: int) -> tuple[Array, Array]:
     """Both gradients of a layer: by moving each bias, and by moving each entry of z."""
     return by_bias(s.problem, layer), reference.grad_z(s.problem)[layer][0]
 
 
-def shape_of(a: Array) -> Array:
+def _shape_of(a: Array) -> Array:
     """The shape as numbers that can be compared."""
     return np.array(a.shape)
 
@@ -198,26 +107,10 @@ def _zero_columns(s: Scene) -> tuple[Array, Array]:
     return (low.grad_W3 == 0).all(axis=0) * 1.0, (low.h3 - low.y == 0) * 1.0
 
 
-def _by_bias_of_z(s: Scene) -> Array:
-    """d z3_k / d b3_j, in row j."""
-    W, h2 = s.problem.params[-1].W, s.h2[None]
-    return partials(lambda b: mlp.forward((Layer(W, b),), h2).z[0], s.problem.params[-1].b)
-
-
 def _other_labels(s: Scene) -> tuple[Array, Array]:
     """The partial of the second term, CE + z3_y*, with every class in turn as y*."""
     classes = range(len(s.y))
-    return np.stack([_second_term(s, k) for k in classes]), np.stack([s.h3 for _ in classes])
-
-
-def _second_term(s: Scene, star: int) -> Array:
-    y = np.eye(len(s.y))[star]
-    return partials(lambda z3: ce(z3, y) + z3[:, star], s.z3)
-
-
-def _central_in_z(s: Scene) -> Array:
-    moves = STEP * np.eye(len(s.z3))
-    return (ce(s.z3 + moves, s.y) - ce(s.z3 - moves, s.y)) / (2 * STEP)
+    return np.stack([second_term(s, k) for k in classes]), np.stack([s.h3 for _ in classes])
 
 
 STATEMENTS = (
@@ -273,7 +166,7 @@ STATEMENTS = (
         CONCEPT,
         "1a",
         "grad_W3 has shape (256, 10)",
-        lambda s: (shape_of(_derived_W3(s)), np.array([256, 10])),
+        lambda s: (_shape_of(_derived_W3(s)), np.array([256, 10])),
     ),
     Statement(
         CONCEPT,
@@ -310,13 +203,13 @@ STATEMENTS = (
         TO_Z3,
         "1a",
         "grad_z3 has shape (10,)",
-        lambda s: (shape_of(reference.grad_z(s.problem)[-1][0]), np.array([10])),
+        lambda s: (_shape_of(reference.grad_z(s.problem)[-1][0]), np.array([10])),
     ),
     Statement(
         TO_Z3,
         "1b",
         "its entry i is d CE / d z3_i",
-        lambda s: (_central_in_z(s), reference.grad_z(s.problem)[-1][0]),
+        lambda s: (central_in_z(s), reference.grad_z(s.problem)[-1][0]),
         CENTRAL,
     ),
     Statement(
@@ -427,7 +320,7 @@ STATEMENTS = (
         TO_W3,
         "1",
         "grad_W3 has shape (256, 10)",
-        lambda s: (shape_of(_derived_W3(s)), np.array([256, 10])),
+        lambda s: (_shape_of(_derived_W3(s)), np.array([256, 10])),
     ),
     Statement(
         TO_W3,
@@ -487,7 +380,7 @@ STATEMENTS = (
         TO_W3,
         "9",
         "d CE / d z3_j = (h3 - y)_j",
-        lambda s: (_central_in_z(s), s.h3 - s.y),
+        lambda s: (central_in_z(s), s.h3 - s.y),
         CENTRAL,
     ),
     Statement(
@@ -519,7 +412,7 @@ STATEMENTS = (
         TO_W3,
         "12b",
         "the shape of u outer v is (a, b)",
-        lambda s: (shape_of(np.outer(s.h2, s.z3)), np.array([len(s.h2), len(s.z3)])),
+        lambda s: (_shape_of(np.outer(s.h2, s.z3)), np.array([len(s.h2), len(s.z3)])),
     ),
     Statement(
         TO_W3,
@@ -537,19 +430,19 @@ STATEMENTS = (
         TO_B3,
         "1",
         "grad_b3 has shape (10,)",
-        lambda s: (shape_of(derived_gradient(s.problem)[-1].b), np.array([10])),
+        lambda s: (_shape_of(derived_gradient(s.problem)[-1].b), np.array([10])),
     ),
     Statement(
         TO_B3,
         "2",
         "d CE / d b3_j = d z3_j / d b3_j * d CE / d z3_j",
-        lambda s: (s.grad_b3, np.diag(_by_bias_of_z(s)) * s.grad_z3),
+        lambda s: (s.grad_b3, np.diag(z_by_bias(s)) * s.grad_z3),
     ),
     Statement(
         TO_B3,
         "3",
         "d z3_j / d b3_j = 1, and b3_j changes no other z3",
-        lambda s: (_by_bias_of_z(s), np.eye(10)),
+        lambda s: (z_by_bias(s), np.eye(10)),
     ),
     Statement(
         TO_B3,
@@ -558,7 +451,7 @@ STATEMENTS = (
         lambda s: (s.grad_b3[s.star], s.h3[s.star] - 1),
     ),
     Statement(TO_B3, "5", "grad_b3 = h3 - y", lambda s: (s.grad_b3, s.h3 - s.y)),
-    Statement(TO_B3, "6a", "grad_b1 = grad_z1", lambda s: grad_b_and_z(s, 0)),
-    Statement(TO_B3, "6b", "grad_b2 = grad_z2", lambda s: grad_b_and_z(s, 1)),
-    Statement(TO_B3, "6c", "grad_b3 = grad_z3", lambda s: grad_b_and_z(s, 2)),
+    Statement(TO_B3, "6a", "grad_b1 = grad_z1", lambda s: _grad_b_and_z(s, 0)),
+    Statement(TO_B3, "6b", "grad_b2 = grad_z2", lambda s: _grad_b_and_z(s, 1)),
+    Statement(TO_B3, "6c", "grad_b3 = grad_z3", lambda s: _grad_b_and_z(s, 2)),
 )

@@ -6,7 +6,8 @@ from mlpcli.errors import CheckFailed
 
 def workbook(*, json: bool) -> None:
     """Try each statement on the full network with one image; raises CheckFailed."""
-    from mlpcli.checks.workbook import first_image, walk
+    from mlpcli.checks.scene import first_image
+    from mlpcli.checks.workbook import walk
     from mlpcli.runs import config as configs
     from mlpcli.runs import points
     from mlpcli.show import workbook as text
