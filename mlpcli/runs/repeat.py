@@ -30,6 +30,7 @@ class Recorded(NamedTuple):
     last: Checkpoint  # how far it came
     split: Split
     record: record.Record
+    metrics: list[Metrics]  # of each whole epoch
 
     @property
     def threads(self) -> int:
@@ -68,10 +69,11 @@ def recorded(folder: Path, *, offline: bool = False) -> Recorded:
         raise CheckpointError(
             "\n".join([f"{folder}: its {record.CONFIG} was changed since", *told])
         )
+    metrics = record.metrics(folder)[: last.facts.progress.epoch]
     split = load(last.facts.config, "train", offline=offline)
     if split.files != last.facts.data:
         raise CheckpointError(f"{folder}: the training files are others than those of the run")
-    return Recorded(folder, last, split, facts)
+    return Recorded(folder, last, split, facts, metrics)
 
 
 def again(then: Recorded, folder: Path) -> Iterator[Event]:
@@ -115,8 +117,7 @@ def place(run: Path, out: Path | None) -> Iterator[Path]:
 def compare(then: Recorded, folder: Path) -> Reproduction:
     """What a run and its repetition in folder have in common."""
     now = checkpoint.load(folder / record.LAST)
-    before = record.metrics(then.folder)[: then.last.facts.progress.epoch]
-    after = record.metrics(folder)
+    before, after = then.metrics, record.metrics(folder)
     elsewhere = differing(record.environments(then.record), environment(then.threads))
     since = _since(then.last, before, now, after)
     loss, accuracy = _distance(before, after)

@@ -228,6 +228,14 @@ def test_a_run_without_a_checkpoint_is_refused(settings: Config, folder: Path) -
         recorded(folder)
 
 
+def test_damaged_metrics_are_refused_before_training(settings: Config, folder: Path) -> None:
+    finish(train(settings, folder, look=False))
+    (folder / record.METRICS).write_text("no JSON\n")
+
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl"):
+        recorded(folder)
+
+
 def test_a_repetition_can_be_kept_and_spares_what_is_there(
     settings: Config, folder: Path, tmp_path: Path
 ) -> None:
