@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from mlpcli.checks import gradcheck
 from mlpcli.checks.gradcheck import Verdict
-from mlpcli.data import dataset
+from mlpcli.data import dataset, own
 from mlpcli.data.dataset import Split
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.nn import Array
@@ -101,7 +101,10 @@ def load_data(
     ((20000, 28, 28), '0')
     """
     _one_of("split", split, get_args(File))
-    return dataset.load(str(name), split, resize=resize, offline=offline)
+    try:
+        return dataset.load(str(name), split, resize=resize, offline=offline)
+    except DataError as err:
+        raise DataError(str(err).replace(own.RESIZE, "resize=True")) from err
 
 
 def load_config(source: str | Path | None = None, changes: Iterable[str] = ()) -> Config:

@@ -1,5 +1,7 @@
 """What `import mlpcli` offers; `make check` holds its types to what a user would write here."""
 
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +20,9 @@ from mlpcli.checks.problem import derived_gradient
 from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Layer
 from mlpcli.runs import points, record
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT.parent / "shared" / "data"
 
 
 @pytest.fixture
@@ -151,3 +156,30 @@ def test_the_names_are_those_of_the_module() -> None:
     own = {name for name, it in vars(api).items() if getattr(it, "__module__", "") == api.__name__}
 
     assert {name for name in own if not name.startswith("_")} <= set(mlpcli.__all__)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs the published files in ../shared/data")
+def test_the_example_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", example + "print(test.images.shape, wrong.shape[1:], len(wrong))"],
+        cwd=tmp_path,
+        env=os.environ | {"MLPCLI_DATA": str(DATA), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=600,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "runs" / "first" / "best.safetensors").is_file()
+    assert re.fullmatch(r"\(10000, 28, 28\) \(28, 28\) [1-9]\d{1,2}\n", done.stdout)
+
+
+def test_what_is_too_large_is_told_in_words_of_python(tmp_path: Path) -> None:
+    large, labels = np.zeros((4, 40, 40), np.uint8), np.arange(4) % 2
+    np.savez(tmp_path / "x.npz", x_train=large, y_train=labels, x_test=large, y_test=labels)
+
+    with pytest.raises(mlpcli.MlpError, match=r"got 40x40; resize=True shrinks them$"):
+        mlpcli.load_data(tmp_path / "x.npz")

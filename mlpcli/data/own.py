@@ -18,6 +18,7 @@ from mlpcli.errors import DataError
 
 SIDE = 32  # pixels; an image fills at most SIDE x SIDE
 MOST_CLASSES = 4096  # their confusion matrix takes 134 MB
+RESIZE = "--set data.resize=true"  # in messages; Python's load_data has an argument for it
 SPLITS = {"train": "train", "test": "t10k|test"}  # how file names say it
 
 
@@ -173,8 +174,7 @@ def _fit(grey: NDArray[Any]) -> NDArray[Any]:
 def too_large(name: str, height: int, width: int) -> str:
     """What to tell about images that do not fit."""
     return (
-        f"{name}: images must be at most {SIDE}x{SIDE}, got {height}x{width}; "
-        "--set data.resize=true shrinks them"
+        f"{name}: images must be at most {SIDE}x{SIDE}, got {height}x{width}; {RESIZE} shrinks them"
     )
 
 
