@@ -82,6 +82,8 @@ def load(path: Path) -> Checkpoint:
         hint = "is this a run folder?"
         if path.with_name("last.safetensors").exists():
             hint = "the run stopped before an epoch ended; --weights last has what there is"
+        elif seeds := sorted(path.parent.glob("seed-*/")):
+            hint = f"name the run of one seed, such as {seeds[0]}"
         raise CheckpointError(f"{path}: no such file; {hint}") from err
     except (SafetensorError, OSError, ValueError) as err:
         raise CheckpointError(f"{path}: not a readable checkpoint: {err}") from err

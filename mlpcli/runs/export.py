@@ -4,7 +4,7 @@ import io
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from safetensors.numpy import save as to_safetensors
 
 from mlpcli.data import dataset
 from mlpcli.data.dataset import SIDE, Split
-from mlpcli.errors import CheckFailed, CheckpointError, DataError
+from mlpcli.errors import CheckFailed, CheckpointError, ConfigError, DataError
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.runs import checkpoint, graph, record
 from mlpcli.runs.checkpoint import Checkpoint, write
@@ -50,8 +50,11 @@ def export(folder: Path, file: Path, *, form: Form, weights: str = "best") -> Ex
     """Write a run's network in one piece.
 
     Raises CheckFailed, with nothing written, where an ONNX graph does not give our probabilities,
-    ConfigError without its libraries, and CheckpointError.
+    ConfigError without its libraries or with another format's ending, and CheckpointError.
     """
+    ending = file.suffix.removeprefix(".")
+    if ending != form and ending in get_args(Form):
+        raise ConfigError(f"{file}: ends like another format than {form}; add --format {ending}")
     kept = checkpoint.of_run(folder, weights)
     if file.resolve() in [(folder / name).resolve() for name in record.OURS]:
         raise CheckpointError(f"{file}: is a file of the run itself; choose another --out")

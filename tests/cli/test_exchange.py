@@ -74,12 +74,23 @@ def test_what_cannot_be_exported_is_one_line(run: str) -> None:
         ((run, "--weights", "last", "--format", "npz"), "run/last.safetensors: not a readable"),
         ((run, "--format", "npz", "--out", "no/x.npz"), "no/x.npz: cannot write: No such file"),
         ((run, "--format", "npz", "--out", "run/run.json"), "run/run.json: is a file of the run"),
+        ((run, "--out", "x.npz"), "x.npz: ends like another format than onnx; add --format npz"),
     ):
         status, out, err = call("export", *args)
 
         assert (status, out) == (2, ""), args
         assert err.startswith(f"error: {told}"), args
         assert err.count("\n") == 1, args
+
+
+def test_the_folder_of_several_seeds_leads_to_the_run_of_one(run: str) -> None:
+    Path("five").mkdir()
+    Path(run).rename("five/seed-0")
+
+    status, _, err = call("export", "five", "--format", "npz")
+
+    assert status == 2
+    assert err.endswith("no such file; name the run of one seed, such as five/seed-0\n")
 
 
 def test_import_makes_a_run_for_the_other_commands(net: str, dots: str) -> None:
