@@ -31,7 +31,6 @@ def compare(
 
       mlp compare runs/first runs/second
 
-      mlp train --config mnist --seeds 5 --name wide --set 'network.hidden=[1024,512]'
       mlp compare runs/five runs/wide --split validation
     """
     from mlpcli.runs import compare as runs

@@ -41,7 +41,10 @@ def gradcheck(
         bool, typer.Option("--template", help="Print a file to start from, for --backward.")
     ] = False,
     timeout: Annotated[
-        int, typer.Option("--timeout", min=1, max=3600, help="Seconds that FILE.py may take.")
+        int,
+        typer.Option(
+            "--timeout", metavar="S", min=1, max=3600, help="Seconds that FILE.py may take."
+        ),
     ] = 10,
     json: JsonOpt = False,
 ) -> None:

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -44,6 +45,14 @@ def test_every_example_is_understood(words: str) -> None:
         while ctx._protected_args:
             name, command, rest = command.resolve_command(ctx, ctx._protected_args + ctx.args)
             ctx = command.make_context(name, rest, parent=ctx)
+
+
+@pytest.mark.parametrize("words", ALL)
+def test_an_example_has_a_paragraph_and_an_option_a_readable_value(words: str) -> None:
+    lines = [line.strip() for line in str(ALL[words].help).splitlines()]
+
+    assert not [a for a, b in pairwise(lines) if a.startswith("mlp ") and b.startswith("mlp ")]
+    assert "<int range>" not in ALL[words].get_help(ALL[words].context_class(ALL[words]))
 
 
 @pytest.mark.parametrize("columns", [80, 50])
