@@ -12,7 +12,7 @@ from mlpcli.runs.evaluate import Evaluation
 from mlpcli.runs.fit import Metrics
 from mlpcli.runs.scores import ClassScores, by_class, wilson
 from mlpcli.show import numbers, pixels, plots
-from mlpcli.show.numbers import count, fixed, percent, seconds, short
+from mlpcli.show.numbers import count, counted, fixed, percent, seconds, short
 from mlpcli.show.pixels import Picture
 from mlpcli.show.plots import SYMBOLS, Line
 
@@ -109,7 +109,7 @@ def _facts(a: Analysis, error: float, worst: float) -> list[tuple[str, str, str]
     judged = f"{count(found.scores.n)} {found.split} images, {len(found.classes)} classes"
     widths = [INPUTS, *config.network.hidden, len(found.classes)]
     ended = a.record.get("ended_by") or "epochs"
-    epochs = f"{len(a.metrics)} epochs" + f", ended by {ended}" * (ended != "epochs")
+    epochs = counted(len(a.metrics), "epoch") + f", ended by {ended}" * (ended != "epochs")
     how = f"lr {optimizer.lr:g}, {config.schedule.name}, batches of {config.train.batch_size}"
     validation = f"and {count(data.get('validation_images'))} to validate"
     return [

@@ -32,6 +32,15 @@ def count(number: Any) -> str:
     return f"{number:,.0f}" if _is_number(number) else NONE
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where there is not one.
+
+    >>> counted(1, "epoch"), counted(2, "epoch")
+    ('1 epoch', '2 epochs')
+    """
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
 def fixed(number: Any, digits: int = 4) -> str:
     """A number with so many digits after the point."""
     return f"{number:,.{digits}f}" if _is_number(number) else NONE

@@ -6,6 +6,7 @@ from io import StringIO
 from typing import Any
 
 from mlpcli.runs.catalogue import Entry
+from mlpcli.show.numbers import counted
 from mlpcli.show.text import as_json, table
 
 COLUMNS = ("run", "data", "status", "accuracy", "loss", "epochs", "seconds", "seed")  # of the table
@@ -53,7 +54,7 @@ def shown(run: str, record: dict[str, Any], changed: dict[str, Any], *, json: bo
         )
     lines += [
         f"started: {record['started']}, {record['seconds']:.1f} s",
-        f"machine: {environment['cpu']}, {environment['threads']} threads",
+        f"machine: {environment['cpu']}, {counted(environment['threads'], 'thread')}",
         f"versions: mlpcli {environment['mlpcli']}, numpy {environment['numpy']}, "
         f"Python {environment['python']}",
         "settings other than the defaults:" if changed else "settings: the defaults",

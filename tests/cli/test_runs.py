@@ -37,6 +37,7 @@ def test_a_run_is_shown_with_what_was_changed(two: None) -> None:
     assert status == 0
     assert "status: finished\n" in out
     assert "  network.hidden: [16, 8]\n" in out
+    assert "1 threads" not in out
     assert facts(call("runs", "show", "runs/first", "--json"))["changed"]["seed"] == 1
 
 
