@@ -10,7 +10,16 @@ from pathlib import Path
 import atheris
 
 WATCHED = ("mlpcli", "ruamel", "zipfile", "gzip", "ast")  # packages whose lines lead
-COMMANDS = ("data.fetch", "runs.evaluate", "runs.resume", "show.text", "show.console", "show.runs")
+COMMANDS = (
+    "data.fetch",
+    "runs.evaluate",
+    "runs.predict",
+    "runs.resume",
+    "runs.transplant",
+    "show.text",
+    "show.console",
+    "show.runs",
+)
 
 
 def load() -> None:

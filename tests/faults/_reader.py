@@ -120,6 +120,9 @@ def _check(command: str, outcome: Outcome) -> None:
     if status:
         for line in err.splitlines():
             assert line.startswith(("error: ", "  ")), f"printed {line!r}"
+    if "--format jsonl" in command:
+        for line in out.splitlines():
+            json.loads(line, parse_constant=lambda name: _no(name))
     if out and "--json" in command:
         facts = json.loads(out, parse_constant=lambda name: _no(name))
         if "confusion" in facts:

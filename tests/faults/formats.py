@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
+from safetensors.numpy import save
 
 from tests.cli.outcome import call
 
 CLASSES = ("cat", "dog", "été")
 SETTINGS = ("network.hidden=[8]", "train.batch_size=16", "train.epochs=2", "data.name=own.npz")
 EVAL = "eval run --json --data"
+IMPORT = "import net.safetensors --out imported --set data.name=own.npz"
 RESUME = "train --resume run --json"
 LISTS = ("runs --in . --json", "runs show run")
 REPEAT = "reproduce run --json --quiet"
@@ -87,6 +89,7 @@ def pictures() -> list[bytes]:
     made = []
     plain, grey = ("png", "bmp", "gif", "tiff"), ("jpeg", "webp")
     forms = [(mode, form) for mode in ("L", "RGB", "P", "1") for form in plain]
+    forms += [("LA", "png"), ("RGBA", "png"), ("RGBA", "webp"), ("I;16", "png")]
     for mode, form in forms + [(mode, form) for mode in ("L", "RGB") for form in grey]:
         for side in (6, 40):
             out = io.BytesIO()
@@ -94,6 +97,20 @@ def pictures() -> list[bytes]:
             image.convert(mode).resize((side, side)).save(out, form)
             made.append(out.getvalue())
     return made
+
+
+def network() -> bytes:
+    """A state_dict of PyTorch's form, of a network for the three classes."""
+    rng = np.random.default_rng(1)
+    shapes = {"0.weight": (4, 784), "0.bias": (4,), "2.weight": (3, 4), "2.bias": (3,)}
+    return save({name: rng.standard_normal(shape, "f4") for name, shape in shapes.items()})
+
+
+def _to_predict() -> list[bytes]:
+    """A file of each kind that `mlp predict` takes, whose first bytes tell which it is."""
+    images = idx(arrays()["x_test"])
+    packed = npz(arrays(), packed=True)
+    return [*pictures(), images, gzip.compress(images), npz(arrays()), packed]
 
 
 def _is_images(data: bytes) -> bool:
@@ -163,6 +180,12 @@ FORMATS = {
         (f"{EVAL} pictures", "eval shrinking --json --data pictures"),
         lambda _: pictures(),
     ),
+    "to predict": Format(
+        "images",
+        ("predict run images --format jsonl", "predict shrinking images --center --invert"),
+        lambda _: _to_predict(),
+    ),
+    "network": Format("net.safetensors", (f"{IMPORT} --json", IMPORT), lambda _: [network()]),
     "YAML": Format(
         "config.yaml",
         ("config check config.yaml", "config show config.yaml", "summary --config config.yaml"),

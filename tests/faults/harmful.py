@@ -31,6 +31,9 @@ def harmful(right: Right) -> Harm:
     yield from _idx()
     yield from _npz()
     yield from _pictures()
+    for what, _, data in _pictures():
+        yield f"{what}, to predict", "to predict", data
+    yield from _networks(right("network")[0])
     yield from _yaml()
     yield from _names()
     for name in ("best", "last"):
@@ -286,6 +289,25 @@ def _checkpoints(name: str, right: bytes) -> Harm:
         yield f"no {key}", name, says(json.dumps({k: told[k] for k in told if k != key}))
     for odd in NAMES:
         yield f"a class {odd[:9]!r}", name, facts(classes=[odd, "b", "c"])
+
+
+def _networks(right: bytes) -> Harm:
+    (size,) = struct.unpack("<Q", right[:8])
+    header, body = json.loads(right[8 : 8 + size]), right[8 + size :]
+    for what, data in {
+        "a pickle of PyTorch": b"PK\3\4" + bytes(30),
+        "no tensors": _tensors({}),
+        "a nested header": _tensors(b"[" * TIMES),
+        "an enormous shape": _tensors(
+            header | {"0.weight": header["0.weight"] | {"shape": [2**62, 784]}}, body
+        ),
+        "weights that are no numbers": _tensors(header, b"\xff" * len(body)),
+        "weights that overflow": _tensors(header, struct.pack("<f", 3e38) * (len(body) // 4)),
+    }.items():
+        yield what, "network", data
+    for odd in (*NAMES, "9" * 5000):
+        renamed = {f"{odd}{name}": told for name, told in header.items()}
+        yield f"names {odd[:9]!r}", "network", _tensors(renamed, body)
 
 
 def _records(told: dict[str, Any]) -> Harm:

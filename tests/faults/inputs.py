@@ -14,6 +14,7 @@ import numpy as np
 from tests.faults.table import Fault, Impossible, Trials
 
 DATA = ("images", "labels", "gz", "names", "npz", "picture")
+GIVEN = ("to predict", "network")
 RUN = ("best", "last", "record", "metrics")
 
 Arguments = Callable[[int, int, Path], list[str]]  # for n files, so many of them done, a folder
@@ -65,8 +66,9 @@ harmful = children("_harm", lambda n, done, own: [str(own), f"{n}", f"{done}"])
 
 FAULTS = [
     Fault("mutated IDX, gz, npz, names, pictures", mutated(*DATA), few=100, many=9000),
+    Fault("mutated files to predict and import", mutated(*GIVEN), few=60, many=4000),
     Fault("mutated YAML", mutated("YAML"), few=50, many=4000),
     Fault("mutated checkpoints, records, metrics", mutated(*RUN), few=60, many=4000),
     Fault("any of these, led by coverage", led, few=5, many=4000),
-    Fault("files made to harm", harmful, few=80, many=355),
+    Fault("files made to harm", harmful, few=80, many=419),
 ]

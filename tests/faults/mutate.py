@@ -131,17 +131,33 @@ def safetensors_file(draw: Draw, right: bytes) -> bytes:
         header = sealed(header, json.dumps(draw(altered(told))), body)
     else:
         header = draw(altered(header))
+    return draw(_headed(header, body))
+
+
+@st.composite
+def state_dict_file(draw: Draw, right: bytes) -> bytes:
+    """Another program's tensors, whose header is altered."""
+    header, body = _parted(right)
+    return draw(_headed(draw(altered(header)), body))
+
+
+@st.composite
+def _headed(draw: Draw, header: Any, body: bytes) -> bytes:
     text = json.dumps(header).encode()
     length = draw(st.sampled_from((len(text), len(text), len(text), 0, 2**63, 10**8 + 1)))
     return struct.pack("<Q", length) + text + body
 
 
+def _parted(tensors: bytes) -> tuple[dict[str, Any], bytes]:
+    (size,) = struct.unpack("<Q", tensors[:8])
+    return json.loads(tensors[8 : 8 + size]), tensors[8 + size :]
+
+
 def opened(checkpoint: bytes) -> tuple[dict[str, Any], Any, bytes]:
     """Its header, what it says of its run, and the bytes of its tensors."""
-    (size,) = struct.unpack("<Q", checkpoint[:8])
-    header = json.loads(checkpoint[8 : 8 + size])
+    header, body = _parted(checkpoint)
     told = json.loads(header["__metadata__"]["mlpcli"].partition(" ")[2])
-    return header, told, checkpoint[8 + size :]
+    return header, told, body
 
 
 def sealed(header: dict[str, Any], told: str, body: bytes) -> dict[str, Any]:
@@ -214,6 +230,8 @@ def yaml_file(draw: Draw, right: bytes) -> bytes:
 INSIDE: dict[str, Callable[[bytes], st.SearchStrategy[bytes]]] = {
     "gz": gz_file,
     "npz": npz_file,
+    "to predict": npz_file,
+    "network": state_dict_file,
     "YAML": yaml_file,
     "best": safetensors_file,
     "last": safetensors_file,
