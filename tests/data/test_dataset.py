@@ -250,7 +250,7 @@ def test_a_picture_of_absurd_size_is_refused_before_it_is_decoded(pictures: Path
     huge = Image.new("1", (8000, 8000))
     huge.save(pictures / "train" / "cat" / "z.png")
 
-    with pytest.raises(DataError, match=r"z\.png: has more than 50,000,000 pixels"):
+    with pytest.raises(DataError, match=r"z\.png: has more than 25,000,000 pixels"):
         dataset.load(str(pictures), "train", resize=True)
 
 
