@@ -63,7 +63,9 @@ def _misused(err: Any, command: str) -> NoReturn:
         told = f"no such option {err.option_name!r}"
         near = f"{err.possibilities[0]!r}?" if err.possibilities else ""
     else:
-        told, _, near = told.replace("Value error, ", "").partition(". Did you mean ")
+        told, _, near = told.partition(". Did you mean ")
+        told = told.replace("Value error, ", "").replace("Input should be", "expected")
+        told = told.partition(", unable to parse")[0]  # the parser says the same twice
     hint = f"did you mean {near}" if near else f"see `{command} --help`"
     _tell(f"error: {told[:1].lower()}{told[1:].rstrip('.')}; {hint}")
     raise typer.Exit(2) from err

@@ -70,6 +70,7 @@ def show(run: RunArg, json: JsonOpt = False) -> None:
     from mlpcli.runs import catalogue, record
     from mlpcli.show import runs as text
 
+    record.require(run)
     facts = record.read(run)
     echo(text.shown(str(run), facts, catalogue.changed(run), json=json))
 

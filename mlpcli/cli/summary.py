@@ -24,13 +24,13 @@ def summary(
     if run and (config or set_):
         raise ConfigError("--run: brings its own settings; leave out --config and --set")
 
-    from mlpcli.runs import checkpoint, record
+    from mlpcli.runs import checkpoint
     from mlpcli.runs import config as configs
     from mlpcli.runs.summary import summarize
     from mlpcli.show import summary as text
 
     if run:
-        facts = checkpoint.load(run / record.LAST).facts
+        facts = checkpoint.of_run(run, "last").facts
         found = summarize(facts.config, classes=len(facts.classes))
     else:
         found = summarize(configs.load(config, set_ or []))

@@ -115,6 +115,8 @@ def train(
     }
     overrides = [*(set_ or []), *(f"{key}={n}" for key, n in short.items() if n is not None)]
     if resume:
+        if not seeds and record.members(resume):
+            raise ConfigError(f"{resume}: holds runs of several seeds; say how many with --seeds")
         run = several.first(resume) if seeds else resume
         record.require(run)
         config = config or str(run / record.CONFIG)

@@ -64,8 +64,10 @@ def require(folder: Path) -> None:
     """Raise CheckpointError unless a run lies in folder."""
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such run folder; `mlp train` makes one")
-    if members(folder):
-        raise CheckpointError(f"{folder}: holds runs of several seeds; say how many with --seeds")
+    if seeds := members(folder):
+        raise CheckpointError(
+            f"{folder}: holds runs of several seeds; name one of them, such as {seeds[0]}"
+        )
     if not (folder / CONFIG).is_file():
         raise CheckpointError(f"{folder}: no {CONFIG} here; is this a run folder?")
 

@@ -41,12 +41,16 @@ def shown(run: str, record: dict[str, Any], changed: dict[str, Any], *, json: bo
     best, data, environment = record["best"], record["data"], record["environment"]
     lines = [f"run: {run}", f"status: {record['status']}"]
     lines += [f"error: {record['error']}"] if "error" in record else []
+    images = (
+        f", {data['training_images']:,} images to train on, "
+        f"{data['validation_images']:,} to validate on"
+    )
     lines += [
-        f"data: {data['name']}, {data['training_images']:,} images to train on, "
-        f"{data['validation_images']:,} to validate on",
+        f"data: {data['name']}{images if data['training_images'] else ''}",
         f"parameters: {record['parameters']:,}",
         f"epochs: {record['epochs']}",
     ]
+    lines += [f"ended by: {record['ended_by']}"] if record.get("ended_by") else []
     if best:
         lines.append(
             f"best: {100 * best['validation_accuracy']:.2f} % of the validation images, "

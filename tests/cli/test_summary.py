@@ -27,7 +27,7 @@ def test_summary_of_a_run_has_the_runs_layers(run: str) -> None:
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (("--run", "nowhere"), "error: nowhere/last.safetensors: no such file"),
+        (("--run", "nowhere"), "error: nowhere: no such run folder"),
         (("--run", "a", "--config", "mnist"), "error: --run: brings its own settings"),
         (("--set", "data.name=nowhere.npz"), "error: data set 'nowhere.npz'"),
     ],

@@ -92,7 +92,7 @@ def test_a_folder_with_seeds_is_taken(settings: Config, folder: Path) -> None:
             next(train(settings, folder, overwrite=overwrite))
     with pytest.raises(CheckpointError, match="holds runs of several seeds"):
         finish(settings, folder)
-    with pytest.raises(CheckpointError, match="say how many with --seeds"):
+    with pytest.raises(CheckpointError, match=r"name one of them, such as .*seed-0"):
         record.require(folder)
 
 
