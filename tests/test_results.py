@@ -27,9 +27,10 @@ def load() -> ModuleType:
 def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, with short rows and everything it writes in a folder of its own."""
     module = load()
+    (tmp_path / "README.md").write_text(f"Before\n{module.OPENED}old\n\n{module.CLOSED}after\n")
     words = f"--set data.name={dots} --set 'network.hidden=[8]' --epochs 2"
     rows = (
-        module.Row("dots", words, "stated", seeds=2, quick=True),
+        module.Row("dots", words, "stated", seeds=2, quick=True, title="Dots"),
         module.Row("one", words, "at least 50 %", seeds=1, cold=True),
         module.Row("none", "--config no-such-config", "stated"),
     )
@@ -37,6 +38,7 @@ def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> Modul
         "ROWS": rows,
         "COLD": 1,
         "PAGE": tmp_path / "results.md",
+        "README": tmp_path / "README.md",
         "FACTS": tmp_path / "results.json",
         "RUNS": tmp_path / "results",
         "committed": lambda: "0123456789",
@@ -78,6 +80,11 @@ def test_rows_are_measured_once_and_the_page_keeps_its_notes(
     assert (seeds, commit) == ("0, 1", "0123456789")
     assert "--seeds 2 --name dots`, `mlp eval runs/dots`" in commands
     assert table(results)["one"][1] == "not measured"
+    before_table, shown, after = results.README.read_text().partition("| Dots |")
+    assert before_table.startswith(f"Before\n{results.OPENED}\n| data set |")
+    assert shown
+    assert f" | {accuracy} | 0, 1 | " in after
+    assert after.endswith(f"\n\n{results.CLOSED}after\n")
 
 
 @pytest.fixture
@@ -138,13 +145,16 @@ def test_quick_prints_a_seed_and_writes_no_page(
     assert not results.PAGE.exists()
 
 
-def test_the_page_in_the_docs_is_that_of_its_facts(
+def test_the_page_and_the_readme_are_those_of_the_facts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    script, page = load(), (SCRIPT.parents[1] / "docs" / "results.md").read_text()
-    monkeypatch.setattr(script, "PAGE", tmp_path / "results.md")
-    script.PAGE.write_text(page)
+    script = load()
+    for name in ("PAGE", "README"):
+        copied = tmp_path / f"{name}.md"
+        copied.write_bytes(getattr(script, name).read_bytes())
+        monkeypatch.setattr(script, name, copied)
 
     run(script, monkeypatch, "--page")
 
-    assert script.PAGE.read_text() == page
+    assert script.PAGE.read_bytes() == load().PAGE.read_bytes()
+    assert script.README.read_bytes() == load().README.read_bytes()
