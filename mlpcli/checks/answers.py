@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from mlpcli.checks import diagnosis
 from mlpcli.checks.diagnosis import Facts, Finding
+from mlpcli.checks.fitting import fits
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer, Params
 
@@ -145,7 +145,7 @@ def agrees(due: Array, got: Array) -> bool:
     """Whether a result is right, to the precision it was computed in."""
     if got.dtype == np.float32:
         return bool(np.linalg.norm(due - got) <= COARSE * np.linalg.norm(due))
-    return diagnosis.fits(due, got)
+    return fits(due, got)
 
 
 def _exact(got: Array, due: Array, n: int) -> Array:

@@ -11,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import reference
+from mlpcli.checks.fitting import FIT, combination, factor, fits, ratio, same
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Layer, Params, Pass
-
-FIT = 1e-9  # relative distance at which a mistake is taken to be the one that was made
 
 Hypothesis = tuple[str, str, Array]  # kind, what it says, the numbers it would give
 
@@ -78,14 +77,6 @@ def grad_W(known: Facts, layer: int, grad_z: Array) -> Array:
     return known.run.h[layer].T @ grad_z + problem.weight_decay * problem.params[layer].W
 
 
-def fits(expected: Array, got: Array) -> bool:
-    """Whether two arrays agree to FIT, in units of the larger one's norm."""
-    if expected.shape != got.shape:
-        return False
-    size = max(np.linalg.norm(expected), np.linalg.norm(got))
-    return bool(np.linalg.norm(expected - got) <= FIT * size)
-
-
 def last_grad_z(known: Facts, got: Array) -> Finding:
     """The mistake in the last layer's grad_z = (h - y) / n."""
     return _explain(
@@ -104,7 +95,7 @@ def hidden_grad_z(known: Facts, layer: int, got: Array, above: Array, next_W: Ar
     if above.shape[1] == next_W.shape[1]:  # W - lr * grad_W, for the lr that would explain it
         slip = _dropped(known, layer, above @ next_W.T)
         slip = slip * reference.derivative(known.problem.activation, known.run.z[layer])
-        if (lr := _ratio(slip, due - got)) is not None and lr:
+        if (lr := ratio(slip, due - got)) is not None and lr:
             text = f"W{layer + 2} was updated (learning rate {lr:.6g}) before it was used"
             hypotheses.append(("updated-weight", text, got))
     return _explain(f"grad_z{layer + 1}", got, due, hypotheses, len(got))
@@ -118,12 +109,12 @@ def wrong_W(known: Facts, layer: int, got: Array, grad_z: Array) -> Finding:
     if got.shape != due.shape:
         return _explain(place, got, due, [("transposed", "is transposed", due.T)], n)
     hypotheses: list[Hypothesis] = [("transposed", "is transposed", due.T)]
-    if (pair := _combination(data, W, got)) is not None:
+    if (pair := combination(data, W, got)) is not None:
         a, c = pair
-        if _same(a, 1):
+        if same(a, 1):
             hypotheses.append((*_decay(c, decay), got))
-        elif _same(c, decay) and decay:
-            kind, text = _factor(a, n)
+        elif same(c, decay) and decay:
+            kind, text = factor(a, n)
             hypotheses.append((kind, f"h{layer}.T @ grad_z{layer + 1} {text}", got))
     regular = decay * W
     hypotheses += [
@@ -172,8 +163,8 @@ def wrong_b(known: Facts, layer: int, got: Array, grad_z: Array) -> Finding:
             for k in range(1, len(due))
         ),
     ]
-    pair = _combination(due[:, None], b[:, None], got[:, None]) if got.shape == b.shape else None
-    if pair is not None and _same(pair[0], 1) and pair[1]:
+    pair = combination(due[:, None], b[:, None], got[:, None]) if got.shape == b.shape else None
+    if pair is not None and same(pair[0], 1) and pair[1]:
         text = f"weight decay ({pair[1]:.6g}) is applied to the bias"
         hypotheses.insert(0, ("decay-on-bias", text, got))
     return _explain(f"grad_b{layer + 1}", got, due, hypotheses, len(grad_z))
@@ -256,12 +247,12 @@ def _explain(
     for kind, text, candidate in hypotheses:
         if fits(candidate, got):
             return Finding(place, kind, f"{place}: {text}")
-    if got.shape == due.shape and (c := _ratio(due, got)) is not None:
-        kind, text = _factor(c, n)
+    if got.shape == due.shape and (c := ratio(due, got)) is not None:
+        kind, text = factor(c, n)
         return Finding(place, kind, f"{place} {text}")
     for kind, text, candidate in hypotheses:
-        if (c := _ratio(candidate, got)) is not None:
-            return Finding(place, kind, f"{place}: {text}, and it {_factor(c, n)[1]}")
+        if (c := ratio(candidate, got)) is not None:
+            return Finding(place, kind, f"{place}: {text}, and it {factor(c, n)[1]}")
     if got.shape != due.shape:
         return Finding(place, "shape", f"{place} must have shape {due.shape}, got {got.shape}")
     return _partial(place, got - known_part, due - known_part, n) or Finding(
@@ -282,8 +273,8 @@ def _partial(place: str, got: Array, due: Array, n: int) -> Finding | None:
         where = np.flatnonzero(wrong.any(axis=axis))
         if len(where) == 1:
             part = got.take(where[0], axis=1 - axis)
-            c = _ratio(due.take(where[0], axis=1 - axis), part)
-            what = "is wrong" if c is None else _factor(c, n)[1]
+            c = ratio(due.take(where[0], axis=1 - axis), part)
+            what = "is wrong" if c is None else factor(c, n)[1]
             return Finding(place, f"one-{name}", f"{name} {where[0]} of {place} {what}")
     return None
 
@@ -305,49 +296,11 @@ def _dropped(known: Facts, layer: int, grad_h: Array) -> Array:
     return grad_h if mask is None else grad_h * mask
 
 
-def _ratio(base: Array, got: Array) -> float | None:
-    """The number c for which c * base fits got."""
-    size = np.vdot(base, base)
-    if not size or base.shape != got.shape:
-        return None
-    c = float(np.vdot(base, got) / size)
-    return c if np.linalg.norm(c * base - got) <= FIT * np.sqrt(size) * max(1, abs(c)) else None
-
-
-def _combination(first: Array, second: Array, got: Array) -> tuple[float, float] | None:
-    """Numbers a, c for which a * first + c * second fits got."""
-    if got.shape != first.shape or not second.any():
-        return None
-    basis = np.stack([first.ravel(), second.ravel()], axis=1)
-    a, c = np.linalg.lstsq(basis, got.ravel(), rcond=None)[0].tolist()
-    return (a, c) if fits(a * first + c * second, got) else None
-
-
-def _same(a: float, b: float) -> bool:
-    return abs(a - b) <= 10 * FIT * max(abs(a), abs(b), 1)
-
-
 def _decay(c: float, decay: float) -> tuple[str, str]:
-    if _same(c, 0):
+    if same(c, 0):
         return "decay-missing", "weight decay is missing"
     if not decay:
         return "decay-added", f"holds a weight decay of {c:.6g} where none is set"
-    if _same(c, 2 * decay):
+    if same(c, 2 * decay):
         return "decay-doubled", "weight decay counts twice"
     return "decay-scaled", f"weight decay is {c:.6g} in place of {decay:.6g}"
-
-
-def _factor(c: float, n: int) -> tuple[str, str]:
-    """Kind and words for a result that is c times the right one, in a batch of n."""
-    known = [
-        (-1.0, "sign", "has the wrong sign"),
-        (float(n), "factor-n", f"is {n} times too large: the batch is summed, not averaged"),
-        (1 / n, "factor-1/n", f"is {n} times too small: divided by the batch size twice"),
-        (2.0, "factor", "is 2 times too large"),
-        (0.5, "factor", "is 2 times too small"),
-        (0.0, "zero", "is zero"),
-    ]
-    for value, kind, text in known:
-        if _same(c, value) and not _same(c, 1):
-            return kind, text
-    return "factor", f"is {c:.10g} times what it should be"
