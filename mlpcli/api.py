@@ -152,7 +152,7 @@ def train(
 def load(run: str | Path, *, weights: Weights = "best") -> Model:
     """The network of a run, with its "best" or its "last" weights; raises CheckpointError."""
     _one_of("weights", weights, get_args(Weights))
-    facts, params, _ = checkpoint.load(Path(run) / f"{weights}.safetensors")
+    facts, params, _ = checkpoint.of_run(Path(run), weights)
     return Model(Path(run), weights, facts.config, facts.classes, params)
 
 

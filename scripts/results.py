@@ -118,17 +118,18 @@ def main() -> None:
 def full(rows: list[Row]) -> None:
     """Measure rows, unless they are known at this commit, and write file and page after each."""
     for row in rows:
-        commit, facts = committed(), known()
-        before = facts.get(row.name, {})
+        commit = committed()
+        before = known().get(row.name, {})
         if (before.get("commit"), before.get("commands")) == (commit, commands(row)):
             say(f"{row.name}: is measured at {commit} already")
             continue
         say(f"{row.name}: {'; '.join(commands(row))}")
         try:
-            facts[row.name] = {"commit": commit, **measure(row, RUNS / commit)}
+            found = {"commit": commit, **measure(row, RUNS / commit)}
         except Failed:
             say(f"{row.name}: not measured")
             continue
+        facts = known() | {row.name: found}  # another process may have written meanwhile
         facts = {row.name: facts[row.name] for row in ROWS if row.name in facts}
         FACTS.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         write(facts)
@@ -199,7 +200,7 @@ def quick(rows: list[Row]) -> None:
 def mlp(*words: str) -> dict[str, Any]:
     """What a command prints as JSON; its progress goes to standard error."""
     command = [sys.executable, "-m", "mlpcli", *words, "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         out, _ = process.communicate()
     except KeyboardInterrupt:  # it has had the signal too, and saves its state
@@ -232,10 +233,12 @@ def write(facts: dict[str, Any]) -> None:
     kept = PAGE.read_text("utf-8").partition(MARKER)[2] if PAGE.exists() else ""
     rows = table(COLUMNS, [cells(row, facts.get(row.name)) for row in ROWS])
     PAGE.write_text(f"{HEAD}{rows}\n{MARKER}{kept}", encoding="utf-8")
-    before, _, rest = README.read_text("utf-8").partition(OPENED)
     shown = [headline(row, facts[row.name]) for row in ROWS if row.title and row.name in facts]
-    after = rest.partition(CLOSED)[2]
-    text = f"{before}{OPENED}\n{table(HEADLINES, shown)}\n{CLOSED}{after}"
+    before, opened, rest = README.read_text("utf-8").partition(OPENED)
+    _, closed, after = rest.partition(CLOSED)
+    if not (opened and closed):
+        sys.exit(f"error: {README}: lacks the comments around the table of results")
+    text = f"{before}{opened}\n{table(HEADLINES, shown)}\n{closed}{after}"
     README.write_text(text, encoding="utf-8")
 
 

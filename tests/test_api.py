@@ -133,7 +133,7 @@ BAD: dict[str, tuple[Callable[[mlpcli.Model], object], str]] = {
     "config": (lambda _: mlpcli.load_config("minst"), "did you mean 'mnist'"),
     "change": (lambda _: mlpcli.load_config(changes="seed"), "seed"),
     "folder": (lambda m: mlpcli.train(m.config, m.run), "holds a run already"),
-    "run": (lambda m: mlpcli.load(m.run / "none"), "no such file; is this a run folder"),
+    "run": (lambda m: mlpcli.load(m.run / "none"), "no such run folder"),
     "part": (
         lambda m: mlpcli.evaluate(m.run, split="val"),  # type: ignore[arg-type]  # wrong
         "split: must be one of 'test', 'validation', 'train', got 'val'",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt
+from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, refuse_settings_of
 from mlpcli.cli.output import echo
 from mlpcli.errors import ConfigError, DataError
 
@@ -41,8 +41,7 @@ def explain(
 
       mlp explain --run runs/first --image 7
     """
-    if run and (config or set_):
-        raise ConfigError("--run: brings its own settings; leave out --config and --set")
+    refuse_settings_of(run, config, set_)
     if markdown and json:
         raise ConfigError("--json: prints an object, not Markdown; leave out --json or --markdown")
 
@@ -63,18 +62,14 @@ def _real(
     config: str | None, set_: list[str] | None, run: Path | None, image: int | None
 ) -> tuple["Problem", str]:
     """A configured or trained network at an image, and what to call them."""
-    from mlpcli.runs import checkpoint, points, record
     from mlpcli.runs import config as configs
+    from mlpcli.runs import points
 
-    settings = (
-        checkpoint.load(run / record.BEST).facts.config
-        if run
-        else configs.derived(config, set_ or [])
-    )
+    settings = configs.derived(config, set_ or [])
     point = points.of_run(run) if run else next(points.points(settings))
     problem, which = point.problem, f"the first image that is checked, of {point.data}"
     if image is not None:
-        problem, which = _numbered(problem, settings, image)
+        problem, which = _numbered(problem, point.config, image)
     sizes = [len(problem.params[0].W), *(len(b) for _, b in problem.params)]
     return problem, f"{'-'.join(map(str, sizes))} ({point.name}) and {which}"
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt
+from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, refuse_settings_of
 from mlpcli.cli.output import echo
 from mlpcli.errors import CheckFailed, ConfigError
 
@@ -95,8 +95,8 @@ def gradcheck(
     from mlpcli.runs.seeds import stream
     from mlpcli.show import gradcheck as text
 
-    settings = configs.derived(config, set_ or [])
-    chosen = [points.of_run(run)] if run else points.points(settings)
+    refuse_settings_of(run, config, set_)
+    chosen = [points.of_run(run)] if run else points.points(configs.derived(config, set_ or []))
     results: list[Verdict] = []
     total = 0
     for point in chosen:
@@ -104,7 +104,7 @@ def gradcheck(
             echo(text.heading(point.problem, point.data))
             echo(text.RULE)
         total = text.parameters(point.problem)
-        rng = stream(settings.seed, "check", 2, len(results))
+        rng = stream(point.config.seed, "check", 2, len(results))
         results.append(check(point.problem, point=point.name, rng=rng, quick=quick))
         if not json:
             echo(text.verdict(results[-1]))

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from mlpcli.cli import complete
+from mlpcli.errors import ConfigError
 
 
 class Weights(StrEnum):
@@ -81,6 +82,12 @@ JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON object and
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 OfflineOpt = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
 WeightsOpt = Annotated[Weights, typer.Option("--weights", help="Which of its weights.")]
+
+
+def refuse_settings_of(run: Path | None, config: str | None, changes: list[str] | None) -> None:
+    """Raise ConfigError where settings are given beside a run, which has its own."""
+    if run and (config or changes):
+        raise ConfigError("--run: brings its own settings; leave out --config and --set")
 
 
 def seconds(text: str) -> float:

@@ -1,8 +1,7 @@
 """`mlp summary`: the layers of a network and what they cost."""
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt
+from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, refuse_settings_of
 from mlpcli.cli.output import echo
-from mlpcli.errors import ConfigError
 
 
 def summary(
@@ -21,8 +20,7 @@ def summary(
 
       mlp summary --run runs/first --json
     """
-    if run and (config or set_):
-        raise ConfigError("--run: brings its own settings; leave out --config and --set")
+    refuse_settings_of(run, config, set_)
 
     from mlpcli.runs import checkpoint
     from mlpcli.runs import config as configs

@@ -102,7 +102,9 @@ def train(
     from mlpcli.show import several as show
 
     if resume and (out or name or overwrite):
-        raise ConfigError("--resume: the run stays in its folder; leave out --out and --overwrite")
+        raise ConfigError(
+            "--resume: the run stays in its folder; leave out --out, --name and --overwrite"
+        )
     if seeds and overwrite:
         raise ConfigError("--overwrite: is for one run; with --seeds, choose another folder")
     if force and not resume:

@@ -114,13 +114,17 @@ def _grey_and_alpha(band: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def _eight_bits(picture: Any) -> NDArray[np.uint8]:
     """Pixels of another range, in that of 8 bits: 0 to 1, 0 to 255 or 0 to 65535."""
-    highest = np.max([np.asarray(band).max() for _, band in _bands(picture)]).astype(np.float64)
+    highest = max(_finite(band).max() for _, band in _bands(picture))
     most = next((top for top in (1, 255, 65535) if highest <= top), highest)
     out = np.empty(picture.size[::-1], np.uint8)
     for place, band in _bands(picture):
-        pixels = np.asarray(band, np.float64)
-        out[place] = np.round(255 * np.clip(np.nan_to_num(pixels) / most, 0, 1))
+        out[place] = np.round(255 * np.clip(_finite(band) / most, 0, 1))
     return out
+
+
+def _finite(band: Any) -> NDArray[np.float64]:
+    """Pixels, 0 where a float is none or without bounds."""
+    return np.nan_to_num(np.asarray(band, np.float64), nan=0, posinf=0, neginf=0)
 
 
 def _bands(picture: Any) -> Iterator[tuple[tuple[slice, slice], Any]]:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data import idx, npz, pictures
+from mlpcli.data import dataset, idx, npz, pictures
 from mlpcli.errors import DataError
 
 STDIN = "-"
@@ -96,11 +96,7 @@ def _npz(path: Path) -> NDArray[Any]:
     if array is None:
         raise DataError(f"{path}: has none of the arrays {', '.join(ARRAYS)}")
     images = array[None] if array.ndim == 2 else array
-    if images.dtype != np.uint8 or images.ndim != 3:
-        raise DataError(
-            f"{path}: images must be uint8 of shape (n, height, width), got {array.dtype} of shape "
-            f"{array.shape}"
-        )
+    dataset.require_images(str(path), images)
     return images
 
 

@@ -28,6 +28,8 @@ def write(
     images: how many training images to draw, for synth alone; they are never in memory together.
     The folder appears when all is in it. Raises DataError.
     """
+    if not folder.name or folder.name == "..":
+        raise DataError(f"{folder}: name a new folder")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise DataError(f"{folder}: exists; name a new folder")
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
@@ -51,19 +53,23 @@ def _fill(
 ) -> Iterator[tuple[int, int]]:
     if name == "synth":
         counts = {**synth.SIZES, **({"train": images} if images is not None else {})}
-        shape, classes = (synth.SIDE, synth.SIDE), synth.CLASSES
+        shapes = dict.fromkeys(counts, (synth.SIDE, synth.SIDE))
+        classes = synth.CLASSES
         parts = {split: _drawn(split, count) for split, count in counts.items()}
     else:
         splits = {s: dataset.load(name, s, offline=offline, images=images) for s in FILES}
         counts = {split: len(held.labels) for split, held in splits.items()}
-        shape, classes = splits["train"].images.shape[1:], splits["train"].classes
+        shapes = {split: held.images.shape[1:] for split, held in splits.items()}
+        classes = splits["train"].classes
         parts = {split: _cut(held) for split, held in splits.items()}
     if len(classes) > MOST:
         raise DataError(f"{name}: has {len(classes)} classes; IDX labels hold at most {MOST}")
+    if odd := [each for each in classes if each.splitlines(keepends=True) != [each.strip()]]:
+        raise DataError(f"{name}: a class is named {odd[0]!r}, which cannot be a line of a file")
     (folder / "classes.txt").write_text("".join(f"{c}\n" for c in classes), encoding="utf-8")
     done, total = 0, sum(counts.values())
     for split, count in counts.items():
-        for written in _write_split(folder, FILES[split], count, shape, parts[split]):
+        for written in _write_split(folder, FILES[split], count, shapes[split], parts[split]):
             done += written
             yield done, total
 

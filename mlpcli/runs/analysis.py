@@ -68,6 +68,7 @@ class Analysis(NamedTuple):
     filters: Filters
     gradient: Verdict  # of the complex step
     gradient_data: str  # where its images are from
+    gradient_images: int
     config: Config  # of the whole run
     commands: list[str]  # that make it again
 
@@ -79,7 +80,7 @@ def analyse(folder: Path, *, split: str = "test", offline: bool = False) -> Anal
     """
     record.require(folder)
     nothing = f"there is no training to report; `mlp eval {folder}` judges its weights"
-    run, metrics = record.trained(folder, else_=nothing), record.metrics(folder)
+    run, metrics = record.trained(folder, lacks=nothing), record.metrics(folder)
     if not metrics:
         raise CheckpointError(
             f"{folder}: no epoch of this run has ended; `mlp train --resume {folder}` goes on"
@@ -102,6 +103,7 @@ def analyse(folder: Path, *, split: str = "test", offline: bool = False) -> Anal
         filters=filters(W1, subject.images.images),
         gradient=check(point.problem, point=point.name, rng=rng, quick=True),
         gradient_data=point.data,
+        gradient_images=len(point.problem.x),
         config=last.config,
         commands=commands(last, run, folder.resolve().name),
     )

@@ -67,6 +67,10 @@ def remove(folder: Path) -> None:
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such run folder")
     ours = [folder / name for name in record.OURS if (folder / name).is_file()]
+    if seeds := record.members(folder):
+        raise CheckpointError(
+            f"{folder}: holds runs of several seeds; name each of them, such as {seeds[0]}"
+        )
     if not ours:
         raise CheckpointError(f"{folder}: no run lies here, so nothing was removed")
     try:
@@ -75,9 +79,9 @@ def remove(folder: Path) -> None:
             for path in (*ours, folder / record.REPORT):
                 path.unlink(missing_ok=True)
             record.forget_events(folder)
-        (folder / LOCK).unlink(missing_ok=True)
-        if not any(folder.iterdir()):
-            folder.rmdir()
+            (folder / LOCK).unlink(missing_ok=True)
+            if not any(folder.iterdir()):
+                folder.rmdir()
     except OSError as err:
         raise CheckpointError(f"{err.filename or folder}: cannot remove: {err.strerror}") from err
 

@@ -81,7 +81,7 @@ def load(path: Path) -> Checkpoint:
     except FileNotFoundError as err:
         hint = "is this a run folder?"
         if path.with_name("last.safetensors").exists():
-            hint = "it is not written before an epoch ends; --weights last has what there is"
+            hint = "it is written when an epoch ends; last.safetensors has what there is"
         elif seeds := sorted(path.parent.glob("seed-*/")):
             hint = f"name the run of one seed, such as {seeds[0]}"
         raise CheckpointError(f"{path}: no such file; {hint}") from err

@@ -103,7 +103,7 @@ def scored(subject: Judged, run: str, *, split: str, weights: str) -> Evaluation
 
 
 def _trained_on(folder: Path) -> dict[str, str]:
-    """The sums of a run's training files; only while they are the same are its splits."""
+    """The sums of a run's training files; while they are unchanged, so are its splits."""
     unknown = "which images it was trained on is not known; evaluate on --split test"
-    sums: dict[str, str] = record.trained(folder, else_=unknown)["data"]["sha256"]
+    sums: dict[str, str] = record.trained(folder, lacks=unknown)["data"]["sha256"]
     return sums

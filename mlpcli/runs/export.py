@@ -13,6 +13,7 @@ from safetensors.numpy import save as to_safetensors
 from mlpcli.data import dataset
 from mlpcli.data.dataset import SIDE, Split
 from mlpcli.errors import CheckFailed, CheckpointError, ConfigError, DataError
+from mlpcli.lock import LOCK
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.runs import checkpoint, graph, record
 from mlpcli.runs.checkpoint import Checkpoint, write
@@ -52,11 +53,12 @@ def export(folder: Path, file: Path, *, form: Form, weights: str = "best") -> Ex
     Raises CheckFailed, with nothing written, where an ONNX graph does not give our probabilities,
     ConfigError without its libraries or with another format's ending, and CheckpointError.
     """
-    ending = file.suffix.removeprefix(".")
+    ending = file.suffix.removeprefix(".").lower()
     if ending != form and ending in get_args(Form):
         raise ConfigError(f"{file}: ends like another format than {form}; add --format {ending}")
     kept = checkpoint.of_run(folder, weights)
-    if file.resolve() in [(folder / name).resolve() for name in record.OURS]:
+    ours = (*record.OURS, record.REPORT, LOCK)
+    if file.resolve() in [(folder / name).resolve() for name in ours]:
         raise CheckpointError(f"{file}: is a file of the run itself; choose another --out")
     trial = None
     if form == "onnx":

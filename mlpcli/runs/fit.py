@@ -164,12 +164,13 @@ def _fit(
 def ended_by(config: Config, at: Progress) -> str | None:
     """The limit that ends a training that has come this far, None before there is one.
 
-    Its name is that of the setting in `train`: target, time_budget, patience or epochs.
+    Its name is that of the setting in `train`: target, time_budget, patience or epochs. A budget
+    ends nothing before the network has been judged once, so that a run always has its best.
     """
     train = config.train
     if train.target is not None and at.best_accuracy >= train.target:
         return "target"
-    if train.time_budget is not None and at.used >= train.time_budget:
+    if train.time_budget is not None and at.epoch and at.used >= train.time_budget:
         return "time_budget"
     if train.patience is not None and at.epoch - at.best_epoch >= train.patience:
         return "patience"

@@ -14,7 +14,7 @@ from mlpcli.errors import DataError
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Layer, Params
-from mlpcli.runs import checkpoint, fit, recipe, record
+from mlpcli.runs import checkpoint, fit, recipe
 from mlpcli.runs.batches import batches, inputs_in_use
 from mlpcli.runs.seeds import stream
 from mlpcli.runs.settings import Config
@@ -31,6 +31,7 @@ class Point(NamedTuple):
     name: str
     problem: Problem
     data: str  # where the images are from
+    config: Config
 
 
 def points(config: Config) -> Iterator[Point]:
@@ -44,7 +45,7 @@ def points(config: Config) -> Iterator[Point]:
         Layer(W, 0.1 * rng.standard_normal(b.shape))
         for W, b in fit.initial(config, classes=len(split.classes))
     )
-    yield Point("initial parameters", problem(config, start, split), split.name)
+    yield Point("initial parameters", problem(config, start, split), split.name, config)
     lit = inputs_in_use(config, split)
     engine, rule = fit.start(config, classes=len(split.classes), lit=lit)
     order = rng.permutation(len(split.labels))
@@ -52,25 +53,26 @@ def points(config: Config) -> Iterator[Point]:
         masks = recipe.masks(config, x, "check", 3, engine.steps)
         engine.step(x, y, rule, lr=config.optimizer.lr, masks=masks)
     after = f"after {engine.steps} steps of training"
-    yield Point(after, problem(config, engine.params, split), split.name)
+    yield Point(after, problem(config, engine.params, split), split.name, config)
 
 
 def of_run(folder: Path) -> Point:
     """The best weights of a run."""
-    facts, params, _ = checkpoint.load(folder / record.BEST)
+    facts, params, _ = checkpoint.of_run(folder, "best")
     return of(params, facts.config, facts.classes, name=str(folder))
 
 
 def of(params: Params, config: Config, classes: tuple[str, ...], *, name: str) -> Point:
     """A trained network, by the given name."""
     split = _images(config)._replace(classes=classes)
-    return Point(name, problem(config, params, split), split.name)
+    return Point(name, problem(config, params, split), split.name, config)
 
 
 def problem(config: Config, params: Params, split: Split) -> Problem:
-    """IMAGES images of a split, drawn by the seed, and the params, in float64."""
-    rows = stream(config.seed, "check", 1).choice(len(split.labels), IMAGES, replace=False)
-    x = dataset.inputs(split.images[rows], np.zeros((IMAGES, INPUTS)))
+    """Images of a split, at most IMAGES, drawn by the seed, and the params, in float64."""
+    count = min(IMAGES, len(split.labels))
+    rows = stream(config.seed, "check", 1).choice(len(split.labels), count, replace=False)
+    x = dataset.inputs(split.images[rows], np.zeros((count, INPUTS)))
     smoothing = config.train.label_smoothing
     return Problem(
         params=tuple(Layer(W.astype("float64"), b.astype("float64")) for W, b in params),

@@ -220,9 +220,9 @@ def read(folder: Path) -> Record:
     return checked.record(folder / RECORD)
 
 
-def trained(folder: Path, *, else_: str) -> Record:
-    """As `read`, of a run that was trained here; else_ says what follows for an imported one."""
+def trained(folder: Path, *, lacks: str) -> Record:
+    """As `read`; raises CheckpointError for an imported run, saying what it therefore lacks."""
     found = read(folder)
     if found["status"] == "imported":
-        raise CheckpointError(f"{folder}: was imported, so {else_}")
+        raise CheckpointError(f"{folder}: was imported, so {lacks}")
     return found

@@ -56,7 +56,7 @@ def recorded(folder: Path, *, offline: bool = False) -> Recorded:
     """The run in a folder, with its data; raises CheckpointError where the record is not enough."""
     record.require(folder)
     nothing = f"there is no training to repeat; `mlp eval {folder}` judges its weights"
-    facts = record.trained(folder, else_=nothing)
+    facts = record.trained(folder, lacks=nothing)
     path = folder / record.LAST
     if not path.exists():
         raise CheckpointError(f"{folder}: stopped before its first checkpoint; nothing to compare")

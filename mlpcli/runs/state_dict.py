@@ -70,7 +70,8 @@ def _read(path: Path) -> Tensors:
                         f"{path}: {name!r} must be one of {', '.join(TYPES)}, got {kind}; in "
                         "PyTorch, model.float() converts"
                     )
-            tensors = {name: file.get_tensor(name).astype(np.float64) for name in names}
+            with np.errstate(invalid="ignore"):  # a NaN that signals; it is refused below
+                tensors = {name: file.get_tensor(name).astype(np.float64) for name in names}
     except FileNotFoundError as err:
         raise CheckpointError(f"{path}: no such file") from err
     except (SafetensorError, OSError, ValueError) as err:

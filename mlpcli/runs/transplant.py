@@ -68,10 +68,11 @@ def transplant(
     params = adapted([each.layer for each in found], mean=mean, std=std)
     if not all(np.isfinite(array).all() for layer in params for array in layer):
         raise CheckpointError(f"{file}: holds values beyond float32, given --mean and --std")
+    origin = {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     record.make(folder)
     with held(folder):
         record.claim(folder, overwrite=overwrite)  # again, now that no other can write here
-        _write(folder, file, config, classes, params)
+        _write(folder, origin, config, classes, params)
     return Transplant(str(folder), str(file), found, transposed, config, params)
 
 
@@ -103,7 +104,7 @@ def _classes(config: Config, *, offline: bool) -> tuple[str, ...]:
 
 
 def _write(
-    folder: Path, file: Path, config: Config, classes: tuple[str, ...], params: Params
+    folder: Path, origin: dict[str, str], config: Config, classes: tuple[str, ...], params: Params
 ) -> None:
     record.create(folder, config)
     facts = Facts(
@@ -120,13 +121,12 @@ def _write(
         config.data.name, np.empty((0, 0, 0), np.uint8), np.empty(0, np.int64), classes, {}
     )
     told = record.begin(config, nothing, training=0, validation=0, threads=1)
-    sum_ = hashlib.sha256(file.read_bytes()).hexdigest()
     record.save(
         folder,
         told
         | {
             "status": "imported",
             "decided_by": "imported, so what chose the weights is unknown",
-            "imported": {"file": str(file), "sha256": sum_},
+            "imported": origin,
         },
     )

@@ -15,7 +15,6 @@ from mlpcli.runs import config as configs
 from mlpcli.runs.analysis import Analysis
 from mlpcli.runs.checkpoint import write
 from mlpcli.runs.compare import SIGNIFICANT
-from mlpcli.runs.points import IMAGES
 from mlpcli.show import numbers, plots, svg
 from mlpcli.show.lane import Lane, ends, lane
 from mlpcli.show.plots import Line
@@ -66,7 +65,6 @@ def page(analyses: Sequence[Analysis]) -> str:
         plots=_training(runs),
         series=svg.SERIES,
         symbols=plots.SYMBOLS,
-        images=IMAGES,
         limit=COMPLEX_TOLERANCE,
         significant=SIGNIFICANT,
     )
@@ -116,7 +114,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "points", "count", "fixed", "short", "error", "probability"):
+    for name in ("percent", "points", "count", "counted", "fixed", "short", "error", "probability"):
         environment.filters[name] = getattr(numbers, name)
     return environment.get_template("report.html.j2")
 

@@ -137,6 +137,8 @@ def test_bad_data_is_one_line_and_leaves_no_run(name: str, where: str, wrong: st
     [
         ("eval none", "none: ", "no such run folder"),
         ("summary --run none", "none: ", "no such run folder"),
+        ("gradcheck --run none", "none: ", "no such run folder"),
+        ("explain --run none", "none: ", "no such run folder"),
         ("runs show none", "none: ", "no such run folder"),
         ("eval .", "best.safetensors: ", "no such file; is this a run folder?"),
         (

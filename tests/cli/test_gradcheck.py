@@ -58,6 +58,13 @@ def test_a_run_can_be_checked(run: Path) -> None:
     assert [p["point"] for p in found["points"]] == [str(run)]
 
 
+def test_a_run_brings_its_own_settings() -> None:
+    status, out, err = call("gradcheck", "--run", "run", "--set", "seed=1")
+
+    assert (status, out) == (2, "")
+    assert err == "error: --run: brings its own settings; leave out --config and --set\n"
+
+
 def test_a_wrong_derivation_is_named_and_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
     fault = next(f for f in FAULTS if f.kind == "missing-mask")
     monkeypatch.setattr(mlp, "backward", faults.plant(fault))

@@ -204,3 +204,11 @@ def test_seeds_are_shown_on_a_terminal_and_in_a_pipe(small: list[str]) -> None:
     assert "seed 1: a/seed-1" in on_terminal(*command, "--out", "a").err
     assert "seed 1: b/seed-1\n" in piped(*command, "--out", "b").err
     assert piped(*command, "--out", "c", "--quiet").err == ""
+
+
+def test_the_runs_of_several_seeds_are_named_one_by_one(five: str) -> None:
+    for command in ("runs rm", "runs show", "reproduce", "gradcheck --run"):
+        status, out, err = call(*command.split(), five)
+
+        assert (status, out) == (2, ""), command
+        assert "such as five/seed-0" in err, command

@@ -100,3 +100,38 @@ def test_mapped_images_train_to_the_same_bits(tmp_path: Path, dots: str) -> None
     )
 
     assert held == mapped
+
+
+def test_each_split_keeps_the_size_of_its_images(tmp_path: Path) -> None:
+    shapes = {"train": (6, 8, 7), "test": (4, 5, 9)}
+    train, test = (np.full(shape, 200, np.uint8) for shape in shapes.values())
+    labels = np.arange(6) % 2
+    np.savez(tmp_path / "odd.npz", x_train=train, y_train=labels, x_test=test, y_test=labels[:4])
+
+    list(store.write(str(tmp_path / "odd.npz"), tmp_path / "plain"))
+
+    for split, shape in shapes.items():
+        assert dataset.load(str(tmp_path / "plain"), split).images.shape == shape
+
+
+@pytest.mark.parametrize("name", ["", " a", "b\nc", "d\r"])
+def test_a_name_that_is_no_line_of_a_file_is_refused(tmp_path: Path, name: str) -> None:
+    images, labels = np.zeros((4, 3, 3), np.uint8), np.arange(4) % 2
+    np.savez(
+        tmp_path / "odd.npz",
+        x_train=images,
+        y_train=labels,
+        x_test=images,
+        y_test=labels,
+        classes=np.array([name, "other"]),
+    )
+
+    with pytest.raises(DataError, match="which cannot be a line of a file"):
+        list(store.write(str(tmp_path / "odd.npz"), tmp_path / "plain"))
+    assert not (tmp_path / "plain").exists()
+
+
+@pytest.mark.parametrize("folder", [".", ".."])
+def test_a_folder_that_cannot_be_replaced_is_refused(folder: str, dots: str) -> None:
+    with pytest.raises(DataError, match="name a new folder"):
+        list(store.write(dots, Path(folder)))

@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from mlpcli.checks import gradcheck
@@ -25,3 +28,11 @@ def test_the_checked_loss_has_the_decay_that_is_in_the_loss(name: str, expected:
     decayed = [*SMALL, f"optimizer.name={name}", "optimizer.weight_decay=0.1"]
 
     assert next(points.points(config.load(None, decayed))).problem.weight_decay == expected
+
+
+def test_data_of_fewer_images_than_are_checked_is_checked_on_all(tmp_path: Path) -> None:
+    images, labels = np.full((3, 4, 4), 99, np.uint8), np.array([0, 1, 0])
+    np.savez(tmp_path / "few.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    few = config.load(None, [f"data.name={tmp_path / 'few.npz'}", "data.validation=0.4"])
+
+    assert [len(point.problem.x) for point in points.points(few)] == [3, 3]

@@ -192,6 +192,21 @@ def test_a_time_budget_goes_on_where_it_was_and_may_grow(
     assert record.read(folder)["epochs"] > run["epochs"]
 
 
+def test_a_budget_used_up_before_an_epoch_was_judged_still_gives_a_best(
+    dots: str, settings: Config, folder: Path
+) -> None:
+    events = train(settings, folder, look=False)
+    next(event for event in events if isinstance(event, Step))
+    events.close()
+
+    finish(resume(changed(dots, "train.time_budget=1e-6"), folder))
+
+    run = record.read(folder)
+    assert (run["status"], run["ended_by"], run["epochs"]) == ("finished", "time_budget", 1)
+    assert run["best"]["epoch"] == 1
+    assert checkpoint.load(folder / record.BEST).facts.progress.epoch == 1
+
+
 def test_a_line_of_metrics_that_was_torn_is_cut_off(settings: Config, folder: Path) -> None:
     finish(train(settings, folder, look=False))
     path = folder / record.METRICS

@@ -189,12 +189,14 @@ def test_what_does_not_fit_has_its_message(tmp_path: Path) -> None:
     conv = good | {"conv.weight": np.zeros((8, 1, 3, 3), np.float32)}
     whole = {"0.weight": np.zeros((10, 784), np.int64)}
     infinite = good | {"0.bias": np.full(8, np.inf, np.float32)}
+    signalling = good | {"0.bias": np.full(8, 0x7F800001, np.uint32).view(np.float32)}
     large = {name: t.astype(np.float64) * 1e300 for name, t in good.items()}
     for tensors, message in (
         (odd, "holds '1.running_mean' of shape (8,), which is no part of a linear layer"),
         (conv, "holds 'conv.weight' of shape (8, 1, 3, 3), which is no part"),
         (whole, "'0.weight' must be one of F16, F32, F64, got I64"),
         (infinite, "'0.bias' holds values that are not finite"),
+        (signalling, "'0.bias' holds values that are not finite"),
         (large, "holds values beyond float32"),
         (state(8, 10, inputs=900), "expected layers that follow each other from 784 or 1024"),
         ({}, "expected layers that follow each other from 784 or 1024 inputs on, with a bias"),
