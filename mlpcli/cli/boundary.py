@@ -43,9 +43,13 @@ class Boundary(Group):
         except UsageError as err:
             path = getattr(err.ctx, "command_path", f"{ctx.command_path} {ctx.invoked_subcommand}")
             _misused(err, path)
-        except KeyboardInterrupt as err:
+        except (KeyboardInterrupt, RuntimeError) as err:
+            # Python 3.11 wraps in RuntimeError what a signal raises while a class is made
+            stop = err if isinstance(err, KeyboardInterrupt) else err.__cause__
+            if not isinstance(stop, KeyboardInterrupt):
+                raise
             _tell("interrupted")
-            raise typer.Exit(128 + (err.args[0] if err.args else signals.CAUGHT[0])) from err
+            raise typer.Exit(128 + (stop.args[0] if stop.args else signals.CAUGHT[0])) from err
         except OSError as err:
             if err.errno == errno.EPIPE:
                 _silence()

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from mlpcli.runs import checkpoint, record
-from tests.cli.outcome import PATIENCE, on_terminal, piped, start
+from mlpcli.runs import checkpoint, record, shipped
+from tests.cli.outcome import PATIENCE, call, on_terminal, piped, start
 
 HEAVY = {"numpy", "pooch", "yaml", "ruamel.yaml", "pydantic", "rich"}
 ROW = (
@@ -159,6 +159,19 @@ def test_a_signal_stops_training_with_everything_saved(
     assert best.facts.progress.epoch == kept["best"]["epoch"]
     told = r"interrupted: after \d+ epochs?( and \d+ steps?)?; `mlp train --resume a` goes on"
     assert re.fullmatch(told, err.splitlines()[-1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_class_is_made_is_told_in_one_line(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Field:
+        def __set_name__(self, owner: type, name: str) -> None:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(shipped, "shipped", lambda: type("Made", (), {"field": Field()}))
+
+    assert call("config", "list") == (128 + number, "", "interrupted\n")
 
 
 def test_two_runs_of_one_config_give_the_same_bits(dots: str) -> None:
