@@ -16,7 +16,7 @@ from tests.cli.outcome import call
 CLASSES = ("cat", "dog", "été")
 SETTINGS = ("network.hidden=[8]", "train.batch_size=16", "train.epochs=2", "data.name=own.npz")
 EVAL = "eval run --json --data"
-IMPORT = "import net.safetensors --out imported --set data.name=own.npz"
+IMPORT = "import net.safetensors --out imported --overwrite --set data.name=own.npz"
 RESUME = "train --resume run --json"
 LISTS = ("runs --in . --json", "runs show run")
 REPEAT = "reproduce run --json --quiet"
