@@ -5,6 +5,7 @@ The lock is the kernel's, so it goes with its process however that ends: there i
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 LOCK = ".lock"  # holds the owner's PID; stays behind, since removing a lock's file is a race
+SIGNING = 1.0  # seconds that an owner is given to write its PID after it has the lock
 
 
 @contextmanager
@@ -28,7 +30,7 @@ def held(folder: Path, busy: Callable[[str], None]) -> Iterator[None]:
     except NotImplementedError as err:
         raise OSError(errno.ENOLCK, "its file system has no locks") from err
     except Timeout:
-        busy(path.read_text(encoding="utf-8", errors="replace").strip() or "unknown")
+        busy(_owner(path))
         lock.acquire()
     try:
         yield
@@ -39,3 +41,24 @@ def held(folder: Path, busy: Callable[[str], None]) -> Iterator[None]:
 def _sign(handle: int) -> None:
     os.ftruncate(handle, 0)
     os.write(handle, str(os.getpid()).encode())
+
+
+def _owner(path: Path) -> str:
+    """PID of the process that has the lock; until it signs, the file may name one that is gone."""
+    deadline = time.monotonic() + SIGNING
+    while True:
+        owner = path.read_text(encoding="utf-8", errors="replace").strip()
+        if _runs(owner) or time.monotonic() > deadline:
+            return owner or "unknown"
+        time.sleep(0.01)
+
+
+def _runs(pid: str) -> bool:
+    """Whether a process of this machine has that PID."""
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:  # it is another user's
+        return True
+    except (ValueError, OverflowError, OSError):
+        return False
+    return True
