@@ -6,6 +6,7 @@ that it can clean up. A training grants the wish between two steps, when everyth
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -29,9 +30,27 @@ def end_on_the_spot() -> None:
 
 @contextmanager
 def raised() -> Iterator[None]:
-    """While this lasts, a signal raises KeyboardInterrupt with its number."""
-    with _handled(_raise):
-        yield
+    """While this lasts, a signal raises KeyboardInterrupt with its number.
+
+    Out of a finaliser, or what a weak reference calls, Python lets no exception, but hands it to
+    `sys.unraisablehook`. A signal that comes there ends the process on the spot.
+    """
+    before = sys.unraisablehook
+
+    def caught(lost: "sys.UnraisableHookArgs") -> None:
+        if isinstance(lost.exc_value, KeyboardInterrupt):
+            _end(lost.exc_value.args[0])
+        elif isinstance(lost.exc_value, Interrupted):
+            _leave(f"{lost.exc_value.label}: {lost.exc_value}", lost.exc_value.exit_code)
+        else:
+            before(lost)
+
+    sys.unraisablehook = caught
+    try:
+        with _handled(_raise):
+            yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager
@@ -65,7 +84,11 @@ def _raise(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
+def _end(number: int, frame: FrameType | None = None) -> None:
+    _leave("interrupted", 128 + number)
+
+
+def _leave(told: str, status: int) -> None:
     with suppress(OSError):  # standard error may be closed
-        os.write(2, b"interrupted\n")
-    os._exit(128 + number)
+        os.write(2, f"{told}\n".encode())
+    os._exit(status)

@@ -174,6 +174,36 @@ def test_a_signal_while_a_class_is_made_is_told_in_one_line(
     assert call("config", "list") == (128 + number, "", "interrupted\n")
 
 
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        ("KeyboardInterrupt(2)", "interrupted\n"),
+        ("Interrupted('the second', 2)", "interrupted: the second\n"),
+    ],
+)
+def test_a_signal_where_python_lets_no_exception_out_ends_the_command(
+    raised: str, told: str
+) -> None:
+    script = f"""
+import sys
+from mlpcli.__main__ import main
+from mlpcli.errors import Interrupted
+from mlpcli.runs import shipped
+
+class Finalised:
+    def __del__(self):
+        raise {raised}
+
+shipped.shipped = lambda: [Finalised()] and []
+sys.argv = ["mlp", "config", "list"]
+main()
+"""
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8")
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", told)
+
+
 def test_two_runs_of_one_config_give_the_same_bits(dots: str) -> None:
     """At the default widths, so that the matrix products use every thread."""
     for name in ("a", "b", "c"):
