@@ -53,6 +53,9 @@ def read(path: Path) -> NDArray[np.uint8]:
         except pillow.UnidentifiedImageError as err:
             kinds = ", ".join(FORMATS)
             raise DataError(f"{path}: is not an image; {kinds} files can be read") from err
+        except MemoryError as err:  # room is made for what a header promises, 4 GB at most
+            told = "a part of it claims to be larger than the memory"
+            raise DataError(f"{path}: cannot be decoded as an image: {told}") from err
         except DAMAGE as err:
             if isinstance(err, OSError) and err.errno is not None:
                 raise DataError(f"{path}: not readable: {err.strerror}") from err

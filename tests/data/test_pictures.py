@@ -1,4 +1,7 @@
+import io
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -164,6 +167,27 @@ def test_a_damaged_picture_is_read_or_refused(
         path.write_bytes(damaged[: rng.integers(1, len(whole))])
         with suppress(DataError):
             assert pictures.read(path).dtype == np.uint8
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of memory")
+def test_a_part_that_claims_to_be_larger_than_memory_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.new("L", (3, 3)).save(buffer, "PNG")
+    before, pixels, after = buffer.getvalue().partition(b"IDAT")
+    path = tmp_path / "a.png"
+    path.write_bytes(before[:-4] + b"\xff\xff\xff\xf0" + pixels + after)
+    script = """
+import sys, resource, pathlib
+from mlpcli.data import pictures
+resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
+pictures.read(pathlib.Path(sys.argv[1]))
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, path], capture_output=True, encoding="utf-8"
+    )
+
+    assert done.stderr.endswith(": a part of it claims to be larger than the memory\n")
 
 
 def test_shrinking_keeps_the_shape(grey: NDArray[np.uint8]) -> None:
