@@ -41,7 +41,7 @@ def raised() -> Iterator[None]:
         if isinstance(lost.exc_value, KeyboardInterrupt):
             _end(lost.exc_value.args[0])
         elif isinstance(lost.exc_value, Interrupted):
-            _leave(f"{lost.exc_value.label}: {lost.exc_value}", lost.exc_value.exit_code)
+            _end(lost.exc_value.exit_code - 128)
         else:
             before(lost)
 
@@ -85,10 +85,6 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 
 def _end(number: int, frame: FrameType | None = None) -> None:
-    _leave("interrupted", 128 + number)
-
-
-def _leave(told: str, status: int) -> None:
     with suppress(OSError):  # standard error may be closed
-        os.write(2, f"{told}\n".encode())
-    os._exit(status)
+        os.write(2, b"interrupted\n")
+    os._exit(128 + number)

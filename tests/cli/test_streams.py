@@ -174,16 +174,8 @@ def test_a_signal_while_a_class_is_made_is_told_in_one_line(
     assert call("config", "list") == (128 + number, "", "interrupted\n")
 
 
-@pytest.mark.parametrize(
-    ("raised", "told"),
-    [
-        ("KeyboardInterrupt(2)", "interrupted\n"),
-        ("Interrupted('the second', 2)", "interrupted: the second\n"),
-    ],
-)
-def test_a_signal_where_python_lets_no_exception_out_ends_the_command(
-    raised: str, told: str
-) -> None:
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt(2)", "Interrupted('again', 2)"])
+def test_a_signal_where_python_lets_no_exception_out_ends_the_command(raised: str) -> None:
     script = f"""
 import sys
 from mlpcli.__main__ import main
@@ -201,7 +193,7 @@ main()
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8")
 
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", told)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
 def test_two_runs_of_one_config_give_the_same_bits(dots: str) -> None:
