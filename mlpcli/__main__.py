@@ -14,6 +14,10 @@ def main() -> None:
         from mlpcli.cli import app  # takes a moment
 
         app(prog_name="mlp")
+    except SystemExit as end:
+        if end.code in signals.STATUSES:  # it has been told; a second signal is not, while we leave
+            signals.end_on_the_spot(told=b"")
+        raise
     except (ImportError, OSError) as err:  # the error boundary is not there, or not whole
         if sys.stderr is not None:  # it may be closed
             sys.stderr.write(f"error: a module cannot be loaded: {err}\n")

@@ -9,11 +9,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 
 from mlpcli.errors import Interrupted
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM)
+STATUSES = tuple(128 + number for number in CAUGHT)
 
 
 class Wish:
@@ -22,10 +24,10 @@ class Wish:
     signal: int | None = None
 
 
-def end_on_the_spot() -> None:
-    """From now on a signal ends the process, wherever it is."""
+def end_on_the_spot(told: bytes = b"interrupted\n") -> None:
+    """From now on a signal ends the process, wherever it is, with that on standard error."""
     for number in CAUGHT:
-        signal.signal(number, _end)
+        signal.signal(number, partial(_end, told=told))
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def _raise(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number)
 
 
-def _end(number: int, frame: FrameType | None = None) -> None:
+def _end(number: int, frame: FrameType | None = None, told: bytes = b"interrupted\n") -> None:
     with suppress(OSError):  # standard error may be closed
-        os.write(2, b"interrupted\n")
+        os.write(2, told)
     os._exit(128 + number)

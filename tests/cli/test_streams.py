@@ -196,6 +196,23 @@ main()
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
+def test_a_second_signal_while_the_process_leaves_tells_nothing_more() -> None:
+    script = """
+import atexit, signal, sys
+from mlpcli.__main__ import main
+from mlpcli.runs import shipped
+
+shipped.shipped = lambda: signal.raise_signal(signal.SIGINT)
+atexit.register(signal.raise_signal, signal.SIGTERM)
+sys.argv = ["mlp", "config", "list"]
+main()
+"""
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8")
+
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "interrupted\n")
+
+
 def test_two_runs_of_one_config_give_the_same_bits(dots: str) -> None:
     """At the default widths, so that the matrix products use every thread."""
     for name in ("a", "b", "c"):
