@@ -31,7 +31,7 @@ def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> Modul
     words = f"--set data.name={dots} --set 'network.hidden=[8]' --epochs 2"
     rows = (
         module.Row("dots", words, "stated", seeds=2, quick=True, title="Dots"),
-        module.Row("one", words, "at least 50 %", seeds=1, cold=True),
+        module.Row("one", words, "at least 50 %", seeds=1, judge="--weights last", cold=True),
         module.Row("none", "--config no-such-config", "stated"),
     )
     for name, value in {
@@ -118,6 +118,16 @@ def test_an_interrupted_row_goes_on(
     out = str(results.RUNS / "0123456789" / "dots")
     assert asked[1:] == [("train", "--resume", out, "--seeds", "2"), ("eval", out)]
     assert len(json.loads(results.FACTS.read_text())["dots"]["accuracies"]) == 2
+
+
+def test_a_row_is_judged_as_the_command_beside_it_says(
+    results: ModuleType, asked: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(results, monkeypatch, "--rows", "one")
+
+    out = str(results.RUNS / "0123456789" / "one")
+    assert ("eval", out, "--weights", "last") in asked
+    assert table(results)["one"][5].endswith(", `mlp eval runs/one --weights last`")
 
 
 @pytest.mark.usefixtures("asked")
