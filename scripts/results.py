@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 
 LONG = "at most 20 minutes a seed"
-LAST = "--weights last"  # for trainings whose validation accuracy, from epoch to epoch, rises to the end
+LAST = "--weights last"  # where the mean validation accuracy of all seeds rises to the end
 ROWS = (
     Row("mnist", "--config mnist", "at least 98.5 %", quick=True, title="MNIST"),
     Row(
@@ -54,7 +54,7 @@ ROWS = (
         cold=True,
         title="MNIST, in seconds",
     ),
-    Row("mnist-dropout", "--config mnist-dropout", "at least 98.8 %"),
+    Row("mnist-dropout", "--config mnist-dropout", "at least 98.8 %", judge=LAST),
     Row(
         "mnist-best",
         "--config mnist-best",
@@ -97,7 +97,7 @@ ROWS = (
 HEAD = """# Results
 
 Written by `make results`. Each row was measured by the commands in it, on test images that training
-never reads, with the weights that did best on the validation images, or with the last ones where the
+never reads, with the weights that did best on the validation images, or with the last where the
 command says so.
 
 Mean and standard deviation are over the seeds. The 95 % interval is that of the mean, by Student's
