@@ -7,7 +7,7 @@ from typer.models import CommandInfo
 from typer.testing import CliRunner
 
 from mlpcli.cli import app
-from mlpcli.runs import config
+from mlpcli.config.load import json_schema
 
 ROOT = Path(__file__).parent.parent
 HEAD = "# Commands\n\nWhat each prints with `--help`. This page is made by `make docs`.\n\n"
@@ -43,7 +43,7 @@ def _name(command: CommandInfo) -> str:
 def main() -> None:
     """Write both files."""
     schema = ROOT / "configs" / "config.schema.json"
-    schema.write_text(config.schema(), encoding="utf-8")
+    schema.write_text(json_schema(), encoding="utf-8")
     (ROOT / "docs" / "commands.md").write_text(HEAD + reference(), encoding="utf-8")
 
 
