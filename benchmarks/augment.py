@@ -12,7 +12,7 @@ from mlpcli.config.load import load_config
 from mlpcli.data.dataset import Split
 from mlpcli.errors import DataError
 from mlpcli.training.augment import HANDWRITING, augment, warper
-from mlpcli.training.loader import load_split
+from mlpcli.training.loader import load_split, prepare
 from mlpcli.training.loop import fit
 from mlpcli.training.progress import Epoch
 from mlpcli.training.rng import stream
@@ -20,7 +20,7 @@ from mlpcli.training.threads import cores
 
 ROUNDS = 7
 BATCH = 128
-VARIED = [f"augment.{key}={value}" for key, value in HANDWRITING._asdict().items() if value]
+VARIED = [f"augment.{key}={value}" for key, value in HANDWRITING.model_dump().items() if value]
 CASES = {  # changes of the settings
     "without augmentation": [],
     "affine": [change for change in VARIED if "elastic" not in change],
@@ -31,7 +31,7 @@ CASES = {  # changes of the settings
 def epoch(split: Split, changes: list[str]) -> float:
     """Seconds of the steps of a first epoch, with all cores."""
     settings = load_config(None, [*changes, "data.validation=0.001", f"train.batch_size={BATCH}"])
-    events = fit(settings, split, threads=cores())
+    events = fit(settings, prepare(settings, split), threads=cores())
     return next(event.metrics.seconds for event in events if isinstance(event, Epoch))
 
 

@@ -17,7 +17,7 @@ from mlpcli.errors import DataError
 from mlpcli.nn import engine as engines
 from mlpcli.nn.team import Team
 from mlpcli.training import build, threads
-from mlpcli.training.loader import batches
+from mlpcli.training.loader import batches, prepare
 from mlpcli.training.rng import stream
 
 Spent = dict[str, float]  # seconds by part
@@ -49,22 +49,23 @@ def _data(optimizer: str) -> tuple[Config, dataset.Split]:
 
 def _measure(settings: Config, split: dataset.Split) -> tuple[Spent, dict[int, float]]:
     """Seconds of each part of a step, and of whole steps by the number of threads."""
-    lit = dataset.lit(split.images)
+    data = prepare(settings, split)
+    lit = data.active_inputs
     order = stream(0, "order", 1).permutation(len(split.labels))
     started = time.perf_counter()
-    made = list(batches(settings, split, order, lit, epoch=1))
+    made = list(batches(settings, data, order, epoch=1))
     parts = {"batch": (time.perf_counter() - started) / len(made)}
     whole: dict[int, list[float]] = {1: [], threads.cores(): []}
     spent: list[Spent] = []
     for _ in range(ROUNDS):
         for size in whole:
-            with threads.team(size, batch_size=128) as team:
+            with threads.thread_team(size, batch_size=128) as team:
                 engine, rule = build.make_engine(settings, classes=10, lit=lit, team=team)
                 started = time.perf_counter()
                 for x, y in made:
                     engine.step(x, y, rule, lr=1e-3)
                 whole[size].append((time.perf_counter() - started) / len(made))
-        with threads.team(1, batch_size=128):
+        with threads.thread_team(1, batch_size=128):
             spent.append(_parts(settings, made, lit))
     for name in spent[0]:
         parts[name] = median(each[name] for each in spent) / len(made)

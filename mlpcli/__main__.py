@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def _reserve_standard_fds() -> None:
-    """Open the descriptors of closed standard streams, so that no file of a run takes their number."""
+    """Open the descriptors of closed standard streams, so that no file takes their numbers."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)

@@ -15,8 +15,8 @@ def is_live(stream: TextIO | None) -> bool:
     return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
 
 
-def wants_colour(stream: TextIO | None) -> bool:
-    """NO_COLOR forbids colour, FORCE_COLOR (other than 0) asks for it, else a terminal decides."""
+def wants_color(stream: TextIO | None) -> bool:
+    """NO_COLOR forbids color, FORCE_COLOR (other than 0) asks for it, else a terminal decides."""
     if os.environ.get("NO_COLOR"):
         return False
     forced = os.environ.get("FORCE_COLOR")

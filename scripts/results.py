@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpcli.show.text import percent
+from mlpcli.show.format import percent
 
 ROOT = Path(__file__).parents[1]
 PAGE, FACTS = ROOT / "docs" / "results.md", ROOT / "docs" / "results.json"
@@ -45,41 +45,41 @@ class Row(NamedTuple):
 LONG = "at most 20 minutes a seed"
 LAST = "--weights last"  # where the mean validation accuracy of all seeds rises to the end
 ROWS = (
-    Row("mnist", "--config mnist", "at least 98.5 %", quick=True, title="MNIST"),
+    Row("mnist", "--config mnist", "at least 98.5%", quick=True, title="MNIST"),
     Row(
         "mnist-fast",
         "--config mnist-fast",
-        "98.0 % in the least time: one command, cold, at most 4 s on a quiet machine",
+        "98.0% in the least time: one command, cold, at most 4 s on a quiet machine",
         quick=True,
         cold=True,
         title="MNIST, in seconds",
     ),
-    Row("mnist-dropout", "--config mnist-dropout", "at least 98.8 %", judge=LAST),
+    Row("mnist-dropout", "--config mnist-dropout", "at least 98.8%", judge=LAST),
     Row(
         "mnist-best",
         "--config mnist-best",
-        f"at least 99.5 %, {LONG}",
+        f"at least 99.5%, {LONG}",
         judge=LAST,
         title="MNIST, augmented",
     ),
     Row(
         "mnist-wide",
         "--config mnist-wide",
-        "at least 99.65 %, at most 90 minutes",
+        "at least 99.65%, at most 90 minutes",
         seeds=1,
         judge=LAST,
     ),
     Row(
         "fashion-mnist",
         "--config fashion-mnist",
-        "at least 90.0 %",
+        "at least 90.0%",
         quick=True,
         title="Fashion-MNIST",
     ),
     Row(
         "fashion-mnist-best",
         "--config fashion-mnist-best",
-        f"at least 91.5 %, {LONG}",
+        f"at least 91.5%, {LONG}",
         judge=LAST,
         title="Fashion-MNIST, augmented",
     ),
@@ -100,14 +100,14 @@ Written by `make results`. Each row was measured by the commands in it, on test 
 never reads, with the weights that did best on the validation images, or with the last where the
 command says so.
 
-Mean and standard deviation are over the seeds. The 95 % interval is that of the mean, by Student's
+Mean and standard deviation are over the seeds. The 95% interval is that of the mean, by Student's
 t: it is about other seeds, on the same images. Of a single seed it is Wilson's: about other images.
 The seconds are those of a seed's training, with validation and saving. The load is how many
 processes wanted a core when the row began.
 
 """
 HEADLINES = "data set|commands|test accuracy|seeds|seconds a seed"
-COLUMNS = "row|goal|test accuracy|95 % interval|seeds|seconds a seed|commands|commit|machine"
+COLUMNS = "row|goal|test accuracy|95% interval|seeds|seconds a seed|commands|commit|machine"
 
 
 class Failed(Exception):

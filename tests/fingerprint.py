@@ -1,4 +1,4 @@
-"""What a run leaves that depends on no clock: equal for runs that gave the same bits."""
+"""What a run leaves that depends on no clock: equal for bit-identical runs."""
 
 import hashlib
 import json
@@ -11,19 +11,20 @@ TIMED = {"seconds", "images_per_second"}
 
 
 def result(folder: Path) -> dict[str, Any]:
-    """Sums of its weights and settings, its metrics, its best and its status."""
-    sums = {
+    """Checksums of its weights and settings, its metrics, its best and its status."""
+    checksums = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
         for name in (BEST, LAST, CONFIG)
     }
     lines = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
-    run = RunFolder(folder).load_record()
+    record = RunFolder(folder).load_record()
+    assert record.best is not None
     return {
-        **sums,
+        **checksums,
         "metrics": [_untimed(line) for line in lines],
-        "best": _untimed(run["best"]),
-        "status": run["status"],
-        "epochs": run["epochs"],
+        "best": _untimed(record.best.model_dump()),
+        "status": record.status,
+        "epochs": record.epochs,
     }
 
 

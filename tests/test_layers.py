@@ -1,41 +1,91 @@
 """Imports point one way: the arrows below, and no other."""
 
 import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+from mlpcli.api.trainer import train
+from mlpcli.config.schema import Config
+
 PACKAGE = Path(__file__).parent.parent / "mlpcli"
-ALLOWED = {
+FILES = sorted(PACKAGE.rglob("*.py"))
+BELOW_API = {"runs", "training", "config", "data", "checks", "nn"}
+ALLOWED: dict[str, set[str]] = {
     "nn": set(),
-    "checks": {"nn"},
     "data": set(),
-    "runs": {"data", "checks", "nn"},
-    "show": {"runs", "data", "checks", "nn"},
-    "cli": {"show", "runs", "checks", "data", "nn"},
-    "api": {"runs", "checks", "data", "nn"},  # a module, which nothing imports
+    "config": {"data", "nn"},
+    "training": {"config", "data", "nn"},
+    "runs": {"training", "config", "data", "nn"},
+    "checks": {"nn"},
+    "api": BELOW_API,
+    "show": {"api", *BELOW_API},
+    "cli": {"show", "api", "config"},
+    "errors": set(),
+    "terminal": set(),
+    "version": set(),
+    "lock": set(),
+    "signals": {"errors"},
+    "atomic": {"errors"},
+    "__init__": {"api", "errors", "version", *BELOW_API},  # the names that Python users import
+    "__main__": {"cli", "signals"},
 }
+SHARED = {"errors", "terminal", "signals", "lock", "atomic", "version"}
+USES_SHARED = {"data", "config", "training", "runs", "api", "show", "cli"}
+EXCEPTIONS = {"cli/completion.py": {"mlpcli.data.registry"}}  # a shell waits for the answer
 ONLY_IN = {
     "typer": {"cli"},
     "rich": {"cli", "show"},
+    "tqdm": {"data/fetch.py", "data/transfer.py"},
     "pooch": {"data/fetch.py"},
+    "platformdirs": {"data/cache.py"},
     "requests": {"data/transfer.py"},
     "urllib3": {"data/transfer.py"},
-    "ruamel": {"runs/tree.py"},
-    "pydantic": {"runs/checked.py", "runs/checkpoint.py", "runs/config.py", "runs/settings.py"},
+    "ruamel": {"config/yaml_source.py"},
+    "pydantic": {
+        "config/load.py",
+        "config/schema.py",
+        "runs/checkpoint.py",
+        "runs/environment.py",
+        "runs/folder.py",
+        "runs/record.py",
+    },
+    "pydantic_core": {"config/load.py", "runs/folder.py"},
     "filelock": {"lock.py"},
-    "safetensors": {"runs/checkpoint.py", "runs/export.py", "runs/state_dict.py"},
-    "onnx": {"runs/graph.py"},
-    "onnxruntime": {"runs/graph.py"},
-    "tensorboardX": {"runs/events.py"},
+    "threadpoolctl": {"runs/environment.py", "training/threads.py"},
+    "safetensors": {"api/export.py", "api/state_dict.py", "runs/checkpoint.py"},
+    "onnx": {"api/onnx_graph.py"},
+    "onnxruntime": {"api/onnx_graph.py"},
+    "tensorboardX": {"runs/tensorboard.py"},
     "matplotlib": {"show/figure.py", "show/plots.py", "show/svg.py"},
     "jinja2": {"show/report.py"},
     "markupsafe": {"show/report.py"},
     "PIL": {"data/pictures.py", "show/pixels.py"},
+    # not in cli, where a command holds no logic
+    "numpy": {"nn", "data", "training", "runs", "checks", "api", "show"},
 }
+WRITERS = {"open", "mkdir", "touch", "unlink", "rename", "rmdir", "save", "savez", "tofile"}
+
+
+def place(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def layer(path: Path) -> str:
+    """The folder of a module, or its own name if it lies beside the folders."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def imports(path: Path) -> set[str]:
+    """The full name of all that a module imports, wherever it does so."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -44,14 +94,39 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-def test_folders_import_only_what_the_picture_allows() -> None:
-    for folder, allowed in ALLOWED.items():
-        for path in [*(PACKAGE / folder).rglob("*.py"), *PACKAGE.glob(f"{folder}.py")]:
-            for name in imports(path):
-                top, *rest = name.split(".")
-                target = rest[0] if top == "mlpcli" and rest else None
-                if target in ALLOWED:
-                    assert target == folder or target in allowed, f"{path} imports {name}"
+def calls(path: Path) -> set[str]:
+    """The last part of the name of each function or method that a module calls."""
+    called = (ast.unparse(node.func) for node in nodes(path) if isinstance(node, ast.Call))
+    return {name.rpartition(".")[2] for name in called}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules of the package that a module imports, or imports a name from."""
+    names = [name for name in imports(path) if name.partition(".")[0] == "mlpcli"]
+    return {name if name in MODULES else name.rpartition(".")[0] for name in names}
+
+
+def test_a_layer_imports_only_what_lies_below() -> None:
+    for path in FILES:
+        here = layer(path)
+        allowed = {here, *ALLOWED[here], *(SHARED if here in USES_SHARED else ())}
+        for name in imported_modules(path) - EXCEPTIONS.get(place(path), set()):
+            target = name.removeprefix("mlpcli.").partition(".")[0]
+            assert target in allowed, f"{place(path)} imports {name}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {name: imported_modules(path) for name, path in MODULES.items()}
+
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 def test_the_mathematics_knows_only_numpy() -> None:
@@ -61,22 +136,52 @@ def test_the_mathematics_knows_only_numpy() -> None:
 
 
 def test_a_library_is_imported_in_its_own_place_only() -> None:
-    for path in PACKAGE.rglob("*.py"):
-        place = path.relative_to(PACKAGE)
+    for path in FILES:
         for name in imports(path):
-            homes = ONLY_IN.get(name.split(".")[0])
-            if homes:
-                assert {place.as_posix(), place.parts[0]} & homes, f"{place} imports {name}"
+            library = name.split(".")[0]
+            if library not in sys.stdlib_module_names | {"mlpcli"}:
+                homes = ONLY_IN.get(library, set())
+                assert {place(path), layer(path)} & homes, f"{place(path)} imports {name}"
+
+
+def test_training_writes_no_file() -> None:
+    for path in (PACKAGE / "training").rglob("*.py"):
+        written = {name for name in calls(path) if name in WRITERS or name.startswith("write")}
+        assert not written, f"{path}: {written}"
+        assert not imports(path) & {"mlpcli.atomic", "mlpcli.lock"}, path
 
 
 def test_text_leaves_by_one_place() -> None:
     for path in (PACKAGE / "cli").rglob("*.py"):
         if path.name != "output.py":
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in nodes(path):
                 name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
                 assert name not in ("print", "typer.echo", "typer.secho"), f"{path}: {name}"
 
 
 def test_every_module_says_what_it_owns() -> None:
-    for path in PACKAGE.rglob("*.py"):
+    for path in FILES:
         assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+def test_the_package_is_imported_without_numpy() -> None:
+    assert not {"numpy", "pydantic", "mlpcli.api"} & loaded("import mlpcli")
+
+
+def test_predict_loads_no_check(settings: Config, dots: str, tmp_path: Path) -> None:
+    for _ in train(settings, tmp_path / "run", preflight=False):
+        pass
+    command = ["mlp", "predict", str(tmp_path / "run"), dots]
+
+    names = loaded(f"from mlpcli.cli import app\nsys.argv = {command}\napp(standalone_mode=False)")
+
+    assert "mlpcli.api.predict" in names
+    assert [name for name in names if name.startswith("mlpcli.checks")] == []
+
+
+def loaded(script: str) -> set[str]:
+    """Names of the modules that a process has loaded after a script."""
+    script = f"import sys\n{script}\nprint(*sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    return set(done.stderr.split())

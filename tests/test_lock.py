@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from mlpcli.lock import LOCK, held
+from mlpcli.lock import LOCK_FILE, folder_lock
 
 
 class Busy(Exception):
-    """Told instead of waiting."""
+    """Raised instead of waiting."""
 
 
 @pytest.mark.parametrize("left", ["", "of a process that is gone"])
@@ -26,16 +26,16 @@ def test_an_owner_that_has_not_signed_yet_is_waited_for(tmp_path: Path, left: st
     with FileLock(path, preserve_lock_file=True):
         signing = threading.Timer(0.1, path.write_text, [str(os.getpid())])
         signing.start()
-        with pytest.raises(Busy, match=f"^{os.getpid()}$"), held(tmp_path, refuse):
+        with pytest.raises(Busy, match=f"^{os.getpid()}$"), folder_lock(tmp_path, refuse):
             pass
         signing.join()
 
 
 def test_an_owner_that_never_signs_is_called_unknown(tmp_path: Path) -> None:
     with (
-        FileLock(tmp_path / LOCK, preserve_lock_file=True),
+        FileLock(tmp_path / LOCK_FILE, preserve_lock_file=True),
         pytest.raises(Busy, match=r"^unknown$"),
-        held(tmp_path, refuse),
+        folder_lock(tmp_path, refuse),
     ):
         pass
 

@@ -14,8 +14,8 @@ LOADERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "mar
 LOADERS |= {"torch", "yaml", "runpy", "ctypes", "pandas"}
 RUNNERS = {"eval", "exec", "compile", "__import__"}
 RUN = {  # what runs a learner's own file, as the command says, and mistakes planted in our own text
-    "runs/runner.py": {"compile", "exec"},
-    "checks/faults.py": {"exec"},
+    "api/grade_worker.py": {"compile", "exec"},
+    "checks/mutants.py": {"exec"},
 }
 
 

@@ -1,4 +1,4 @@
-"""mlpcli's training step, fed with uint8 images as `runs/fit.py` does it: the one adapter to it."""
+"""mlpcli's training step, fed with uint8 images as `training.loop` does: the only adapter."""
 
 from contextlib import ExitStack
 from typing import Any
@@ -9,9 +9,9 @@ from benchmarks import images
 from mlpcli.config.load import load_config
 from mlpcli.data.dataset import Split
 from mlpcli.nn.activation import RELU
-from mlpcli.runs import environment as facts
+from mlpcli.runs.environment import environment as machine
 from mlpcli.training import build, threads
-from mlpcli.training.loader import active_inputs, batches
+from mlpcli.training.loader import batches, prepare
 from mlpcli.training.scoring import score
 from mlpcli.version import __version__
 
@@ -20,29 +20,28 @@ VERSIONS = {"mlpcli": __version__, "numpy": np.__version__}
 
 def environment() -> dict[str, Any]:
     """The machine, versions, the matrix library's kernel, and the threads of a training."""
-    return facts.environment(threads.cores())
+    return machine(threads.cores()).as_dict()
 
 
 class Trainer:
     """Variants: the update rules, "sgd" and "adam"."""
 
     def __init__(self, variant: str, seed: int, split: Split | None = None) -> None:
-        self.split = split or images.load("train")
         self.config = load_config(None, [f"optimizer.name={variant}", f"seed={seed}"])
-        self.lit = active_inputs(self.config, self.split)
-        classes = len(self.split.classes)
+        self.data = prepare(self.config, split or images.load("train"))
+        classes = len(self.data.split.classes)
         batch_size = self.config.train.batch_size
         self.stack = ExitStack()  # the team works as long as this trainer is there
-        team = self.stack.enter_context(threads.team(threads.cores(), batch_size=batch_size))
+        team = self.stack.enter_context(threads.thread_team(threads.cores(), batch_size=batch_size))
         self.engine, self.rule = build.make_engine(
-            self.config, classes=classes, lit=self.lit, team=team
+            self.config, classes=classes, lit=self.data.active_inputs, team=team
         )
         self.rng = np.random.default_rng(seed)
 
     def epoch(self, lr: float, images: int | None = None) -> float:
         """A pass over the training images, or over so many of them; returns the last loss."""
-        order = self.rng.permutation(len(self.split.labels))[:images]
-        for x, y in batches(self.config, self.split, order, self.lit, epoch=1):
+        order = self.rng.permutation(len(self.data.split.labels))[:images]
+        for x, y in batches(self.config, self.data, order, epoch=1):
             loss = self.engine.step(x, y, self.rule, lr=lr)
         return loss
 

@@ -64,7 +64,8 @@ def compare(
     )
     if isinstance(a, Evaluations) and isinstance(b, Evaluations):
         return _compare_seeds(a, b)
-    assert isinstance(a, Evaluation) and isinstance(b, Evaluation)
+    assert isinstance(a, Evaluation)
+    assert isinstance(b, Evaluation)
     return compare_evaluations(a, b)
 
 

@@ -23,7 +23,7 @@ from mlpcli.training.loader import load_split
 from mlpcli.training.scoring import probabilities
 
 Form = Literal["onnx", "safetensors", "npz"]
-IMAGES = 1000  # on which a graph is held to our probabilities
+IMAGES = 1000  # on which a graph must give the same probabilities
 TOLERANCE = 1e-5
 NORMALISATION = "x = pixels / 255, of 32x32 pixels row after row, 0 is black; h = f(h @ W + b)"
 
@@ -33,8 +33,8 @@ class RuntimeCheck(NamedTuple):
 
     opset: int
     images: int
-    data: str  # where they are from
-    difference: float  # the largest between its probabilities and ours
+    data: str  # name of their data set
+    difference: float  # the largest between both probabilities
 
 
 class Exported(NamedTuple):
@@ -59,7 +59,9 @@ def export(
     file = file or Path(f"{folder.resolve().name}.{form}")
     ending = file.suffix.removeprefix(".").lower()
     if ending != form and ending in get_args(Form):
-        raise ConfigError(f"{file}: ends like another format than {form}; add --format {ending}")
+        raise ConfigError(
+            f"{file}: has the ending of another format than {form}; add --format {ending}"
+        )
     run = RunFolder(folder)
     checkpoint = run.load_weights(weights)
     if run.owns(file):
@@ -69,15 +71,15 @@ def export(
         content = onnx_graph.build(
             checkpoint.params, checkpoint.metadata.config.network.activation, _usage(checkpoint)
         )
-        trial = _tried(content, checkpoint)
+        trial = _checked(content, checkpoint)
     else:
         content = _safetensors(checkpoint) if form == "safetensors" else _npz(checkpoint)
     atomic.write(file, content)
     return Exported(str(folder), weights, str(file), form, len(content), trial)
 
 
-def _tried(content: bytes, checkpoint: Checkpoint) -> RuntimeCheck:
-    """The graph beside our own forward pass; raises CheckFailed where they differ."""
+def _checked(content: bytes, checkpoint: Checkpoint) -> RuntimeCheck:
+    """The graph against our own forward pass; raises CheckFailed if they differ."""
     activation = checkpoint.metadata.config.network.activation
     split = _images(checkpoint.metadata.config)
     images = split.images[:IMAGES]
@@ -88,14 +90,14 @@ def _tried(content: bytes, checkpoint: Checkpoint) -> RuntimeCheck:
     difference = float(np.abs(theirs - ours).max())
     if not difference <= TOLERANCE:
         raise CheckFailed(
-            f"--format onnx: onnxruntime must give our probabilities to {TOLERANCE:g}, got a "
+            f"--format onnx: onnxruntime must give the same probabilities within {TOLERANCE:g}, got a "
             f"difference of {difference:.3g} on {len(images):,} images of {split.name}"
         )
     return RuntimeCheck(onnx_graph.opset(activation), len(images), split.name, difference)
 
 
 def _images(config: Config) -> Split:
-    """Images that the run was not trained on, if at hand; drawn ones if nothing is."""
+    """Test images if they are in the cache, else training images, else drawn ones."""
     for split in ("test", "train"):
         with suppress(DataError):
             return load_split(config, split, offline=True)
@@ -103,7 +105,7 @@ def _images(config: Config) -> Split:
 
 
 def _usage(checkpoint: Checkpoint) -> dict[str, str]:
-    """What using the weights needs, for the metadata of a file."""
+    """What a program needs to use the weights, for the metadata of a file."""
     return {
         "activation": checkpoint.metadata.config.network.activation,
         "classes": json.dumps(checkpoint.metadata.classes, ensure_ascii=False),

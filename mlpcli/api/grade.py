@@ -1,4 +1,4 @@
-"""A learner's file, run in a process of its own with a limit of time and of memory.
+"""`mlp grade`: a learner's file, run in its own process with limits of time and memory.
 
 The limits guard against accidents; the file still runs with the rights of its user. Nothing that
 comes back is unpickled: JSON lines and plain arrays.
@@ -29,8 +29,8 @@ from mlpcli.config.load import load_config
 from mlpcli.errors import SubmissionError
 from mlpcli.nn import Array
 
-MEMORY = 2 << 30  # bytes of address space
-GRACE = 2  # seconds for the process to start, and to say that its time is up
+MAX_MEMORY = 2 << 30  # bytes of address space
+GRACE_PERIOD = 2  # seconds for the process to start, and to report its time limit
 # the workbook's network and loss, and no other term; the same everywhere
 PLAIN_SETTINGS = ["data.name=synth", "data.images=100", "network.hidden=[512, 256]"]
 PLAIN_SETTINGS += ["network.activation=relu", "optimizer.weight_decay=0", "train.label_smoothing=0"]
@@ -88,7 +88,7 @@ def _write(folder: Path, file: Path, problem: Problem, timeout: int) -> None:
         "file": str(file),
         "functions": FUNCTIONS,
         "forms": [form._asdict() for form in FORMS],
-        "memory": MEMORY,
+        "memory": MAX_MEMORY,
         "timeout": timeout,
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
@@ -100,12 +100,12 @@ def _wait(folder: Path, timeout: int) -> int | None:
     process = subprocess.Popen(
         [sys.executable, "-P", "-B", grade_worker.__file__, str(folder)],
         stdin=subprocess.DEVNULL,
-        stdout=2,  # what it prints is no result of ours
+        stdout=2,  # what it prints is not a result
         env=os.environ | threads,
-        start_new_session=True,  # so that what it starts ends with it
+        start_new_session=True,  # so that its children end with it
     )
     try:
-        return process.wait(timeout + GRACE)
+        return process.wait(timeout + GRACE_PERIOD)
     except subprocess.TimeoutExpired:
         return None
     finally:
@@ -155,8 +155,8 @@ def _answers(folder: Path, lines: list[dict[str, Any]]) -> Answers:
 
 
 def _arrays(path: Path) -> list[Array]:
-    with np.load(path, allow_pickle=False) as found:
-        return [found[f"arr_{i}"] for i in range(len(found))]
+    with np.load(path, allow_pickle=False) as arrays:
+        return [arrays[f"arr_{i}"] for i in range(len(arrays))]
 
 
 def _none(others: list[str]) -> str:

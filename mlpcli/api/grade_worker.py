@@ -1,7 +1,7 @@
-"""Calls a learner's functions, in a process of its own.
+"""Calls a learner's functions, in its own process.
 
-Started by `sandbox`, by path: it imports nothing of this package, and what it finds goes back as
-plain JSON lines and arrays. What the learner's file raises is caught here, whatever it is.
+Started by `grade`, by path: it imports nothing of this package, and returns its results as plain
+JSON lines and arrays. Whatever the learner's file raises is caught here.
 """
 
 import copy
@@ -20,9 +20,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
-LONGEST = 200  # characters of a message
-MOST = 4_000_000  # entries of an array that is kept; the largest right answer has 524,288
-DEEPEST = 4  # lists within lists, of arrays
+MAX_MESSAGE_LENGTH = 200  # characters
+MAX_ARRAY_SIZE = 4_000_000  # entries; the largest right answer has 524,288
+MAX_DEPTH = 4  # lists within lists, of arrays
 
 
 class TimeUpError(BaseException):
@@ -34,7 +34,7 @@ class UnusableError(Exception):
 
 
 class Runner:
-    """The learner's file, what it is given, and the lines that tell what came of it."""
+    """The learner's file, what it is given, and the lines that report its results."""
 
     def __init__(self, job: dict[str, Any], folder: Path, out: TextIO) -> None:
         self.file: str = job["file"]
@@ -49,15 +49,15 @@ class Runner:
             limit(self.job["memory"], self.job["timeout"])
             module = self.read()
             expected = self.job["functions"]
-            found = {name: f for name, f in vars(module).items() if callable(f)}
-            functions = {name: found[name] for name in expected if name in found}
-            own = [name for name in found if not name.startswith("_")]
-            self.tell(event="defined", names=list(functions), others=own[:50])
+            defined = {name: f for name, f in vars(module).items() if callable(f)}
+            functions = {name: defined[name] for name in expected if name in defined}
+            own = [name for name in defined if not name.startswith("_")]
+            self.report(event="defined", names=list(functions), others=own[:50])
             for number, form in enumerate(self.job["forms"]):
                 self.call_all(functions, number, form)
-            self.tell(event="end")
+            self.report(event="end")
         except BaseException as err:  # a learner's file can raise anything
-            self.tell(event="stopped", text=self.told(err))
+            self.report(event="stopped", text=self.describe(err))
 
     def read(self) -> ModuleType:
         """The learner's file as a module; its folder is where it imports from."""
@@ -82,7 +82,7 @@ class Runner:
             self.doing = f"in {name}"
             words = self.job["functions"][name]
             args = [copy.deepcopy(inputs[word]) for word in words]
-            self.tell(event="calling", step=name)
+            self.report(event="calling", step=name)
             failure, result = None, None
             try:
                 result = call(function, args, words)
@@ -95,9 +95,9 @@ class Runner:
             except NotImplementedError:
                 failure = ("not-done", f"{name}: not done yet")
             except BaseException as err:  # a learner's function can raise anything
-                failure = ("error", f"{name}: {self.told(err, function)}")
+                failure = ("error", f"{name}: {self.describe(err, function)}")
             changed = [w for w, a in zip(words, args, strict=True) if not same(a, inputs[w])]
-            self.tell(
+            self.report(
                 event="answer",
                 form=number,
                 step=name,
@@ -106,14 +106,14 @@ class Runner:
                 given=given,
             )
             if name == "grad_z3" and failure is None and usable(leaves, inputs["h3"]):
-                kept = isinstance(result, np.ndarray | list | tuple)
-                inputs["grad_z3"], given = result if kept else leaves[0], "yours"
+                usable_type = isinstance(result, np.ndarray | list | tuple)
+                inputs["grad_z3"], given = result if usable_type else leaves[0], "yours"
 
     def inputs(self, form: dict[str, Any]) -> dict[str, Any]:
         """Arguments by name, laid out as the form says."""
         a, layout = self.arrays, form["layout"]
 
-        def lay(v: Any) -> Any:
+        def arrange(v: Any) -> Any:
             v = v[:1] if form["one"] else v
             return np.array({"rows": v, "columns": v.T, "vector": v[0]}[layout])
 
@@ -125,11 +125,11 @@ class Runner:
             )
             for i in range(1, depth + 1)
         ]
-        h, y = [lay(a[f"h{i}"]) for i in range(depth + 1)], lay(a["y"])
+        h, y = [arrange(a[f"h{i}"]) for i in range(depth + 1)], arrange(a["y"])
         grad_z = (h[-1] - y) / (1 if form["one"] else len(a["y"]))
         return {"params": params, "h": h, "h2": h[-2], "h3": h[-1], "y": y, "grad_z3": grad_z}
 
-    def told(self, err: BaseException, function: Callable[..., Any] | None = None) -> str:
+    def describe(self, err: BaseException, function: Callable[..., Any] | None = None) -> str:
         """One line: where in the learner's file, and what."""
         if isinstance(err, SyntaxError) and err.filename == self.file:
             return clean(f"{self.file}:{err.lineno}: {err.msg}")
@@ -149,7 +149,7 @@ class Runner:
             what = traceback.format_exception_only(err)[-1]
         return clean(f"{where}: {what}")
 
-    def tell(self, **facts: Any) -> None:
+    def report(self, **facts: Any) -> None:
         """One line of JSON for the process that started this one."""
         self.out.write(json.dumps(facts) + "\n")
         self.out.flush()
@@ -199,14 +199,14 @@ def flat(value: Any, depth: int = 0) -> list[Any]:
         except ValueError:  # arrays of different shapes: a list of them
             array = np.empty(0, dtype=object)
         if array.dtype.kind in "biuf":
-            if array.size > MOST:
+            if array.size > MAX_ARRAY_SIZE:
                 raise UnusableError(f"returns an array of shape {array.shape}")
             return [array]
         if array.dtype != object:
             raise UnusableError(f"returns values of type {array.dtype.name}, not real numbers")
         if isinstance(value, np.ndarray):
             value = list(value) if value.ndim else value.item()
-    if not isinstance(value, list | tuple) or depth == DEEPEST:
+    if not isinstance(value, list | tuple) or depth == MAX_DEPTH:
         raise UnusableError(f"returns a value of type {type(value).__name__!r}, not numbers")
     return [leaf for item in value for leaf in flat(item, depth + 1)]
 
@@ -231,7 +231,7 @@ def clean(text: str) -> str:
     """One line, short, without control characters."""
     line = "".join(c if c.isprintable() else " " for c in text)
     line = " ".join(line.split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 3] + "..."
+    return line if len(line) <= MAX_MESSAGE_LENGTH else line[: MAX_MESSAGE_LENGTH - 3] + "..."
 
 
 def main(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.api import state_dict
-from mlpcli.api.state_dict import SIDES, Found
+from mlpcli.api.state_dict import SIDES, FileLayer
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.data import dataset, synth
@@ -27,11 +27,11 @@ from mlpcli.training.progress import Progress
 
 
 class Imported(NamedTuple):
-    """What became of a file."""
+    """What a file became."""
 
     run: str  # the run's folder
     file: str
-    found: list[Found]  # its layers, the first one first
+    layers: list[FileLayer]  # in order
     transposed: bool  # the file has W as (outputs, inputs)
     config: Config
     params: Params
@@ -57,17 +57,17 @@ def import_weights(
     """
     run = RunFolder(folder)
     run.claim(overwrite=overwrite)
-    found, transposed = state_dict.layers(file)
-    hidden = [len(each.layer.b) for each in found[:-1]]
+    layers, transposed = state_dict.read_layers(file)
+    hidden = [len(each.layer.b) for each in layers[:-1]]
     config = load_config(source, [*overrides, f"network.hidden={hidden}"])
     classes = _classes(config, offline=offline)
-    outputs = len(found[-1].layer.b)
+    outputs = len(layers[-1].layer.b)
     if outputs != len(classes):
         raise CheckpointError(
             f"{file}: has {outputs} outputs, but {config.data.name} has {len(classes)} classes; "
             "name its data by --config or --set data.name=..."
         )
-    params = adapted([each.layer for each in found], mean=mean, std=std)
+    params = adapted([each.layer for each in layers], mean=mean, std=std)
     if not all(np.isfinite(array).all() for layer in params for array in layer):
         raise CheckpointError(f"{file}: holds values beyond float32, given --mean and --std")
     origin = {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
@@ -75,7 +75,7 @@ def import_weights(
     with run.lock():
         run.claim(overwrite=overwrite)  # again, now that no other can write here
         _write(run, origin, config, classes, params)
-    return Imported(str(folder), str(file), found, transposed, config, params)
+    return Imported(str(folder), str(file), layers, transposed, config, params)
 
 
 def adapted(layers: list[Layer], *, mean: float, std: float) -> Params:

@@ -20,7 +20,7 @@ class Seed(NamedTuple):
 
     seed: int
     folder: Path
-    events: Iterator[Event]  # what its training yields, and goes on by
+    events: Iterator[Event]  # its training proceeds as they are taken
 
 
 class TrainResult(NamedTuple):

@@ -16,11 +16,9 @@ from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
 from mlpcli.training import threads
-from mlpcli.training.scoring import CHUNK, probabilities
+from mlpcli.training.scoring import CHUNK_SIZE, probabilities
 
-MAX_RARE_SHARE = (
-    0.1  # fraction of the training images; a ground that is not rarer among them is left
-)
+MAX_RARE_SHARE = 0.1  # fraction of the training images; images with a rarer background are inverted
 
 
 class Guess(NamedTuple):
@@ -36,9 +34,9 @@ class Prediction(NamedTuple):
 
     image: str  # name of its file, or "-" for standard input
     row: int | None  # in an IDX or npz file, from 0
-    light: bool  # whether its ground is light, or that of most images in its file
+    light: bool  # whether its background is light, or that of most images in its file
     inverted: bool  # whether light and dark were swapped
-    blank: bool  # whether the network saw nothing but one shade
+    blank: bool  # whether all its pixels are equal
     top: list[Guess]  # the most probable class first
 
 
@@ -60,7 +58,7 @@ def predict(
 
     places, stdin: as `sources.find` takes them. top: how many classes to name.
     invert: whether to swap light and dark; without it, where hardly any training image has such a
-    ground. center: as `prepared` takes it.
+    background. center: as `prepared` takes it.
     """
     with threads.thread_team(
         1, batch_size=1
@@ -79,13 +77,15 @@ def _of_source(
     activation = ACTIVATIONS[metadata.config.network.activation]
     light = mnist_style.light_share(source.images) > 0.5  # a file is inverted as a whole
     inverted = _is_rare(light, metadata) if invert is None else invert
-    for start in range(0, len(source.images), CHUNK):
-        images = source.images[start : start + CHUNK]
+    for start in range(0, len(source.images), CHUNK_SIZE):
+        images = source.images[start : start + CHUNK_SIZE]
         seen = prepared(images, metadata, inverted=inverted, center=center)
-        found = probabilities(checkpoint.params, seen, activation=activation)
+        p = probabilities(checkpoint.params, seen, activation=activation)
         yield [
-            Prediction(source.name, start + i if source.numbered else None, light, inverted, *told)
-            for i, told in enumerate(zip(_blank(seen), _best(found, metadata, top), strict=True))
+            Prediction(
+                source.name, start + i if source.numbered else None, light, inverted, *details
+            )
+            for i, details in enumerate(zip(_blank(seen), _best(p, metadata, top), strict=True))
         ]
 
 
@@ -96,7 +96,7 @@ def prepared(
 
     center: fit and centre them as MNIST's are, instead of only shrinking what is larger than 32x32.
     Without it, the larger ones are centred, unless the training images were shrunk themselves or
-    have a light ground.
+    have a light background.
     """
     fits = max(images.shape[1:]) <= SIDE
     shrunk, dark = metadata.config.data.resize, metadata.light_share < 0.5
@@ -115,7 +115,7 @@ def prepared(
 
 
 def _is_rare(light: bool, metadata: Metadata) -> bool:
-    """Whether hardly any training image has such a ground."""
+    """Whether hardly any training image has such a background."""
     return (metadata.light_share if light else 1 - metadata.light_share) < MAX_RARE_SHARE
 
 
@@ -124,9 +124,11 @@ def _blank(images: NDArray[np.uint8]) -> list[bool]:
     return (pixels.min(axis=1) == pixels.max(axis=1)).tolist()
 
 
-def _best(found: Array, metadata: Metadata, top: int) -> Iterator[list[Guess]]:
+def _best(p: Array, metadata: Metadata, top: int) -> Iterator[list[Guess]]:
     """The most probable classes of each row."""
-    order = np.argsort(-found, axis=1, kind="stable")[:, :top]
-    best = np.take_along_axis(found, order, axis=1)
+    order = np.argsort(-p, axis=1, kind="stable")[:, :top]
+    best = np.take_along_axis(p, order, axis=1)
     for labels, chances in zip(order.tolist(), best.tolist(), strict=True):
-        yield [Guess(k, metadata.classes[k], p) for k, p in zip(labels, chances, strict=True)]
+        yield [
+            Guess(k, metadata.classes[k], chance) for k, chance in zip(labels, chances, strict=True)
+        ]

@@ -1,6 +1,6 @@
 """The Python API: load data, train, evaluate, predict, check a gradient.
 
-It prints nothing, and raises an `MlpError` for what a user can mend.
+It prints nothing; errors that a user can fix are raised as an `MlpError`.
 
 >>> from tempfile import TemporaryDirectory
 >>> import mlpcli
@@ -131,11 +131,11 @@ def train(
     offline: bool = False,
     threads: int | None = None,
 ) -> Model:
-    """The best network of a training, which is kept in the folder out as `mlp train` does.
+    """Train as `mlp train` does, into the folder out; returns the network with its best weights.
 
-    on_epoch: is called after each epoch has been saved; what it raises ends the training.
-    threads: at most so many share the work; all cores without it.
-    What `mlp train` warns of beforehand is in the folder's run.json.
+    on_epoch: called after each epoch has been saved; an exception in it ends the training.
+    threads: at most so many share the work; the default is all cores.
+    The warnings of `mlp train` are in the folder's run.json.
     Raises MlpError: CheckFailed when the loss is not finite, Interrupted after Ctrl-C.
     """
     events = train_run(
@@ -176,7 +176,7 @@ def evaluate(
 def check_gradient(subject: Config | Model, *, quick: bool = False) -> list[Verdict]:
     """Whether the gradient is right, of every parameter: `ok` of each verdict says so.
 
-    A config's network is judged at its start and after some steps of training, a model where it is.
+    A config's network is checked at its start and after some steps of training.
     quick: by the complex step alone.
 
     >>> import mlpcli

@@ -34,9 +34,9 @@ class Mistake(NamedTuple):
     row: int  # in its split, from 0
     image: NDArray[np.uint8]  # (height, width)
     true: int  # class
-    called: int  # class
+    predicted: int  # class
     true_probability: float
-    probability: float  # of the class it was called
+    probability: float  # of the predicted class
 
 
 class Bin(NamedTuple):
@@ -128,7 +128,7 @@ def analyze(folder: Path, *, split: str = "test", offline: bool = False) -> Anal
 
 
 def compared(first: Analysis, second: Analysis) -> Comparison | None:
-    """The second run against the first; None where they were judged on different images."""
+    """The second run against the first; None if they were evaluated on different images."""
     if first.evaluation.images != second.evaluation.images:
         return None
     return compare_evaluations(first.evaluation, second.evaluation)
@@ -139,17 +139,17 @@ def mistakes(p: Array, split: Split, rows: NDArray[Any], *, count: int = MISTAKE
 
     p: probabilities, (n, classes), of the given rows of the split.
     """
-    called, labels = p.argmax(axis=1), split.labels[rows]
-    wrong = np.flatnonzero(called != labels)
-    order = np.argsort(-p[wrong, called[wrong]], kind="stable")[:count]
+    predicted, labels = p.argmax(axis=1), split.labels[rows]
+    wrong = np.flatnonzero(predicted != labels)
+    order = np.argsort(-p[wrong, predicted[wrong]], kind="stable")[:count]
     return [
         Mistake(
             row=int(rows[i]),
             image=split.images[rows[i]],
             true=int(labels[i]),
-            called=int(called[i]),
+            predicted=int(predicted[i]),
             true_probability=float(p[i, labels[i]]),
-            probability=float(p[i, called[i]]),
+            probability=float(p[i, predicted[i]]),
         )
         for i in wrong[order]
     ]

@@ -1,4 +1,4 @@
-"""A run trained again from its record, and how the two compare."""
+"""`mlp reproduce`: a run trained again from its record, and how the two compare."""
 
 import tempfile
 from collections.abc import Iterator
@@ -106,7 +106,7 @@ def repetition_folder(run: Path, out: Path | None) -> Iterator[Path]:
         try:
             yield Path(name)
         except Interrupted as err:
-            raise Interrupted("nothing of the repetition is kept", err.exit_code - 128) from err
+            raise Interrupted("the repetition was removed", err.exit_code - 128) from err
 
 
 def compare(then: Recorded, folder: Path) -> Reproduction:

@@ -53,8 +53,7 @@ def resume(
         _refuse(place, changed, force=force)
         data = prepare(config, split)
         if last and place.has_record():
-            for notice in _elsewhere(place, threads=threads):
-                yield notice
+            yield from _elsewhere(place, threads=threads)
         with stop_between_steps(place) as request:
             if last is None:  # it died before its first checkpoint
                 yield from follow(begin(config, place, data, threads=threads), request)

@@ -1,4 +1,4 @@
-"""The runs below a folder: found, filtered, sorted and removed. Only run folders are read."""
+"""`mlp runs`: the runs below a folder, listed, filtered, sorted and removed."""
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
@@ -76,7 +76,7 @@ def details(folder: Path) -> RunDetails:
 
 
 def remove(folder: Path) -> None:
-    """Remove a run's files and, when nothing else lies in it, its folder; raises CheckpointError."""
+    """As `RunFolder.remove`."""
     RunFolder(folder).remove()
 
 

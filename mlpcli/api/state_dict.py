@@ -1,6 +1,6 @@
-"""The layers of another program's network, found in a safetensors file by their names and shapes.
+"""Reads the layers of another program's network from a safetensors file, by names and shapes.
 
-PyTorch keeps W as (outputs, inputs), here it is (inputs, outputs); the shapes tell which it is.
+PyTorch stores W as (outputs, inputs), mlpcli as (inputs, outputs); the shapes decide which it is.
 """
 
 import re
@@ -17,12 +17,12 @@ from mlpcli.nn.mlp import Layer
 from mlpcli.runs.checkpoint import Tensors
 
 SIDES = {28 * 28: 28, INPUTS: SIDE}  # pixels of a side, by the number of inputs
-TYPES = ("F16", "F32", "F64")
+TENSOR_TYPES = ("F16", "F32", "F64")
 ROLE = re.compile(r"(weight|kernel|bias|W|w|b)(?=\d*$)")  # without it, W and b have one name
 HINT = "in PyTorch, safetensors.torch.save_file(model.state_dict(), FILE) writes one"
 
 
-class Found(NamedTuple):
+class FileLayer(NamedTuple):
     """An affine map of the file."""
 
     name: str  # of its weights
@@ -30,7 +30,7 @@ class Found(NamedTuple):
     layer: Layer  # in float64
 
 
-def layers(path: Path) -> tuple[list[Found], bool]:
+def read_layers(path: Path) -> tuple[list[FileLayer], bool]:
     """The layers of a file, the first one first, and whether W lies as (outputs, inputs) there.
 
     They follow each other by their names or, where the shapes forbid that, in the one order that
@@ -41,15 +41,15 @@ def layers(path: Path) -> tuple[list[Found], bool]:
     used = {*weights.values(), *(name for stem, name in biases.items() if stem in weights)}
     if strange := sorted(tensors.keys() - used, key=_natural):
         raise CheckpointError(
-            f"{path}: holds {strange[0]!r} of shape {tensors[strange[0]].shape}, which is no part "
+            f"{path}: contains {strange[0]!r} of shape {tensors[strange[0]].shape}, which is no part "
             "of a linear layer; only networks of linear layers can be imported"
         )
     for transposed in (True, False):
-        found = [
+        candidates = [
             _layer(name, tensors, biases.get(stem), transposed=transposed)
             for stem, name in weights.items()
         ]
-        if chain := _chain(found):
+        if chain := _chain(candidates):
             return chain, transposed
     shapes = ", ".join(f"{name} {tensors[name].shape}" for name in weights.values())
     raise CheckpointError(
@@ -65,9 +65,9 @@ def _read(path: Path) -> Tensors:
             names = list(file.keys())
             for name in names:
                 kind = file.get_slice(name).get_dtype()
-                if kind not in TYPES:
+                if kind not in TENSOR_TYPES:
                     raise CheckpointError(
-                        f"{path}: {name!r} must be one of {', '.join(TYPES)}, got {kind}; in "
+                        f"{path}: {name!r} must be one of {', '.join(TENSOR_TYPES)}, got {kind}; in "
                         "PyTorch, model.float() converts"
                     )
             with np.errstate(invalid="ignore"):  # a NaN that signals; it is refused below
@@ -78,7 +78,7 @@ def _read(path: Path) -> Tensors:
         raise CheckpointError(f"{path}: not a safetensors file: {err}; {HINT}") from err
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
-            raise CheckpointError(f"{path}: {name!r} holds values that are not finite")
+            raise CheckpointError(f"{path}: {name!r} contains values that are not finite")
     return tensors
 
 
@@ -95,21 +95,21 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(len(part) if i % 2 else 0, part) for i, part in enumerate(digits)]
 
 
-def _layer(name: str, tensors: Tensors, bias: str | None, *, transposed: bool) -> Found:
+def _layer(name: str, tensors: Tensors, bias: str | None, *, transposed: bool) -> FileLayer:
     W = tensors[name].T if transposed else tensors[name]
     b = np.zeros(W.shape[1]) if bias is None else tensors[bias]
-    return Found(name, tensors[name].shape, Layer(W, b))
+    return FileLayer(name, tensors[name].shape, Layer(W, b))
 
 
-def _chain(found: list[Found]) -> list[Found]:
-    """The layers in their order; none where there is no order, or no telling which."""
-    if _follow(found):
-        return found
-    order: list[Found] = []
+def _chain(layers: list[FileLayer]) -> list[FileLayer]:
+    """The layers in order; none if there is no order or more than one."""
+    if _follow(layers):
+        return layers
+    order: list[FileLayer] = []
     widths = set(SIDES)
-    while len(order) < len(found):
+    while len(order) < len(layers):
         placed = {each.name for each in order}
-        next_ = [f for f in found if f.name not in placed and len(f.layer.W) in widths]
+        next_ = [f for f in layers if f.name not in placed and len(f.layer.W) in widths]
         if len(next_) != 1:
             return []
         order += next_
@@ -117,12 +117,12 @@ def _chain(found: list[Found]) -> list[Found]:
     return order if _follow(order) else []
 
 
-def _follow(found: list[Found]) -> bool:
-    """Whether each layer takes what the one before gives."""
-    sizes = [each.layer.W.shape for each in found]
+def _follow(layers: list[FileLayer]) -> bool:
+    """Whether the output of each layer fits the input of the next."""
+    sizes = [each.layer.W.shape for each in layers]
     return (
-        bool(found)
+        bool(layers)
         and sizes[0][0] in SIDES
         and all(left[1] == right[0] for left, right in pairwise(sizes))
-        and all(len(layer.b) == layer.W.shape[1] for _, _, layer in found)
+        and all(len(layer.b) == layer.W.shape[1] for _, _, layer in layers)
     )

@@ -62,7 +62,7 @@ def train(
     """
     require_library(config)
     place = RunFolder(folder)
-    place.require_unlocked()  # names the process that writes there, before it is called a run
+    place.require_unlocked()  # names the process that writes there, before claim says that a run exists
     place.claim(overwrite=overwrite)
     data = prepare(config, load_split(config, "train", offline=offline))
     place.make()
@@ -78,7 +78,7 @@ def stop_between_steps(folder: RunFolder) -> AbstractContextManager[StopRequest]
 
 
 def begin(config: Config, folder: RunFolder, data: TrainingData, *, threads: int) -> Run:
-    """A run before its first step, in a folder that is held; an earlier run there is removed."""
+    """A run before its first step, in a locked folder; an earlier run there is removed."""
     folder.create(config)
     record = first_record(config, data, threads=threads)
     folder.save_record(record)

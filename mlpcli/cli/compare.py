@@ -28,8 +28,8 @@ def compare(
 
     Examples:
 
+    \b
       mlp compare runs/first runs/second
-
       mlp compare runs/five runs/wide --split validation
     """
     from mlpcli.api import compare as api

@@ -20,6 +20,7 @@ def list_() -> None:
 
     Examples:
 
+    \b
       mlp config list
     """
     from mlpcli.config.shipped import shipped
@@ -34,8 +35,8 @@ def show(name: ConfigArg) -> None:
 
     Examples:
 
+    \b
       mlp config show mnist
-
       mlp config show mnist > mine.yaml
     """
     from mlpcli.config.load import dump_config, load_config
@@ -49,6 +50,7 @@ def check(file: ConfigArg) -> None:
 
     Examples:
 
+    \b
       mlp config check mine.yaml
     """
     from mlpcli.config.load import load_config
@@ -63,6 +65,7 @@ def schema() -> None:
 
     Examples:
 
+    \b
       mlp config schema > config.schema.json
     """
     from mlpcli.config.load import json_schema

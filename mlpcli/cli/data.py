@@ -42,12 +42,10 @@ def show(
 
     Examples:
 
+    \b
       mlp data show mnist
-
       mlp data show mnist --augment
-
       mlp data show mnist --augment --set augment.elastic=2
-
       mlp data show fashion-mnist --augment --set augment.flip=true --out f.png
     """
     from mlpcli.api.data import samples
@@ -78,10 +76,9 @@ def write(
 
     Examples:
 
+    \b
       mlp data write synth digits --images 1000000
-
       mlp train --set data.name=digits
-
       mlp data write mnist unpacked
     """
     from mlpcli.api import data as api

@@ -39,10 +39,9 @@ def download(
 
     Examples:
 
+    \b
       mlp download mnist fashion-mnist
-
       mlp download --list
-
       mlp download mnist --from /media/usb/mnist
     """
     from mlpcli.api import download as api

@@ -38,10 +38,9 @@ def eval_(
 
     Examples:
 
+    \b
       mlp eval runs/first
-
       mlp eval runs/first --split validation --json
-
       mlp eval runs/first --fail-under 0.98
     """
     from mlpcli.api.eval import evaluate

@@ -30,10 +30,9 @@ def explain_(
 
     Examples:
 
+    \b
       mlp explain
-
       mlp explain --layer 2 --markdown
-
       mlp explain --run runs/first --image 7
     """
     refuse_settings_of(run, config, set_)

@@ -38,8 +38,8 @@ def export(
 
     Examples:
 
+    \b
       mlp export runs/first
-
       mlp export runs/first --format npz --out digits.npz
     """
     from mlpcli.api import export as api

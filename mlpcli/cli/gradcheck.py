@@ -41,12 +41,10 @@ def gradcheck(
 
     Examples:
 
+    \b
       mlp gradcheck
-
       mlp gradcheck --config mnist --json
-
       mlp gradcheck --run runs/first --quick
-
       mlp gradcheck --self-test
     """
     one_point = config or set_ or run or quick
@@ -57,7 +55,8 @@ def gradcheck(
         )
     refuse_settings_of(run, config, set_)
     if template or backward:
-        moved("mlp gradcheck --backward and --template", "mlp grade")
+        old, new = ("template", "--template") if template else ("backward", "FILE.py")
+        moved(f"mlp gradcheck --{old}", f"mlp grade {new}")
         grade(backward, template=template, timeout=timeout, json=json)
         return
     if workbook:

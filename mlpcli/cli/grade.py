@@ -30,8 +30,8 @@ def grade(
 
     Examples:
 
+    \b
       mlp grade --template > mywork.py
-
       mlp grade mywork.py
     """
     if bool(file) == template:

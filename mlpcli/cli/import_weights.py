@@ -41,8 +41,8 @@ def import_(
 
     Examples:
 
+    \b
       mlp import net.safetensors --out runs/torch --config mnist
-
       mlp import net.safetensors --out runs/torch --mean 0.1307 --std 0.3081
     """
     from mlpcli.api.import_weights import import_weights

@@ -53,10 +53,9 @@ def predict_(
 
     Examples:
 
+    \b
       mlp predict runs/first digit.png
-
       mlp predict runs/first scans/ --top 1 --format csv
-
       find . -name '*.jpg' | mlp predict runs/first - --format jsonl
     """
     from mlpcli.api.predict import open_run, predict

@@ -9,6 +9,7 @@ from mlpcli.cli import completion
 from mlpcli.cli.eval import SplitName
 from mlpcli.cli.options import JsonOpt, OfflineOpt
 from mlpcli.cli.output import print_result
+from mlpcli.errors import ConfigError
 
 
 def report(
@@ -40,13 +41,19 @@ def report(
 
     Examples:
 
+    \b
       mlp report runs/first --open
-
       mlp report runs/first runs/second --out both.html
     """
     from mlpcli.api.report import analyze, default_path, select_runs
     from mlpcli.show import console
-    from mlpcli.show import report as show
+
+    try:
+        from mlpcli.show import report as show
+    except ImportError as err:
+        raise ConfigError(
+            "report: needs matplotlib, jinja2 and pillow; `pip install 'mlpcli[report]'`"
+        ) from err
 
     folders = select_runs(runs)
     path = out or default_path(runs)

@@ -27,8 +27,8 @@ def reproduce(
 
     Examples:
 
+    \b
       mlp reproduce runs/first
-
       mlp reproduce runs/first --out runs/again --json
     """
     from mlpcli.api import reproduce as api

@@ -36,12 +36,10 @@ def list_(
 
     Examples:
 
+    \b
       mlp runs --best
-
       mlp runs --where data=mnist --where optimizer.name=adamw
-
       mlp runs --sort seconds --csv > runs.csv
-
       mlp runs show runs/first
     """
     if ctx.invoked_subcommand:
@@ -63,8 +61,8 @@ def show(run: RunArg, json: JsonOpt = False) -> None:
 
     Examples:
 
+    \b
       mlp runs show runs/first
-
       mlp runs show runs/first --json
     """
     from mlpcli.api.runs import details
@@ -81,6 +79,7 @@ def rm(
 
     Examples:
 
+    \b
       mlp runs rm runs/first runs/second
     """
     from mlpcli.api.runs import remove

@@ -14,10 +14,9 @@ def summary(
 
     Examples:
 
+    \b
       mlp summary
-
       mlp summary --config mnist --set 'network.hidden=[800]'
-
       mlp summary --run runs/first --json
     """
     refuse_settings_of(run, config, set_)

@@ -80,16 +80,12 @@ def train(
 
     Examples:
 
+    \b
       mlp train
-
       mlp train --config mnist --name first --epochs 5
-
       mlp train --config mnist --set optimizer.name=adam --set optimizer.lr=1e-3
-
       mlp train --config mnist --time-budget 20s --target 0.98
-
       mlp train --config mnist --seeds 5 --name five
-
       mlp train --resume runs/first --epochs 10
     """
     from mlpcli.api import train as api

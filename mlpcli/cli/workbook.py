@@ -22,6 +22,7 @@ def workbook(
 
     Examples:
 
+    \b
       mlp workbook --verify
     """
     if not verify:

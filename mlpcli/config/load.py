@@ -17,10 +17,10 @@ from mlpcli.config.yaml_source import Keys, Tree
 from mlpcli.data.registry import holds_characters
 from mlpcli.errors import ConfigError
 
-LARGEST_FILE = 30_000  # bytes; a config is a page of text, more is a mistake
-MOST_ERRORS = 50  # told at once
-# Sections of several kinds, told apart by their `name`; which one it is without a name.
-KINDS = {"optimizer": Config().optimizer.name, "schedule": Config().schedule.name}
+MAX_CONFIG_SIZE = 30_000  # bytes; a config is a page of text
+MAX_ERRORS = 50  # reported at once
+# sections of several kinds, which their `name` tells apart: the kind without a name
+DEFAULT_KINDS = {"optimizer": Config().optimizer.name, "schedule": Config().schedule.name}
 
 
 def load_config(source: str | None, overrides: Sequence[str] = ()) -> Config:
@@ -32,31 +32,34 @@ def load_config(source: str | None, overrides: Sequence[str] = ()) -> Config:
     for override in overrides:
         key, _, value = override.partition("=")
         section, _, name = key.partition(".")
-        if section in KINDS and name == "name":
+        if section in DEFAULT_KINDS and name == "name":
             _forget_other_kind(tree, section, value)
         yaml_source.apply(tree, override)
     try:
         config = Config.model_validate(tree.values)
     except ValidationError as err:
-        told = [_line(detail, tree) for detail in err.errors()[:MOST_ERRORS]]
-        if more := err.error_count() - len(told):
-            told.append(f"{tree.place(())}: and {more} more mistakes")
-        raise ConfigError("\n".join(told)) from err
+        lines = [_line(detail, tree) for detail in err.errors()[:MAX_ERRORS]]
+        if more := err.error_count() - len(lines):
+            lines.append(f"{tree.place(())}: and {more} more mistakes")
+        raise ConfigError("\n".join(lines)) from err
     if config.augment.flip and holds_characters(config.data.name):
         raise ConfigError(
             f"{tree.place(('augment', 'flip'))}: flip must be false for {config.data.name}, whose "
-            "characters are others or none in a mirror, got True"
+            "characters change or vanish in a mirror, got True"
         )
     return config
 
 
 def load_for_check(source: str | None, overrides: Sequence[str] = ()) -> Config:
-    """As `load`, but without a source the workbook's network on MNIST: no term beside its loss."""
+    """As `load_config`, but without a source the workbook's network on MNIST.
+
+    Its loss has no other term then.
+    """
     return load_config(source, overrides if source else ["data.name=mnist", *overrides])
 
 
 def dump_config(config: Config) -> str:
-    """The settings as YAML text that `load` reads back to an equal Config."""
+    """The settings as YAML text that `load_config` reads back to an equal Config."""
     return yaml_source.dump(config.model_dump(mode="json"))
 
 
@@ -76,11 +79,11 @@ def _leaves(settings: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 def changed_settings(config: Config) -> dict[str, Any]:
     """The settings that are not the defaults, by their dotted keys.
 
-    >>> changed(load("quickstart"))
+    >>> changed_settings(load_config("quickstart"))
     {'train.epochs': 6}
     """
     now, plain = flat_settings(config), flat_settings(Config())
-    names = [f"{section}.name" for section in KINDS]  # each brings defaults of its own
+    names = [f"{section}.name" for section in DEFAULT_KINDS]  # each brings defaults of its own
     usual = flat_settings(load_config(None, [f"{name}={now[name]}" for name in names]))
     usual |= {name: plain[name] for name in names}
     return {key: value for key, value in now.items() if usual.get(key) != value}
@@ -92,9 +95,9 @@ def json_schema() -> str:
 
 
 def _forget_other_kind(tree: Tree, key: str, name: str) -> None:
-    """Mutates tree: settings of one kind mean nothing to another, which begins afresh."""
+    """Mutates tree: drops a section's settings when its kind changes."""
     section = tree.values.get(key)
-    if isinstance(section, dict) and section.get("name", KINDS[key]) != name:
+    if isinstance(section, dict) and section.get("name", DEFAULT_KINDS[key]) != name:
         section.clear()
 
 
@@ -112,9 +115,9 @@ def _read(source: str) -> tuple[str, str]:
         data = path.read_bytes()
     except OSError as err:
         raise ConfigError(f"{source}: cannot read the config: {err.strerror}") from err
-    if len(data) > LARGEST_FILE:
+    if len(data) > MAX_CONFIG_SIZE:
         raise ConfigError(
-            f"{source}: expected at most {LARGEST_FILE} bytes, got {len(data)}; is this a config?"
+            f"{source}: expected at most {MAX_CONFIG_SIZE} bytes, got {len(data)}; is this a config?"
         )
     try:
         return data.decode("utf-8-sig"), source
@@ -126,14 +129,14 @@ SYNONYMS = {"learning_rate": "lr", "l2": "weight_decay", "dataset": "data", "mod
 
 
 def _line(detail: ErrorDetails, tree: Tree) -> str:
-    """One line about one of pydantic's complaints: place, what is wrong, what to do."""
+    """One line for one of pydantic's errors: where, what is wrong, what to do."""
     kind, keys = detail["type"], detail["loc"]
     if kind == "union_tag_invalid":
         keys, value = (*keys, "name"), detail["ctx"]["tag"]
         expected = detail["ctx"]["expected_tags"]
         return f"{tree.place(keys)}: name must be one of {expected}, got {value!r}"
     schema = _schema(keys)
-    if keys[0] in KINDS:  # pydantic names the kind too, which is no key of the file
+    if keys[0] in DEFAULT_KINDS:  # pydantic names the kind too, which is no key of the file
         keys = (keys[0], *keys[2:])
     place, key = tree.place(keys), keys[-1]
     if kind == "extra_forbidden":
@@ -157,12 +160,12 @@ def _schema(keys: Keys) -> dict[str, Any]:
         options = schema.get("oneOf") or schema.get("anyOf")
         if options:  # the kinds of a section; their key here is the name
             kinds = [whole["$defs"][option["$ref"].rsplit("/", 1)[1]] for option in options]
-            found = next(k for k in kinds if k["properties"]["name"]["const"] == key)
+            part = next(k for k in kinds if k["properties"]["name"]["const"] == key)
         elif isinstance(key, int):
-            found = schema["items"]
+            part = schema["items"]
         else:
-            found = schema["properties"].get(key, schema)
-        schema = whole["$defs"][found["$ref"].rsplit("/", 1)[1]] if "$ref" in found else found
+            part = schema["properties"].get(key, schema)
+        schema = whole["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
     return schema
 
 

@@ -38,7 +38,7 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """What is learnt from."""
+    """What the network is trained on."""
 
     name: str = Field(
         default="synth", min_length=1, description="a data set's name, synth, or a path"
@@ -110,14 +110,14 @@ class AdamW(Section):
 
 
 class Constant(Section):
-    """The learning rate stays."""
+    """A constant learning rate."""
 
     name: Literal["constant"] = "constant"
     warmup: Warmup = 0.0
 
 
 class Steps(Section):
-    """The learning rate falls at once, at some points."""
+    """The learning rate drops at some points."""
 
     name: Literal["step"] = "step"
     at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
@@ -138,7 +138,7 @@ class Cosine(Section):
 
 
 class OneCycle(Section):
-    """The learning rate rises, falls as long, and then goes on to 0."""
+    """The learning rate rises linearly, falls as fast, then anneals to 0."""
 
     name: Literal["one_cycle"] = "one_cycle"
     start: float = Field(
@@ -150,7 +150,7 @@ class OneCycle(Section):
 
 
 def _named(default: str) -> Discriminator:
-    """Sections are told apart by their name; without one it is the default."""
+    """The kind of a section is its name, or the default without one."""
 
     def name(value: Any) -> str:
         if isinstance(value, dict):
@@ -174,7 +174,7 @@ Schedule = Annotated[
 
 
 class Train(Section):
-    """How long, and in what portions."""
+    """How long, and in batches of what size."""
 
     epochs: int = Field(default=10, ge=1, le=100_000, description="passes over the training images")
     batch_size: int = Field(default=128, ge=1, le=60_000, description="images in one step")
@@ -248,7 +248,7 @@ class Checkpoints(Section):
 
 
 class Log(Section):
-    """What else is written of a training."""
+    """Other logs of a training."""
 
     tensorboard: bool = Field(
         default=False,

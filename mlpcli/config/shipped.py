@@ -1,4 +1,4 @@
-"""The configs that come with the package, found without reading one."""
+"""The configs that come with the package, listed without reading them."""
 
 from importlib import resources
 from importlib.resources.abc import Traversable

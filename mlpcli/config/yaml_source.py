@@ -7,7 +7,6 @@ and mappings are built. Aliases are refused, since a few of them can stand for g
 import re
 from collections.abc import Iterator
 from io import StringIO
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -17,8 +16,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from mlpcli.errors import ConfigError
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # half a character; text with one cannot be written
-DEEPEST = 50  # brackets that may be open at once, those in comments and quotes counted too
-KINDS = {"map", "seq", "str", "int", "float", "bool", "null"}  # of YAML's values
+MAX_NESTING_MARKS = 1000  # of each kind: [ and {
+VALUE_TAGS = {"map", "seq", "str", "int", "float", "bool", "null"}  # of YAML's values
 
 Keys = tuple[str | int, ...]  # the way to a value: ("optimizer", "lr"), ("network", "hidden", 0)
 
@@ -40,8 +39,10 @@ def parse(text: str, label: str) -> Tree:
 
     Raises ConfigError for text that is not YAML or no mapping, for aliases and repeated keys.
     """
-    if _depth(text) > DEEPEST:  # the reader takes seconds to see it
-        raise ConfigError(f"{label}: nested too deeply")
+    if (
+        max(map(text.count, "[{")) > MAX_NESTING_MARKS
+    ):  # the reader takes seconds to refuse deep nesting
+        raise ConfigError(f"{label}: nested too deeply, or not a config")
     try:
         root = YAML(typ="safe", pure=True).compose(StringIO(text))
         if root is None:
@@ -56,8 +57,8 @@ def parse(text: str, label: str) -> Tree:
             f"{_at(mark, label)}: not valid YAML: {err.problem or err.context}"
         ) from err
     except (YAMLError, ValueError) as err:
-        told = str(err).partition("\n")[0]
-        raise ConfigError(f"{label}: not valid YAML: {told}") from err
+        reason = str(err).partition("\n")[0]
+        raise ConfigError(f"{label}: not valid YAML: {reason}") from err
     except LookupError as err:  # such as `!!bool x`
         raise ConfigError(f"{label}: not valid YAML: a tag that does not fit its value") from err
     except RecursionError as err:
@@ -92,16 +93,6 @@ def apply(tree: Tree, override: str) -> None:
     tree.places[keys] = label
 
 
-def _depth(text: str) -> int:
-    """The most brackets that are open at once.
-
-    >>> _depth("a: [[1], {b: []}]")
-    3
-    """
-    steps = (1 if char in "[{" else -1 for char in re.findall(r"[][{}]", text))
-    return max(accumulate(steps, lambda depth, step: max(depth + step, 0)), default=0)
-
-
 def _places(node: Node, keys: Keys, label: str, seen: set[int]) -> Iterator[tuple[Keys, str]]:
     if id(node) in seen:
         raise ConfigError(
@@ -109,7 +100,7 @@ def _places(node: Node, keys: Keys, label: str, seen: set[int]) -> Iterator[tupl
         )
     seen.add(id(node))
     kind = (node.tag or "").removeprefix("tag:yaml.org,2002:")
-    if kind not in KINDS:  # a date, a set, an object of Python, ...
+    if kind not in VALUE_TAGS:  # a date, a set, an object of Python, ...
         raise ConfigError(
             f"{_at(node.start_mark, label)}: expected text, a number, a list or a section, "
             f"got {kind!r}; is it text that needs quotes?"

@@ -46,9 +46,10 @@ def commands(metadata: Metadata, record: RunRecord, name: str) -> list[str]:
 
 
 def overrides(config: Config) -> list[str]:
-    """What makes this config of the defaults: `load(None, overrides(config)) == config`.
+    """What makes this config of the defaults: `load_config(None, overrides(config)) == config`.
 
-    >>> overrides(configs.load("quickstart", ["seed=3"]))
+    >>> from mlpcli.config.load import load_config
+    >>> overrides(load_config("quickstart", ["seed=3"]))
     ['seed=3', 'train.epochs=6']
     """
     return [_override(key, value) for key, value in changed_settings(config).items()]

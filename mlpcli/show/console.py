@@ -8,13 +8,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlpcli.api.trainer import Event, Notice
 from mlpcli.show import live
-from mlpcli.terminal import is_live, printable, wants_colour
+from mlpcli.terminal import is_live, printable, wants_color
 from mlpcli.training.progress import Epoch, Metrics
 from mlpcli.training.threads import oversubscribed
 
 
 class Screen(Console):
-    """A console that leaves a reader's hanging up to the error boundary."""
+    """A console that leaves a broken pipe to the error boundary."""
 
     def on_broken_pipe(self) -> None:
         """Raise the BrokenPipeError that is being handled."""
@@ -23,19 +23,19 @@ class Screen(Console):
 
 def console() -> Console:
     """The console for progress: standard error, so that results can be piped."""
-    redrawn, colour = is_live(sys.stderr), wants_colour(sys.stderr)
+    redrawn, color = is_live(sys.stderr), wants_color(sys.stderr)
     return Screen(
         stderr=True,
-        force_terminal=redrawn or colour,
+        force_terminal=redrawn or color,
         force_interactive=redrawn,
-        no_color=not colour,
+        no_color=not color,
         highlight=False,
         soft_wrap=True,
     )
 
 
 def warn(text: str) -> None:
-    """Tell of something that looks wrong, though the work goes on."""
+    """Print a warning."""
     console().print(f"warning: {printable(text)}", style="yellow", markup=False)
 
 
@@ -46,7 +46,7 @@ def warn_of_threads(threads: int) -> None:
 
 
 def note(text: str) -> None:
-    """Tell what is done next."""
+    """Print what happens next."""
     console().print(printable(text), markup=False)
 
 

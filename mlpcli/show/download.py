@@ -16,12 +16,9 @@ def list_as_text(datasets: list[DatasetStatus]) -> str:
 
 def list_as_json(datasets: list[DatasetStatus]) -> str:
     """The same as one JSON object."""
-    rows = [each._asdict() for each in datasets]
-    return json_object(
-        {
-            "datasets": [{**row, "licence": row.pop("license")} for row in rows]
-        }  # spelt so in schema 1
-    )
+    names = {"license": "licence"}  # spelled so in schema 1
+    rows = [{names.get(k, k): value for k, value in each._asdict().items()} for each in datasets]
+    return json_object({"datasets": rows})
 
 
 def files_as_text(files: Files) -> str:

@@ -122,9 +122,9 @@ def _verdict(result: Verdict) -> str:
     """One point, as a table for each gradient and a line for each further opinion."""
     lines = ["", f"{result.point}:"]
     shown = result.gradients if not result.ok else result.gradients[:1]
-    for judged in shown:
-        if judged.tensors:
-            lines += [f"{judged.name} against central differences", *_tensors(judged.tensors)]
+    for gradient in shown:
+        if gradient.tensors:
+            lines += [f"{gradient.name} against central differences", *_tensors(gradient.tensors)]
     if shown != result.gradients:
         for other in result.gradients[1:]:
             lines += [f"{other.name}: largest error {_worst(other):.1e}"] if other.tensors else []
@@ -176,8 +176,8 @@ def _tensors(tensors: list[TensorVerdict]) -> list[str]:
     return table(rows)
 
 
-def _worst(judged: Judged) -> float:
-    return max(t.max_rel_error for t in judged.tensors)
+def _worst(gradient: Judged) -> float:
+    return max(t.max_rel_error for t in gradient.tensors)
 
 
 def _along(kind: str, along: list[Along], limit: float) -> list[str]:

@@ -37,14 +37,14 @@ def as_json(result: Imported) -> str:
 
 def _values(result: Imported) -> dict[str, Any]:
     layers = [
-        {"name": f"W{i}", "shape": list(W.shape), "from": found.name, "shape_in_file": found.shape}
-        for i, (found, (W, _)) in enumerate(zip(result.found, result.params, strict=True), 1)
+        {"name": f"W{i}", "shape": list(W.shape), "from": layer.name, "shape_in_file": layer.shape}
+        for i, (layer, (W, _)) in enumerate(zip(result.layers, result.params, strict=True), 1)
     ]
     return {
         "run": result.run,
         "file": result.file,
         "transposed": result.transposed,
-        "inputs": len(result.found[0].layer.W),
+        "inputs": len(result.layers[0].layer.W),
         "layers": layers,
         "activation": result.config.network.activation,
         "parameters": parameter_count(layer_sizes(result.params)),

@@ -1,4 +1,4 @@
-"""The plots of a report, drawn by matplotlib: what lies where, in which line and marker."""
+"""The plots of a report, drawn by matplotlib: curves and reliability diagrams."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +11,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from mlpcli.api.report import Bin
 from mlpcli.show import svg
-from mlpcli.show.svg import INK, MUTED, RULE, colour
+from mlpcli.show.svg import INK, MUTED, RULE, color
 from mlpcli.training.scoring import wilson
 
 WIDTH, HEIGHT = 300, 210  # CSS pixels, near the size on the page: text keeps its size
-MARKERS = "os^Dv*PX"  # of the series: colour is never all that tells two lines apart
+MARKERS = "os^Dv*PX"  # of the series: two lines never differ by color alone
 SYMBOLS = "●■▲◆▼★✚✖"  # the same in text
 DASHES = (0, (3, 1.6))
 LOOK: Any = {  # matplotlib's type for it changes between releases
@@ -51,7 +51,7 @@ class Line(NamedTuple):
 
     epochs: Sequence[int]
     values: Sequence[float]
-    series: int  # decides colour and marker
+    series: int  # decides color and marker
     dashed: bool = False
     ring: int | None = None  # an epoch to point out
 
@@ -89,12 +89,12 @@ def reliability(name: str, label: str, bins: Sequence[Bin], *, series: int) -> s
         figure = Figure(figsize=(WIDTH / 72, 1.4 * HEIGHT / 72), layout="constrained")
         top, bottom = figure.subplots(2, sharex=True, height_ratios=(3, 1))
         top.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHES)
-        top.bar(middle, accuracy, width, color=colour(series), alpha=0.25)
-        top.vlines(confidence, low, high, color=colour(series), linewidth=1.2)
+        top.bar(middle, accuracy, width, color=color(series), alpha=0.25)
+        top.vlines(confidence, low, high, color=color(series), linewidth=1.2)
         marker = MARKERS[series % svg.SERIES]
-        top.plot(confidence, accuracy, marker, color=colour(series), clip_on=False)
+        top.plot(confidence, accuracy, marker, color=color(series), clip_on=False)
         top.set(ylabel="accuracy", ylim=(0, 1.03), xlim=(0, 1))
-        bottom.bar(middle, [each.n for each in some], width, color=colour(series), alpha=0.6)
+        bottom.bar(middle, [each.n for each in some], width, color=color(series), alpha=0.6)
         bottom.set_yscale("log")
         bottom.set(xlabel="confidence", ylabel="images", ylim=(0.7, None))
         bottom.yaxis.set_minor_locator(NullLocator())
@@ -125,22 +125,20 @@ def _draw(axes: Axes, line: Line) -> None:
     axes.plot(
         line.epochs,
         line.values,
-        color=colour(line.series),
+        color=color(line.series),
         linestyle=DASHES if line.dashed else "solid",
         marker=MARKERS[line.series % svg.SERIES],
         markevery=max(1, len(line.epochs) // 12),
-        markerfacecolor="none" if line.dashed else colour(line.series),
+        markerfacecolor="none" if line.dashed else color(line.series),
         clip_on=False,
     )
     if line.ring is not None and line.ring in line.epochs:
         height = line.values[line.epochs.index(line.ring)]
-        axes.plot(
-            line.ring, height, "o", color=colour(line.series), markersize=12, fillstyle="none"
-        )
+        axes.plot(line.ring, height, "o", color=color(line.series), markersize=12, fillstyle="none")
 
 
 def _percent(fraction: float, _: Any = None) -> str:
-    return f"{100 * fraction:.6g} %"
+    return f"{100 * fraction:.6g}%"
 
 
 def _plain(value: float, _: Any = None) -> str:

@@ -10,7 +10,7 @@ from mlpcli.api.report import Analysis, Mistake, calibration_error, compared
 from mlpcli.config.load import dump_config
 from mlpcli.data.dataset import INPUTS
 from mlpcli.show import pixels, plots
-from mlpcli.show.format import count, counted, fixed, percent, seconds, short
+from mlpcli.show.format import count, counted, error, fixed, percent, seconds, short
 from mlpcli.show.pixels import Picture
 from mlpcli.show.plots import SYMBOLS, Line
 from mlpcli.training.progress import Metrics
@@ -26,7 +26,7 @@ class RunView(NamedTuple):
     """A run beside others."""
 
     name: str
-    series: int  # its colour and marker
+    series: int  # its color and marker
     symbol: str  # its marker, as text
     analysis: Analysis
     found: Evaluation  # how well it does
@@ -55,9 +55,9 @@ def run_view(analysis: Analysis, name: str, series: int, *, first: Analysis) -> 
     """A run under its name, compared with the first one."""
     found = analysis.evaluation
     confusion, classes = found.scores.confusion, found.classes
-    error = calibration_error(analysis.bins)
+    calibration = calibration_error(analysis.bins)
     gradient = _gradient(analysis)
-    worst = max(error for _, _, errors in gradient for error in errors)
+    worst = max(max(errors) for _, _, errors in gradient)
     layers = [f"W{i}" for i in range(1, len(analysis.metadata.config.network.hidden) + 2)]
     history = thinned(analysis.metrics)
     return RunView(
@@ -67,8 +67,8 @@ def run_view(analysis: Analysis, name: str, series: int, *, first: Analysis) -> 
         analysis=analysis,
         found=found,
         interval=wilson(found.scores.correct, found.scores.n),
-        error=error,
-        facts=_facts(analysis, error, worst),
+        error=calibration,
+        facts=_facts(analysis, calibration, worst),
         notices=_notices(analysis),
         difference=None if analysis is first else compared(first, analysis),
         history=history,
@@ -76,7 +76,7 @@ def run_view(analysis: Analysis, name: str, series: int, *, first: Analysis) -> 
         confused=_confused(found),
         per_class=by_class(confusion, classes),
         mistakes=[(m, pixels.gray(m.image)) for m in analysis.mistakes],
-        reliability=_reliability(analysis, error, series),
+        reliability=_reliability(analysis, calibration, series),
         sheet=pixels.sheet(analysis.filters.weights, COLUMNS),
         sheet_text=_sheet(analysis),
         layers=layers,
@@ -103,7 +103,7 @@ def ends(what: str, history: list[Metrics], values: list[float]) -> str:
     return f"{what} from {values[0]:.4g} in epoch {begin} to {values[-1]:.4g} in epoch {end}"
 
 
-def _facts(a: Analysis, error: float, worst: float) -> list[tuple[str, str, str]]:
+def _facts(a: Analysis, calibration: float, worst: float) -> list[tuple[str, str, str]]:
     config, optimizer = a.metadata.config, a.metadata.config.optimizer
     data, found = a.record.data, a.evaluation
     judged = f"{count(found.scores.n)} {found.split} images, {len(found.classes)} classes"
@@ -115,7 +115,7 @@ def _facts(a: Analysis, error: float, worst: float) -> list[tuple[str, str, str]
     return [
         ("data", found.data, judged),
         ("loss", fixed(found.scores.loss), "nats, mean cross-entropy"),
-        ("calibration error", percent(error), "expected (ECE)"),
+        ("calibration error", percent(calibration), "expected (ECE)"),
         (
             "gradient check",
             "passed" if a.gradient.ok else "failed",
@@ -156,12 +156,13 @@ def _confused(found: Evaluation) -> list[tuple[str, str, int, float]]:
     ]
 
 
-def _reliability(a: Analysis, error: float, series: int) -> str:
+def _reliability(a: Analysis, calibration: float, series: int) -> str:
     most = max(a.bins, key=lambda each: each.n)
     label = (
-        f"Reliability diagram: expected calibration error {percent(error)}. In the fullest bin, of "
-        f"{count(most.n)} images, the mean confidence is {percent(most.confidence)} and the "
-        f"accuracy {percent(most.correct / most.n)}. The table of bins has all numbers."
+        f"Reliability diagram: expected calibration error {percent(calibration)}. "
+        f"In the fullest bin, of {count(most.n)} images, "
+        f"the mean confidence is {percent(most.confidence)} and the accuracy "
+        f"{percent(most.correct / most.n)}. The table of bins has all numbers."
     )
     return plots.reliability(f"reliability-{series}", label, a.bins, series=series)
 

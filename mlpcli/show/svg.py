@@ -1,4 +1,4 @@
-"""From a matplotlib figure to an SVG element inside a page, in the page's colours and font.
+"""From a matplotlib figure to an SVG element inside a page, in the page's colors and font.
 
 Identifiers begin with the plot's name, so that several plots can stand in one page, and nothing
 refers to a namespace, a style sheet or a font elsewhere.
@@ -11,16 +11,16 @@ from xml.etree.ElementTree import Element
 
 from matplotlib.figure import Figure
 
-SERIES = 8  # colours of the style sheet: --series-0 and on
-INK, MUTED, RULE = "#00f000", "#00f001", "#00f002"  # each stands for a colour of the style sheet
+SERIES = 8  # colors of the style sheet: --series-0 and on
+INK, MUTED, RULE = "#00f000", "#00f001", "#00f002"  # each stands for a color of the style sheet
 NAMES = {INK: "ink", MUTED: "muted", RULE: "rule"}
 NAMES |= {f"#00f1{i:02x}": f"series-{i}" for i in range(SERIES)}
 NO_METADATA: dict[str, None] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 REFERENCE = re.compile(r'(?<=url\(#)[\w-]+|(?<=href="#)[\w-]+')
 
 
-def colour(series: int) -> str:
-    """What stands for the colour of a series, the same again after SERIES of them."""
+def color(series: int) -> str:
+    """What stands for the color of a series, the same again after SERIES of them."""
     return f"#00f1{series % SERIES:02x}"
 
 

@@ -1,4 +1,4 @@
-"""Random variants of images: moved, turned, scaled, slanted, bent, mirrored, partly erased.
+"""Random variants of images: shifted, rotated, scaled, sheared, bent, flipped, partly erased.
 
 Every image takes equally many random numbers, so the variants of the images from some position on
 need no draws for those before it: `draws_per_image` says how many to skip.
@@ -15,9 +15,9 @@ from mlpcli.data.dataset import INPUTS, SIDE, lit, middle
 from mlpcli.training.warp import UNIT, Bytes, Warp, affine, center, gaussian_basis
 
 DRAWS = 16  # random numbers of an image for its map and its erased rectangle
-AREA = (0.02, 0.4)  # fraction of an image that is erased
-ASPECT = (0.3, 1 / 0.3)  # height over width of what is erased
-SAMPLE = 4096  # variants looked at to see how often an input is lit
+ERASED_AREA = (0.02, 0.4)  # fraction of an image
+ERASED_ASPECT = (0.3, 1 / 0.3)  # height over width
+SAMPLE_SIZE = 4096  # variants that show how often an input is active
 
 
 HANDWRITING = Augment(shift=2, rotate=12, scale=0.12, shear=8, elastic=1)  # digits stay readable
@@ -30,7 +30,7 @@ def augment(
 
     images: (n, height, width), at most 32x32, put in the middle of the square first.
     rng: gives `draws_per_image(ranges)` random numbers of 64 bits to each image.
-    warp: what `warper(ranges)` gave, when there is more than one batch.
+    warp: of `warper(ranges)`, to reuse its arrays for several batches.
     """
     size = images.shape[1:]
     drawn = rng.random((len(images), 2 * draws_per_image(ranges)), np.float32)
@@ -56,7 +56,7 @@ def active_inputs(images: Bytes, ranges: Augment, *, rng: np.random.Generator) -
 
     How often is seen on a sample; what may be lit at all is `reach`.
     """
-    sample = images[rng.choice(len(images), min(SAMPLE, len(images)), replace=False)]
+    sample = images[rng.choice(len(images), min(SAMPLE_SIZE, len(images)), replace=False)]
     seen = lit(augment(sample, ranges, rng=rng))
     return np.concatenate([seen, np.setdiff1d(np.flatnonzero(reach(images, ranges)), seen)])
 
@@ -136,8 +136,8 @@ def _erase(images: Bytes, probability: float, drawn: NDArray[Any]) -> None:
     """
     n, height, width = images.shape
     u = drawn[:, 8:13].T.astype(np.float64)
-    area = (AREA[0] + (AREA[1] - AREA[0]) * u[0]) * height * width
-    aspect = ASPECT[0] + (ASPECT[1] - ASPECT[0]) * u[1]
+    area = (ERASED_AREA[0] + (ERASED_AREA[1] - ERASED_AREA[0]) * u[0]) * height * width
+    aspect = ERASED_ASPECT[0] + (ERASED_ASPECT[1] - ERASED_ASPECT[0]) * u[1]
     rows = _span(height, np.sqrt(area * aspect), u[2])
     columns = _span(width, np.sqrt(area / aspect), u[3])
     inside = rows[:, :, None] & columns[:, None, :] & (u[4] < probability)[:, None, None]

@@ -101,7 +101,7 @@ def stop_reason(config: Config, at: Progress) -> str | None:
     """The limit that ends a training that has come this far, None before there is one.
 
     Its name is that of the setting in `train`: target, time_budget, patience or epochs. A budget
-    ends nothing before the network has been judged once, so that a run always has its best.
+    ends nothing before the network has been validated once, so that a run always has best weights.
     """
     train = config.train
     if train.target is not None and at.best_accuracy >= train.target:

@@ -1,18 +1,18 @@
-"""Work done ahead of its use, in threads: NumPy lets other threads run while it computes."""
+"""Work prefetched in threads: NumPy lets other threads run while it computes."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-QUEUE_SIZE = 2  # results that may be ready before they are asked for, beside those under way
+QUEUE_SIZE = 2  # results that may wait, besides those being computed
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 
 def prefetch(work: Callable[[In], Out], items: Iterable[In], *, workers: int) -> Iterator[Out]:
-    """What `map(work, items)` gives, in its order, while the next results are being made.
+    """The results of `map(work, items)`, in order, while the next ones are computed.
 
     What `work` raises is raised when its result is asked for. No thread is left when the iterator
     has ended or is closed.

@@ -7,7 +7,7 @@ from mlpcli.nn.mlp import Params
 
 
 class Progress(NamedTuple):
-    """How far a training has come: with the engine's vectors, all that going on depends on.
+    """How far a training has come: with the engine's vectors, all that resuming depends on.
 
     Without a time budget it is the same for the same steps on whichever day.
     """

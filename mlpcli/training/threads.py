@@ -10,8 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from mlpcli.nn.team import Team
 
-QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds allowed, of so many
-FEWEST = 32  # images of a batch for each thread; with fewer, a matrix product hardly pays
+QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds allowed, of so many
+MIN_IMAGES_PER_THREAD = 32  # with fewer, a matrix product hardly pays
 
 
 def cores() -> int:
@@ -19,7 +19,7 @@ def cores() -> int:
     allowed = getattr(os, "sched_getaffinity", None)
     count = len(allowed(0)) if allowed else os.cpu_count() or 1
     try:
-        quota, period = QUOTA.read_text(encoding="ascii").split()
+        quota, period = QUOTA_FILE.read_text(encoding="ascii").split()
         return max(1, min(count, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):  # no container, or "max": no quota
         return count
@@ -39,6 +39,6 @@ def thread_team(threads: int, *, batch_size: int) -> Iterator[Team]:
 
     Meanwhile the matrix library has one thread: the members call it side by side.
     """
-    size = max(1, min(threads, batch_size // FEWEST))
+    size = max(1, min(threads, batch_size // MIN_IMAGES_PER_THREAD))
     with threadpool_limits(1, user_api="blas"), Team(size) as members:
         yield members

@@ -1,17 +1,17 @@
-"""The time budget of a training: how much of it is used, and when its end must begin."""
+"""The time budget of a training: how much of it is used, and when to stop."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-MARGIN = 1.5  # times the longest ending so far: the next may take longer, as saving joins the first
+ENDING_MARGIN = 1.5  # times the longest ending so far: the first one does not save
 
 
 class TimeBudget:
-    """Runs from when it is made; without a budget, no time is ever used and it is never up."""
+    """Runs from its creation; without a limit, no time is used and it is never up."""
 
     def __init__(self, limit: float | None, *, used: float = 0.0) -> None:
-        """limit: seconds; used: those of it that earlier processes took."""
+        """limit: seconds; used: seconds of it used by earlier processes."""
         self.limit = limit
         self._zero = time.perf_counter() - used
         self._ending = 0.0  # seconds that an ending may take
@@ -21,7 +21,7 @@ class TimeBudget:
         return 0.0 if self.limit is None else time.perf_counter() - self._zero
 
     def done(self) -> float:
-        """Fraction, in [0, 1], of the time for steps, which leaves out one ending."""
+        """Fraction, in [0, 1], of the time for steps; one ending is set aside."""
         if self.limit is None:
             return 0.0
         return min(1.0, self.used() / max(self.limit - self._ending, 1e-9))  # never 0 / 0
@@ -32,7 +32,7 @@ class TimeBudget:
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """Around what follows the steps of a pass: the time that later endings may take."""
+        """Measures validation and saving after the steps of a pass, which later passes must allow for."""
         started = time.perf_counter()
         yield
-        self._ending = max(self._ending, MARGIN * (time.perf_counter() - started))
+        self._ending = max(self._ending, ENDING_MARGIN * (time.perf_counter() - started))

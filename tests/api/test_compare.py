@@ -1,4 +1,3 @@
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +6,7 @@ import pytest
 
 from mlpcli.api import multi_seed, significance
 from mlpcli.api.compare import compare
-from mlpcli.api.eval import evaluate
+from mlpcli.api.eval import Evaluations, evaluate, evaluate_run
 from mlpcli.api.trainer import train
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
@@ -49,9 +48,9 @@ def test_two_runs_are_compared_image_by_image(hard: str, tmp_path: Path) -> None
     weak = trained(changed(hard, "optimizer.lr=1e-4"), tmp_path / "weak")
     strong = trained(changed(hard), tmp_path / "strong")
 
-    found = compare(weak, strong, evaluate)
+    found = compare(weak, strong)
 
-    right = [evaluate(folder).scores.right for folder in (weak, strong)]
+    right = [evaluate_run(folder).scores.right for folder in (weak, strong)]
     only = (int((right[0] > right[1]).sum()), int((right[1] > right[0]).sum()))
     assert found.only == only
     assert (found.test, found.p) == significance.mcnemar(*only)
@@ -60,13 +59,13 @@ def test_two_runs_are_compared_image_by_image(hard: str, tmp_path: Path) -> None
     assert found.ci95[0] < found.difference < found.ci95[1]
     assert found.p < 0.05
     assert found.verdict == "better"
-    assert compare(strong, weak, evaluate).verdict == "worse"
+    assert compare(strong, weak).verdict == "worse"
 
 
-def test_a_run_is_not_told_from_itself(settings: Config, tmp_path: Path) -> None:
+def test_a_run_does_not_differ_from_itself(settings: Config, tmp_path: Path) -> None:
     run = trained(settings, tmp_path / "run")
 
-    found = compare(run, run, evaluate)
+    found = compare(run, run)
 
     assert (found.only, found.p, found.verdict) == ((0, 0), 1, "cannot tell")
 
@@ -75,16 +74,14 @@ def test_several_seeds_are_compared_seed_by_seed(hard: str, tmp_path: Path) -> N
     weak = seeds(changed(hard, "optimizer.lr=1e-4"), tmp_path / "weak", 4)
     strong = seeds(changed(hard, "seed=1"), tmp_path / "strong", 4)
 
-    found = compare(weak, strong, evaluate)
+    found = compare(weak, strong)
 
     assert found.seeds == (1, 2, 3)
-    sides = [
-        [
-            multi_seed.evaluate(folder, evaluate).results[seed].scores.accuracy
-            for seed in found.seeds
-        ]
-        for folder in (weak, strong)
-    ]
+    sides = []
+    for folder in (weak, strong):
+        evaluations = evaluate(folder)
+        assert isinstance(evaluations, Evaluations)
+        sides.append([evaluations.results[seed].accuracy for seed in found.seeds])
     differences = np.subtract(sides[1], sides[0])
     assert found.difference == pytest.approx(differences.mean())
     assert found.p == pytest.approx(significance.paired_t(list(differences)))
@@ -96,7 +93,7 @@ def test_the_same_seeds_have_the_same_validation_images(hard: str, tmp_path: Pat
     a = seeds(changed(hard, "train.epochs=1"), tmp_path / "a")
     b = seeds(changed(hard, "train.epochs=2"), tmp_path / "b")
 
-    assert compare(a, b, partial(evaluate, split="validation")).n == 30
+    assert compare(a, b, split="validation").n == 30
 
 
 def test_other_images_are_no_comparison(hard: str, dots: str, tmp_path: Path) -> None:
@@ -105,10 +102,10 @@ def test_other_images_are_no_comparison(hard: str, dots: str, tmp_path: Path) ->
     c = trained(changed(dots), tmp_path / "c")
 
     with pytest.raises(CheckpointError, match=r"different images, the test splits .* --data names"):
-        compare(a, c, evaluate)
+        compare(a, c)
     with pytest.raises(CheckpointError, match=r"different images, the validation .* --split test"):
-        compare(a, b, partial(evaluate, split="validation"))
-    assert compare(a, c, partial(evaluate, data=hard)).n == 400
+        compare(a, b, split="validation")
+    assert compare(a, c, data=hard).n == 400
 
 
 def test_one_of_each_kind_is_refused(settings: Config, tmp_path: Path) -> None:
@@ -116,14 +113,14 @@ def test_one_of_each_kind_is_refused(settings: Config, tmp_path: Path) -> None:
 
     for pair in ((one, many), (many, one)):
         with pytest.raises(CheckpointError, match=r"one: is a single run, but .*many holds"):
-            compare(*pair, evaluate)
+            compare(*pair)
     with pytest.raises(CheckpointError, match="none: no such run folder"):
-        compare(many, tmp_path / "none", evaluate)
+        compare(many, tmp_path / "none")
 
 
 def test_two_seeds_must_be_shared(settings: Config, tmp_path: Path) -> None:
     a = seeds(settings, tmp_path / "a", 2)
-    b = seeds(settings.model_copy(update={"seed": 1}), tmp_path / "b", 2)
+    b = seeds(settings.replace(seed=1), tmp_path / "b", 2)
 
     with pytest.raises(CheckpointError, match="at least two seeds in common, got 1"):
-        compare(a, b, evaluate)
+        compare(a, b)

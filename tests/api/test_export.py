@@ -9,7 +9,7 @@ from safetensors import safe_open
 from mlpcli.api import export, onnx_graph
 from mlpcli.api.export import Exported, Form
 from mlpcli.config.load import load_config
-from mlpcli.errors import CheckFailed, CheckpointError
+from mlpcli.errors import CheckFailed, CheckpointError, OutputError
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.runs import checkpoint
@@ -31,15 +31,15 @@ def kept(
         mlp.Layer(W, rng.standard_normal(len(b), np.float32))
         for W, b in build.initial_params(settings, classes=3)
     )
-    facts = Metadata(
+    metadata = Metadata(
         config=settings,
         classes=CLASSES,
         data={},
         progress=Progress(),
         updates=0,
-        lengths=((0, 1),),
+        epoch_limits=((0, 1),),
     )
-    return Checkpoint(facts, params)
+    return Checkpoint(metadata, params)
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ def test_an_onnx_file_says_what_it_takes_and_gives(folder: Path) -> None:
     assert taken.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     shape = taken.type.tensor_type.shape.dim
     assert (shape[0].dim_param, shape[1].dim_value, shape[2].dim_value) == ("n", 32, 32)
-    facts = {entry.key: entry.value for entry in model.metadata_props}
-    assert json.loads(facts["classes"]) == list(CLASSES)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(metadata["classes"]) == list(CLASSES)
     assert result.trial is not None
     assert model.opset_import[0].version == result.trial.opset == 13
     assert (result.trial.images, result.trial.data) == (1000, "synth")
@@ -98,7 +98,9 @@ def test_a_graph_that_differs_is_not_written(folder: Path, monkeypatch: pytest.M
     pytest.importorskip("onnxruntime")
     monkeypatch.setitem(onnx_graph.ACTIVATIONS, "relu", ("Tanh", {}))
 
-    with pytest.raises(CheckFailed, match=r"to 1e-05, got a difference of 0\.\d+ on 1,000 images"):
+    with pytest.raises(
+        CheckFailed, match=r"within 1e-05, got a difference of 0\.\d+ on 1,000 images"
+    ):
         exported(folder, "onnx")
 
     assert [path.name for path in folder.parent.iterdir()] == ["run"]
@@ -116,15 +118,15 @@ def test_safetensors_hold_the_weights_alone_and_what_using_them_needs(folder: Pa
     file, result = exported(folder, "safetensors")
 
     with safe_open(file, framework="np") as held:
-        facts = held.metadata()
+        metadata = held.metadata()
         tensors = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
     assert sorted(tensors) == ["W1", "W2", "W3", "b1", "b2", "b3"]
     for i, (W, b) in enumerate(kept().params, 1):
         assert_array_equal(tensors[f"W{i}"], W)
         assert_array_equal(tensors[f"b{i}"], b)
-    assert json.loads(facts["classes"]) == list(CLASSES)
-    assert facts["activation"] == "relu"
-    assert "/ 255" in facts["normalisation"]
+    assert json.loads(metadata["classes"]) == list(CLASSES)
+    assert metadata["activation"] == "relu"
+    assert "/ 255" in metadata["normalisation"]
     assert result.trial is None
 
 
@@ -158,5 +160,5 @@ def test_a_runs_own_files_are_not_replaced(folder: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_refused(folder: Path) -> None:
-    with pytest.raises(CheckpointError, match="cannot write: No such file or directory"):
+    with pytest.raises(OutputError, match="cannot write: No such file or directory"):
         export.export(folder, folder / "no" / "x.npz", form="npz")

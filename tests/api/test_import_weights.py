@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from mlpcli.api.eval import evaluate
+from mlpcli.api.eval import evaluate_run
 from mlpcli.api.export import export
 from mlpcli.api.import_weights import Imported, import_weights
 from mlpcli.api.resume import resume
@@ -65,7 +65,7 @@ def test_a_state_dict_gives_its_logits_again(tmp_path: Path, images: NDArray[np.
 
     assert result.transposed
     assert result.config.network.hidden == (12, 9)
-    assert [found.name for found in result.found] == ["0.weight", "2.weight", "4.weight"]
+    assert [found.name for found in result.layers] == ["0.weight", "2.weight", "4.weight"]
     assert_allclose(logits(tmp_path, images), z, rtol=1e-5, atol=1e-5)
 
 
@@ -128,7 +128,7 @@ def test_an_export_comes_back_as_it_went(tmp_path: Path) -> None:
 def test_layers_are_found_by_order_and_shapes(tmp_path: Path, names: tuple[str, ...]) -> None:
     result = grafted(tmp_path, state(12, 9, 10, names=names))
 
-    assert [found.name for found in result.found] == [f"{name}.weight" for name in names]
+    assert [found.name for found in result.layers] == [f"{name}.weight" for name in names]
 
 
 def test_a_number_in_a_name_may_have_any_length(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_number_in_a_name_may_have_any_length(tmp_path: Path) -> None:
 
     result = grafted(tmp_path, state(8, 8, 10, names=names))
 
-    assert [found.name for found in result.found] == [f"{name}.weight" for name in names]
+    assert [found.name for found in result.layers] == [f"{name}.weight" for name in names]
 
 
 def test_names_decide_where_shapes_do_not(tmp_path: Path) -> None:
@@ -166,14 +166,14 @@ def test_the_run_can_be_evaluated_but_not_resumed(tmp_path: Path, dots: str) -> 
     grafted(tmp_path, state(8, 3), data)
     run = tmp_path / "run"
 
-    assert evaluate(run).scores.n == 90
-    assert evaluate(run, weights="last").classes == ("0", "1", "2")
+    assert evaluate_run(run).scores.n == 90
+    assert evaluate_run(run, weights="last").classes == ("0", "1", "2")
     assert RunFolder(run).load_record().status == "imported"
     with pytest.raises(CheckpointError, match="was imported, so which images"):
-        evaluate(run, split="validation")
-    with pytest.raises(CheckpointError, match="holds no state to go on from"):
+        evaluate_run(run, split="validation")
+    with pytest.raises(CheckpointError, match="holds only weights, no optimizer state"):
         list(resume(load_config(str(run / "config.yaml")), run))
-    assert evaluate(run).scores.n == 90
+    assert evaluate_run(run).scores.n == 90
 
 
 def wrong(tensors: Tensors, *changes: str, folder: Path) -> str:
@@ -193,11 +193,11 @@ def test_what_does_not_fit_has_its_message(tmp_path: Path) -> None:
     signalling = good | {"0.bias": np.full(8, 0x7F800001, np.uint32).view(np.float32)}
     large = {name: t.astype(np.float64) * 1e300 for name, t in good.items()}
     for tensors, message in (
-        (odd, "holds '1.running_mean' of shape (8,), which is no part of a linear layer"),
-        (conv, "holds 'conv.weight' of shape (8, 1, 3, 3), which is no part"),
+        (odd, "contains '1.running_mean' of shape (8,), which is no part of a linear layer"),
+        (conv, "contains 'conv.weight' of shape (8, 1, 3, 3), which is no part"),
         (whole, "'0.weight' must be one of F16, F32, F64, got I64"),
-        (infinite, "'0.bias' holds values that are not finite"),
-        (signalling, "'0.bias' holds values that are not finite"),
+        (infinite, "'0.bias' contains values that are not finite"),
+        (signalling, "'0.bias' contains values that are not finite"),
         (large, "holds values beyond float32"),
         (state(8, 10, inputs=900), "expected layers that follow each other from 784 or 1024"),
         ({}, "expected layers that follow each other from 784 or 1024 inputs on, with a bias"),
@@ -218,8 +218,8 @@ def test_what_is_no_safetensors_file_has_its_message(tmp_path: Path) -> None:
         import_weights(tmp_path / "none", tmp_path / "run")
 
 
-def test_a_run_is_replaced_only_when_told(tmp_path: Path) -> None:
+def test_a_run_is_replaced_only_with_overwrite(tmp_path: Path) -> None:
     grafted(tmp_path, state(8, 10))
 
-    with pytest.raises(CheckpointError, match="holds a run already"):
+    with pytest.raises(CheckpointError, match="already contains a run"):
         import_weights(tmp_path / "net", tmp_path / "run")

@@ -112,7 +112,7 @@ def test_digits_on_large_paper_are_found(
     assert (labels(said(kept, str(tmp_path), center=False)) == labels(found)).mean() < 0.5
 
 
-def test_an_image_of_one_shade_is_told_from_others(kept: Checkpoint, tmp_path: Path) -> None:
+def test_an_image_of_one_shade_is_blank(kept: Checkpoint, tmp_path: Path) -> None:
     Image.new("L", (50, 40), 255).save(tmp_path / "white.png")
 
     (found,) = said(kept, str(tmp_path / "white.png"))
@@ -165,7 +165,7 @@ def test_images_are_shown_to_a_network_as_those_it_was_trained_on(
     kept = trained(tmp_path / "run", *changes)
     found = said(kept, data)
 
-    assert kept.metadata.light == 1
+    assert kept.metadata.light_share == 1
     assert not any(each.inverted for each in found)
     assert prepared(images, kept.metadata, inverted=False).shape == (60, 32, 32)
 
@@ -177,7 +177,7 @@ def test_a_network_that_saw_both_grounds_gets_images_as_they_are(
     image = np.full((28, 28), 255, np.uint8)
     image[10:15, 10:15] = 0
     Image.fromarray(image).save(tmp_path / "x.png")
-    both = kept._replace(facts=kept.metadata.model_copy(update={"light": 0.3}))
+    both = kept._replace(metadata=kept.metadata.replace(light_share=0.3))
 
     (found,) = said(both, str(tmp_path / "x.png"))
 

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 import mlpcli
 from mlpcli.api import python
-from mlpcli.api.gradcheck import of
+from mlpcli.api.gradcheck import point_of_params
 from mlpcli.checks import gradcheck
 from mlpcli.checks.problem import derived_gradient
 from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Layer
 from mlpcli.runs.folder import RunFolder
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
 
 
@@ -44,7 +44,7 @@ def test_every_name_leads_to_something_documented(name: str) -> None:
     assert name in dir(mlpcli)
 
 
-def test_another_name_is_none_of_ours() -> None:
+def test_an_unknown_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'mlpcli' has no attribute 'fit'"):
         getattr(mlpcli, "fit")  # noqa: B009  # mypy knows that it is none
 
@@ -81,7 +81,7 @@ def test_the_last_weights_can_be_asked_for(model: mlpcli.Model) -> None:
     assert mlpcli.load(str(model.run)).params[0].W.tobytes() == model.params[0].W.tobytes()
 
 
-def test_what_on_epoch_raises_leaves_a_run_that_can_go_on(
+def test_an_exception_in_on_epoch_leaves_an_interrupted_run(
     settings: mlpcli.Config, tmp_path: Path
 ) -> None:
     def stop(_: mlpcli.Metrics) -> None:
@@ -104,7 +104,7 @@ def test_a_gradient_is_right_at_the_start_on_the_way_and_at_the_end(model: mlpcl
 
 def test_a_wrong_gradient_says_so(model: mlpcli.Model, rng: np.random.Generator) -> None:
     run, _, config, classes, params = model
-    problem = of(params, config, classes, name=str(run)).problem
+    problem = point_of_params(params, config, classes, name=str(run)).problem
     flipped = tuple(Layer(-W, -b) for W, b in derived_gradient(problem))
 
     verdict = gradcheck.check(problem, point="here", rng=rng, gradients={"mine": flipped})
@@ -133,7 +133,7 @@ BAD: dict[str, tuple[Callable[[mlpcli.Model], object], str]] = {
     ),
     "config": (lambda _: mlpcli.load_config("minst"), "did you mean 'mnist'"),
     "change": (lambda _: mlpcli.load_config(changes="seed"), "seed"),
-    "folder": (lambda m: mlpcli.train(m.config, m.run), "holds a run already"),
+    "folder": (lambda m: mlpcli.train(m.config, m.run), "already contains a run"),
     "run": (lambda m: mlpcli.load(m.run / "none"), "no such run folder"),
     "part": (
         lambda m: mlpcli.evaluate(m.run, split="val"),  # type: ignore[arg-type]  # wrong
@@ -146,10 +146,10 @@ BAD: dict[str, tuple[Callable[[mlpcli.Model], object], str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_mistake_is_told_as_an_error_of_ours(model: mlpcli.Model, case: str) -> None:
-    use, told = BAD[case]
+def test_a_mistake_raises_mlp_error(model: mlpcli.Model, case: str) -> None:
+    use, message = BAD[case]
 
-    with pytest.raises(mlpcli.MlpError, match=told):
+    with pytest.raises(mlpcli.MlpError, match=message):
         use(model)
 
 
@@ -182,7 +182,7 @@ def test_the_example_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
     assert re.fullmatch(r"\(10000, 28, 28\) \(28, 28\) [1-9]\d{1,2}\n", done.stdout)
 
 
-def test_what_is_too_large_is_told_in_words_of_python(tmp_path: Path) -> None:
+def test_an_image_that_is_too_large_is_reported_in_terms_of_python(tmp_path: Path) -> None:
     large, labels = np.zeros((4, 40, 40), np.uint8), np.arange(4) % 2
     np.savez(tmp_path / "x.npz", x_train=large, y_train=labels, x_test=large, y_test=labels)
 

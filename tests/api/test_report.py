@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mlpcli.api import report
-from mlpcli.api.eval import evaluate
+from mlpcli.api.eval import evaluate_run
 from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
 from mlpcli.data.dataset import Split
@@ -40,7 +40,7 @@ def test_mistakes_are_the_most_confident_wrong_answers(rng: np.random.Generator)
     assert [m.row for m in found] == [i for _, i in sorted(wrong, reverse=True)[:25]]
     for m in found:
         assert_array_equal(m.image, split.images[m.row])
-        assert (m.true, m.called) == (split.labels[m.row], p[m.row].argmax())
+        assert (m.true, m.predicted) == (split.labels[m.row], p[m.row].argmax())
         assert (m.probability, m.true_probability) == (p[m.row].max(), p[m.row, m.true])
 
 
@@ -51,7 +51,7 @@ def test_mistakes_on_some_rows_name_the_rows_of_the_split(rng: np.random.Generat
     found = report.mistakes(p[rows], split, rows)
 
     assert {m.row % 2 for m in found} == {1}
-    assert all(m.true == split.labels[m.row] != m.called for m in found)
+    assert all(m.true == split.labels[m.row] != m.predicted for m in found)
 
 
 def test_a_network_without_mistakes_has_none(rng: np.random.Generator) -> None:
@@ -117,9 +117,9 @@ def test_filters_are_the_longest_columns_over_lit_pixels(rng: np.random.Generato
 
 
 def test_an_analysis_agrees_with_the_evaluation(folder: Path) -> None:
-    found = report.analyse(folder)
+    found = report.analyze(folder)
 
-    scores = evaluate(folder).scores
+    scores = evaluate_run(folder).scores
     assert_array_equal(found.evaluation.scores.confusion, scores.confusion)
     assert sum(each.correct for each in found.bins) == scores.correct
     assert sum(each.n for each in found.bins) == scores.n
@@ -129,9 +129,9 @@ def test_an_analysis_agrees_with_the_evaluation(folder: Path) -> None:
 
 
 def test_a_run_is_compared_on_the_same_images_alone(folder: Path) -> None:
-    test, validation = (report.analyse(folder, split=name) for name in ("test", "validation"))
+    test, validation = (report.analyze(folder, split=name) for name in ("test", "validation"))
 
-    same = report.compared(test, test._replace(evaluation=evaluate(folder)))
+    same = report.compared(test, test._replace(evaluation=evaluate_run(folder)))
     assert same is not None
     assert (same.difference, same.only, same.verdict) == (0, (0, 0), "cannot tell")
     assert report.compared(test, validation) is None
@@ -142,11 +142,11 @@ def test_a_half_deleted_run_is_refused(folder: Path, name: str) -> None:
     (folder / name).unlink()
 
     with pytest.raises(CheckpointError, match=str(folder)):
-        report.analyse(folder)
+        report.analyze(folder)
 
 
-def test_a_run_without_an_epoch_says_how_to_go_on(folder: Path) -> None:
+def test_a_run_without_an_epoch_says_how_to_resume(folder: Path) -> None:
     (folder / METRICS).write_bytes(b"")
 
     with pytest.raises(CheckpointError, match="no epoch of this run has ended; `mlp train --resu"):
-        report.analyse(folder)
+        report.analyze(folder)

@@ -8,15 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpcli.api.reproduce import Reproduction, again, compare, place, recorded
+from mlpcli.api.reproduce import (
+    Reproduction,
+    compare,
+    recorded,
+    repetition_folder,
+    train_again,
+)
 from mlpcli.api.resume import resume
 from mlpcli.api.trainer import Event, train
 from mlpcli.config.load import dump_config
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, Interrupted
-from mlpcli.runs import checkpoint, record
+from mlpcli.runs import checkpoint
 from mlpcli.runs.environment import environment
-from mlpcli.runs.folder import CONFIG, LAST, METRICS, RunFolder
+from mlpcli.runs.folder import CONFIG, LAST, METRICS, RECORD, RunFolder
 
 
 @pytest.fixture
@@ -30,20 +36,23 @@ def finish(events: Iterable[Event]) -> None:
 
 
 def longer(settings: Config, epochs: int) -> Config:
-    changed = settings.train.model_copy(update={"epochs": epochs})
-    return settings.model_copy(update={"train": changed})
+    changed = settings.train.replace(epochs=epochs)
+    return settings.replace(train=changed)
 
 
 def repeated(folder: Path) -> Reproduction:
     then = recorded(folder)
-    with place(folder, None) as beside:
-        finish(again(then, beside))
+    with repetition_folder(folder, None) as beside:
+        finish(train_again(then, beside))
         return compare(then, beside)
 
 
-def rewrite(folder: Path, **facts: Any) -> None:
-    """Change what run.json says."""
-    record.save(folder, RunFolder(folder).load_record() | facts)
+def edit_environment(folder: Path, part: int | None = None, **values: Any) -> None:
+    """Change run.json: where the run began or, with part, where it was resumed."""
+    record = json.loads((folder / RECORD).read_text())
+    changed = record if part is None else record["resumed"][part]
+    changed["environment"] |= values
+    (folder / RECORD).write_text(json.dumps(record))
 
 
 def nudge(folder: Path) -> None:
@@ -70,9 +79,7 @@ def test_a_run_that_stopped_is_repeated_as_far_as_it_came(
     settings: Config, folder: Path, events: int
 ) -> None:
     """An epoch is nine steps; its end is an event too."""
-    often = settings.model_copy(
-        update={"checkpoint": settings.checkpoint.model_copy(update={"every_seconds": 0.0})}
-    )
+    often = settings.replace(checkpoint=settings.checkpoint.replace(every_seconds=0.0))
     stopped = train(often, folder, preflight=False)
     finish(islice(stopped, events))
     stopped.close()
@@ -89,24 +96,20 @@ def test_a_run_whose_epochs_were_extended_is_repeated_with_both_schedules(
     found = repeated(folder)
 
     assert (found.verdict, found.epochs) == ("identical", 5)
-    assert [metrics.lr for metrics in RunFolder(folder).load_metrics()][
-        1
-    ] < 0.002  # the first two ended
+    assert RunFolder(folder).load_metrics()[1].lr < 0.002  # the first two ended
 
 
 def test_a_run_that_was_extended_within_an_epoch_is_repeated_too(
     settings: Config, folder: Path
 ) -> None:
-    often = settings.model_copy(
-        update={"checkpoint": settings.checkpoint.model_copy(update={"every_seconds": 0.0})}
-    )
+    often = settings.replace(checkpoint=settings.checkpoint.replace(every_seconds=0.0))
     stopped = train(often, folder, preflight=False)
     finish(islice(stopped, 13))
     stopped.close()
     finish(resume(longer(often, 4), folder))
 
     assert repeated(folder).verdict == "identical"
-    assert checkpoint.load(folder / LAST).metadata.lengths == ((0, 3), (12, 4))
+    assert checkpoint.load(folder / LAST).metadata.epoch_limits == ((0, 3), (12, 4))
 
 
 def test_other_metrics_are_different_from_their_epoch_on(settings: Config, folder: Path) -> None:
@@ -135,13 +138,12 @@ def test_one_bit_of_the_weights_makes_a_difference(settings: Config, folder: Pat
 def test_another_machine_explains_a_small_difference(settings: Config, folder: Path) -> None:
     finish(train(settings, folder, preflight=False))
     nudge(folder)
-    other = environment(1) | {"blas": ["another 1.0"]}
-    rewrite(folder, environment=other)
+    edit_environment(folder, blas=["another 1.0"])
 
     found = repeated(folder)
 
     assert (found.verdict, found.since) == ("close", 3)
-    assert found.environment == {"blas": (["another 1.0"], environment(1)["blas"])}
+    assert found.environment == {"blas": (["another 1.0"], [*environment(1).blas])}
 
 
 def test_another_machine_explains_no_large_difference(settings: Config, folder: Path) -> None:
@@ -150,7 +152,7 @@ def test_another_machine_explains_no_large_difference(settings: Config, folder: 
     lines[0]["validation_accuracy"] -= 0.1
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (folder / METRICS).write_text(text)
-    rewrite(folder, environment=environment(1) | {"cpu": "another"})
+    edit_environment(folder, cpu="another")
 
     assert repeated(folder).verdict == "different"
 
@@ -158,8 +160,7 @@ def test_another_machine_explains_no_large_difference(settings: Config, folder: 
 def test_the_machine_of_a_resumed_part_counts_too(settings: Config, folder: Path) -> None:
     finish(train(longer(settings, 2), folder, preflight=False))
     finish(resume(settings, folder))
-    (part,) = RunFolder(folder).load_record().resumed
-    rewrite(folder, resumed=[part | {"environment": part["environment"] | {"threads": 64}}])
+    edit_environment(folder, part=0, threads=64)
 
     found = repeated(folder)
 
@@ -168,8 +169,8 @@ def test_the_machine_of_a_resumed_part_counts_too(settings: Config, folder: Path
 
 
 def test_a_run_that_reached_its_target_is_repeated_as_far(settings: Config, folder: Path) -> None:
-    goal = settings.train.model_copy(update={"target": 0.9, "epochs": 9})
-    finish(train(settings.model_copy(update={"train": goal}), folder, preflight=False))
+    goal = settings.train.replace(target=0.9, epochs=9)
+    finish(train(settings.replace(train=goal), folder, preflight=False))
 
     found = repeated(folder)
 
@@ -181,15 +182,15 @@ def test_a_target_that_was_set_later_does_not_end_the_repetition_early(
     settings: Config, folder: Path
 ) -> None:
     finish(train(settings, folder, preflight=False))
-    goal = settings.train.model_copy(update={"target": 0.1})
-    finish(resume(settings.model_copy(update={"train": goal}), folder))
+    goal = settings.train.replace(target=0.1)
+    finish(resume(settings.replace(train=goal), folder))
 
     assert repeated(folder).verdict == "identical"
 
 
 def test_a_run_with_a_time_budget_is_refused(settings: Config, folder: Path) -> None:
-    budget = settings.train.model_copy(update={"time_budget": 60.0})
-    finish(train(settings.model_copy(update={"train": budget}), folder, preflight=False))
+    budget = settings.train.replace(time_budget=60.0)
+    finish(train(settings.replace(train=budget), folder, preflight=False))
 
     with pytest.raises(CheckpointError, match="a time budget tied it to the clock"):
         recorded(folder)
@@ -197,9 +198,7 @@ def test_a_run_with_a_time_budget_is_refused(settings: Config, folder: Path) -> 
 
 def test_a_run_that_was_forced_is_refused(settings: Config, folder: Path) -> None:
     finish(train(longer(settings, 2), folder, preflight=False))
-    other = settings.model_copy(
-        update={"optimizer": settings.optimizer.model_copy(update={"lr": 0.2})}
-    )
+    other = settings.replace(optimizer=settings.optimizer.replace(lr=0.2))
     finish(resume(other, folder, force=True))
 
     with pytest.raises(CheckpointError, match=r"--force changed it .*optimizer.lr: 0.1 in the run"):
@@ -208,7 +207,7 @@ def test_a_run_that_was_forced_is_refused(settings: Config, folder: Path) -> Non
 
 def test_a_config_that_was_changed_afterwards_is_refused(settings: Config, folder: Path) -> None:
     finish(train(settings, folder, preflight=False))
-    changed = settings.model_copy(update={"seed": 7})
+    changed = settings.replace(seed=7)
     (folder / CONFIG).write_text(dump_config(changed))
 
     with pytest.raises(CheckpointError, match=r"was changed since\n  seed: 0 in the run, 7 now"):
@@ -220,7 +219,7 @@ def test_other_data_is_refused(settings: Config, folder: Path, dots: str) -> Non
     with Path(dots).open("ab") as file:
         file.write(b"\0")
 
-    with pytest.raises(CheckpointError, match="the training files are others"):
+    with pytest.raises(CheckpointError, match="the training files are not those of the run"):
         recorded(folder)
 
 
@@ -245,12 +244,12 @@ def test_a_repetition_can_be_kept_and_spares_what_is_there(
 ) -> None:
     finish(train(settings, folder, preflight=False))
     then = recorded(folder)
-    with place(folder, tmp_path / "again") as out:
-        finish(again(then, out))
+    with repetition_folder(folder, tmp_path / "again") as out:
+        finish(train_again(then, out))
 
     assert (out / LAST).read_bytes() == (folder / LAST).read_bytes()
-    with pytest.raises(CheckpointError, match="holds a run already"):
-        finish(again(then, folder))
+    with pytest.raises(CheckpointError, match="already contains a run"):
+        finish(train_again(then, folder))
 
 
 def test_a_folder_that_cannot_be_written_beside_is_named(tmp_path: Path) -> None:
@@ -258,17 +257,17 @@ def test_a_folder_that_cannot_be_written_beside_is_named(tmp_path: Path) -> None
 
     with (
         pytest.raises(CheckpointError, match=r"cannot repeat the run here: .*--out"),
-        place(tmp_path / "run", None),
+        repetition_folder(tmp_path / "run", None),
     ):
         pass
 
 
 def test_an_interrupted_repetition_leaves_nothing(tmp_path: Path) -> None:
     with (
-        pytest.raises(Interrupted, match="nothing of the repetition is kept") as caught,
-        place(tmp_path / "run", None),
+        pytest.raises(Interrupted, match="the repetition was removed") as caught,
+        repetition_folder(tmp_path / "run", None),
     ):
-        raise Interrupted("after 1 step; `mlp train --resume` goes on", 15)
+        raise Interrupted("after 1 step; `mlp train --resume` resumes", 15)
 
     assert caught.value.exit_code == 143
     assert list(tmp_path.iterdir()) == []

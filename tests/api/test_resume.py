@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import time
@@ -12,8 +13,8 @@ from mlpcli.api.trainer import Event, Notice, train
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError
-from mlpcli.runs import checkpoint, record
-from mlpcli.runs.folder import BEST, CONFIG, LAST, METRICS, RunFolder
+from mlpcli.runs import checkpoint
+from mlpcli.runs.folder import BEST, CONFIG, LAST, METRICS, RECORD, RunFolder
 from mlpcli.training.progress import Epoch, Step
 from tests.fingerprint import result
 
@@ -96,7 +97,7 @@ def test_a_run_that_died_between_any_two_writes_ends_as_if_it_had_not(
 def test_a_resumed_run_may_die_again_at_any_write(
     settings: Config, folder: Path, whole: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The first death is in the middle of epoch 2; the second at any write while it is mended."""
+    """The first death is in the middle of epoch 2; the second at any write of the repair."""
     with pytest.MonkeyPatch.context() as patch:
         die_at(75, patch)
         with pytest.raises(Dead):
@@ -157,7 +158,7 @@ def test_augmented_images_are_the_same_after_a_stop(
     assert result(folder) == result(tmp_path / "whole")
 
 
-def test_a_time_budget_goes_on_where_it_was_and_may_grow(
+def test_a_time_budget_resumes_where_it_was_and_may_grow(
     dots: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
@@ -182,19 +183,19 @@ def test_a_time_budget_goes_on_where_it_was_and_may_grow(
     assert 1 < stopped.used < event.progress.used < 1.3
 
     finish(resume(settings, folder))
-    run, best = RunFolder(folder).load_record(), (folder / BEST).read_bytes()
-    assert (run["status"], run["ended_by"]) == ("finished", "time_budget")
-    assert run["reproducible"] is False
+    record, best = RunFolder(folder).load_record(), (folder / BEST).read_bytes()
+    assert (record.status, record.ended_by) == ("finished", "time_budget")
+    assert record.reproducible is False
 
     finish(resume(settings, folder))
-    assert RunFolder(folder).load_record().epochs == run["epochs"]
+    assert RunFolder(folder).load_record().epochs == record.epochs
     assert (folder / BEST).read_bytes() == best
 
     finish(resume(changed(dots, "train.epochs=1000", "train.time_budget=4"), folder))
-    assert RunFolder(folder).load_record().epochs > run["epochs"]
+    assert RunFolder(folder).load_record().epochs > record.epochs
 
 
-def test_a_budget_used_up_before_an_epoch_was_judged_still_gives_a_best(
+def test_a_budget_used_up_before_a_validation_still_gives_a_best(
     dots: str, settings: Config, folder: Path
 ) -> None:
     events = train(settings, folder, preflight=False)
@@ -203,9 +204,10 @@ def test_a_budget_used_up_before_an_epoch_was_judged_still_gives_a_best(
 
     finish(resume(changed(dots, "train.time_budget=1e-6"), folder))
 
-    run = RunFolder(folder).load_record()
-    assert (run["status"], run["ended_by"], run["epochs"]) == ("finished", "time_budget", 1)
-    assert run["best"]["epoch"] == 1
+    record = RunFolder(folder).load_record()
+    assert (record.status, record.ended_by, record.epochs) == ("finished", "time_budget", 1)
+    assert record.best is not None
+    assert record.best.epoch == 1
     assert checkpoint.load(folder / BEST).metadata.progress.epoch == 1
 
 
@@ -225,24 +227,25 @@ def test_epochs_may_be_added(dots: str, settings: Config, folder: Path) -> None:
 
     finish(resume(changed(dots, "train.epochs=5"), folder))
 
-    run = RunFolder(folder).load_record()
-    assert run["epochs"] == 5
-    assert run["status"] == "finished"
-    assert [each["epoch"] for each in run["resumed"]] == [3]
+    record = RunFolder(folder).load_record()
+    assert record.epochs == 5
+    assert record.status == "finished"
+    assert [each.epoch for each in record.resumed] == [3]
     assert len(RunFolder(folder).load_metrics()) == 5
     assert load_config(str(folder / CONFIG)).train.epochs == 5
 
 
-def test_another_machine_is_told_of(dots: str, settings: Config, folder: Path) -> None:
+def test_another_machine_is_reported(dots: str, settings: Config, folder: Path) -> None:
     finish(train(settings, folder, preflight=False))
-    run = RunFolder(folder).load_record()
-    record.save(folder, run | {"environment": run["environment"] | {"numpy": "1.0"}})
+    values = json.loads((folder / RECORD).read_text())
+    values["environment"]["numpy"] = "1.0"
+    (folder / RECORD).write_text(json.dumps(values))
 
     events = resume(changed(dots, "train.epochs=4"), folder, threads=2)
     notices = [event.text for event in events if isinstance(event, Notice)]
 
     assert [text.partition(" in the run")[0] for text in notices] == ["numpy: '1.0'", "threads: 1"]
-    assert RunFolder(folder).load_record().resumed[0]["environment"]["threads"] == 2
+    assert RunFolder(folder).load_record().resumed[0].environment.threads == 2
 
 
 def test_what_forced_changes_is_recorded_before_the_first_step(
@@ -253,7 +256,7 @@ def test_what_forced_changes_is_recorded_before_the_first_step(
 
     next(events)
 
-    assert RunFolder(folder).load_record().forced == [{"optimizer.lr": "0.1 in the run, 0.2 now"}]
+    assert RunFolder(folder).load_record().forced == ({"optimizer.lr": "0.1 in the run, 0.2 now"},)
 
 
 def test_fewer_epochs_than_are_done_are_refused(dots: str, settings: Config, folder: Path) -> None:
@@ -273,7 +276,7 @@ def test_other_settings_are_refused_with_the_difference(
         finish(resume(other, folder))
     finish(resume(other, folder, force=True))
 
-    assert RunFolder(folder).load_record().forced == [{"optimizer.lr": "0.1 in the run, 0.2 now"}]
+    assert RunFolder(folder).load_record().forced == ({"optimizer.lr": "0.1 in the run, 0.2 now"},)
 
 
 def test_another_network_is_refused_with_force_too(
@@ -299,7 +302,7 @@ def test_other_data_is_refused(settings: Config, folder: Path, dots: str) -> Non
     with Path(dots).open("ab") as file:
         file.write(b"\0")
 
-    with pytest.raises(CheckpointError, match="data: the training files are others"):
+    with pytest.raises(CheckpointError, match="data: the training files are not those of the run"):
         finish(resume(settings, folder))
 
 
@@ -310,11 +313,11 @@ def test_what_is_no_run_is_not_resumed(settings: Config, tmp_path: Path) -> None
         finish(resume(settings, tmp_path))
 
 
-def test_weights_alone_are_nothing_to_go_on_from(settings: Config, folder: Path) -> None:
+def test_weights_alone_cannot_be_resumed(settings: Config, folder: Path) -> None:
     finish(train(settings, folder, preflight=False))
     shutil.copy(folder / BEST, folder / LAST)
 
-    with pytest.raises(CheckpointError, match="holds no state to go on from"):
+    with pytest.raises(CheckpointError, match="holds only weights, no optimizer state"):
         finish(resume(settings, folder))
 
 

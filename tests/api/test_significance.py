@@ -54,6 +54,12 @@ def test_a_summary_is_of_the_sample_and_its_mean() -> None:
     assert_allclose(found.ci95, (0.9826 - half, 0.9826 + half), rtol=1e-7)
 
 
+def test_the_interval_of_an_accuracy_stays_between_0_and_1() -> None:
+    low = 0.95 - 12.7062 * 0.05
+    assert significance.accuracy_summary([0.9, 1.0]).ci95 == pytest.approx((low, 1.0), abs=1e-5)
+    assert significance.accuracy_summary([0.0, 0.1]).ci95[0] == 0
+
+
 def test_the_paired_t_test_gives_the_published_p_value() -> None:
     """Student's own data (1908), additional hours of sleep; R: t.test(sleep..., paired = TRUE)"""
     differences = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mlpcli.cli.sweep import sweep as command
 
 from mlpcli.checks import problem as problems
 from mlpcli.checks import step_size
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.step_size import STEPS, Curve
+from mlpcli.cli.gradcheck import gradcheck as command
 from mlpcli.errors import CheckFailed, ConfigError
 from mlpcli.nn import mlp
-from mlpcli.show import step_size
+from mlpcli.show.step_size import png
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def test_a_wrong_gradient_bends_the_curve(
 
 
 def test_the_command_prints_table_slopes_and_plot(capsys: pytest.CaptureFixture[str]) -> None:
-    command(json=False, png=None)
+    command(sweep=True)
 
     out = capsys.readouterr().out
     assert "central, float64" in out
@@ -91,7 +91,7 @@ def test_the_command_prints_table_slopes_and_plot(capsys: pytest.CaptureFixture[
 
 
 def test_the_command_prints_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    command(json=True, png=None)
+    command(sweep=True, json=True)
 
     found = json.loads(capsys.readouterr().out)
     assert found["ok"] is True
@@ -105,7 +105,7 @@ def test_the_command_fails_on_a_wrong_slope(
     monkeypatch.setattr(step_size, "NEAR", 0.0)
 
     with pytest.raises(CheckFailed, match="not those of theory: central, float32"):
-        command(json=True, png=None)
+        command(sweep=True, json=True)
     assert json.loads(capsys.readouterr().out)["ok"] is False
 
 
@@ -115,14 +115,14 @@ def test_a_png_needs_matplotlib(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
     with pytest.raises(ConfigError, match=r"needs matplotlib; `pip install 'mlpcli\[plots\]'`"):
-        step_size.png(tmp_path / "sweep.png", curves)
+        png(tmp_path / "sweep.png", curves)
 
 
 def test_a_png_is_drawn_where_matplotlib_is_installed(tmp_path: Path, curves: list[Curve]) -> None:
     pytest.importorskip("matplotlib")
 
-    step_size.png(tmp_path / "sweep.png", curves)
+    png(tmp_path / "sweep.png", curves)
 
     assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ConfigError, match="cannot be written"):
-        step_size.png(tmp_path / "missing" / "sweep.png", curves)
+        png(tmp_path / "missing" / "sweep.png", curves)

@@ -49,9 +49,9 @@ def bad_runs(run: str) -> None:
     """A run whose weights are of another shape than its config, and one that is a web page."""
     path = Path(run, "best.safetensors")
     kept = checkpoint.load(path)
-    wider = kept.metadata.config.network.model_copy(update={"hidden": (16, 9)})
-    other = kept.metadata.config.model_copy(update={"network": wider})
-    checkpoint.save(path, kept._replace(facts=kept.metadata.model_copy(update={"config": other})))
+    config = kept.metadata.config
+    wider = config.replace(network=config.network.replace(hidden=(16, 9)))
+    checkpoint.save(path, kept._replace(metadata=kept.metadata.replace(config=wider)))
     Path(run, "last.safetensors").write_bytes(PAGE)
 
 

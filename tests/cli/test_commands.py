@@ -46,7 +46,7 @@ def test_train_puts_results_on_stdout_and_an_epoch_a_line_on_stderr(small: list[
         "train loss",
         "time",
         "parameters",
-        "ended by",
+        "stopped",
     ]
     assert [line[:9] for line in err.splitlines()] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
 
@@ -118,7 +118,7 @@ def test_a_run_is_replaced_only_when_told(small: list[str], run: str) -> None:
     status, _, err = call("train", *small, "--out", run)
 
     assert status == 2
-    assert "run: holds a run already; choose another --out or --overwrite" in err
+    assert "run: already contains a run; choose another --out or use --overwrite" in err
     assert call("train", *small, "--out", run, "--overwrite").status == 0
 
 
@@ -140,7 +140,7 @@ def test_a_resumed_run_keeps_the_threads_that_its_bits_depend_on(small: list[str
     assert status == 0
     assert "in the run" not in err
     (part,) = RunFolder(Path("a")).load_record().resumed
-    assert part["environment"]["threads"] == 3
+    assert part.environment.threads == 3
 
 
 def test_eval_prints_scores_and_the_confusion_matrix(run: str) -> None:
@@ -148,7 +148,7 @@ def test_eval_prints_scores_and_the_confusion_matrix(run: str) -> None:
 
     assert (status, err) == (0, "")
     assert "run (best weights) on the test split of" in out
-    assert "accuracy: 100.00 % (90 of 90 correct)\n95 % interval: 95.91 % to 100.00 %\n" in out
+    assert "accuracy: 100.00% (90 of 90 correct)\n95% interval: 95.91% to 100.00%\n" in out
     assert "rows: true class, columns: predicted class\n    0   1   2\n0  30   0   0\n" in out
 
 
@@ -265,7 +265,7 @@ def test_download_list_says_what_is_known_and_cached(shelf: Path) -> None:
 
     assert (status, err) == (0, "")
     head, mnist, fashion, *_ = (re.split(r"  +", line) for line in out.splitlines())
-    assert head == ["name", "download", "train", "test", "classes", "cached", "licence"]
+    assert head == ["name", "download", "train", "test", "classes", "cached", "license"]
     assert mnist[2:6] == ["60,000", "10,000", "10", "yes"]
     assert fashion == ["fashion-mnist", "30.9 MB", "60,000", "10,000", "10", "no", "MIT"]
 
@@ -362,7 +362,7 @@ def test_a_group_without_a_command_shows_its_help() -> None:
 def test_help_lists_each_command_with_its_whole_first_sentence() -> None:
     listed = " ".join(call("--help").out.split())
 
-    assert "Show one image's way through the network and back, with the numbers in" in listed
+    assert "Show one image's forward and backward pass, with the numbers in the formulas." in listed
     assert "..." not in listed.replace("ARGS]...", "")
 
 

@@ -62,7 +62,7 @@ def test_a_graph_that_differs_fails_the_check(run: str, monkeypatch: pytest.Monk
     status, out, err = call("export", run)
 
     assert (status, out) == (1, "")
-    assert err.startswith("error: --format onnx: onnxruntime must give our probabilities to 1e-05")
+    assert err.startswith("error: --format onnx: onnxruntime must give the same probabilities")
     assert not Path("run.onnx").exists()
 
 
@@ -74,7 +74,10 @@ def test_what_cannot_be_exported_is_one_line(run: str) -> None:
         ((run, "--weights", "last", "--format", "npz"), "run/last.safetensors: not a readable"),
         ((run, "--format", "npz", "--out", "no/x.npz"), "no/x.npz: cannot write: No such file"),
         ((run, "--format", "npz", "--out", "run/run.json"), "run/run.json: is a file of the run"),
-        ((run, "--out", "x.npz"), "x.npz: ends like another format than onnx; add --format npz"),
+        (
+            (run, "--out", "x.npz"),
+            "x.npz: has the ending of another format than onnx; add --format npz",
+        ),
     ):
         status, out, err = call("export", *args)
 
@@ -100,7 +103,7 @@ def test_import_makes_a_run_for_the_other_commands(net: str, dots: str) -> None:
     assert out.splitlines() == [
         "run: torch",
         "weights: (outputs, inputs) in the file, as in PyTorch; transposed",
-        "inputs: 784, 28x28 pixels, put into the middle of 32x32",
+        "inputs: 784, 28x28 pixels, centered in 32x32",
         "W1 (1024, 9): fc1.weight (9, 784)",
         "W2 (9, 3): fc2.weight (3, 9)",
         "activation: relu",
@@ -142,7 +145,7 @@ def test_an_imported_run_is_not_trained_on(net: str, dots: str) -> None:
 
     assert (status, out) == (2, "")
     assert err == (
-        "error: torch/last.safetensors: holds no state to go on from, only weights; train anew\n"
+        "error: torch/last.safetensors: holds only weights, no optimizer state; train anew\n"
     )
     assert Path("torch", "best.safetensors").read_bytes() == before
 
@@ -155,7 +158,7 @@ def test_an_imported_run_has_no_training_to_report_or_repeat(net: str, dots: str
         assert (status, out) == (2, "")
         assert err == (
             f"error: torch: was imported, so there is no training to {verb}; `mlp eval torch` "
-            "judges its weights\n"
+            "evaluates its weights\n"
         )
 
 

@@ -34,7 +34,7 @@ def test_the_table_and_the_rule_are_printed() -> None:
     assert out.splitlines()[-1].endswith("16,626 of 16,626 parameters checked")
 
 
-def test_the_loss_of_every_regulariser_is_the_loss_that_is_checked() -> None:
+def test_the_loss_of_every_regularizer_is_the_loss_that_is_checked() -> None:
     dropout = ("--set", "network.dropout=0.5", "--set", "network.input_dropout=0.2")
     more = ("--set", "optimizer.weight_decay=0.01", "--set", "train.label_smoothing=0.1")
 
@@ -74,6 +74,29 @@ def test_a_wrong_derivation_is_named_and_exits_with_1(monkeypatch: pytest.Monkey
     assert status == 1
     assert "wrong in the derivation: grad_z2: the derivative of h2 with respect to z2 is" in out
     assert err.startswith("error: FAIL")
+
+
+def test_the_old_option_for_the_workbook_names_the_new_command() -> None:
+    now = call("workbook", "--verify", "--json")
+
+    status, out, err = call("gradcheck", "--workbook", "--json")
+
+    assert (status, out) == (0, now.out)
+    assert err == (
+        "note: mlp gradcheck --workbook is now mlp workbook --verify; "
+        "the old option will be removed\n"
+    )
+    assert "--workbook" not in call("gradcheck", "--help").out
+
+
+@pytest.mark.parametrize(
+    "words", ["--self-test --quick", "--sweep --self-test", "--backward w.py --quick"]
+)
+def test_modes_that_exclude_each_other_are_refused(words: str) -> None:
+    status, out, err = call("gradcheck", *words.split())
+
+    assert (status, out) == (2, "")
+    assert err.startswith("error: gradcheck: --self-test and --sweep stand alone")
 
 
 def test_the_self_test_reports_its_rates(monkeypatch: pytest.MonkeyPatch) -> None:

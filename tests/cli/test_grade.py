@@ -11,7 +11,7 @@ from tests.cli.outcome import Outcome, call, facts
 
 def judge(source: str, *options: str) -> Outcome:
     Path("mywork.py").write_text(source, encoding="utf-8")
-    return call("gradcheck", "--backward", "mywork.py", *options)
+    return call("grade", "mywork.py", *options)
 
 
 @pytest.mark.slow
@@ -51,12 +51,12 @@ def test_each_step_of_the_json_has_the_keys_that_graders_read() -> None:
     assert step["text"] == "grad_z2: the derivative of h2 with respect to z2 is missing"
 
 
-def test_the_text_tells_the_steps_what_was_recognised_and_the_score() -> None:
+def test_the_text_tells_the_steps_what_was_recognized_and_the_score() -> None:
     status, out, _ = judge(but(LAYERED, ".sum(axis=0)", ".mean(axis=0)"))
 
     assert status == 1
     assert out.splitlines() == [
-        "mywork.py: judged on 1024-512-256-10 with 4 images and with one, float64",
+        "mywork.py: checked on 1024-512-256-10 with 4 images and with one, float64",
         "",
         "right  grad_z3",
         "right  grad_W3",
@@ -72,7 +72,7 @@ def test_the_text_tells_the_steps_what_was_recognised_and_the_score() -> None:
 
 
 def test_the_template_is_a_submission_that_is_not_done_yet() -> None:
-    template = call("gradcheck", "--template").out
+    template = call("grade", "--template").out
 
     status, out, _ = judge(template)
 
@@ -196,13 +196,14 @@ def grad_W3(h2, grad_z3):
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["--backward", "none.py"], "none.py: no such file"),
-        (["--backward", "."], ".: not a file"),
-        (["--backward", "w.py", "--quick"], "gradcheck: --self-test, --workbook"),
+        (["none.py"], "none.py: no such file"),
+        (["."], ".: not a file"),
+        ([], "FILE.py: name a file to grade, or give --template to start one"),
+        (["w.py", "--template"], "FILE.py: name a file to grade, or give --template"),
     ],
 )
 def test_a_file_that_is_not_there_is_named(args: list[str], told: str) -> None:
-    status, out, err = call("gradcheck", *args)
+    status, out, err = call("grade", *args)
 
     assert (status, out) == (2, "")
     assert err.startswith(f"error: {told}")
@@ -211,7 +212,19 @@ def test_a_file_that_is_not_there_is_named(args: list[str], told: str) -> None:
 def test_a_notebook_is_not_a_submission() -> None:
     Path("w.ipynb").write_text("{}")
 
-    assert "is a notebook" in call("gradcheck", "--backward", "w.ipynb").err
+    assert "is a notebook" in call("grade", "w.ipynb").err
+
+
+def test_the_old_options_of_gradcheck_still_grade_and_name_the_new_command() -> None:
+    for old, new in (("--backward mywork.py", "mywork.py"), ("--template", "--template")):
+        now = judge(WHOLE) if "mywork" in old else call("grade", new)
+
+        status, out, err = call("gradcheck", *old.split())
+
+        assert (status, out) == (0, now.out)
+        assert err.startswith(f"note: mlp gradcheck {old.split()[0]} is now mlp grade ")
+        assert err.count("\n") == 1
+        assert old.split()[0] not in call("gradcheck", "--help").out
 
 
 def test_nothing_is_left_beside_the_file() -> None:
@@ -221,4 +234,4 @@ def test_nothing_is_left_beside_the_file() -> None:
 
 
 def test_the_help_says_that_the_code_is_run() -> None:
-    assert "runs the code" in " ".join(call("gradcheck", "--help").out.split())
+    assert "runs the code" in " ".join(call("grade", "--help").out.split())

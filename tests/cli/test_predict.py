@@ -96,7 +96,7 @@ def test_an_image_of_one_shade_is_warned_of(run: str) -> None:
     status, _, err = call("predict", run, "paper.png")
 
     assert status == 0
-    assert err == "warning: paper.png: nothing but one shade, so the prediction means nothing\n"
+    assert err == "warning: paper.png: blank image; the prediction is meaningless\n"
 
 
 @pytest.mark.usefixtures("images")

@@ -141,6 +141,7 @@ def test_missing_test_images_give_one_line(run: str, dots: str) -> None:
 
 def test_a_missing_extra_is_named(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "mlpcli.show.report", raising=False)
+    monkeypatch.delattr("mlpcli.show.report", raising=False)
     monkeypatch.setitem(sys.modules, "jinja2", None)
 
     status, out, err = call("report", run)

@@ -36,7 +36,7 @@ def test_a_run_is_shown_with_what_was_changed(two: None) -> None:
 
     assert status == 0
     assert "status: finished\n" in out
-    assert "ended by: epochs\n" in out
+    assert "stop reason: epochs\n" in out
     assert "  network.hidden: [16, 8]\n" in out
     assert "1 threads" not in out
     assert facts(call("runs", "show", "runs/first", "--json"))["changed"]["seed"] == 1

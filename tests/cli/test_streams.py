@@ -18,9 +18,7 @@ from mlpcli.runs.folder import RunFolder
 from tests.cli.outcome import PATIENCE, call, on_terminal, piped, start
 
 HEAVY = {"numpy", "pooch", "yaml", "ruamel.yaml", "pydantic", "rich"}
-ROW = (
-    r"epoch \d/3  loss \d\.\d{4}  validation loss \d\.\d{4}  accuracy \d+\.\d\d %  [\d,]+ images/s"
-)
+ROW = r"epoch \d/3  loss \d\.\d{4}  validation loss \d\.\d{4}  accuracy \d+\.\d\d%  [\d,]+ images/s"
 CONTROL = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")  # a control sequence: parameters, kind
 
 needs_terminal = pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
@@ -154,12 +152,13 @@ def test_a_signal_stops_training_with_everything_saved(
 
     assert first.startswith("epoch ")
     assert (process.returncode, out) == (status, "")
-    kept = RunFolder(Path("a")).load_record()
-    assert kept["status"] == "interrupted"
+    record = RunFolder(Path("a")).load_record()
+    assert record.status == "interrupted"
+    assert record.best
     last, best = (checkpoint.load(Path("a", f"{name}.safetensors")) for name in ("last", "best"))
-    assert last.metadata.progress.epoch == kept["epochs"] >= 1
-    assert best.metadata.progress.epoch == kept["best"]["epoch"]
-    told = r"interrupted: after \d+ epochs?( and \d+ steps?)?; `mlp train --resume a` goes on"
+    assert last.metadata.progress.epoch == record.epochs >= 1
+    assert best.metadata.progress.epoch == record.best.epoch
+    told = r"interrupted: after \d+ epochs?( and \d+ steps?)?; `mlp train --resume a` resumes"
     assert re.fullmatch(told, err.splitlines()[-1])
 
 
@@ -182,13 +181,13 @@ def test_a_signal_where_python_lets_no_exception_out_ends_the_command(raised: st
 import sys
 from mlpcli.__main__ import main
 from mlpcli.errors import Interrupted
-from mlpcli.runs import shipped
+from mlpcli.config import shipped
 
-class Finalised:
+class Finalized:
     def __del__(self):
         raise {raised}
 
-shipped.shipped = lambda: [Finalised()] and []
+shipped.shipped = lambda: [Finalized()] and []
 sys.argv = ["mlp", "config", "list"]
 main()
 """
@@ -202,7 +201,7 @@ def test_a_second_signal_while_the_process_leaves_tells_nothing_more() -> None:
     script = """
 import atexit, signal, sys
 from mlpcli.__main__ import main
-from mlpcli.runs import shipped
+from mlpcli.config import shipped
 
 shipped.shipped = lambda: signal.raise_signal(signal.SIGINT)
 atexit.register(signal.raise_signal, signal.SIGTERM)

@@ -30,7 +30,7 @@ def test_train_with_seeds_prints_each_and_what_they_have_in_common(small: list[s
         "3",
         "4",
         "validation accuracy",
-        "95 % interval of the mean",
+        "95% interval of the mean",
         "time",
     ]
     assert [line for line in err.splitlines() if line.startswith("seed")] == [
@@ -141,9 +141,9 @@ def test_compare_says_what_it_cannot_tell(run: str, small: list[str]) -> None:
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert re.fullmatch(r"the test split of .*dots.npz, 90 images, best weights", lines[0])
-    assert lines[1].split() == ["accuracy", "alone", "right"]
+    assert lines[1].split() == ["accuracy", "only", "this", "run", "correct"]
     assert lines[2].startswith("run ")
-    assert re.fullmatch(r"difference: \S+ points \(95 % interval \S+ to \S+\)", lines[4])
+    assert re.fullmatch(r"difference: \S+ points \(95% interval \S+ to \S+\)", lines[4])
     assert re.fullmatch(r"p = \d\.\d{3}, McNemar's exact test, one seed each", lines[5])
     assert lines[6] == "verdict: cannot tell which is better (p of 0.05 or more)"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpcli.config.load import LARGEST_FILE, MOST_ERRORS, dump_config, json_schema, load_config
+from mlpcli.config.load import MAX_CONFIG_SIZE, MAX_ERRORS, dump_config, json_schema, load_config
 from mlpcli.config.schema import Adam, Config, Cosine, OneCycle
 from mlpcli.config.shipped import shipped
 from mlpcli.errors import ConfigError
@@ -180,7 +180,7 @@ def test_all_mistakes_are_reported_at_once(write: Write) -> None:
 def test_of_thousands_of_mistakes_the_first_are_reported(write: Write) -> None:
     lines = complaint(write("\n".join(f"k{i}: 1" for i in range(2000))))
 
-    assert len(lines) == MOST_ERRORS + 1
+    assert len(lines) == MAX_ERRORS + 1
     assert lines[-1] == "settings: and 1950 more mistakes"
 
 
@@ -212,12 +212,19 @@ def test_a_missing_binary_or_huge_file_is_refused(write: Write, tmp_path: Path) 
     write("")
     (tmp_path / "x.yaml").write_bytes(b"\x1f\x8b\xff")
     assert "not UTF-8 text at byte 1" in complaint("x.yaml")[0]
-    write("# " + "x" * LARGEST_FILE)
+    write("# " + "x" * MAX_CONFIG_SIZE)
     assert "is this a config?" in complaint("x.yaml")[0]
 
 
-def test_deep_nesting_is_refused(write: Write) -> None:
-    assert complaint(write("[" * 5000))[0].startswith("x.yaml")
+@pytest.mark.parametrize("text", ["[" * 5000, "{a: " * 5000, "- " * 5000, "? " * 5000])
+def test_deep_nesting_is_refused(write: Write, text: str) -> None:
+    assert complaint(write(text))[0].startswith("x.yaml: nested too deeply")
+
+
+def test_rulers_of_dashes_in_comments_are_no_nesting(write: Write) -> None:
+    ruler = "# " + "-" * 98 + "\n"
+
+    assert load_config(write(30 * ruler + "seed: 3\n")).seed == 3
 
 
 def test_the_shipped_schema_is_the_models() -> None:

@@ -11,13 +11,15 @@ import atheris
 
 WATCHED = ("mlpcli", "ruamel", "zipfile", "gzip", "ast")  # packages whose lines lead
 COMMANDS = (
+    "api.eval",
+    "api.import_weights",
+    "api.predict",
+    "api.reproduce",
+    "api.runs",
+    "api.train",
     "data.fetch",
-    "runs.evaluate",
-    "runs.predict",
-    "runs.resume",
-    "runs.transplant",
-    "show.text",
     "show.console",
+    "show.eval",
     "show.runs",
 )
 

@@ -91,11 +91,11 @@ def check_told(done: Done, reason: str, told: str) -> None:
 
 
 @cache
-def whole(*changes: str, look: bool = False) -> Whole:
+def whole(*changes: str, preflight: bool = False) -> Whole:
     """A training on noisy data, so that its best changes now and then; saved after each step.
 
-    look: whether it begins with a preflight, which takes half a second. It lasts as long as this
-    process.
+    preflight: whether it begins with the sanity checks, which take half a second. Its files last
+    as long as this process.
     """
     place = Path(tempfile.mkdtemp(prefix="mlp-whole-"))
     atexit.register(shutil.rmtree, place)
@@ -104,7 +104,7 @@ def whole(*changes: str, look: bool = False) -> Whole:
     same = (f"data.name={data}", "network.hidden=[12,8]", "train.batch_size=32", "train.epochs=5")
     changes = (*same, "checkpoint.every_seconds=0", *changes)
     options = tuple(word for change in changes for word in ("--set", change))
-    options += () if look else ("--no-preflight",)
+    options += () if preflight else ("--no-preflight",)
     begin = time.perf_counter()
     process = start("train", *options, "--out", str(place / "whole"))
     first = appears(place / "whole" / CONFIG, process)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mlpcli.lock import LOCK_FILE
 from mlpcli.runs.folder import CONFIG, RECORD
 from tests.faults.processes import (
     Whole,
@@ -35,7 +36,7 @@ def two_trainings(undisturbed: Whole, rng: np.random.Generator, place: Path) -> 
     told += f", the other is process {winner}"
     check_told(outcomes[refused[0]], " a run ", told)
     named = f"process {winner} is writing" in outcomes[refused[0]].err
-    assert named or "holds a run already" in outcomes[refused[0]].err, f"{told}: {outcomes}"
+    assert named or "already contains a run" in outcomes[refused[0]].err, f"{told}: {outcomes}"
     assert result(place / "run") == undisturbed.result, f"{told}: the run differs"
 
 
@@ -58,7 +59,7 @@ def stale_lock(undisturbed: Whole, rng: np.random.Generator, place: Path) -> Non
     appears(folder / CONFIG, process)
     process.kill()
     ended(process)
-    (folder / LOCK).write_text(f"{rng.choice([os.getpid(), process.pid, 2**22, -1])}")
+    (folder / LOCK_FILE).write_text(f"{rng.choice([os.getpid(), process.pid, 2**22, -1])}")
     check_same(folder, undisturbed, "a stale lock")
 
 

@@ -273,7 +273,7 @@ def test_a_large_gradient_that_is_finite_is_no_reason_to_stop(rng: np.random.Gen
 
 @pytest.mark.parametrize("optimizer", RULES)
 @pytest.mark.parametrize("pieces", [{}, ALL], ids=["plain", "all"])
-def test_a_restored_engine_goes_on_with_the_same_bits(
+def test_a_restored_engine_continues_bit_identically(
     optimizer: str, pieces: dict[str, Any], rng: np.random.Generator
 ) -> None:
     params, x, y = problem(rng, (9, 8, 4), "float32", 16)

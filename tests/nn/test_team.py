@@ -28,7 +28,9 @@ def test_the_members_work_at_the_same_time() -> None:
 
 
 @pytest.mark.parametrize("culprit", [0, 1])
-def test_what_a_member_raises_reaches_the_caller_and_the_team_goes_on(culprit: int) -> None:
+def test_an_exception_in_a_member_reaches_the_caller_and_the_team_stays_usable(
+    culprit: int,
+) -> None:
     def task(member: int) -> None:
         if member == culprit:
             raise KeyError(member)

@@ -11,6 +11,7 @@ from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer
 from mlpcli.runs import checkpoint
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
+from mlpcli.runs.folder import RunFolder
 from mlpcli.training import build
 from mlpcli.training.progress import Progress
 
@@ -20,17 +21,18 @@ SETTINGS = load_config(None, ["network.hidden=[4]"])
 @pytest.fixture
 def saved(tmp_path: Path) -> tuple[Path, Checkpoint]:
     path = tmp_path / "best.safetensors"
-    facts = Metadata(
+    metadata = Metadata(
         config=SETTINGS,
         classes=("a", "b", "ki き"),
         data={"x": "sha256:0"},
         progress=Progress(7, 3, 0.1 + 0.2, 5, 1 / 3),
         updates=700,
-        lengths=((0, 9), (500, 12)),
+        light_share=0.25,
+        epoch_limits=((0, 9), (500, 12)),
     )
     params = build.initial_params(SETTINGS, classes=3)
     velocity = tuple(Layer(2 * W, b + 1) for W, b in params)
-    kept = Checkpoint(facts, params, (velocity,))
+    kept = Checkpoint(metadata, params, (velocity,))
     checkpoint.save(path, kept)
     return path, kept
 
@@ -53,7 +55,7 @@ def test_a_checkpoint_comes_back_as_it_went(saved: tuple[Path, Checkpoint]) -> N
 def test_weights_can_be_kept_without_what_training_needs(saved: tuple[Path, Checkpoint]) -> None:
     path, kept = saved
 
-    checkpoint.save(path, kept._replace(memory=()))
+    checkpoint.save(path, kept._replace(optimizer_state=()))
 
     assert checkpoint.load(path).optimizer_state == ()
     assert sorted(load_file(path)) == ["W1", "W2", "b1", "b2"]
@@ -76,8 +78,8 @@ def test_saving_leaves_no_temporary_file(saved: tuple[Path, Checkpoint]) -> None
         (lambda data: data[:20], "not a readable checkpoint"),
         (lambda data: b"", "not a readable checkpoint"),
         (lambda data: b"<html>" * 100, "not a readable checkpoint"),
-        (lambda data: data.replace(b'schema\\":1', b'schema\\":9'), "its sum is wrong"),
-        (lambda data: data[:-3] + bytes([data[-3] ^ 1]) + data[-2:], "its sum is wrong"),
+        (lambda data: data.replace(b'schema\\":1', b'schema\\":9'), "its checksum is wrong"),
+        (lambda data: data[:-3] + bytes([data[-3] ^ 1]) + data[-2:], "its checksum is wrong"),
     ],
 )
 def test_a_damaged_checkpoint_is_refused(
@@ -98,22 +100,24 @@ def test_a_damaged_checkpoint_is_refused(
         ('"progress":[', '"progress":[-', "no training has come to"),
     ],
 )
-def test_a_checkpoint_that_says_something_odd_of_its_run_is_refused(
+def test_a_checkpoint_with_damaged_metadata_is_refused(
     saved: tuple[Path, Checkpoint], before: str, after: str, message: str
 ) -> None:
     path, kept = saved
-    told = kept.metadata.model_dump_json(by_alias=True)
-    assert before in told
-    tensors, odd = load_file(path), told.replace(before, after)
-    save_file(tensors, path, {"mlpcli": f"{checkpoint.sum_(odd, tensors)} {odd}"})
+    text = kept.metadata.model_dump_json(by_alias=True)
+    assert before in text
+    tensors, odd = load_file(path), text.replace(before, after)
+    save_file(tensors, path, {"mlpcli": f"{checkpoint._checksum(odd, tensors)} {odd}"})
 
-    with pytest.raises(CheckpointError, match=f"what it says of its run is damaged: .*{message}"):
+    with pytest.raises(CheckpointError, match=f"its metadata is damaged: .*{message}"):
         checkpoint.load(path)
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no such file; is this a run folder"):
-        checkpoint.load(tmp_path / "best.safetensors")
+    with pytest.raises(
+        CheckpointError, match=r"best\.safetensors: no such file; is this a run fol"
+    ):
+        RunFolder(tmp_path).load_weights("best")
 
 
 def test_a_checkpoint_that_does_not_fit_its_config_is_refused(
@@ -121,7 +125,7 @@ def test_a_checkpoint_that_does_not_fit_its_config_is_refused(
 ) -> None:
     path, kept = saved
     other = load_config(None, ["network.hidden=[5]"])
-    checkpoint.save(path, kept._replace(facts=kept.metadata.model_copy(update={"config": other})))
+    checkpoint.save(path, kept._replace(metadata=kept.metadata.replace(config=other)))
 
     with pytest.raises(CheckpointError, match=r"expected W1 of shape \(1024, 5\), got \(1024, 4\)"):
         checkpoint.load(path)

@@ -20,8 +20,8 @@ SETTINGS = (
 
 
 def lines(folder: Path) -> list[str]:
-    facts = checkpoint.load(folder / LAST).metadata
-    return commands(facts, RunFolder(folder).load_record(), folder.name)
+    metadata = checkpoint.load(folder / LAST).metadata
+    return commands(metadata, RunFolder(folder).load_record(), folder.name)
 
 
 def trained(dots: str, *options: str) -> None:
@@ -50,42 +50,40 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_command_gives_the_same_weights(dots: str) -> None:
     trained(dots, "--epochs", "2", "--name", "first")
-    told = lines(Path("runs/first"))
+    given = lines(Path("runs/first"))
     before = weights("runs/first")
     Path("runs/first").rename("kept")
 
-    run(told)
+    run(given)
 
-    assert len(told) == 1
+    assert len(given) == 1
     assert weights("runs/first") == before
 
 
 def test_a_lengthened_run_takes_a_command_for_each_length(dots: str) -> None:
     trained(dots, "--epochs", "1", "--name", "first")
     assert call("train", "--resume", "runs/first", "--epochs", "3").status == 0
-    told = lines(Path("runs/first"))
+    given = lines(Path("runs/first"))
     before = weights("runs/first")
     Path("runs/first").rename("kept")
 
-    run(told)
+    run(given)
 
-    assert len(told) == 2
+    assert len(given) == 2
     assert weights("runs/first") == before
 
 
-def test_what_no_command_repeats_is_told(dots: str) -> None:
+def test_what_no_command_repeats_is_a_comment(dots: str) -> None:
     trained(dots, "--epochs", "2", "--name", "first")
     folder = Path("runs/first")
-    facts = checkpoint.load(folder / LAST).metadata
-    longer = facts.model_copy(update={"lengths": ((0, 2), (5, 4))})
-    forced = RunFolder(folder).load_record() | {
-        "forced": [{"optimizer.lr": "0.1"}],
-        "reproducible": False,
-    }
+    metadata = checkpoint.load(folder / LAST).metadata
+    longer = metadata.replace(epoch_limits=((0, 2), (5, 4)))
+    record = RunFolder(folder).load_record()
+    forced = record.replace(forced=({"optimizer.lr": "0.1"},), reproducible=False)
 
-    told = commands(longer, forced, "first")
+    given = commands(longer, forced, "first")
 
-    assert [line for line in told if line.startswith("#")] == [
+    assert [line for line in given if line.startswith("#")] == [
         "# stop it with Ctrl-C after step 5",
         "# a time budget makes its bits depend on the clock",
         "# settings or data were changed on the way, by --force",
@@ -104,8 +102,6 @@ def test_overrides_give_each_shipped_config(name: str) -> None:
 )
 def test_overrides_keep_text_as_text(value: str) -> None:
     settings = load_config(None)
-    settings = settings.model_copy(
-        update={"data": settings.data.model_copy(update={"name": value})}
-    )
+    settings = settings.replace(data=settings.data.replace(name=value))
 
     assert load_config(None, overrides(settings)) == settings

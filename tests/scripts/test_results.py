@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.outcome import call
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "results.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "results.py"
 
 
 def load() -> ModuleType:
@@ -31,7 +31,7 @@ def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> Modul
     words = f"--set data.name={dots} --set 'network.hidden=[8]' --epochs 2"
     rows = (
         module.Row("dots", words, "stated", seeds=2, quick=True, title="Dots"),
-        module.Row("one", words, "at least 50 %", seeds=1, judge="--weights last", cold=True),
+        module.Row("one", words, "at least 50%", seeds=1, judge="--weights last", cold=True),
         module.Row("none", "--config no-such-config", "stated"),
     )
     for name, value in {
@@ -75,8 +75,8 @@ def test_rows_are_measured_once_and_the_page_keeps_its_notes(
     found = json.loads(before)["dots"]
     goal, accuracy, interval, seeds, _, commands, commit, _ = table(results)["dots"]
     assert goal == "stated"
-    assert accuracy == f"{100 * found['accuracy']:.2f} % ± {100 * found['sd']:.2f} %"
-    assert interval.endswith(" %")
+    assert accuracy == f"{100 * found['accuracy']:.2f}% ± {100 * found['sd']:.2f}%"
+    assert interval.endswith("%")
     assert (seeds, commit) == ("0, 1", "0123456789")
     assert "--seeds 2 --name dots`, `mlp eval runs/dots`" in commands
     assert table(results)["one"][1] == "not measured"

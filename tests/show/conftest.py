@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpcli.api.report import Analysis, analyse
+from mlpcli.api.report import Analysis, analyze
 from mlpcli.api.trainer import train
 from mlpcli.config.load import load_config
 from mlpcli.data import dataset
@@ -48,4 +48,4 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="session")
 def analyses(runs: list[Path]) -> list[Analysis]:
     """What a report tells of them."""
-    return [analyse(folder) for folder in runs]
+    return [analyze(folder) for folder in runs]

@@ -74,19 +74,19 @@ class Screen:
 
 def test_the_panel_shows_how_far_and_how_fast_a_training_goes() -> None:
     assert drawn(79) == [
-        "epoch 4/12  ━━━━━━━━━━━━━━━━━━━━━─────────────────────   50 %  21,346 images/s",
-        "run         ━━━━━━━━━━━━──────────────────────────────   29 %  1:15 left",
-        "loss        █▄▁                                         0.0500",
-        "accuracy    ▁▆█                                         best 96.67 % in epoch 3",
+        "epoch 4/12  ━━━━━━━━━━━━━━━━━━━━━──────────────────────   50%  21,346 images/s",
+        "run         ━━━━━━━━━━━━───────────────────────────────   29%  1:15 left",
+        "loss        █▄▁                                          0.0500",
+        "accuracy    ▁▆█                                          best 96.67% in epoch 3",
     ]
 
 
 def test_below_60_columns_the_panel_shrinks() -> None:
     assert drawn(49) == [
-        "epoch 4/12  ━━━━━━━━━──────────   50 %  21,346/s",
-        "run         ━━━━━──────────────   29 %  1:15 left",
-        "loss        █▄▁                  0.0500",
-        "accuracy    ▁▆█                  best 96.67 %",
+        "epoch 4/12  ━━━━━━━━━━──────────   50%  21,346/s",
+        "run         ━━━━━───────────────   29%  1:15 left",
+        "loss        █▄▁                   0.0500",
+        "accuracy    ▁▆█                   best 96.67%",
     ]
 
 
@@ -94,7 +94,7 @@ def test_without_unicode_the_panel_is_drawn_in_ascii() -> None:
     found = "\n".join(drawn(49, glyphs=ASCII))
 
     assert found.isascii()
-    assert "epoch 4/12  #########----------   50 %" in found
+    assert "epoch 4/12  ##########----------   50%" in found
     assert "loss        #-_ " in found
 
 
@@ -106,7 +106,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 def test_before_the_first_epoch_nothing_is_claimed() -> None:
     found = live.lines(step(1, epoch=0), [], Pace(None, None), epochs=12, width=49, glyphs=LINES)
 
-    ends = [" 10 %", "  1 %", "0.0500", "accuracy"]
+    ends = [" 10%", "  1%", "0.0500", "accuracy"]
     assert all(line.plain.rstrip().endswith(end) for line, end in zip(found, ends, strict=True))
 
 
@@ -122,14 +122,14 @@ def test_a_sparkline_of_many_epochs_ends_with_the_last_one() -> None:
     [
         (
             None,
-            "epoch  2/12  loss 0.2500  validation loss 0.5000  accuracy 95.00 %  10,000 images/s",
+            "epoch  2/12  loss 0.2500  validation loss 0.5000  accuracy 95.00%  10,000 images/s",
         ),
         (
             100,
-            "epoch  2/12  loss 0.2500  validation loss 0.5000  accuracy 95.00 %  10,000 images/s",
+            "epoch  2/12  loss 0.2500  validation loss 0.5000  accuracy 95.00%  10,000 images/s",
         ),
-        (80, "epoch  2/12  loss 0.2500  validation loss 0.5000  accuracy 95.00 %"),
-        (50, "epoch  2/12  loss 0.2500  accuracy 95.00 %"),
+        (80, "epoch  2/12  loss 0.2500  validation loss 0.5000  accuracy 95.00%"),
+        (50, "epoch  2/12  loss 0.2500  accuracy 95.00%"),
     ],
 )
 def test_an_epochs_line_fits_the_terminal(width: int | None, expected: str) -> None:
@@ -201,12 +201,12 @@ def test_a_training_leaves_its_epochs_and_warnings_and_no_panel(
 
     live.watch(events(), screen.console, epochs=2)
 
-    first = "epoch 1/2  loss 1.0000  accuracy 90.00 %"
+    first = "epoch 1/2  loss 1.0000  accuracy 90.00%"
     told = "warning: [bold]something looks wrong"
     assert seen[0][:2] == [told, seen[0][1]]
     assert seen[0][1].startswith("epoch 1/2  ━━━━━━━━")
     assert seen[1][:2] == [told, first]
-    assert screen.shown() == [told, first, "epoch 2/2  loss 0.2500  accuracy 95.00 %"]
+    assert screen.shown() == [told, first, "epoch 2/2  loss 0.2500  accuracy 95.00%"]
 
 
 def test_a_training_that_fails_leaves_no_panel() -> None:

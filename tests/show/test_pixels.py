@@ -20,10 +20,10 @@ def decoded(picture: Picture, mode: str) -> np.ndarray[Any, Any]:
     return np.asarray(image.convert(mode))
 
 
-def test_a_grey_image_keeps_every_pixel(rng: np.random.Generator) -> None:
+def test_a_gray_image_keeps_every_pixel(rng: np.random.Generator) -> None:
     image = rng.integers(0, 256, (28, 20)).astype("uint8")
 
-    assert_array_equal(decoded(pixels.grey(image), "L"), image)
+    assert_array_equal(decoded(pixels.gray(image), "L"), image)
 
 
 def test_a_sheet_shows_the_sign_as_colour_and_the_size_as_opacity() -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlpcli.api.report import Analysis
-from mlpcli.cli.report import MOST
+from mlpcli.api.report import MAX_RUNS, Analysis
 from mlpcli.errors import ConfigError
 from mlpcli.show import plots, report, svg
 from tests.show.conftest import CLASSES, HOSTILE
@@ -130,7 +129,7 @@ def test_a_page_is_small(text: str) -> None:
 
 
 def test_there_are_as_many_colours_and_markers_as_runs_may_be() -> None:
-    assert svg.SERIES == len(plots.MARKERS) == len(plots.SYMBOLS) == MOST
+    assert svg.SERIES == len(plots.MARKERS) == len(plots.SYMBOLS) == MAX_RUNS
 
 
 def test_the_same_runs_give_the_same_page(analyses: list[Analysis]) -> None:
@@ -147,9 +146,9 @@ def test_norms_of_an_older_run_are_said_to_be_missing(analyses: list[Analysis]) 
 
 
 def test_a_run_that_goes_on_is_told_as_such(analyses: list[Analysis]) -> None:
-    run = analyses[0].record | {"status": "interrupted"}
+    record = analyses[0].record.replace(status="interrupted")
 
-    page = report.page([analyses[0]._replace(record=run)])
+    page = report.page([analyses[0]._replace(record=record)])
 
     assert "This run has not finished: it is interrupted after 4 of 4 epochs" in page
 
@@ -191,11 +190,12 @@ def test_a_file_that_is_no_report_is_kept(tmp_path: Path) -> None:
         report.claim(tmp_path / "nowhere" / "a.html")
 
 
-def test_a_report_replaces_an_earlier_one(tmp_path: Path, text: str) -> None:
+def test_a_report_replaces_an_earlier_one(tmp_path: Path, analyses: list[Analysis]) -> None:
     path = tmp_path / "report.html"
 
-    size = report.save(path, text)
+    report.write(path, analyses[:1])
     report.claim(path)
+    written = report.write(path, analyses)
 
-    assert path.stat().st_size == size
-    assert path.read_text(encoding="utf-8") == text
+    assert path.stat().st_size == written.bytes
+    assert path.read_text(encoding="utf-8") == report.page(analyses)

@@ -66,7 +66,7 @@ def browser() -> Iterator[Any]:
 def file(analyses: list[Analysis], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report on two runs."""
     path = tmp_path_factory.mktemp("pages") / "report.html"
-    report.save(path, report.page(analyses))
+    report.write(path, analyses)
     return path
 
 

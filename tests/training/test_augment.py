@@ -38,7 +38,7 @@ def squares(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def maps(size: tuple[int, int], n: int, **values: Any) -> NDArray[Any]:
     """n times the same map."""
-    given = {"shift": (0, 0), "turn": 0, "slant": 0, "scale": (1, 1)} | values
+    given = {"shift": (0, 0), "rotate": 0, "shear": 0, "scale": (1, 1)} | values
     return affine(size, **{k: np.repeat(np.array(v)[..., None], n, -1) for k, v in given.items()})
 
 
@@ -91,7 +91,7 @@ def test_a_quarter_turn_is_that_of_rot90(
 ) -> None:
     images = noise(rng, size)
 
-    turned = warp(images, maps(size, 40, turn=90 * quarters))
+    turned = warp(images, maps(size, 40, rotate=90 * quarters))
 
     assert_array_equal(turned, squares(np.rot90(images, quarters, axes=(1, 2))))
 
@@ -115,7 +115,7 @@ def test_a_scale_of_two_doubles_and_a_slant_moves_the_top_to_the_right() -> None
     image[0, 13:18, 15] = 200  # an upright line; a 31x31 image's centre is a pixel, (15, 15)
 
     double = warp(image, maps((31, 31), 1, scale=(1, 2)))[0]
-    slanted = warp(image, maps((31, 31), 1, slant=45))[0]
+    slanted = warp(image, maps((31, 31), 1, shear=45))[0]
 
     assert_array_equal(np.flatnonzero(double[:, 15] == 200), np.arange(11, 20))
     assert [int(slanted[row, 15 + (15 - row)]) for row in range(13, 18)] == [200] * 5
@@ -133,7 +133,7 @@ def test_a_half_pixel_is_the_mean_of_its_neighbours() -> None:
 def test_any_variant_is_what_a_slow_loop_over_pixels_gives(rng: np.random.Generator) -> None:
     """Bilinear interpolation in float64, pixel after pixel, within the rounding of places."""
     images = np.cumsum(noise(rng, (20, 20), 2) % 12, axis=2).astype(np.uint8)
-    plan = maps((20, 20), 2, shift=(1.3, -0.7), turn=11, slant=7, scale=(1.1, 0.9))
+    plan = maps((20, 20), 2, shift=(1.3, -0.7), rotate=11, shear=7, scale=(1.1, 0.9))
     source = np.pad(squares(images), ((0, 0), (30, 30), (30, 30))).astype(float)
 
     found = warp(images, plan)

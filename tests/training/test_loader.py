@@ -4,13 +4,21 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.data import dataset
+from mlpcli.data.dataset import Split
 from mlpcli.training import loader, loop
-from mlpcli.training.loader import active_inputs, batches, load_split
+from mlpcli.training.loader import TrainingData, active_inputs, batches, load_split, prepare
+
+
+def with_inputs(split: Split, active_inputs: NDArray[np.intp]) -> TrainingData:
+    """A split whose batches have these columns."""
+    none = np.empty(0, np.intp)
+    return TrainingData(split, none, none, active_inputs, light_share=0.0)
 
 
 def test_each_row_comes_once_an_epoch_with_a_short_last_batch(settings: Config) -> None:
@@ -19,9 +27,9 @@ def test_each_row_comes_once_an_epoch_with_a_short_last_batch(settings: Config) 
     numbered = split._replace(
         images=np.arange(300, dtype="uint16").view("uint8").reshape(300, 1, 2),
     )
+    data = with_inputs(numbered, dataset.places((1, 2)))
 
-    lit = dataset.places((1, 2))
-    found = [x for x, _ in batches(settings, numbered, rows, lit, epoch=1)]
+    found = [x for x, _ in batches(settings, data, rows, epoch=1)]
 
     assert [len(x) for x in found] == [32] * 8 + [14]
     # a batch whose images are all black in the second pixel leaves it out
@@ -39,8 +47,8 @@ def test_a_batch_holds_the_lit_inputs_up_to_the_last_that_it_lights(
     lit = dataset.lit(images)
     full = dataset.inputs(images)
 
-    drawn = split._replace(images=images)
-    for first, (x, y) in enumerate(batches(settings, drawn, np.arange(300), lit, epoch=1)):
+    data = with_inputs(split._replace(images=images), lit)
+    for first, (x, y) in enumerate(batches(settings, data, np.arange(300), epoch=1)):
         rows = slice(32 * first, 32 * first + len(x))
         k = x.shape[1]
         assert_array_equal(x, full[rows][:, lit[:k]])
@@ -57,15 +65,16 @@ def varied(settings: Config, *overrides: str) -> Config:
     return load_config(None, [f"data.name={settings.data.name}", *VARIED, *overrides])
 
 
-def epoch(settings: Config, number: int, first: int = 0, workers: int = 0) -> tuple[Any, Any]:
+def epoch(settings: Config, number: int, first_step: int = 0, workers: int = 0) -> tuple[Any, Any]:
     """All inputs of one epoch, on all 1024 places, and all targets."""
-    split = load_split(settings, "train")
-    lit = active_inputs(settings, split)
-    order = np.arange(len(split.labels))[::-1]
-    made = list(batches(settings, split, order, lit, epoch=number, first=first, workers=workers))
+    data = prepare(settings, load_split(settings, "train"))
+    order = np.arange(len(data.split.labels))[::-1]
+    made = list(
+        batches(settings, data, order, epoch=number, first_step=first_step, workers=workers)
+    )
     x = np.zeros((sum(len(part) for part, _ in made), 1024), np.float32)
     for at, (part, _) in zip(np.cumsum([0] + [len(p) for p, _ in made]), made, strict=False):
-        x[at : at + len(part), lit[: part.shape[1]]] = part
+        x[at : at + len(part), data.active_inputs[: part.shape[1]]] = part
     return x, np.concatenate([y for _, y in made])
 
 
@@ -73,8 +82,8 @@ def test_a_variant_depends_on_seed_epoch_and_position_alone(settings: Config) ->
     x, y = epoch(varied(settings, "train.batch_size=32"), 3)
 
     others = [
-        epoch(varied(settings, f"train.batch_size={size}"), 3, first)
-        for size, first in [(7, 0), (300, 0), (32, 64), (32, 288)]
+        epoch(varied(settings, f"train.batch_size={size}"), 3, first_step)
+        for size, first_step in [(7, 0), (300, 0), (32, 2), (32, 9)]
     ]
     for (found, targets), first in zip(others, (0, 0, 64, 288), strict=True):
         assert found.tobytes() == x[first:].tobytes()
@@ -103,9 +112,8 @@ def test_threads_change_no_bit_of_a_batch(settings: Config, workers: int) -> Non
 
 def test_an_epoch_that_is_left_leaves_no_thread(settings: Config) -> None:
     before = threading.active_count()
-    events = loop.fit(
-        varied(settings, "train.batch_size=16"), load_split(settings, "train"), threads=2
-    )
+    settings = varied(settings, "train.batch_size=16")
+    events = loop.fit(settings, prepare(settings, load_split(settings, "train")), threads=2)
     next(events)
     assert threading.active_count() == before + 1
 

@@ -1,5 +1,5 @@
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,14 +9,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.data import dataset
-from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckFailed, ConfigError
 from mlpcli.nn import dropout, mlp
 from mlpcli.nn.activation import RELU
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.mlp import Params
 from mlpcli.training import build, loader, loop
-from mlpcli.training.loader import batches, load_split
+from mlpcli.training.loader import TrainingData, batches, load_split, prepare
 from mlpcli.training.progress import Epoch, Step
 from mlpcli.training.rng import PURPOSES, stream
 from mlpcli.training.scoring import score
@@ -28,9 +27,14 @@ def changed(settings: Config, *overrides: str) -> Config:
     return load_config(None, [*same, f"train.epochs={settings.train.epochs}", *overrides])
 
 
+def fit(settings: Config) -> Iterator[Step | Epoch]:
+    """What the training yields."""
+    return loop.fit(settings, prepare(settings, load_split(settings, "train")))
+
+
 def train(settings: Config) -> tuple[list[Epoch], Params]:
     """All epochs, and the final parameters."""
-    epochs = [e for e in loop.fit(settings, load_split(settings, "train")) if isinstance(e, Epoch)]
+    epochs = [e for e in fit(settings) if isinstance(e, Epoch)]
     return epochs, epochs[-1].engine.params
 
 
@@ -51,7 +55,7 @@ RECIPES = {
 
 
 @pytest.mark.parametrize("overrides", RECIPES.values(), ids=RECIPES)
-def test_the_loss_falls_and_the_dots_are_learnt(settings: Config, overrides: list[str]) -> None:
+def test_the_loss_falls_and_the_dots_are_learned(settings: Config, overrides: list[str]) -> None:
     epochs, _ = train(changed(settings, *overrides))
 
     losses = [epoch.metrics.train_loss for epoch in epochs]
@@ -77,7 +81,7 @@ def test_the_batch_order_does_not_change_the_initial_weights(settings: Config) -
     assert_array_equal(a[0].W, b[0].W)
 
 
-def test_streams_are_told_apart_by_seed_purpose_and_counter() -> None:
+def test_streams_differ_by_seed_purpose_and_counter() -> None:
     draws = [
         stream(seed, purpose, *counters).integers(2**62)
         for seed in (0, 1)
@@ -97,9 +101,9 @@ def test_a_stream_can_begin_further_on() -> None:
 def test_an_epoch_reorders_and_loses_no_image(settings: Config, monkeypatch: Any) -> None:
     orders: list[Any] = []
 
-    def spy(config: Config, split: Split, order: Any, lit: Any, **at: int) -> Any:
+    def spy(config: Config, data: TrainingData, order: Any, **at: int) -> Any:
         orders.append(order)
-        return batches(config, split, order, lit, **at)
+        return batches(config, data, order, **at)
 
     monkeypatch.setattr(loop, "batches", spy)
     train(settings)
@@ -112,7 +116,7 @@ def test_an_epoch_reorders_and_loses_no_image(settings: Config, monkeypatch: Any
 
 
 def test_steps_are_counted_and_the_learning_rate_falls_along_the_cosine(settings: Config) -> None:
-    events = list(loop.fit(settings, load_split(settings, "train")))
+    events = list(fit(settings))
     steps = [e for e in events if isinstance(e, Step)]
     lrs = [e.metrics.lr for e in events if isinstance(e, Epoch)]
 
@@ -143,12 +147,8 @@ def test_schedules_follow_their_settings(
 
 def test_the_decay_of_adamw_is_no_part_of_the_loss(settings: Config) -> None:
     """The first step's loss is the same with and without it; the weights after it are not."""
-    split = load_split(settings, "train")
     adamw = "optimizer.name=adamw"
-    steps = [
-        next(loop.fit(changed(settings, adamw, f"optimizer.weight_decay={d}"), split))
-        for d in (0, 0.5)
-    ]
+    steps = [next(fit(changed(settings, adamw, f"optimizer.weight_decay={d}"))) for d in (0, 0.5)]
     (without, with_decay) = (step.engine.params for step in steps)
 
     assert isinstance(steps[0], Step)
@@ -186,7 +186,7 @@ def test_the_averaged_weights_are_those_that_are_validated(settings: Config) -> 
     plain = changed(settings, "train.batch_size=300")
     averaged = changed(settings, "train.batch_size=300", "train.ema=0.5")
     split = load_split(settings, "train")
-    thetas = [e.engine.params[0].W for e in loop.fit(plain, split) if isinstance(e, Step)]
+    thetas = [e.engine.params[0].W for e in fit(plain) if isinstance(e, Step)]
 
     epochs, params = train(averaged)
 
@@ -216,7 +216,7 @@ def test_norms_are_those_of_the_weights_and_of_the_derived_gradient(settings: Co
     settings = changed(settings, "optimizer.weight_decay=0.1")
     split = load_split(settings, "train")
     rows, _ = loader.split_rows(settings, split)
-    *_, epoch = loop.fit(settings, split)
+    *_, epoch = fit(settings)
     assert isinstance(epoch, Epoch)
     last = stream(settings.seed, "order", 3).permutation(rows)[-32:]
     x, y = dataset.inputs(split.images[last]), mlp.one_hot(split.labels[last], 3)
@@ -266,13 +266,13 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize("budget", [0.5, 1.0, 1.05, 1.1, 1.15, 3.0])
-def test_a_time_budget_ends_with_the_learning_rate_and_a_judged_network(
+def test_a_time_budget_ends_with_the_learning_rate_and_a_validation(
     settings: Config, now: list[float], budget: float
 ) -> None:
     settings = changed(settings, "train.epochs=1000", f"train.time_budget={budget}")
 
     events = []
-    for event in loop.fit(settings, load_split(settings, "train")):
+    for event in fit(settings):
         events.append(event)
         if isinstance(event, Epoch):
             now.append(now[-1] + 0.02)  # the caller saves
@@ -289,7 +289,7 @@ def test_a_time_budget_ends_with_the_learning_rate_and_a_judged_network(
 def test_the_time_may_cut_the_last_pass_short(settings: Config, now: list[float]) -> None:
     settings = changed(settings, "train.epochs=1000", "train.time_budget=0.5")
 
-    *_, step, epoch = loop.fit(settings, load_split(settings, "train"))
+    *_, step, epoch = fit(settings)
 
     assert isinstance(step, Step)
     assert isinstance(epoch, Epoch)
@@ -319,7 +319,7 @@ def test_a_non_finite_loss_stops_and_names_epoch_step_and_rate(settings: Config)
 def test_a_validation_share_that_leaves_nothing_is_refused(settings: Config) -> None:
     split = load_split(settings, "train")
     for share in (0.001, 0.999):
-        data = settings.data.model_copy(update={"validation": share})
+        data = settings.data.replace(validation=share)
 
         with pytest.raises(ConfigError, match="choose another fraction"):
-            loader.split_rows(settings.model_copy(update={"data": data}), split)
+            loader.split_rows(settings.replace(data=data), split)

@@ -15,7 +15,7 @@ def split_of(rng: np.random.Generator, n: int) -> Split:
 
 
 def test_scores_equal_a_single_forward_pass(rng: np.random.Generator) -> None:
-    split = split_of(rng, 2 * scoring.CHUNK + 7)
+    split = split_of(rng, 2 * scoring.CHUNK_SIZE + 7)
     params = mlp.init((1024, 5, 3), rng=rng)
     z = mlp.forward(params, inputs(split.images)).z[-1]
     predicted = z.argmax(axis=1)

@@ -11,11 +11,11 @@ from mlpcli.checks.problem import Problem
 from mlpcli.checks.workbook import statements
 from mlpcli.checks.workbook.statements import STATEMENTS, Statement
 from mlpcli.cli.workbook import workbook as command
-from mlpcli.errors import CheckFailed
+from mlpcli.errors import CheckFailed, ConfigError
 from mlpcli.nn import Array, mlp
 
 Tried = dict[str, tuple[Array, Array]]
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent.parent.parent
 NUMBERS = {
     statements.CALCULUS: range(1, 8),
     statements.CONCEPT: range(3),
@@ -43,7 +43,7 @@ def one_image() -> Problem:
 @pytest.fixture(scope="module")
 def tried() -> Tried:
     """Both sides of every statement."""
-    return {name(r.statement): (r.left, r.right) for r in statements.walk(one_image())}
+    return {name(r.statement): (r.left, r.right) for r in statements.check_statements(one_image())}
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +93,7 @@ def test_every_number_of_the_workbook_has_its_statement() -> None:
 
 
 def fails(problem: Problem) -> set[str]:
-    return {name(r.statement) for r in statements.walk(problem) if not r.ok}
+    return {name(r.statement) for r in statements.check_statements(problem) if not r.ok}
 
 
 def test_a_wrong_grad_z3_in_the_code_breaks_the_statements_about_it(
@@ -140,7 +140,7 @@ def test_a_linear_map_with_rows_and_columns_swapped_breaks_what_connects(
 
 
 def test_the_command_prints_every_statement_and_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
-    command(json=False)
+    command(verify=True, json=False)
 
     out = capsys.readouterr().out
     assert all(statement.text in out for statement in STATEMENTS)
@@ -148,7 +148,7 @@ def test_the_command_prints_every_statement_and_the_sum(capsys: pytest.CaptureFi
 
 
 def test_the_command_prints_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    command(json=True)
+    command(verify=True, json=True)
 
     found = json.loads(capsys.readouterr().out)
     assert found["ok"] is True
@@ -163,8 +163,13 @@ def test_the_command_fails_with_the_names_of_what_is_wrong(
     monkeypatch.setattr(mlp, "softmax", lambda z: right(1.001 * z))
 
     with pytest.raises(CheckFailed, match=r"wrong: .*Backpropagation to z3 12"):
-        command(json=False)
+        command(verify=True, json=False)
     assert "WRONG" in capsys.readouterr().out
+
+
+def test_the_command_verifies_only_when_told() -> None:
+    with pytest.raises(ConfigError, match="give --verify"):
+        command()
 
 
 ROW = re.compile(
