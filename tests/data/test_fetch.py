@@ -9,6 +9,7 @@ import pytest
 from mlpcli.data import fetch, transfer
 from mlpcli.data.registry import File, Published
 from mlpcli.errors import DataError
+from mlpcli.lock import LOCK_FILE
 from tests.server import Answer, content, dawdle, hang_up, serve, silence, status, trickle
 
 BODY = gzip.compress(b"the right content", mtime=0) * 50
@@ -41,7 +42,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def held(cache: Path) -> list[str]:
     files = (path.name for path in cache.rglob("*") if path.is_file())
-    return sorted(name for name in files if name != LOCK)
+    return sorted(name for name in files if name != LOCK_FILE)
 
 
 def test_a_file_is_fetched_once(cache: Path) -> None:

@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from mlpcli.config.load import load_config
 from mlpcli.data import dataset, idx, synth, write_idx
 from mlpcli.errors import DataError
+from mlpcli.training.loader import prepare
 from mlpcli.training.loop import fit
 from mlpcli.training.progress import Epoch
 
@@ -83,7 +84,7 @@ def test_a_training_on_plain_idx_does_not_hold_the_images(tmp_path: Path) -> Non
     settings = load_config(None, [f"data.name={tmp_path}", "network.hidden=[]", "train.epochs=1"])
 
     tracemalloc.start()
-    *_, last = fit(settings, dataset.load(str(tmp_path), "train"))
+    *_, last = fit(settings, prepare(settings, dataset.load(str(tmp_path), "train")))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -96,8 +97,9 @@ def test_mapped_images_train_to_the_same_bits(tmp_path: Path, dots: str) -> None
     settings = load_config(None, ["network.hidden=[16]", "train.epochs=2", "train.batch_size=32"])
 
     held, mapped = (
-        [event.engine.theta.tobytes() for event in fit(settings, dataset.load(path, "train"))][-1]
+        [event.engine.theta.tobytes() for event in fit(settings, data)][-1]
         for path in (dots, str(tmp_path / "plain"))
+        for data in [prepare(settings, dataset.load(path, "train"))]
     )
 
     assert held == mapped

@@ -13,6 +13,7 @@ import numpy as np
 from mlpcli.data import fetch, transfer
 from mlpcli.data.registry import File, Published
 from mlpcli.errors import DataError
+from mlpcli.lock import LOCK_FILE
 from tests.faults.table import Fault, alone
 from tests.server import Answer, content, dawdle, hang_up, serve, silence, status, trickle
 
@@ -112,7 +113,7 @@ def _outcome(
         assert right, f"took something for the right file; {story}"
         assert [path.name for path in paths] == list(bodies), story
     held = {path.name: path.read_bytes() for path in place.rglob("*") if path.is_file()}
-    held.pop(LOCK, None)
+    held.pop(LOCK_FILE, None)
     wrong = [name for name, body in held.items() if bodies.get(name) != body]
     assert not wrong, f"{wrong} in the cache; {story}"
     assert held.keys() == bodies.keys() or not right, f"only {list(held)} in the cache; {story}"
