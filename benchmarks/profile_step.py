@@ -12,7 +12,7 @@ from typing import Any
 
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
-from mlpcli.data import dataset
+from mlpcli.data import dataset, preprocessing
 from mlpcli.errors import DataError
 from mlpcli.nn import engine as engines
 from mlpcli.nn.team import Team
@@ -49,7 +49,7 @@ def _data(optimizer: str) -> tuple[Config, dataset.Split]:
 
 def _measure(settings: Config, split: dataset.Split) -> tuple[Spent, dict[int, float]]:
     """Seconds of each part of a step, and of whole steps by the number of threads."""
-    lit = dataset.lit(split.images)
+    lit = preprocessing.active_inputs(split.images)
     order = stream(0, "order", 1).permutation(len(split.labels))
     started = time.perf_counter()
     made = list(batches(settings, split, order, lit, epoch=1))

@@ -21,9 +21,11 @@ TYPES: dict[int, np.dtype[Any]] = {
     LABELS: np.dtype("u1"),
     LABEL_TABLE: np.dtype(">i4"),
 }
-CHUNK = 1 << 20  # bytes unpacked at once: GzipFile fills a buffer by way of a copy as large
-SMALL = 64 << 20  # bytes
-DENSEST = 200  # times; images pack to a fifth, and what packs so much better is made to harm
+CHUNK_SIZE = 1 << 20  # bytes unpacked at once: GzipFile fills a buffer by way of a copy as large
+MAX_TRUSTED_SIZE = 64 << 20  # bytes
+MAX_COMPRESSION_RATIO = (
+    200  # times; images pack to a fifth, and what packs so much better is made to harm
+)
 
 
 def images(path: Path) -> NDArray[Any]:
@@ -39,24 +41,24 @@ def labels(path: Path) -> NDArray[Any]:
     return (values[:, 0] if values.ndim == 2 else values).astype(np.int64)
 
 
-def opening(magic: int, *counts: int) -> bytes:
+def header(magic: int, *counts: int) -> bytes:
     """What a file opens with, before its values; counts: the length of each axis."""
     return np.array([magic, *counts], ">u4").tobytes()
 
 
-def holds(packed: int, promised: int) -> bool:
+def is_plausible_size(packed: int, promised: int) -> bool:
     """Whether memory may be asked for on the word of a file of `packed` bytes."""
-    return promised <= max(SMALL, DENSEST * packed)
+    return promised <= max(MAX_TRUSTED_SIZE, MAX_COMPRESSION_RATIO * packed)
 
 
 def _read(path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
     try:
         with path.open("rb") as file:
             if file.read(2) != b"\x1f\x8b":
-                return _plain(file, path, magics)
+                return _read_uncompressed(file, path, magics)
             file.seek(0)
             with gzip.GzipFile(fileobj=file) as unzipped:
-                return _zipped(unzipped, path, magics)
+                return _read_gzip(unzipped, path, magics)
     except EOFError as err:
         raise DataError(f"{path}: the gzip data is truncated; fetch the file again") from err
     except (gzip.BadGzipFile, zlib.error) as err:
@@ -65,34 +67,34 @@ def _read(path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
         raise DataError(f"{path}: not readable: {err.strerror or err}") from err
 
 
-def _plain(file: BinaryIO, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
+def _read_uncompressed(file: BinaryIO, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
     file.seek(0)
-    dtype, shape = _header(file, path, magics)
+    dtype, shape = _read_header(file, path, magics)
     start, promised = file.tell(), math.prod(shape) * dtype.itemsize
     held = path.stat().st_size - start
     if held != promised:
-        raise DataError(_disagrees(path, shape, promised, held))
+        raise DataError(_size_mismatch(path, shape, promised, held))
     if promised == 0:
         return np.empty(shape, dtype)
     # a plain array, since np.memmap hands its class, and its cost, on to all that is made of it
     return np.asarray(np.memmap(path, dtype, mode="r", offset=start, shape=shape))
 
 
-def _zipped(file: gzip.GzipFile, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
-    dtype, shape = _header(file, path, magics)
+def _read_gzip(file: gzip.GzipFile, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
+    dtype, shape = _read_header(file, path, magics)
     promised = math.prod(shape) * dtype.itemsize
-    if not holds(path.stat().st_size, promised):
+    if not is_plausible_size(path.stat().st_size, promised):
         raise DataError(f"{path}: its header promises {promised:,} bytes, which cannot be in it")
     values = np.empty(promised, np.uint8)
     held = 0
-    while held < promised and (n := file.readinto(values[held : held + CHUNK].data)):
+    while held < promised and (n := file.readinto(values[held : held + CHUNK_SIZE].data)):
         held += n
     if held < promised or file.read(1):  # the last read checks the sum at the end as well
-        raise DataError(_disagrees(path, shape, promised, held if held < promised else None))
+        raise DataError(_size_mismatch(path, shape, promised, held if held < promised else None))
     return values.view(dtype).reshape(shape)
 
 
-def _header(
+def _read_header(
     file: BinaryIO | gzip.GzipFile, path: Path, magics: tuple[int, ...]
 ) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """Type and shape of the values; leaves the file where they begin."""
@@ -110,7 +112,7 @@ def _header(
     return TYPES[magic], tuple(int(n) for n in np.frombuffer(counts, ">u4"))
 
 
-def _disagrees(path: Path, shape: tuple[int, ...], promised: int, held: int | None) -> str:
+def _size_mismatch(path: Path, shape: tuple[int, ...], promised: int, held: int | None) -> str:
     size = "x".join(map(str, shape))
     found = "more" if held is None else f"{held:,}"
     return (

@@ -18,10 +18,15 @@ from mlpcli.data import dataset, idx, npz, pictures
 from mlpcli.errors import DataError
 
 STDIN = "-"
-IDX = (b"\0\0\x08", b"\x1f\x8b")  # first bytes: of unsigned bytes, or packed with gzip
-NPZ = b"PK"
-PICTURES = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", b"II", b"MM")
-ARRAYS = ("images", "x", "arr_0", "x_test")  # where an npz file has its images, the first found
+IDX_PREFIXES = (b"\0\0\x08", b"\x1f\x8b")  # first bytes: of unsigned bytes, or packed with gzip
+NPZ_PREFIX = b"PK"
+PICTURE_PREFIXES = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", b"II", b"MM")
+ARRAY_NAMES = (
+    "images",
+    "x",
+    "arr_0",
+    "x_test",
+)  # where an npz file has its images, the first found
 
 
 class Source(NamedTuple):
@@ -40,21 +45,21 @@ def find(places: Iterable[str], stdin: BinaryIO) -> Iterator[Source | DataError]
     """
     for place in places:
         if place == STDIN:
-            yield from _piped(stdin)
+            yield from _read_stdin(stdin)
         else:
-            yield from _at(place)
+            yield from _find_at(place)
 
 
-def _at(place: str) -> Iterator[Source | DataError]:
+def _find_at(place: str) -> Iterator[Source | DataError]:
     if not os.path.isdir(place):
-        yield _file(place)
+        yield _read_file(place)
         return
     root = Path(place)
     files = sorted(file for file in root.rglob("*") if _is_picture(file.relative_to(root)))
     if not files:
         yield DataError(f"{place}: holds no pictures; IDX and npz files are named themselves")
     for file in files:
-        yield _file(str(file))
+        yield _read_file(str(file))
 
 
 def _is_picture(path: Path) -> bool:
@@ -62,14 +67,14 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in pictures.SUFFIXES and not hidden
 
 
-def _file(place: str, name: str | None = None) -> Source | DataError:
+def _read_file(place: str, name: str | None = None) -> Source | DataError:
     """The images of a file, which goes by another name where one is given."""
     name = name or place
     try:
         with open(place, "rb") as file:
             head = file.read(4)
-        many = head.startswith((NPZ, *IDX))
-        return Source(name, _images(Path(place), head), numbered=many)
+        many = head.startswith((NPZ_PREFIX, *IDX_PREFIXES))
+        return Source(name, _read_images(Path(place), head), numbered=many)
     except OSError as err:
         return DataError(f"{name}: not readable: {err.strerror or err}")
     except ValueError:
@@ -78,10 +83,10 @@ def _file(place: str, name: str | None = None) -> Source | DataError:
         return DataError(str(err).replace(place, name, 1))
 
 
-def _images(path: Path, head: bytes) -> NDArray[Any]:
-    if head.startswith(NPZ):
-        images = _npz(path)
-    elif head.startswith(IDX):
+def _read_images(path: Path, head: bytes) -> NDArray[Any]:
+    if head.startswith(NPZ_PREFIX):
+        images = _read_npz(path)
+    elif head.startswith(IDX_PREFIXES):
         images = idx.images(path)
     else:
         images = pictures.read(path)[None]
@@ -90,35 +95,37 @@ def _images(path: Path, head: bytes) -> NDArray[Any]:
     return images
 
 
-def _npz(path: Path) -> NDArray[Any]:
-    held = npz.arrays(path, set(ARRAYS))
-    array = next((held[name] for name in ARRAYS if name in held), None)
+def _read_npz(path: Path) -> NDArray[Any]:
+    held = npz.arrays(path, set(ARRAY_NAMES))
+    array = next((held[name] for name in ARRAY_NAMES if name in held), None)
     if array is None:
-        raise DataError(f"{path}: has none of the arrays {', '.join(ARRAYS)}")
+        raise DataError(f"{path}: has none of the arrays {', '.join(ARRAY_NAMES)}")
     images = array[None] if array.ndim == 2 else array
     dataset.require_images(str(path), images)
     return images
 
 
-def _piped(stdin: BinaryIO) -> Iterator[Source | DataError]:
+def _read_stdin(stdin: BinaryIO) -> Iterator[Source | DataError]:
     first = stdin.readline()
     if not first:
         yield DataError(f"{STDIN}: is empty; give it names of images, one a line, or an image")
-    if not _begins_a_file(first):
+    if not _is_file_content(first):
         names = (os.fsdecode(line.rstrip(b"\r\n")) for line in chain([first], stdin))
-        yield from (found for name in names if name for found in _at(name))
+        yield from (found for name in names if name for found in _find_at(name))
         return
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = Path(folder, "stdin")
         with path.open("wb") as file:
             file.write(first)
             shutil.copyfileobj(stdin, file)
-        yield _file(str(path), STDIN)
+        yield _read_file(str(path), STDIN)
 
 
-def _begins_a_file(line: bytes) -> bool:
+def _is_file_content(line: bytes) -> bool:
     """Whether these bytes, up to a line's end, begin a file and are not the name of one."""
     if b"\0" in line:
         return True
     name = line.rstrip(b"\r\n")
-    return line.startswith((*PICTURES, *IDX, NPZ)) and not os.path.exists(name)
+    return line.startswith((*PICTURE_PREFIXES, *IDX_PREFIXES, NPZ_PREFIX)) and not os.path.exists(
+        name
+    )

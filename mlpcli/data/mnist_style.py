@@ -12,15 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.pictures import reduced, resized
+from mlpcli.data.pictures import reduce, resize
 
-FIELD, BOX, CENTRE = 28, 20, 14  # pixels: of a side, of the digit's, before the centre of mass
-FAINT = 16  # of 255 levels between ground and ink; less is the noise of a camera
-ENOUGH = 1000  # images that tell how all of a set are
-INK = 0.4  # of the way from ground to ink; less is no part of the digit's frame
+IMAGE_SIDE, DIGIT_SIDE, CENTER = (
+    28,
+    20,
+    14,
+)  # pixels: of a side, of the digit's, before the centre of mass
+MIN_CONTRAST = 16  # of 255 levels between ground and ink; less is the noise of a camera
+SAMPLE_SIZE = 1000  # images that tell how all of a set are
+INK_THRESHOLD = 0.4  # of the way from ground to ink; less is no part of the digit's frame
 
 
-def is_light(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def has_light_background(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Whether the ground of each image, (n, height, width), is light: half of its border is.
 
     >>> is_light(np.array([[[9, 9, 9], [9, 0, 9], [9, 9, 9]]], np.uint8))
@@ -33,20 +37,20 @@ def is_light(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def light_share(images: NDArray[np.uint8]) -> float:
     """Fraction of images, (n, height, width), with a light ground, judged by the first of them."""
-    return float(is_light(images[:ENOUGH]).mean())
+    return float(has_light_background(images[:SAMPLE_SIZE]).mean())
 
 
 def as_mnist(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """An image of any size as MNIST has it, (28, 28); a light ground stays light."""
-    if is_light(image[None])[0]:
+    if has_light_background(image[None])[0]:
         return 255 - as_mnist(255 - image)
-    ink = levelled(reduced(image)[None])[0]
+    ink = normalize_contrast(reduce(image)[None])[0]
     if not ink.any():
-        return np.zeros((FIELD, FIELD), np.uint8)
-    return np.round(255 * _centred(resized(_framed(ink), BOX))).astype(np.uint8)
+        return np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8)
+    return np.round(255 * _center(resize(_crop(ink), DIGIT_SIDE))).astype(np.uint8)
 
 
-def levelled(images: NDArray[Any]) -> NDArray[np.float32]:
+def normalize_contrast(images: NDArray[Any]) -> NDArray[np.float32]:
     """Each image, (n, height, width), with its ground at 0 and its ink at 1.
 
     The ground is the border, whose shadows and noise become black too; the ink is what is lightest.
@@ -55,7 +59,9 @@ def levelled(images: NDArray[Any]) -> NDArray[np.float32]:
     ground = np.median(borders, axis=1)
     ink = images.max(axis=(1, 2)).astype(np.float32)
     black = np.minimum(np.percentile(borders, 90, axis=1), (ground + ink) / 2)
-    span = np.where(ink - ground < FAINT, np.inf, ink - black)  # nothing but ground stays black
+    span = np.where(
+        ink - ground < MIN_CONTRAST, np.inf, ink - black
+    )  # nothing but ground stays black
     black, span = (each.astype(np.float32)[:, None, None] for each in (black, span))
     return np.clip((images - black) / span, 0, 1)
 
@@ -66,22 +72,22 @@ def _borders(images: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate(edges, axis=1)
 
 
-def _framed(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+def _crop(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """The smallest part of an image that holds all of its ink."""
-    rows, columns = (np.flatnonzero((ink > INK).any(axis=axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero((ink > INK_THRESHOLD).any(axis=axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _centred(digit: NDArray[np.float32]) -> NDArray[np.float32]:
+def _center(digit: NDArray[np.float32]) -> NDArray[np.float32]:
     """A digit of at most 28x28 on black, its centre of mass in the middle as far as it fits."""
-    out = np.zeros((FIELD, FIELD), np.float32)
+    out = np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.float32)
     height, width = digit.shape
-    top, left = (_start(digit.sum(axis=axis)) for axis in (1, 0))
+    top, left = (_offset(digit.sum(axis=axis)) for axis in (1, 0))
     out[top : top + height, left : left + width] = digit
     return out
 
 
-def _start(mass: NDArray[np.float32]) -> int:
+def _offset(mass: NDArray[np.float32]) -> int:
     """Where a digit begins along an axis on which it has this mass."""
     centre = (mass * np.arange(len(mass))).sum() / mass.sum()
-    return int(np.clip(round(CENTRE - centre), 0, FIELD - len(mass)))
+    return int(np.clip(round(CENTER - centre), 0, IMAGE_SIDE - len(mass)))

@@ -15,12 +15,15 @@ from typing import Any
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from mlpcli.data.idx import holds
+from mlpcli.data.idx import is_plausible_size
 from mlpcli.errors import DataError
 
-PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # as np.savez and np.savez_compressed write
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, ArithmeticError, TokenError)
-HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+COMPRESSION_TYPES = (
+    zipfile.ZIP_STORED,
+    zipfile.ZIP_DEFLATED,
+)  # as np.savez and np.savez_compressed write
+READ_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, ArithmeticError, TokenError)
+HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def arrays(path: Path, wanted: set[str]) -> dict[str, NDArray[Any]]:
@@ -29,8 +32,8 @@ def arrays(path: Path, wanted: set[str]) -> dict[str, NDArray[Any]]:
         with zipfile.ZipFile(path) as archive, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers that another NumPy wrote
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            return {name: _array(archive, members[name]) for name in wanted & members.keys()}
-    except DAMAGED as err:
+            return {name: _read_array(archive, members[name]) for name in wanted & members.keys()}
+    except READ_ERRORS as err:
         told = f"{err}".partition("\n")[0]
         raise DataError(f"{path}: not a readable .npz file: {told}") from err
     except (RuntimeError, MemoryError, TypeError) as err:
@@ -38,15 +41,15 @@ def arrays(path: Path, wanted: set[str]) -> dict[str, NDArray[Any]]:
         raise DataError(f"{path}: not a readable .npz file: {told}") from err
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     """An array of the archive; raises ValueError where its header and its size disagree."""
-    if member.compress_type not in PACKED:
+    if member.compress_type not in COMPRESSION_TYPES:
         raise ValueError(f"{member.filename!r} is not packed as NumPy does")
     with archive.open(member) as file:
         version = npy.read_magic(file)
-        if version not in HEADERS:
+        if version not in HEADER_READERS:
             raise ValueError(f"{member.filename!r} has a header of version {version}")
-        shape, _, dtype = HEADERS[version](file)
+        shape, _, dtype = HEADER_READERS[version](file)
         if dtype.hasobject:
             raise ValueError("it holds Python objects, which are not loaded; store plain arrays")
         promised, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
@@ -55,7 +58,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
                 f"{member.filename!r} promises {dtype} of shape {shape}, {promised:,} bytes, "
                 f"but {held:,} are in it"
             )
-        if not holds(member.compress_size, promised):
+        if not is_plausible_size(member.compress_size, promised):
             raise ValueError(
                 f"{member.filename!r} unpacks from {member.compress_size:,} to {promised:,} bytes, "
                 "as no images do"

@@ -71,7 +71,7 @@ GLYPHS = {
     ),
 }
 SEGMENTS = 56  # of each glyph
-CONTROLS = 11  # at most, of a glyph
+MAX_CONTROLS = 11  # at most, of a glyph
 
 
 class Pens(NamedTuple):
@@ -105,7 +105,7 @@ def draw(
     labels = np.empty(last - first, np.int64)
 
     def fill(block: int) -> None:
-        drawn, drawn_labels = _block(split, block, seed)
+        drawn, drawn_labels = _draw_block(split, block, seed)
         start = block * BLOCK
         inside = slice(max(first - start, 0), min(last - start, BLOCK))
         target = slice(start + inside.start - first, start + inside.stop - first)
@@ -117,21 +117,21 @@ def draw(
     return images, labels
 
 
-def _block(split: str, block: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _draw_block(split: str, block: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     pens = _pens()
     key = (list(SIZES).index(split), block)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
     labels = rng.integers(len(CLASSES), size=BLOCK)
     glyph = pens.first[labels] + rng.integers(0, pens.ways[labels])
-    points = pens.points[glyph] + rng.normal(0, 0.045, (BLOCK, CONTROLS, 2))
-    curve = _placed(pens.curve[glyph] @ points, rng)
+    points = pens.points[glyph] + rng.normal(0, 0.045, (BLOCK, MAX_CONTROLS, 2))
+    curve = _transform(pens.curve[glyph] @ points, rng)
     start, end = curve[:, :-1], curve[:, 1:]
     length = np.linalg.norm(end - start, axis=2) * pens.inked[glyph]
-    images = _inked((start + end) / 2, length, rng)
+    images = _rasterize((start + end) / 2, length, rng)
     return images, labels
 
 
-def _placed(curve: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+def _transform(curve: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
     """Curves (n, points, 2) in the unit square, moved to pixels: each by its own affine map."""
     n = len(curve)
     width, height = rng.normal(13, 2.2, n), rng.normal(19, 1.4, n)
@@ -147,7 +147,7 @@ def _placed(curve: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
     return turned - (turned.max(1, keepdims=True) + turned.min(1, keepdims=True)) / 2 + centre
 
 
-def _inked(
+def _rasterize(
     middle: NDArray[Any], length: NDArray[Any], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Grey images of segments: middle (n, segments, 2) and length (n, segments), in pixels."""
@@ -170,8 +170,8 @@ def _inked(
 @cache
 def _pens() -> Pens:
     glyphs = [glyph for name in CLASSES for glyph in GLYPHS[name]]
-    points = np.zeros((len(glyphs), CONTROLS, 2))
-    curve = np.zeros((len(glyphs), SEGMENTS + 1, CONTROLS))
+    points = np.zeros((len(glyphs), MAX_CONTROLS, 2))
+    curve = np.zeros((len(glyphs), SEGMENTS + 1, MAX_CONTROLS))
     inked = np.zeros((len(glyphs), SEGMENTS))
     for g, glyph in enumerate(glyphs):
         strokes = [[_point(place) for place in stroke.split()] for stroke in glyph.split("|")]

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from mlpcli.data import dataset, idx, synth
 from mlpcli.errors import DataError
 
-PART = 10_000  # images drawn and written at once
-FILES = {"train": "train", "test": "t10k"}  # how the names of files call the splits
-IMAGES, LABELS = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
-MOST = 256  # classes that a label of one byte can tell apart
+CHUNK_SIZE = 10_000  # images drawn and written at once
+PREFIXES = {"train": "train", "test": "t10k"}  # how the names of files call the splits
+IMAGE_FILE, LABEL_FILE = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
+MAX_LABELS = 256  # classes that a label of one byte can tell apart
 
-Part = tuple[NDArray[np.uint8], NDArray[Any]]
+Chunk = tuple[NDArray[np.uint8], NDArray[Any]]
 
 
 def write(
@@ -45,7 +45,9 @@ def write(
 
 def counts(folder: Path) -> dict[str, int]:
     """How many images each split has that `write` has put into a folder."""
-    return {s: len(idx.labels(folder / LABELS.format(prefix))) for s, prefix in FILES.items()}
+    return {
+        s: len(idx.labels(folder / LABEL_FILE.format(prefix))) for s, prefix in PREFIXES.items()
+    }
 
 
 def _fill(
@@ -55,45 +57,45 @@ def _fill(
         counts = {**synth.SIZES, **({"train": images} if images is not None else {})}
         shapes = dict.fromkeys(counts, (synth.SIDE, synth.SIDE))
         classes = synth.CLASSES
-        parts = {split: _drawn(split, count) for split, count in counts.items()}
+        parts = {split: _draw_chunks(split, count) for split, count in counts.items()}
     else:
-        splits = {s: dataset.load(name, s, offline=offline, images=images) for s in FILES}
+        splits = {s: dataset.load(name, s, offline=offline, images=images) for s in PREFIXES}
         counts = {split: len(held.labels) for split, held in splits.items()}
         shapes = {split: held.images.shape[1:] for split, held in splits.items()}
         classes = splits["train"].classes
-        parts = {split: _cut(held) for split, held in splits.items()}
-    if len(classes) > MOST:
-        raise DataError(f"{name}: has {len(classes)} classes; IDX labels hold at most {MOST}")
+        parts = {split: _split_chunks(held) for split, held in splits.items()}
+    if len(classes) > MAX_LABELS:
+        raise DataError(f"{name}: has {len(classes)} classes; IDX labels hold at most {MAX_LABELS}")
     if odd := [each for each in classes if each.splitlines(keepends=True) != [each.strip()]]:
         raise DataError(f"{name}: a class is named {odd[0]!r}, which cannot be a line of a file")
     (folder / "classes.txt").write_text("".join(f"{c}\n" for c in classes), encoding="utf-8")
     done, total = 0, sum(counts.values())
     for split, count in counts.items():
-        for written in _write_split(folder, FILES[split], count, shapes[split], parts[split]):
+        for written in _write_split(folder, PREFIXES[split], count, shapes[split], parts[split]):
             done += written
             yield done, total
 
 
-def _drawn(split: str, count: int) -> Iterator[Part]:
-    for first in range(0, count, PART):
-        yield synth.draw(split, first, min(first + PART, count))
+def _draw_chunks(split: str, count: int) -> Iterator[Chunk]:
+    for first in range(0, count, CHUNK_SIZE):
+        yield synth.draw(split, first, min(first + CHUNK_SIZE, count))
 
 
-def _cut(held: dataset.Split) -> Iterator[Part]:
-    for first in range(0, len(held.labels), PART):
-        yield held.images[first : first + PART], held.labels[first : first + PART]
+def _split_chunks(held: dataset.Split) -> Iterator[Chunk]:
+    for first in range(0, len(held.labels), CHUNK_SIZE):
+        yield held.images[first : first + CHUNK_SIZE], held.labels[first : first + CHUNK_SIZE]
 
 
 def _write_split(
-    folder: Path, prefix: str, count: int, shape: tuple[int, ...], parts: Iterator[Part]
+    folder: Path, prefix: str, count: int, shape: tuple[int, ...], parts: Iterator[Chunk]
 ) -> Iterator[int]:
     """Write the images and the labels of a split; yields how many after each part."""
     with (
-        (folder / IMAGES.format(prefix)).open("wb") as images,
-        (folder / LABELS.format(prefix)).open("wb") as labels,
+        (folder / IMAGE_FILE.format(prefix)).open("wb") as images,
+        (folder / LABEL_FILE.format(prefix)).open("wb") as labels,
     ):
-        images.write(idx.opening(idx.IMAGES, count, *shape))
-        labels.write(idx.opening(idx.LABELS, count))
+        images.write(idx.header(idx.IMAGES, count, *shape))
+        labels.write(idx.header(idx.LABELS, count))
         for x, y in parts:
             images.write(np.ascontiguousarray(x).data)
             labels.write(y.astype(np.uint8).data)

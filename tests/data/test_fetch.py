@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpcli.data import fetch, transfer
-from mlpcli.data.registry import File, Published
+from mlpcli.data import download, fetch
+from mlpcli.data.registry import DatasetSpec, File
 from mlpcli.errors import DataError
 from mlpcli.lock import LOCK_FILE
 from tests.server import Answer, content, dawdle, hang_up, serve, silence, status, trickle
@@ -15,16 +15,16 @@ from tests.server import Answer, content, dawdle, hang_up, serve, silence, statu
 BODY = gzip.compress(b"the right content", mtime=0) * 50
 
 
-def published(*mirrors: str, archive: File | None = None) -> tuple[Published, File]:
+def published(*mirrors: str, archive: File | None = None) -> tuple[DatasetSpec, File]:
     file = File("f.gz", f"sha256:{hashlib.sha256(BODY).hexdigest()}", len(BODY))
-    made = Published(
+    made = DatasetSpec(
         folder="set",
         images={"train": file},
         labels={},
         counts={},
         classes=(),
         mirrors=tuple(f"{mirror}/" for mirror in mirrors),
-        licence="",
+        license="",
         citation="",
         archive=archive,
     )
@@ -35,12 +35,12 @@ def published(*mirrors: str, archive: File | None = None) -> tuple[Published, Fi
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and a patience that suits a test."""
     monkeypatch.setenv("MLPCLI_DATA", str(tmp_path / "cache"))
-    monkeypatch.setattr(fetch, "WAITS", (0.01, 0.01))
-    monkeypatch.setattr(transfer, "TIMEOUT", 0.5)
+    monkeypatch.setattr(fetch, "RETRY_DELAYS", (0.01, 0.01))
+    monkeypatch.setattr(download, "TIMEOUT", 0.5)
     return tmp_path / "cache"
 
 
-def held(cache: Path) -> list[str]:
+def cached(cache: Path) -> list[str]:
     files = (path.name for path in cache.rglob("*") if path.is_file())
     return sorted(name for name in files if name != LOCK_FILE)
 
@@ -79,21 +79,21 @@ def test_a_bad_mirror_gives_way_to_the_next(cache: Path, bad: Answer) -> None:
         made, file = published(one, two)
         fetch.fetch(made, [file])
 
-    assert held(cache) == ["f.gz"]
+    assert cached(cache) == ["f.gz"]
     assert (cache / "set" / "f.gz").read_bytes() == BODY
 
 
-def test_a_passing_error_is_tried_again(cache: Path) -> None:
+def test_a_temporary_error_is_retried(cache: Path) -> None:
     answers = [status(503), content(BODY[:100], promised=len(BODY)), content(BODY)]
     with serve({"/f.gz": answers}) as (url, asked):
         made, file = published(url)
         fetch.fetch(made, [file])
 
     assert len(asked) == 3
-    assert held(cache) == ["f.gz"]
+    assert cached(cache) == ["f.gz"]
 
 
-def test_a_wrong_sum_is_not_tried_again() -> None:
+def test_a_wrong_checksum_is_not_retried() -> None:
     with serve({"/f.gz": content(b"wrong")}) as (url, asked):
         made, file = published(url)
         with pytest.raises(DataError):
@@ -110,16 +110,16 @@ def test_a_total_failure_says_what_was_tried_and_what_to_do(cache: Path) -> None
 
     lines = str(caught.value).split("\n")
     assert lines == [
-        "set: 1 file could not be fetched; put it in place by hand, or name a folder or mirror "
+        "set: 1 file could not be fetched; put it in place manually, or name a folder or mirror "
         "that has it: `mlp download --from`",
         "  f.gz",
-        f"    {one}/f.gz: has the wrong sum",
+        f"    {one}/f.gz: has the wrong checksum",
         f"    {two}/f.gz: 404 Not Found",
         "    http://127.0.0.1:9/f.gz: Connection refused",
-        f"    {file.sum.replace(':', ' ')}",
+        f"    {file.checksum.replace(':', ' ')}",
         f"    put it at {cache / 'set' / 'f.gz'}",
     ]
-    assert held(cache) == []
+    assert cached(cache) == []
 
 
 def test_an_unreachable_host_is_not_asked_for_the_next_file() -> None:
@@ -158,7 +158,7 @@ def test_files_can_come_from_a_folder(tmp_path: Path, cache: Path, inner: str) -
 
     fetch.fetch(made, [file], source=str(tmp_path / "disk"), offline=True)
 
-    assert held(cache) == ["f.gz"]
+    assert cached(cache) == ["f.gz"]
 
 
 @pytest.mark.parametrize("inner", ["", "/set"])
@@ -167,16 +167,16 @@ def test_files_can_come_from_another_mirror(cache: Path, inner: str) -> None:
     with serve({f"{inner}/f.gz": content(BODY)}) as (url, _):
         fetch.fetch(made, [file], source=url)
 
-    assert held(cache) == ["f.gz"]
+    assert cached(cache) == ["f.gz"]
 
 
 def test_a_wrong_file_in_a_folder_never_enters_the_cache(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "f.gz").write_bytes(b"wrong")
     made, file = published()
 
-    with pytest.raises(DataError, match=r"f\.gz: has the wrong sum"):
+    with pytest.raises(DataError, match=r"f\.gz: has the wrong checksum"):
         fetch.fetch(made, [file], source=str(tmp_path))
-    assert held(cache) == []
+    assert cached(cache) == []
 
 
 def test_a_source_that_is_no_folder_is_named(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_file_is_taken_out_of_an_archive(cache: Path) -> None:
         made, file = published(url, archive=listed)
         fetch.fetch(made, [file])
 
-    assert held(cache) == ["a.zip", "f.gz"]
+    assert cached(cache) == ["a.zip", "f.gz"]
     assert asked == ["/a.zip"]
     assert (cache / "set" / "f.gz").read_bytes() == BODY
 
@@ -213,12 +213,12 @@ def test_a_cached_archive_serves_offline(cache: Path) -> None:
 
     fetch.fetch(made, [file], offline=True)
 
-    assert held(cache) == ["a.zip", "f.gz"]
+    assert cached(cache) == ["a.zip", "f.gz"]
 
 
 @pytest.mark.parametrize(
     ("body", "member", "message"),
-    [(b"wrong", "gzip/f.gz", "has the wrong sum"), (BODY, "other", "no such file")],
+    [(b"wrong", "gzip/f.gz", "has the wrong checksum"), (BODY, "other", "no such file")],
 )
 def test_an_archive_with_other_content_is_refused(
     cache: Path, body: bytes, member: str, message: str
@@ -229,7 +229,7 @@ def test_an_archive_with_other_content_is_refused(
         with pytest.raises(DataError, match=rf"a\.zip: {message}"):
             fetch.fetch(made, [file])
 
-    assert held(cache) == ["a.zip"]
+    assert cached(cache) == ["a.zip"]
 
 
 def test_an_unwritable_cache_is_one_line(cache: Path) -> None:

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from mlpcli.data import idx, mnist_style, synth
-from mlpcli.data.mnist_style import as_mnist, is_light, levelled
+from mlpcli.data.mnist_style import as_mnist, has_light_background, normalize_contrast
 
 pytest.importorskip("PIL")
 
@@ -49,21 +49,21 @@ def centre(image: NDArray[np.uint8]) -> list[float]:
 
 
 def test_the_border_tells_a_light_ground_from_a_dark_one(digits: NDArray[np.uint8]) -> None:
-    assert not is_light(digits).any()
-    assert is_light(255 - digits).all()
+    assert not has_light_background(digits).any()
+    assert has_light_background(255 - digits).all()
 
 
 def test_ink_that_touches_the_border_does_not_hide_the_ground(seven: NDArray[np.uint8]) -> None:
     cropped = put(seven, (24, 20), at=(0, 8))
 
-    assert_array_equal(is_light(np.stack([cropped, 255 - cropped])), [False, True])
+    assert_array_equal(has_light_background(np.stack([cropped, 255 - cropped])), [False, True])
 
 
 def test_dark_paper_is_light_beside_its_ink() -> None:
     paper = np.full((1, 9, 9), 100, np.uint8)
     paper[0, 4] = 30
 
-    assert is_light(paper).all()
+    assert has_light_background(paper).all()
 
 
 @pytest.mark.parametrize("times", [1, 4, 30])
@@ -120,7 +120,7 @@ def test_levels_make_the_ground_black_and_the_ink_white() -> None:
     image = np.full((1, 8, 8), 40, np.uint8)
     image[0, 2, 2:5] = 90, 140, 65
 
-    assert_allclose(levelled(image)[0, 2, 1:6], [0, 0.5, 1, 0.25, 0])
+    assert_allclose(normalize_contrast(image)[0, 2, 1:6], [0, 0.5, 1, 0.25, 0])
 
 
 def test_images_with_black_ground_and_white_ink_keep_their_levels(
@@ -131,13 +131,17 @@ def test_images_with_black_ground_and_white_ink_keep_their_levels(
     clean[:, :, [0, -1]] = 0
     clean[:, 14, 14] = 255
 
-    assert_allclose(255 * levelled(clean), clean, atol=1e-3)
+    assert_allclose(255 * normalize_contrast(clean), clean, atol=1e-3)
 
 
 @pytest.mark.skipif(not MNIST.is_dir(), reason="needs the published files in ../shared/data")
 def test_mnists_own_digits_come_back_as_they_are() -> None:
     images = np.asarray(idx.images(MNIST / "t10k-images-idx3-ubyte.gz")[:2000])
-    framed = [image for image in images if frame(image, 0) == frame(image, 255 * mnist_style.INK)]
+    framed = [
+        image
+        for image in images
+        if frame(image, 0) == frame(image, 255 * mnist_style.INK_THRESHOLD)
+    ]
 
     assert len(framed) > 400
     for image in framed:

@@ -100,14 +100,14 @@ def test_a_picture_is_the_same_in_bands_as_in_one_piece(
         tmp_path / "x", format=form, **told
     )
     whole = pictures.read(tmp_path / "x")
-    monkeypatch.setattr(pictures, "BAND", 40)
+    monkeypatch.setattr(pictures, "BAND_SIZE", 40)
 
     assert_array_equal(pictures.read(tmp_path / "x"), whole)
 
 
 def test_a_large_webp_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("L", (5, 5)).save(tmp_path / "x.webp")
-    monkeypatch.setattr(pictures, "WEBP", 24)
+    monkeypatch.setattr(pictures, "MAX_WEBP_PIXELS", 24)
 
     with pytest.raises(DataError, match="has more than 24 pixels; make it smaller first"):
         pictures.read(tmp_path / "x.webp")
@@ -191,15 +191,15 @@ pictures.read(pathlib.Path(sys.argv[1]))
 
 
 def test_shrinking_keeps_the_shape(grey: NDArray[np.uint8]) -> None:
-    assert pictures.shrunk(np.zeros((100, 50), np.uint8), 32).shape == (32, 16)
-    assert_array_equal(pictures.shrunk(grey, 32), grey)
+    assert pictures.shrink(np.zeros((100, 50), np.uint8), 32).shape == (32, 16)
+    assert_array_equal(pictures.shrink(grey, 32), grey)
 
 
 def test_reducing_takes_means_over_squares() -> None:
     image = np.zeros((1024, 512), np.uint8)
     image[:2, 0] = 100
 
-    reduced = pictures.reduced(image)
+    reduced = pictures.reduce(image)
 
     assert reduced.shape == (512, 256)
     assert_array_equal(reduced[0, :2], [50, 0])
@@ -208,5 +208,5 @@ def test_reducing_takes_means_over_squares() -> None:
 def test_resizing_to_the_same_size_changes_nothing(grey: NDArray[np.uint8]) -> None:
     image = grey.astype(np.float32)
 
-    assert_array_equal(pictures.resized(image, 7), image)
-    assert pictures.resized(np.ones((1, 500), np.float32), 20).shape == (1, 20)
+    assert_array_equal(pictures.resize(image, 7), image)
+    assert pictures.resize(np.ones((1, 500), np.float32), 20).shape == (1, 20)

@@ -19,7 +19,7 @@ def test_drawn_images_are_written_as_they_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(synth, "SIZES", {"train": 20_000, "test": 30})
-    monkeypatch.setattr(write_idx, "PART", 50)
+    monkeypatch.setattr(write_idx, "CHUNK_SIZE", 50)
 
     progress = list(write_idx.write("synth", tmp_path / "digits", images=120))
 
@@ -74,13 +74,13 @@ def test_more_classes_than_a_byte_can_tell_apart_are_refused(tmp_path: Path) -> 
 
 def test_a_training_on_plain_idx_does_not_hold_the_images(tmp_path: Path) -> None:
     n, side = 100_000, 28
-    prefix = write_idx.IMAGES.format("train")
+    prefix = write_idx.IMAGE_FILE.format("train")
     with (tmp_path / prefix).open("wb") as file:  # black, and a hole on the disk, but for image 0
-        file.write(idx.opening(idx.IMAGES, n, side, side) + bytes([255]) * side * side)
+        file.write(idx.header(idx.IMAGES, n, side, side) + bytes([255]) * side * side)
         file.truncate(16 + n * side * side)
     labels = (np.arange(n) % 2).astype(np.uint8)
-    path = tmp_path / write_idx.LABELS.format("train")
-    path.write_bytes(idx.opening(idx.LABELS, n) + labels.tobytes())
+    path = tmp_path / write_idx.LABEL_FILE.format("train")
+    path.write_bytes(idx.header(idx.LABELS, n) + labels.tobytes())
     settings = load_config(None, [f"data.name={tmp_path}", "network.hidden=[]", "train.epochs=1"])
 
     tracemalloc.start()

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
-from mlpcli.data import dataset
+from mlpcli.data import preprocessing
 from mlpcli.training import loader, loop
 from mlpcli.training.loader import active_inputs, batches, load_split
 
@@ -20,7 +20,7 @@ def test_each_row_comes_once_an_epoch_with_a_short_last_batch(settings: Config) 
         images=np.arange(300, dtype="uint16").view("uint8").reshape(300, 1, 2),
     )
 
-    lit = dataset.places((1, 2))
+    lit = preprocessing.input_indices((1, 2))
     found = [x for x, _ in batches(settings, numbered, rows, lit, epoch=1)]
 
     assert [len(x) for x in found] == [32] * 8 + [14]
@@ -36,8 +36,8 @@ def test_a_batch_holds_the_lit_inputs_up_to_the_last_that_it_lights(
     images = rng.integers(0, 256, split.images.shape, dtype="uint8")
     images[:, 0] = 0
     images[40:, 3] = 0
-    lit = dataset.lit(images)
-    full = dataset.inputs(images)
+    lit = preprocessing.active_inputs(images)
+    full = preprocessing.inputs(images)
 
     drawn = split._replace(images=images)
     for first, (x, y) in enumerate(batches(settings, drawn, np.arange(300), lit, epoch=1)):
@@ -117,5 +117,7 @@ def test_an_epoch_that_is_left_leaves_no_thread(settings: Config) -> None:
 def test_without_augmentation_the_lit_inputs_of_the_images_are_in_use(settings: Config) -> None:
     split = load_split(settings, "train")
 
-    assert_array_equal(active_inputs(settings, split), dataset.lit(split.images))
-    assert set(active_inputs(varied(settings), split)) > set(dataset.lit(split.images))
+    assert_array_equal(active_inputs(settings, split), preprocessing.active_inputs(split.images))
+    assert set(active_inputs(varied(settings), split)) > set(
+        preprocessing.active_inputs(split.images)
+    )
