@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from tempfile import gettempprefix
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import pooch
 from tqdm import tqdm
@@ -154,7 +153,7 @@ def _attempt(job: _Job, address: str, file: File, member: str | None = None) -> 
 
     member: the file's name in the archive at this address.
     """
-    host = urlsplit(address).netloc if _is_web(address) else ""
+    host = address.split("/")[2] if _is_web(address) else ""
     if host and job.offline:
         return "not tried, because of --offline"
     if host in job.unreachable:

@@ -83,6 +83,14 @@ def test_a_bad_mirror_gives_way_to_the_next(cache: Path, bad: Answer) -> None:
     assert (cache / "set" / "f.gz").read_bytes() == BODY
 
 
+def test_a_file_that_is_labeled_as_compressed_stays_as_it_is(cache: Path) -> None:
+    with serve({"/f.gz": content(BODY, encoding="x-gzip")}) as (url, _):
+        made, file = published(url)
+        fetch.fetch(made, [file])
+
+    assert (cache / "set" / "f.gz").read_bytes() == BODY
+
+
 def test_a_temporary_error_is_retried(cache: Path) -> None:
     answers = [status(503), content(BODY[:100], promised=len(BODY)), content(BODY)]
     with serve({"/f.gz": answers}) as (url, asked):
@@ -168,6 +176,13 @@ def test_files_can_come_from_another_mirror(cache: Path, inner: str) -> None:
         fetch.fetch(made, [file], source=url)
 
     assert cached(cache) == ["f.gz"]
+
+
+def test_a_source_that_is_no_address_is_one_of_the_attempts() -> None:
+    made, file = published()
+
+    with pytest.raises(DataError, match=r"http://\[bad/f\.gz: .*not a valid host or port"):
+        fetch.fetch(made, [file], source="http://[bad")
 
 
 def test_a_wrong_file_in_a_folder_never_enters_the_cache(tmp_path: Path, cache: Path) -> None:
