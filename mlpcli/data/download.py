@@ -12,8 +12,6 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
-from pathlib import Path
 from queue import Empty, Queue
 from threading import Event, Thread
 from typing import Any
@@ -66,13 +64,14 @@ def from_web(url: str, target: str, _pooch: object, *, file: File) -> None:
 def from_disk(path: str, target: str, _pooch: object) -> None:
     """Copy a file."""
     try:
-        source = Path(path).open("rb")
+        with open(path, "rb") as source, open(target, "wb") as out:
+            shutil.copyfileobj(source, out)
     except FileNotFoundError as err:
         raise DownloadError("no such file") from err
     except OSError as err:
+        if err.filename != path:  # the target cannot be written
+            raise
         raise DownloadError(f"not readable: {err.strerror}") from err
-    with source, open(target, "wb") as out:
-        shutil.copyfileobj(source, out)
 
 
 def from_archive(archive: str, target: str, _pooch: object, *, member: str) -> None:

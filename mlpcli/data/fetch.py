@@ -161,7 +161,8 @@ def _attempt(job: _Job, address: str, file: File, member: str | None = None) -> 
     downloader: Any = partial(download.from_web, file=file) if host else download.from_disk
     if member is not None:
         downloader = partial(download.from_archive, member=member)
-    for delay in (*RETRY_DELAYS, None):
+    delays = iter(RETRY_DELAYS)
+    while True:
         try:
             pooch.retrieve(
                 address,
@@ -170,17 +171,16 @@ def _attempt(job: _Job, address: str, file: File, member: str | None = None) -> 
                 path=path_of(job.spec, file).parent,
                 downloader=downloader,
             )
-        except DownloadError as err:
-            if err.retryable and delay is not None:
-                time.sleep(delay)
-                continue
-            if err.unreachable:
-                job.unreachable[host] = str(err)
-            return str(err)
+            return None
         except ValueError:  # from pooch
             return "has the wrong checksum"
-        return None
-    raise AssertionError("the last attempt returns")
+        except DownloadError as err:
+            delay = next(delays, None) if err.retryable else None
+            if delay is None:
+                if err.unreachable:
+                    job.unreachable[host] = str(err)
+                return str(err)
+        time.sleep(delay)
 
 
 def _is_web(address: str) -> bool:

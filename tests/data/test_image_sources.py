@@ -132,7 +132,7 @@ def test_a_wrong_place_has_its_message() -> None:
     for name, data in content.items():
         Path(name).write_bytes(data)
 
-    assert refused("none") == "none: holds no pictures; IDX and npz files are named themselves"
+    assert refused("none") == "none: holds no pictures; name IDX and npz files themselves"
     assert refused("no.png") == "no.png: not readable: No such file or directory"
     assert refused("\0") == "\0: cannot be the name of a file"
     assert refused("x" * 999).endswith(": not readable: File name too long")
