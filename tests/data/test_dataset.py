@@ -260,7 +260,7 @@ def test_only_synth_can_be_asked_for_a_number_of_images() -> None:
         dataset.load("mnist", "train", images=123)
 
 
-def test_inputs_are_centred_and_scaled(rng: np.random.Generator) -> None:
+def test_inputs_are_centered_and_scaled(rng: np.random.Generator) -> None:
     images = rng.integers(0, 256, (3, 28, 28)).astype("uint8")
 
     x = preprocessing.inputs(images)

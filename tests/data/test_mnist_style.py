@@ -42,7 +42,7 @@ def frame(image: NDArray[np.uint8], level: float) -> list[int]:
     return [int(end) for along in np.nonzero(image > level) for end in (along.min(), along.max())]
 
 
-def centre(image: NDArray[np.uint8]) -> list[float]:
+def center_of_mass(image: NDArray[np.uint8]) -> list[float]:
     """Centre of mass, (row, column)."""
     mass = image.astype(float)
     return [(mass.sum(axis=1 - i) * np.arange(28)).sum() / mass.sum() for i in (0, 1)]
@@ -72,14 +72,14 @@ def test_a_digit_of_any_size_and_place_becomes_the_same(
 ) -> None:
     size = (26 * times + 11, 41 * times)
 
-    made = as_mnist(put(seven, size, at=(2 * times, 3 * times + 5), times=times))
+    result = as_mnist(put(seven, size, at=(2 * times, 3 * times + 5), times=times))
 
-    assert made.shape == (28, 28)
-    top, bottom, left, right = frame(made, 100)
+    assert result.shape == (28, 28)
+    top, bottom, left, right = frame(result, 100)
     assert_allclose(
-        made[top : bottom + 1, left : right + 1], seven, atol=40
+        result[top : bottom + 1, left : right + 1], seven, atol=40
     )  # a large one is reduced first
-    assert_allclose(centre(made), [14, 14], atol=0.51)
+    assert_allclose(center_of_mass(result), [14, 14], atol=0.51)
 
 
 def test_a_light_ground_stays_light(digits: NDArray[np.uint8]) -> None:
@@ -95,9 +95,9 @@ def test_the_noise_and_the_shadow_of_a_photo_hardly_matter(
         ink = clean.astype(float) / 255
         paper = np.linspace(180, 230, 400)
         photo = paper - (paper - 50) * ink + 5 * rng.standard_normal(clean.shape)
-        made = 255 - as_mnist(np.clip(photo, 0, 255).astype(np.uint8))
+        result = 255 - as_mnist(np.clip(photo, 0, 255).astype(np.uint8))
 
-        assert np.corrcoef(made.ravel(), as_mnist(clean).ravel())[0, 1] > 0.8
+        assert np.corrcoef(result.ravel(), as_mnist(clean).ravel())[0, 1] > 0.8
 
 
 def test_paper_without_ink_is_blank(rng: np.random.Generator) -> None:

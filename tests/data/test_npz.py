@@ -38,11 +38,11 @@ def header(shape: tuple[int, ...], descr: object = "|u1") -> dict[str, object]:
 def test_what_numpy_wrote_comes_back(path: Path, packed: bool) -> None:
     (np.savez_compressed if packed else np.savez)(path, x=IMAGES, y=IMAGES.T)
 
-    found = npz.arrays(path, {"x", "y", "z"})
+    loaded = npz.arrays(path, {"x", "y", "z"})
 
-    assert sorted(found) == ["x", "y"]
-    assert_array_equal(found["x"], IMAGES)
-    assert_array_equal(found["y"], IMAGES.T)
+    assert sorted(loaded) == ["x", "y"]
+    assert_array_equal(loaded["x"], IMAGES)
+    assert_array_equal(loaded["y"], IMAGES.T)
 
 
 def test_a_longer_header_is_read_too(path: Path) -> None:

@@ -23,12 +23,12 @@ def test_drawn_images_are_written_as_they_are_drawn(
 
     progress = list(write_idx.write("synth", tmp_path / "digits", images=120))
 
-    held = dataset.load(str(tmp_path / "digits"), "train")
+    split = dataset.load(str(tmp_path / "digits"), "train")
     images, labels = synth.draw("train", 0, 120)
     assert progress == [(50, 150), (100, 150), (120, 150), (150, 150)]
-    assert_array_equal(held.images, images)
-    assert_array_equal(held.labels, labels)
-    assert held.classes == synth.CLASSES
+    assert_array_equal(split.images, images)
+    assert_array_equal(split.labels, labels)
+    assert split.classes == synth.CLASSES
     assert write_idx.counts(tmp_path / "digits") == {"train": 120, "test": 30}
 
 
@@ -96,22 +96,22 @@ def test_mapped_images_train_to_the_same_bits(tmp_path: Path, dots: str) -> None
     list(write_idx.write(dots, tmp_path / "plain"))
     settings = load_config(None, ["network.hidden=[16]", "train.epochs=2", "train.batch_size=32"])
 
-    held, mapped = (
+    in_memory, mapped = (
         [event.engine.theta.tobytes() for event in fit(settings, data)][-1]
         for path in (dots, str(tmp_path / "plain"))
         for data in [prepare(settings, dataset.load(path, "train"))]
     )
 
-    assert held == mapped
+    assert in_memory == mapped
 
 
 def test_each_split_keeps_the_size_of_its_images(tmp_path: Path) -> None:
     shapes = {"train": (6, 8, 7), "test": (4, 5, 9)}
     train, test = (np.full(shape, 200, np.uint8) for shape in shapes.values())
     labels = np.arange(6) % 2
-    np.savez(tmp_path / "odd.npz", x_train=train, y_train=labels, x_test=test, y_test=labels[:4])
+    np.savez(tmp_path / "data.npz", x_train=train, y_train=labels, x_test=test, y_test=labels[:4])
 
-    list(write_idx.write(str(tmp_path / "odd.npz"), tmp_path / "plain"))
+    list(write_idx.write(str(tmp_path / "data.npz"), tmp_path / "plain"))
 
     for split, shape in shapes.items():
         assert dataset.load(str(tmp_path / "plain"), split).images.shape == shape
@@ -121,7 +121,7 @@ def test_each_split_keeps_the_size_of_its_images(tmp_path: Path) -> None:
 def test_a_name_that_is_no_line_of_a_file_is_refused(tmp_path: Path, name: str) -> None:
     images, labels = np.zeros((4, 3, 3), np.uint8), np.arange(4) % 2
     np.savez(
-        tmp_path / "odd.npz",
+        tmp_path / "data.npz",
         x_train=images,
         y_train=labels,
         x_test=images,
@@ -130,7 +130,7 @@ def test_a_name_that_is_no_line_of_a_file_is_refused(tmp_path: Path, name: str) 
     )
 
     with pytest.raises(DataError, match="which cannot be a line of a file"):
-        list(write_idx.write(str(tmp_path / "odd.npz"), tmp_path / "plain"))
+        list(write_idx.write(str(tmp_path / "data.npz"), tmp_path / "plain"))
     assert not (tmp_path / "plain").exists()
 
 
