@@ -87,7 +87,7 @@ def _cold(folder: Path, rounds: int) -> tuple[list[Ended], list[Ended], str]:
 def _mnist() -> Path:
     """The folder of MNIST's files."""
     published = registry.DATASETS["mnist"]
-    return cache.place(published, published.images["train"]).parent
+    return cache.path_of(published, published.images["train"]).parent
 
 
 def _recipe() -> dict[str, object]:

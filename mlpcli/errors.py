@@ -12,6 +12,9 @@ MlpError
 A message reads *where: what is wrong, got the offending value; what to do*.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class MlpError(Exception):
     """Anything a user can mend: bad usage, config, data or file."""
@@ -54,3 +57,11 @@ class Interrupted(MlpError):
     def __init__(self, message: str, signal: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal  # the shells' convention: 130 for Ctrl-C, 143 for SIGTERM
+
+
+def nearest(word: str, choices: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The choice most similar to a misspelled word; None if none is similar enough.
+
+    cutoff: the least similarity, in [0, 1], as `difflib.get_close_matches` measures it.
+    """
+    return next(iter(difflib.get_close_matches(word, list(choices), 1, cutoff)), None)

@@ -35,10 +35,11 @@ def serve(answers: dict[str, Answer | list[Answer]]) -> Iterator[tuple[str, list
             server.shutdown()
 
 
-def content(body: bytes, *, promised: int | None = None) -> Answer:
+def content(body: bytes, *, promised: int | None = None, encoding: str = "identity") -> Answer:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(body) if promised is None else promised))
+        handler.send_header("Content-Encoding", encoding)
         handler.end_headers()
         handler.wfile.write(body)
 

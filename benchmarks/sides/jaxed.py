@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks import images
 from benchmarks.sides import BATCH, BETA1, BETA2, EPS, MOMENTUM, SIZES
-from mlpcli.data import dataset
+from mlpcli.data import preprocessing
 
 VERSIONS = {"jax": jax.__version__}
 each = jax.tree_util.tree_map
@@ -58,7 +58,9 @@ class Trainer:
 @functools.cache
 def _arrays(name: str) -> tuple[Any, Any]:
     split = images.load(name)
-    return jnp.asarray(dataset.inputs(split.images)), jnp.asarray(split.labels.astype("int32"))
+    return jnp.asarray(preprocessing.inputs(split.images)), jnp.asarray(
+        split.labels.astype("int32")
+    )
 
 
 def _logits(params: Any, x: Any) -> Any:

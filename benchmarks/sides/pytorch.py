@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks import images
 from benchmarks.sides import BATCH, BETA1, BETA2, EPS, MOMENTUM, SIZES
-from mlpcli.data import dataset
+from mlpcli.data import dataset, preprocessing
 from mlpcli.nn import mlp
 
 VERSIONS = {"torch": torch.__version__}
@@ -69,7 +69,7 @@ def gradcheck(count: int) -> float:
     count: images in the batch. Every parameter costs two passes through the whole network.
     """
     split = dataset.load("synth", "train", images=1000)
-    x = torch.tensor(dataset.inputs(split.images[:count]).astype("float64"))
+    x = torch.tensor(preprocessing.inputs(split.images[:count]).astype("float64"))
     labels = torch.tensor(split.labels[:count])
     params = mlp.init(SIZES, rng=np.random.default_rng(0), dtype="float64")
     tensors = [torch.tensor(a) for layer in params for a in layer]
@@ -101,4 +101,4 @@ def _model() -> Any:
 @cache
 def _tensors(name: str) -> tuple[Any, Any]:
     split = images.load(name)
-    return torch.from_numpy(dataset.inputs(split.images)), torch.from_numpy(split.labels)
+    return torch.from_numpy(preprocessing.inputs(split.images)), torch.from_numpy(split.labels)

@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPClassifier
 
 from benchmarks import images
 from benchmarks.sides import BATCH, BETA1, BETA2, EPS, MOMENTUM, SIZES
-from mlpcli.data import dataset
+from mlpcli.data import preprocessing
 
 VERSIONS = {"scikit-learn": sklearn.__version__}
 warnings.simplefilter("ignore", ConvergenceWarning)  # one pass is what is asked for
@@ -25,7 +25,7 @@ class Trainer:
     def __init__(self, variant: str, seed: int) -> None:
         rule, self.method = variant.split()
         split = images.load("train")
-        self.x, self.labels = dataset.inputs(split.images), split.labels
+        self.x, self.labels = preprocessing.inputs(split.images), split.labels
         self.model: Any = MLPClassifier(
             SIZES[1:-1],
             solver=rule,
@@ -53,4 +53,4 @@ class Trainer:
     def accuracy(self) -> float:
         """On the test images, a fraction."""
         split = images.load("test")
-        return float(self.model.score(dataset.inputs(split.images), split.labels))
+        return float(self.model.score(preprocessing.inputs(split.images), split.labels))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Augment, Config
 from mlpcli.data import write_idx
-from mlpcli.data.dataset import SIDE, Split
+from mlpcli.data.dataset import Split
+from mlpcli.data.preprocessing import SIDE
 from mlpcli.training.augment import HANDWRITING
 from mlpcli.training.augment import augment as vary
 from mlpcli.training.loader import augmentation, load_split

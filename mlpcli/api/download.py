@@ -57,7 +57,7 @@ def _status(name: str, files: dict[str, bool]) -> DatasetStatus:
         bytes=sum(filter(None, sizes)) if None not in sizes else None,
         images=spec.counts,
         classes=len(spec.classes),
-        license=spec.licence,
+        license=spec.license,
         cached="yes" if all(cached) else "partly" if any(cached) else "no",
         citation=spec.citation,
     )

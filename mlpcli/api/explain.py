@@ -12,7 +12,7 @@ from mlpcli.checks.explain import Explanation
 from mlpcli.checks.problem import Problem
 from mlpcli.config.load import load_for_check
 from mlpcli.config.schema import Config
-from mlpcli.data import dataset
+from mlpcli.data import preprocessing
 from mlpcli.data.registry import DATASETS
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.nn import mlp
@@ -76,7 +76,7 @@ def _training_image(problem: Problem, settings: Config, image: int) -> tuple[Pro
         ) from err
     if image >= len(split.labels):
         raise DataError(f"--image: must be in [0, {len(split.labels) - 1}], got {image}")
-    x = dataset.inputs(split.images[[image]], np.zeros((1, dataset.INPUTS)))
+    x = preprocessing.inputs(split.images[[image]], np.zeros((1, preprocessing.INPUTS)))
     smoothing = settings.train.label_smoothing
     y = mlp.one_hot(split.labels[[image]], problem.y.shape[1], smoothing=smoothing)
     label = split.classes[split.labels[image]]

@@ -13,8 +13,9 @@ from safetensors.numpy import save as to_safetensors
 from mlpcli import atomic
 from mlpcli.api import onnx_graph
 from mlpcli.config.schema import Config
-from mlpcli.data import dataset
-from mlpcli.data.dataset import SIDE, Split
+from mlpcli.data import dataset, preprocessing
+from mlpcli.data.dataset import Split
+from mlpcli.data.preprocessing import SIDE
 from mlpcli.errors import CheckFailed, CheckpointError, ConfigError, DataError
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.runs.checkpoint import Checkpoint
@@ -84,7 +85,7 @@ def _checked(content: bytes, checkpoint: Checkpoint) -> RuntimeCheck:
     split = _images(checkpoint.metadata.config)
     images = split.images[:IMAGES]
     squares = np.zeros((len(images), SIDE, SIDE), np.uint8)
-    dataset.middle(squares, images.shape[1:])[:] = images
+    preprocessing.center_view(squares, images.shape[1:])[:] = images
     theirs = onnx_graph.run(content, squares)
     ours = probabilities(checkpoint.params, images, activation=ACTIVATIONS[activation])
     difference = float(np.abs(theirs - ours).max())

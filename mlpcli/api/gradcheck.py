@@ -14,8 +14,9 @@ from mlpcli.checks.selftest import Trial
 from mlpcli.checks.step_size import Curve, sweep
 from mlpcli.config.load import load_for_check
 from mlpcli.config.schema import Config
-from mlpcli.data import dataset, registry
-from mlpcli.data.dataset import INPUTS, Split
+from mlpcli.data import dataset, preprocessing, registry
+from mlpcli.data.dataset import Split
+from mlpcli.data.preprocessing import INPUTS
 from mlpcli.errors import DataError
 from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Layer, Params
@@ -154,7 +155,7 @@ def problem(config: Config, params: Params, split: Split) -> Problem:
     """Images of a split, at most IMAGES, drawn by the seed, and the params, in float64."""
     count = min(IMAGES, len(split.labels))
     rows = stream(config.seed, "check", 1).choice(len(split.labels), count, replace=False)
-    x = dataset.inputs(split.images[rows], np.zeros((count, INPUTS)))
+    x = preprocessing.inputs(split.images[rows], np.zeros((count, INPUTS)))
     smoothing = config.train.label_smoothing
     return Problem(
         params=tuple(Layer(W.astype("float64"), b.astype("float64")) for W, b in params),

@@ -4,7 +4,6 @@ The limits guard against accidents; the file still runs with the rights of its u
 comes back is unpickled: JSON lines and plain arrays.
 """
 
-import difflib
 import json
 import os
 import signal
@@ -26,7 +25,7 @@ from mlpcli.checks.grading.answers import FORMS, FUNCTIONS, Answer, Answers
 from mlpcli.checks.grading.verdict import Verdict, judge
 from mlpcli.checks.problem import Problem
 from mlpcli.config.load import load_config
-from mlpcli.errors import SubmissionError
+from mlpcli.errors import SubmissionError, nearest
 from mlpcli.nn import Array
 
 MAX_MEMORY = 2 << 30  # bytes of address space
@@ -160,7 +159,7 @@ def _arrays(path: Path) -> list[Array]:
 
 
 def _none(others: list[str]) -> str:
-    near = [(o, n) for o in others for n in difflib.get_close_matches(o, FUNCTIONS, 1, 0.7)]
+    near = [(o, n) for o in others if (n := nearest(o, FUNCTIONS, cutoff=0.7))]
     hint = f"; rename {near[0][0]!r} to {near[0][1]!r}?" if near else "; see `--template`"
     return f"defines none of {', '.join(FUNCTIONS)}{hint}"
 

@@ -14,8 +14,9 @@ from mlpcli.api import state_dict
 from mlpcli.api.state_dict import SIDES, FileLayer
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
-from mlpcli.data import dataset, synth
-from mlpcli.data.dataset import INPUTS, Split
+from mlpcli.data import preprocessing, synth
+from mlpcli.data.dataset import Split
+from mlpcli.data.preprocessing import INPUTS
 from mlpcli.data.registry import DATASETS
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer, Params
@@ -87,7 +88,7 @@ def adapted(layers: list[Layer], *, mean: float, std: float) -> Params:
     (W, b), *others = layers
     first = np.zeros((INPUTS, W.shape[1]))
     side = SIDES[len(W)]
-    first[dataset.places((side, side))] = W / std
+    first[preprocessing.input_indices((side, side))] = W / std
     changed = [Layer(first, b - mean / std * W.sum(axis=0)), *others]
     with np.errstate(over="ignore"):  # what becomes infinite is refused by the caller
         return tuple(  # row after row, since safetensors writes memory as it lies

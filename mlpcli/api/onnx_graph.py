@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.dataset import SIDE
+from mlpcli.data.preprocessing import SIDE
 from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.nn import Array
 from mlpcli.nn.activation import LEAK

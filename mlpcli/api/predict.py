@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data import image_sources, mnist_style, pictures
-from mlpcli.data.dataset import SIDE
 from mlpcli.data.image_sources import Source
+from mlpcli.data.preprocessing import SIDE
 from mlpcli.errors import DataError
 from mlpcli.nn import Array
 from mlpcli.nn.activation import ACTIVATIONS
@@ -107,10 +107,10 @@ def prepared(
     if center:
         return np.stack([mnist_style.as_mnist(image) for image in images])
     if not fits:
-        side = SIDE if shrunk else mnist_style.FIELD
-        images = np.stack([pictures.shrunk(image, side) for image in images])
+        side = SIDE if shrunk else mnist_style.IMAGE_SIDE
+        images = np.stack([pictures.shrink(image, side) for image in images])
     if inverted and dark:  # the paper need not have been white
-        images = np.round(255 * mnist_style.levelled(images)).astype(np.uint8)
+        images = np.round(255 * mnist_style.normalize_contrast(images)).astype(np.uint8)
     return images
 
 

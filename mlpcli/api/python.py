@@ -36,7 +36,7 @@ from mlpcli.api.trainer import train as train_run
 from mlpcli.checks.gradcheck import Verdict
 from mlpcli.config.load import load_config as read_config
 from mlpcli.config.schema import Config
-from mlpcli.data import custom, dataset
+from mlpcli.data import custom, dataset, preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.nn import Array
@@ -71,7 +71,7 @@ class Model(NamedTuple):
         """Probability of each class, (n, classes) in float64; images as `predict` takes them."""
         images = np.asarray(images)
         dataset.require_images("predict", images)
-        if max(images.shape[1:]) > dataset.SIDE:
+        if max(images.shape[1:]) > preprocessing.SIDE:
             height, width = images.shape[1:]
             raise DataError(f"predict: images must be at most 32x32, got {height}x{width}")
         activation = build.activation(self.config)
@@ -103,7 +103,7 @@ def load_data(
     try:
         return dataset.load(str(name), split, resize=resize, offline=offline)
     except DataError as err:
-        raise DataError(str(err).replace(custom.RESIZE, "resize=True")) from err
+        raise DataError(str(err).replace(custom.RESIZE_OPTION, "resize=True")) from err
 
 
 def load_config(source: str | Path | None = None, changes: Iterable[str] = ()) -> Config:

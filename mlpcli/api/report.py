@@ -12,7 +12,7 @@ from mlpcli.api.compare import Comparison, compare_evaluations
 from mlpcli.api.eval import Evaluation, open_subject
 from mlpcli.checks.gradcheck import Verdict
 from mlpcli.config.schema import Config
-from mlpcli.data import dataset
+from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.nn import Array
@@ -189,11 +189,11 @@ def filters(W1: Array, images: NDArray[np.uint8], *, count: int = FILTERS) -> Fi
 
     Pixels that are dark in all of the images show 0: no training has reached their weights.
     """
-    lit = dataset.lit(images)
+    lit = preprocessing.active_inputs(images)
     seen = np.zeros_like(W1)
     seen[lit] = W1[lit]
     longest = np.argsort(-np.linalg.norm(seen, axis=0), kind="stable")[:count]
     units = np.sort(longest)
     height, width = images.shape[1:]
-    square = seen[dataset.places((height, width))][:, units].T
+    square = seen[preprocessing.input_indices((height, width))][:, units].T
     return Filters(square.reshape(-1, height, width), units, W1.shape[1])

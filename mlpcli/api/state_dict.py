@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from mlpcli.data.dataset import INPUTS, SIDE
+from mlpcli.data.preprocessing import INPUTS, SIDE
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer
 from mlpcli.runs.checkpoint import Tensors

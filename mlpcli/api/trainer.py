@@ -62,7 +62,7 @@ def train(
     """
     require_library(config)
     place = RunFolder(folder)
-    place.require_unlocked()  # names the process that writes there, before claim says that a run exists
+    place.require_unlocked()  # before claim, since it names the process that writes there
     place.claim(overwrite=overwrite)
     data = prepare(config, load_split(config, "train", offline=offline))
     place.make()

@@ -1,6 +1,5 @@
 """From a config's name or file and `--set` to checked settings, with every error at once."""
 
-import difflib
 import json
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -15,7 +14,7 @@ from mlpcli.config.schema import Config
 from mlpcli.config.shipped import shipped
 from mlpcli.config.yaml_source import Keys, Tree
 from mlpcli.data.registry import holds_characters
-from mlpcli.errors import ConfigError
+from mlpcli.errors import ConfigError, nearest
 
 MAX_CONFIG_SIZE = 30_000  # bytes; a config is a page of text
 MAX_ERRORS = 50  # reported at once
@@ -108,8 +107,8 @@ def _read(source: str) -> tuple[str, str]:
         return names[source].read_text(encoding="utf-8"), f"{source}.yaml"
     path = Path(source)
     if not (path.suffix or len(path.parts) > 1 or path.exists()):
-        near = difflib.get_close_matches(source, names, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        near = nearest(source, names)
+        hint = f"did you mean {near!r}? " if near else ""
         raise ConfigError(f"unknown config {source!r}; {hint}`mlp config list` shows what there is")
     try:
         data = path.read_bytes()
@@ -117,7 +116,7 @@ def _read(source: str) -> tuple[str, str]:
         raise ConfigError(f"{source}: cannot read the config: {err.strerror}") from err
     if len(data) > MAX_CONFIG_SIZE:
         raise ConfigError(
-            f"{source}: expected at most {MAX_CONFIG_SIZE} bytes, got {len(data)}; is this a config?"
+            f"{source}: expected at most {MAX_CONFIG_SIZE} bytes, got {len(data)}; is it a config?"
         )
     try:
         return data.decode("utf-8-sig"), source
@@ -141,7 +140,7 @@ def _line(detail: ErrorDetails, tree: Tree) -> str:
     place, key = tree.place(keys), keys[-1]
     if kind == "extra_forbidden":
         known = schema["properties"]
-        near = [SYNONYMS.get(str(key), ""), *difflib.get_close_matches(str(key), known, 1)]
+        near = (SYNONYMS.get(str(key)), nearest(str(key), known))
         hint = next(
             (f"did you mean {name!r}?" for name in near if name in known),
             f"expected one of {', '.join(known)}",

@@ -21,42 +21,50 @@ TYPES: dict[int, np.dtype[Any]] = {
     LABELS: np.dtype("u1"),
     LABEL_TABLE: np.dtype(">i4"),
 }
-CHUNK = 1 << 20  # bytes unpacked at once: GzipFile fills a buffer by way of a copy as large
-SMALL = 64 << 20  # bytes
-DENSEST = 200  # times; images pack to a fifth, and what packs so much better is made to harm
+CHUNK_SIZE = 1 << 20  # bytes unpacked at once; GzipFile needs a second buffer of this size
+# A file may announce MAX_TRUSTED_SIZE bytes, or MAX_COMPRESSION_RATIO times its own size: images
+# compress to about a fifth, and a file with a far higher ratio is a decompression bomb.
+MAX_TRUSTED_SIZE = 64 << 20  # bytes
+MAX_COMPRESSION_RATIO = 200
 
 
 def images(path: Path) -> NDArray[Any]:
-    """Images of a file as uint8 (n, height, width); an uncompressed file is mapped, not read."""
+    """Images of a file: uint8 (n, height, width), memory-mapped if the file is uncompressed.
+
+    Raises DataError, as `labels` does.
+    """
     return _read(path, (IMAGES,))
 
 
 def labels(path: Path) -> NDArray[Any]:
-    """Labels of a file as int64 (n,); of a label table, its first column."""
+    """Labels of a file: int64 (n,); of a label table, its first column."""
     values = _read(path, (LABELS, LABEL_TABLE))
     if values.ndim == 2 and not values.shape[1]:
         raise DataError(f"{path}: its label table has no columns; fetch the file again")
     return (values[:, 0] if values.ndim == 2 else values).astype(np.int64)
 
 
-def opening(magic: int, *counts: int) -> bytes:
-    """What a file opens with, before its values; counts: the length of each axis."""
+def header(magic: int, *counts: int) -> bytes:
+    """The header of a file, which its values follow; counts: the length of each axis."""
     return np.array([magic, *counts], ">u4").tobytes()
 
 
-def holds(packed: int, promised: int) -> bool:
-    """Whether memory may be asked for on the word of a file of `packed` bytes."""
-    return promised <= max(SMALL, DENSEST * packed)
+def is_plausible_size(compressed: int, announced: int) -> bool:
+    """Whether `compressed` bytes may unpack to as many as a header announces; if not, no memory
+    is allocated for them.
+    """
+    return announced <= max(MAX_TRUSTED_SIZE, MAX_COMPRESSION_RATIO * compressed)
 
 
 def _read(path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
+    """The values of a file that begins with one of the magic numbers, in the shape it announces."""
     try:
         with path.open("rb") as file:
             if file.read(2) != b"\x1f\x8b":
-                return _plain(file, path, magics)
+                return _read_uncompressed(file, path, magics)
             file.seek(0)
             with gzip.GzipFile(fileobj=file) as unzipped:
-                return _zipped(unzipped, path, magics)
+                return _read_gzip(unzipped, path, magics)
     except EOFError as err:
         raise DataError(f"{path}: the gzip data is truncated; fetch the file again") from err
     except (gzip.BadGzipFile, zlib.error) as err:
@@ -65,43 +73,43 @@ def _read(path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
         raise DataError(f"{path}: not readable: {err.strerror or err}") from err
 
 
-def _plain(file: BinaryIO, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
+def _read_uncompressed(file: BinaryIO, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
     file.seek(0)
-    dtype, shape = _header(file, path, magics)
-    start, promised = file.tell(), math.prod(shape) * dtype.itemsize
-    held = path.stat().st_size - start
-    if held != promised:
-        raise DataError(_disagrees(path, shape, promised, held))
-    if promised == 0:
+    dtype, shape = _read_header(file, path, magics)
+    start, announced = file.tell(), math.prod(shape) * dtype.itemsize
+    size = path.stat().st_size - start
+    if size != announced:
+        raise DataError(_size_mismatch(path, shape, announced, size))
+    if announced == 0:
         return np.empty(shape, dtype)
-    # a plain array, since np.memmap hands its class, and its cost, on to all that is made of it
+    # a plain array: results of a np.memmap would be np.memmap too, which is slower
     return np.asarray(np.memmap(path, dtype, mode="r", offset=start, shape=shape))
 
 
-def _zipped(file: gzip.GzipFile, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
-    dtype, shape = _header(file, path, magics)
-    promised = math.prod(shape) * dtype.itemsize
-    if not holds(path.stat().st_size, promised):
-        raise DataError(f"{path}: its header promises {promised:,} bytes, which cannot be in it")
-    values = np.empty(promised, np.uint8)
-    held = 0
-    while held < promised and (n := file.readinto(values[held : held + CHUNK].data)):
-        held += n
-    if held < promised or file.read(1):  # the last read checks the sum at the end as well
-        raise DataError(_disagrees(path, shape, promised, held if held < promised else None))
+def _read_gzip(file: gzip.GzipFile, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
+    dtype, shape = _read_header(file, path, magics)
+    announced = math.prod(shape) * dtype.itemsize
+    if not is_plausible_size(path.stat().st_size, announced):
+        raise DataError(f"{path}: its header promises {announced:,} bytes, which cannot be in it")
+    values = np.empty(announced, np.uint8)
+    size = 0
+    while size < announced and (n := file.readinto(values[size : size + CHUNK_SIZE].data)):
+        size += n
+    if size < announced or file.read(1):  # the last read also verifies gzip's own checksum
+        raise DataError(_size_mismatch(path, shape, announced, size if size < announced else None))
     return values.view(dtype).reshape(shape)
 
 
-def _header(
+def _read_header(
     file: BinaryIO | gzip.GzipFile, path: Path, magics: tuple[int, ...]
 ) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """Type and shape of the values; leaves the file where they begin."""
-    head = file.read(4)
-    if head.lstrip()[:1] == b"<":
+    start = file.read(4)
+    if start.lstrip()[:1] == b"<":
         raise DataError(f"{path}: is a web page, not IDX data; fetch the file again")
-    magic = int.from_bytes(head, "big")
-    if len(head) < 4 or magic not in magics:
-        got = f"got {magic}" if len(head) == 4 else f"but the file has {len(head)} bytes"
+    magic = int.from_bytes(start, "big")
+    if len(start) < 4 or magic not in magics:
+        got = f"got {magic}" if len(start) == 4 else f"but the file has {len(start)} bytes"
         expected = " or ".join(map(str, magics))
         raise DataError(f"{path}: expected magic number {expected}, {got}; is it the right file?")
     counts = file.read(4 * (magic & 0xFF))
@@ -110,10 +118,10 @@ def _header(
     return TYPES[magic], tuple(int(n) for n in np.frombuffer(counts, ">u4"))
 
 
-def _disagrees(path: Path, shape: tuple[int, ...], promised: int, held: int | None) -> str:
-    size = "x".join(map(str, shape))
-    found = "more" if held is None else f"{held:,}"
+def _size_mismatch(path: Path, shape: tuple[int, ...], announced: int, size: int | None) -> str:
+    """The message for a file whose values have another size; None: a larger one."""
+    values = "x".join(map(str, shape))
     return (
-        f"{path}: its header promises {size} values, {promised:,} bytes, but it holds {found}; "
-        "fetch the file again"
+        f"{path}: its header promises {values} values, {announced:,} bytes, but it holds "
+        f"{'more' if size is None else f'{size:,}'}; fetch the file again"
     )

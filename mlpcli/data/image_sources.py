@@ -1,6 +1,6 @@
-"""From what a user points at to images: pictures, IDX and npz files, folders, standard input.
+"""From paths and standard input to images: pictures, IDX and npz files, and folders.
 
-What a file is, its first bytes decide, not its name.
+The type of a file is decided by its first bytes, not by its name.
 """
 
 import os
@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,43 +18,45 @@ from mlpcli.data import dataset, idx, npz, pictures
 from mlpcli.errors import DataError
 
 STDIN = "-"
-IDX = (b"\0\0\x08", b"\x1f\x8b")  # first bytes: of unsigned bytes, or packed with gzip
-NPZ = b"PK"
-PICTURES = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", b"II", b"MM")
-ARRAYS = ("images", "x", "arr_0", "x_test")  # where an npz file has its images, the first found
+# first bytes of a file
+IDX_PREFIXES = (b"\0\0\x08", b"\x1f\x8b")  # of unsigned bytes, and with gzip
+NPZ_PREFIX = b"PK"
+PICTURE_PREFIXES = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", b"II", b"MM")
+ARRAY_NAMES = ("images", "x", "arr_0", "x_test")  # of the images in an npz file, first match
 
 
 class Source(NamedTuple):
-    """Images of one size from one place."""
+    """Images of one size from one file."""
 
     name: str  # of the file, or "-"
     images: NDArray[np.uint8]  # (n, height, width)
-    numbered: bool  # it may hold many; a picture file holds one
+    numbered: bool  # the format can hold many images; a picture file holds one
 
 
-def find(places: Iterable[str], stdin: BinaryIO) -> Iterator[Source | DataError]:
-    """The images at each place, one after the other, or why there are none.
+def find(paths: Iterable[str], stdin: BinaryIO) -> Iterator[Source | DataError]:
+    """The images of each path, in order, or the error that prevents reading them.
 
-    places: files, folders, or "-" for standard input, which is the bytes of one file, or names of
-    files and folders, one a line, each looked at when it comes. Raises ConfigError without Pillow.
+    paths: files, folders, or "-" for standard input, which is either the content of one file or
+    the paths of files and folders, one per line, each read as it arrives.
+    Raises ConfigError without Pillow.
     """
-    for place in places:
-        if place == STDIN:
-            yield from _piped(stdin)
+    for path in paths:
+        if path == STDIN:
+            yield from _read_stdin(stdin)
         else:
-            yield from _at(place)
+            yield from _find_at(path)
 
 
-def _at(place: str) -> Iterator[Source | DataError]:
-    if not os.path.isdir(place):
-        yield _file(place)
+def _find_at(path: str) -> Iterator[Source | DataError]:
+    if not os.path.isdir(path):
+        yield _read_file(path)
         return
-    root = Path(place)
+    root = Path(path)
     files = sorted(file for file in root.rglob("*") if _is_picture(file.relative_to(root)))
     if not files:
-        yield DataError(f"{place}: holds no pictures; IDX and npz files are named themselves")
+        yield DataError(f"{path}: holds no pictures; name IDX and npz files themselves")
     for file in files:
-        yield _file(str(file))
+        yield _read_file(str(file))
 
 
 def _is_picture(path: Path) -> bool:
@@ -62,26 +64,27 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in pictures.SUFFIXES and not hidden
 
 
-def _file(place: str, name: str | None = None) -> Source | DataError:
-    """The images of a file, which goes by another name where one is given."""
-    name = name or place
+def _read_file(path: str, name: str | None = None) -> Source | DataError:
+    """The images of a file; name: shown in place of its path."""
+    name = name or path
     try:
-        with open(place, "rb") as file:
+        with open(path, "rb") as file:
             head = file.read(4)
-        many = head.startswith((NPZ, *IDX))
-        return Source(name, _images(Path(place), head), numbered=many)
+        many = head.startswith((NPZ_PREFIX, *IDX_PREFIXES))
+        return Source(name, _read_images(Path(path), head), numbered=many)
     except OSError as err:
         return DataError(f"{name}: not readable: {err.strerror or err}")
     except ValueError:
         return DataError(f"{name}: cannot be the name of a file")
     except DataError as err:
-        return DataError(str(err).replace(place, name, 1))
+        return DataError(str(err).replace(path, name, 1))
 
 
-def _images(path: Path, head: bytes) -> NDArray[Any]:
-    if head.startswith(NPZ):
-        images = _npz(path)
-    elif head.startswith(IDX):
+def _read_images(path: Path, head: bytes) -> NDArray[np.uint8]:
+    """The images of a file that begins with head: uint8 (n, height, width), n at least 1."""
+    if head.startswith(NPZ_PREFIX):
+        images = _read_npz(path)
+    elif head.startswith(IDX_PREFIXES):
         images = idx.images(path)
     else:
         images = pictures.read(path)[None]
@@ -90,35 +93,37 @@ def _images(path: Path, head: bytes) -> NDArray[Any]:
     return images
 
 
-def _npz(path: Path) -> NDArray[Any]:
-    held = npz.arrays(path, set(ARRAYS))
-    array = next((held[name] for name in ARRAYS if name in held), None)
+def _read_npz(path: Path) -> NDArray[np.uint8]:
+    """The first of the arrays of ARRAY_NAMES, (n, height, width) or one image (height, width)."""
+    arrays = npz.arrays(path, set(ARRAY_NAMES))
+    array = next((arrays[name] for name in ARRAY_NAMES if name in arrays), None)
     if array is None:
-        raise DataError(f"{path}: has none of the arrays {', '.join(ARRAYS)}")
+        raise DataError(f"{path}: has none of the arrays {', '.join(ARRAY_NAMES)}")
     images = array[None] if array.ndim == 2 else array
     dataset.require_images(str(path), images)
     return images
 
 
-def _piped(stdin: BinaryIO) -> Iterator[Source | DataError]:
+def _read_stdin(stdin: BinaryIO) -> Iterator[Source | DataError]:
     first = stdin.readline()
     if not first:
-        yield DataError(f"{STDIN}: is empty; give it names of images, one a line, or an image")
-    if not _begins_a_file(first):
+        yield DataError(f"{STDIN}: is empty; give it an image, or paths of images, one per line")
+    if not _is_file_content(first):
         names = (os.fsdecode(line.rstrip(b"\r\n")) for line in chain([first], stdin))
-        yield from (found for name in names if name for found in _at(name))
+        for name in filter(None, names):
+            yield from _find_at(name)
         return
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = Path(folder, "stdin")
         with path.open("wb") as file:
             file.write(first)
             shutil.copyfileobj(stdin, file)
-        yield _file(str(path), STDIN)
+        yield _read_file(str(path), STDIN)
 
 
-def _begins_a_file(line: bytes) -> bool:
-    """Whether these bytes, up to a line's end, begin a file and are not the name of one."""
+def _is_file_content(line: bytes) -> bool:
+    """Whether the first line of standard input is the start of a file, not the path of one."""
     if b"\0" in line:
         return True
-    name = line.rstrip(b"\r\n")
-    return line.startswith((*PICTURES, *IDX, NPZ)) and not os.path.exists(name)
+    is_path = os.path.exists(line.rstrip(b"\r\n"))
+    return line.startswith((*PICTURE_PREFIXES, *IDX_PREFIXES, NPZ_PREFIX)) and not is_path

@@ -1,7 +1,7 @@
-"""The .npz format: a zip archive of NumPy arrays, one for each name.
+"""The .npz format: a zip archive of named NumPy arrays.
 
-An array's header is held against the archive's own word on its size before memory is asked for,
-and code in a file is never run.
+Before memory is allocated, the shape in an array's header is compared with the size in the
+archive's directory. Code in a file is never run.
 """
 
 import math
@@ -15,50 +15,54 @@ from typing import Any
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from mlpcli.data.idx import holds
+from mlpcli.data.idx import is_plausible_size
 from mlpcli.errors import DataError
 
-PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # as np.savez and np.savez_compressed write
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, ArithmeticError, TokenError)
-HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# as np.savez and np.savez_compressed write
+COMPRESSION_TYPES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+READ_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, ArithmeticError, TokenError)
+HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def arrays(path: Path, wanted: set[str]) -> dict[str, NDArray[Any]]:
-    """Those of the wanted arrays that the file holds; raises DataError, and OSError as is."""
+    """Those of the wanted arrays that the file has, by name, in their own shape and dtype.
+
+    Raises DataError for a damaged file, and OSError as it is.
+    """
     try:
         with zipfile.ZipFile(path) as archive, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of headers that another NumPy wrote
+            warnings.simplefilter("ignore")  # about headers that another NumPy version wrote
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            return {name: _array(archive, members[name]) for name in wanted & members.keys()}
-    except DAMAGED as err:
-        told = f"{err}".partition("\n")[0]
-        raise DataError(f"{path}: not a readable .npz file: {told}") from err
+            return {name: _read_array(archive, members[name]) for name in wanted & members.keys()}
+    except READ_ERRORS as err:
+        reason = f"{err}".partition("\n")[0]
+        raise DataError(f"{path}: not a readable .npz file: {reason}") from err
     except (RuntimeError, MemoryError, TypeError) as err:
-        told = "it has a password, or headers that are none"
-        raise DataError(f"{path}: not a readable .npz file: {told}") from err
+        reason = "it has a password or invalid headers"
+        raise DataError(f"{path}: not a readable .npz file: {reason}") from err
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    """An array of the archive; raises ValueError where its header and its size disagree."""
-    if member.compress_type not in PACKED:
-        raise ValueError(f"{member.filename!r} is not packed as NumPy does")
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    """An array of the archive; raises ValueError if its header and its size disagree."""
+    if member.compress_type not in COMPRESSION_TYPES:
+        raise ValueError(f"{member.filename!r} is not compressed as NumPy does")
     with archive.open(member) as file:
         version = npy.read_magic(file)
-        if version not in HEADERS:
+        if version not in HEADER_READERS:
             raise ValueError(f"{member.filename!r} has a header of version {version}")
-        shape, _, dtype = HEADERS[version](file)
+        shape, _, dtype = HEADER_READERS[version](file)
         if dtype.hasobject:
             raise ValueError("it holds Python objects, which are not loaded; store plain arrays")
-        promised, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
-        if promised != held:
+        announced, size = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+        if announced != size:
             raise ValueError(
-                f"{member.filename!r} promises {dtype} of shape {shape}, {promised:,} bytes, "
-                f"but {held:,} are in it"
+                f"{member.filename!r} promises {dtype} of shape {shape}, {announced:,} bytes, "
+                f"but {size:,} are in it"
             )
-        if not holds(member.compress_size, promised):
+        if not is_plausible_size(member.compress_size, announced):
             raise ValueError(
-                f"{member.filename!r} unpacks from {member.compress_size:,} to {promised:,} bytes, "
-                "as no images do"
+                f"{member.filename!r} unpacks from {member.compress_size:,} to {announced:,} "
+                "bytes, as no images do"
             )
     with archive.open(member) as file:
         return npy.read_array(file, allow_pickle=False)

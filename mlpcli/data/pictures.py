@@ -1,4 +1,4 @@
-"""Picture files as grey images, and images made smaller: all that Pillow does (extra `images`)."""
+"""Picture files as gray images, and resized images: all that needs Pillow (extra `images`)."""
 
 import math
 import struct
@@ -15,12 +15,12 @@ from mlpcli.errors import ConfigError, DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # others run programs, as PostScript does
-PIXELS = 25_000_000  # of a picture; it takes four bytes for each, and eight while it is turned
-WEBP = 16_000_000  # the same, of a format whose decoder takes twelve bytes more
-BAND = 1 << 20  # pixels that are worked on at once, where each takes many bytes
-FINEST = 512  # pixels; a longer side is reduced, which also averages the noise of a camera
-# what Pillow raises on damaged files, beside its own errors, which are OSErrors
-DAMAGE = (
+MAX_PIXELS = 25_000_000  # of a picture; decoding takes 4 bytes per pixel, rotating it 8
+MAX_WEBP_PIXELS = 16_000_000  # of a WebP picture, whose decoder takes 12 bytes more per pixel
+BAND_SIZE = 1 << 20  # pixels converted at once, since some conversions take many bytes for each
+MAX_REDUCED_SIDE = 512  # pixels; reducing a photo to it also averages the noise of its camera
+# what Pillow raises for damaged files, besides its own errors, which are OSErrors
+DECODE_ERRORS = (
     OSError,
     EOFError,
     SyntaxError,
@@ -34,106 +34,114 @@ DAMAGE = (
 
 
 def read(path: Path) -> NDArray[np.uint8]:
-    """A picture in grey, (height, width), upright as its EXIF data says.
+    """A picture in gray, (height, width), rotated as its EXIF data says.
 
-    What is transparent becomes black, or white behind a dark drawing. Of several frames, the first.
+    Transparent areas become black, or white if the drawing is dark. Of several frames, the first.
     Raises DataError, and ConfigError without Pillow.
     """
     pillow = _pillow()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what could be wrong is judged here
+        warnings.simplefilter("ignore")  # the limits are checked here
         try:
             with pillow.open(path, formats=FORMATS) as picture:
-                most = WEBP if picture.format == "WEBP" else PIXELS
-                if math.prod(picture.size) > most:
-                    raise DataError(_too_many(path, most))
-                return _upright_grey(picture)
+                limit = MAX_WEBP_PIXELS if picture.format == "WEBP" else MAX_PIXELS
+                if math.prod(picture.size) > limit:
+                    raise DataError(_too_many_pixels(path, limit))
+                return _to_gray(picture)
         except pillow.DecompressionBombError as err:
-            raise DataError(_too_many(path, PIXELS)) from err
+            raise DataError(_too_many_pixels(path, MAX_PIXELS)) from err
         except pillow.UnidentifiedImageError as err:
-            kinds = ", ".join(FORMATS)
-            raise DataError(f"{path}: is not an image; {kinds} files can be read") from err
-        except MemoryError as err:  # room is made for what a header promises, 4 GB at most
-            told = "a part of it claims to be larger than the memory"
-            raise DataError(f"{path}: cannot be decoded as an image: {told}") from err
-        except DAMAGE as err:
+            formats = ", ".join(FORMATS)
+            raise DataError(f"{path}: is not an image; {formats} files can be read") from err
+        except MemoryError as err:  # Pillow allocates what a header claims, 4 GB at most
+            reason = "a part of it claims to be larger than the memory"
+            raise DataError(f"{path}: cannot be decoded as an image: {reason}") from err
+        except DECODE_ERRORS as err:
             if isinstance(err, OSError) and err.errno is not None:
                 raise DataError(f"{path}: not readable: {err.strerror}") from err
-            told = f"{err}".partition("\n")[0]
-            raise DataError(f"{path}: cannot be decoded as an image: {told}") from err
+            reason = f"{err}".partition("\n")[0]
+            raise DataError(f"{path}: cannot be decoded as an image: {reason}") from err
 
 
-def shrunk(image: NDArray[Any], side: int) -> NDArray[np.uint8]:
-    """A grey uint8 image, no side of which is longer than asked for; its shape is kept."""
+def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """A gray image (height, width) reduced until no side is longer; its aspect ratio is kept."""
     picture = _pillow().fromarray(image)
     picture.thumbnail((side, side))
     return np.asarray(picture)
 
 
-def reduced(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """An image, no side of which is longer than FINEST: means over squares of pixels."""
+def reduce(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """An image (height, width), averaged over squares of pixels until its sides fit the maximum.
+
+    The maximum is MAX_REDUCED_SIDE; a smaller image keeps its pixels.
+    """
     picture = _pillow().fromarray(image.astype(np.float32))
-    return np.asarray(picture.reduce(math.ceil(max(image.shape) / FINEST)))
+    return np.asarray(picture.reduce(math.ceil(max(image.shape) / MAX_REDUCED_SIDE)))
 
 
-def resized(image: NDArray[np.float32], longest: int) -> NDArray[np.float32]:
-    """An image whose longer side has that many pixels; its shape is kept, its edges are smooth."""
+def resize(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """An image (height, width), interpolated to a longer side of this many pixels.
+
+    The aspect ratio is kept.
+    """
     pillow = _pillow()
-    scale = longest / max(image.shape)
-    height, width = (max(1, round(scale * side)) for side in image.shape)
-    mean = pillow.Resampling.BOX if scale < 1 else pillow.Resampling.BILINEAR
-    return np.asarray(pillow.fromarray(image).resize((width, height), mean))
+    scale = side / max(image.shape)
+    height, width = (max(1, round(scale * length)) for length in image.shape)
+    method = pillow.Resampling.BOX if scale < 1 else pillow.Resampling.BILINEAR
+    return np.asarray(pillow.fromarray(image).resize((width, height), method))
 
 
-def _upright_grey(picture: Any) -> NDArray[np.uint8]:
+def _to_gray(picture: Any) -> NDArray[np.uint8]:
+    """The pixels (height, width) of a Pillow image."""
     from PIL import ImageOps
 
-    ImageOps.exif_transpose(picture, in_place=True)  # else there are two of them
+    ImageOps.exif_transpose(picture, in_place=True)  # a copy would double the memory
     if picture.mode[0] in "IF":  # more than 8 bits
         return _eight_bits(picture)
     if picture.has_transparency_data:
-        return _on_ground(picture)
+        return _flatten(picture)
     return np.asarray(picture.convert("L"))
 
 
-def _on_ground(picture: Any) -> NDArray[np.uint8]:
-    """A picture laid on black, or on white where the drawing is dark."""
-    light = 0  # the sum of grey - 127.5, weighed by alpha; doubled, so that it is exact
+def _flatten(picture: Any) -> NDArray[np.uint8]:
+    """A transparent picture on black, or on white if the drawing is dark: (height, width)."""
+    lightness = 0  # sum of (gray - 127.5) * alpha, doubled to stay an integer
     for _, band in _bands(picture):
-        grey, alpha = _grey_and_alpha(band)
-        light += int(((2 * grey - 255) * alpha).sum())
-    ground = 255 if light < 0 else 0
+        gray, alpha = _gray_and_alpha(band)
+        lightness += int(((2 * gray - 255) * alpha).sum())
+    background = 255 if lightness < 0 else 0
     out = np.empty(picture.size[::-1], np.uint8)
-    for place, band in _bands(picture):
-        grey, alpha = _grey_and_alpha(band)
-        out[place] = np.round(grey * (alpha / 255) + ground * (1 - alpha / 255))
+    for area, band in _bands(picture):
+        gray, alpha = _gray_and_alpha(band)
+        out[area] = np.round(gray * (alpha / 255) + background * (1 - alpha / 255))
     return out
 
 
-def _grey_and_alpha(band: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _gray_and_alpha(band: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Gray and opacity of each pixel, in [0, 255], both (height, width)."""
     pixels = np.asarray(band.convert("RGBA").convert("LA"), np.int64)
     return pixels[..., 0], pixels[..., 1]
 
 
 def _eight_bits(picture: Any) -> NDArray[np.uint8]:
-    """Pixels of another range, in that of 8 bits: 0 to 1, 0 to 255 or 0 to 65535."""
+    """Pixels (height, width) of another range, 0 to 1, 255 or 65535, scaled to 0 to 255."""
     highest = max(_finite(band).max() for _, band in _bands(picture))
-    most = next((top for top in (1, 255, 65535) if highest <= top), highest)
+    white = next((top for top in (1, 255, 65535) if highest <= top), highest)
     out = np.empty(picture.size[::-1], np.uint8)
-    for place, band in _bands(picture):
-        out[place] = np.round(255 * np.clip(_finite(band) / most, 0, 1))
+    for area, band in _bands(picture):
+        out[area] = np.round(255 * np.clip(_finite(band) / white, 0, 1))
     return out
 
 
 def _finite(band: Any) -> NDArray[np.float64]:
-    """Pixels, 0 where a float is none or without bounds."""
+    """Pixels (height, width), with 0 for NaN and infinities."""
     return np.nan_to_num(np.asarray(band, np.float64), nan=0, posinf=0, neginf=0)
 
 
 def _bands(picture: Any) -> Iterator[tuple[tuple[slice, slice], Any]]:
-    """The parts of a picture across its longer side, each with its rows and columns."""
+    """A picture cut across its longer side: the rows and columns of each band, and the band."""
     width, height = picture.size
-    step = max(1, BAND // max(1, min(width, height)))
+    step = max(1, BAND_SIZE // max(1, min(width, height)))
     for start in range(0, max(width, height), step):
         left, top = (start, 0) if width > height else (0, start)
         right, bottom = (start + step, height) if width > height else (width, start + step)
@@ -141,8 +149,8 @@ def _bands(picture: Any) -> Iterator[tuple[tuple[slice, slice], Any]]:
         yield (slice(top, bottom), slice(left, right)), picture.crop((left, top, right, bottom))
 
 
-def _too_many(path: Path, most: int) -> str:
-    return f"{path}: has more than {most:,} pixels; make it smaller first"
+def _too_many_pixels(path: Path, limit: int) -> str:
+    return f"{path}: has more than {limit:,} pixels; make it smaller first"
 
 
 def _pillow() -> Any:

@@ -1,12 +1,12 @@
-"""Digits drawn from strokes: a data set that needs no download and has any size.
+"""Digits drawn from strokes: a data set of any size that needs no download.
 
-A digit is a few curves through control points. Each image moves the points, slants, turns, scales
-and shifts the whole, chooses a pen and adds noise. A stroke is many short segments, and ink falls
-off around each like a Gaussian; a Gaussian is a product of a row and a column, so all segments of
-an image are drawn by one small matrix product.
+A digit is a few curves through control points. Each image moves the points, shears, rotates,
+scales and shifts the whole, chooses a pen width and adds noise. A stroke is many short segments,
+and ink falls off around each like a Gaussian; a Gaussian is the product of a row and a column, so
+one small matrix product draws all segments of an image.
 
-Images are drawn in blocks of BLOCK, each from its own random stream: image i of a split depends on
-(seed, i) alone, and any range can be drawn in any order, in parts, and in parallel.
+Images are drawn in blocks of BLOCK_SIZE, each from its own random stream: image i of a split
+depends on (seed, i) alone, so any range can be drawn in any order, in parts, and in parallel.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 28  # pixels
-BLOCK = 500  # images
+BLOCK_SIZE = 500  # images
 CLASSES = tuple("0123456789")
-SIZES = {"train": 20_000, "test": 10_000}  # images, where no number is asked for
+SIZES = {"train": 20_000, "test": 10_000}  # images by default
 SEED = 0  # of the data set `synth`: every run sees the same images, as with a published set
 
-# The ways to write each digit: strokes parted by "|", each the points x,y that the pen passes, in
-# hundredths of the digit's width and height, y downwards. A point given twice in a row is a corner.
+# The ways to write each digit: strokes separated by "|", each the points x,y that the pen passes,
+# in hundredths of the digit's width and height, y downward. A point listed twice is a corner.
 GLYPHS = {
     "0": (
         "50,0 10,25 10,75 50,100 90,75 90,25 50,0",
@@ -71,21 +71,21 @@ GLYPHS = {
     ),
 }
 SEGMENTS = 56  # of each glyph
-CONTROLS = 11  # at most, of a glyph
+MAX_CONTROLS = 11  # control points of a glyph
 
 
-class Pens(NamedTuple):
-    """Every glyph, ready to be drawn."""
+class GlyphTable(NamedTuple):
+    """Every glyph, as `_draw_block` needs it."""
 
-    points: NDArray[Any]  # (glyphs, CONTROLS, 2), padded with zeros
-    curve: NDArray[Any]  # (glyphs, SEGMENTS + 1, CONTROLS): control points to points of the curve
-    inked: NDArray[Any]  # (glyphs, SEGMENTS), 0 where the pen is lifted
-    first: NDArray[Any]  # (10,), number of each digit's first glyph
-    ways: NDArray[Any]  # (10,), how many glyphs each digit has
+    points: NDArray[Any]  # (glyphs, MAX_CONTROLS, 2), padded with zeros
+    curve: NDArray[Any]  # (glyphs, SEGMENTS + 1, MAX_CONTROLS), from points to the curve's points
+    pen_down: NDArray[Any]  # (glyphs, SEGMENTS), 0 where the pen is lifted
+    first: NDArray[Any]  # (10,), index of each digit's first glyph
+    counts: NDArray[Any]  # (10,), number of glyphs of each digit
 
 
 def split(name: str, count: int | None = None) -> tuple[NDArray[np.uint8], NDArray[np.int64], str]:
-    """Images, labels and the SHA-256 of both, of "train" or "test"."""
+    """Images (n, 28, 28) and labels (n,) of "train" or "test", and the SHA-256 of both."""
     images, labels = draw(name, 0, SIZES[name] if count is None else count)
     digest = hashlib.sha256(images.data)
     digest.update(labels.data)
@@ -105,76 +105,80 @@ def draw(
     labels = np.empty(last - first, np.int64)
 
     def fill(block: int) -> None:
-        drawn, drawn_labels = _block(split, block, seed)
-        start = block * BLOCK
-        inside = slice(max(first - start, 0), min(last - start, BLOCK))
+        block_images, block_labels = _draw_block(split, block, seed)
+        start = block * BLOCK_SIZE
+        inside = slice(max(first - start, 0), min(last - start, BLOCK_SIZE))
         target = slice(start + inside.start - first, start + inside.stop - first)
-        images[target], labels[target] = drawn[inside], drawn_labels[inside]
+        images[target], labels[target] = block_images[inside], block_labels[inside]
 
-    blocks = range(first // BLOCK, -(-last // BLOCK))
+    blocks = range(first // BLOCK_SIZE, -(-last // BLOCK_SIZE))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(fill, blocks))
     return images, labels
 
 
-def _block(split: str, block: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    pens = _pens()
+def _draw_block(split: str, block: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """BLOCK_SIZE images, uint8 (n, 28, 28), and their labels (n,)."""
+    table = _glyph_table()
     key = (list(SIZES).index(split), block)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-    labels = rng.integers(len(CLASSES), size=BLOCK)
-    glyph = pens.first[labels] + rng.integers(0, pens.ways[labels])
-    points = pens.points[glyph] + rng.normal(0, 0.045, (BLOCK, CONTROLS, 2))
-    curve = _placed(pens.curve[glyph] @ points, rng)
+    labels = rng.integers(len(CLASSES), size=BLOCK_SIZE)
+    glyph = table.first[labels] + rng.integers(0, table.counts[labels])
+    points = table.points[glyph] + rng.normal(0, 0.045, (BLOCK_SIZE, MAX_CONTROLS, 2))
+    curve = _transform(table.curve[glyph] @ points, rng)
     start, end = curve[:, :-1], curve[:, 1:]
-    length = np.linalg.norm(end - start, axis=2) * pens.inked[glyph]
-    images = _inked((start + end) / 2, length, rng)
-    return images, labels
+    length = np.linalg.norm(end - start, axis=2) * table.pen_down[glyph]
+    return _rasterize((start + end) / 2, length, rng), labels
 
 
-def _placed(curve: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-    """Curves (n, points, 2) in the unit square, moved to pixels: each by its own affine map."""
+def _transform(curve: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    """Curves (n, points, 2) in the unit square, each mapped to pixels by its own affine map."""
     n = len(curve)
     width, height = rng.normal(13, 2.2, n), rng.normal(19, 1.4, n)
-    angle, slant = rng.normal(0, 0.13, n), rng.normal(0.12, 0.22, n)
+    angle, shear = rng.normal(0, 0.13, n), rng.normal(0.12, 0.22, n)
     cos, sin = np.cos(angle), np.sin(angle)
     x = (curve[..., 0] - 0.5) * width[:, None]
     y = (curve[..., 1] - 0.5) * height[:, None]
-    x = x - slant[:, None] * y
-    centre = (SIDE - 1) / 2 + rng.normal(0, 1.1, (n, 1, 2))
-    turned = np.stack(
+    x = x - shear[:, None] * y
+    center = (SIDE - 1) / 2 + rng.normal(0, 1.1, (n, 1, 2))
+    rotated = np.stack(
         [cos[:, None] * x - sin[:, None] * y, sin[:, None] * x + cos[:, None] * y], axis=2
     )
-    return turned - (turned.max(1, keepdims=True) + turned.min(1, keepdims=True)) / 2 + centre
+    return rotated - (rotated.max(1, keepdims=True) + rotated.min(1, keepdims=True)) / 2 + center
 
 
-def _inked(
-    middle: NDArray[Any], length: NDArray[Any], rng: np.random.Generator
+def _rasterize(
+    midpoint: NDArray[Any], length: NDArray[Any], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Grey images of segments: middle (n, segments, 2) and length (n, segments), in pixels."""
-    n = len(middle)
+    """Gray images (n, 28, 28) of segments.
+
+    midpoint: (n, segments, 2), (x, y) of each; length: (n, segments); both in pixels.
+    """
+    n = len(midpoint)
     width = np.clip(rng.normal(1.05, 0.22, n), 0.6, 1.8).astype(np.float32)[:, None, None]
     pixel = np.arange(SIDE, dtype=np.float32)
-    spread = np.float32(-0.5) / width[..., None] ** 2
-    # (n, 2, SIDE, segments): how near each column and each row of pixels is to each segment
-    near = middle.astype(np.float32).transpose(0, 2, 1)[:, :, None, :] - pixel[:, None]
-    np.exp(np.square(near, out=near) * spread, out=near)
-    weighted = near[:, 1] * length[:, None, :].astype(np.float32)
-    ink = weighted @ near[:, 0].transpose(0, 2, 1)
+    exponent = np.float32(-0.5) / width[..., None] ** 2
+    # (n, 2, SIDE, segments): the ink of each segment in each column and each row of pixels
+    ink_xy = midpoint.astype(np.float32).transpose(0, 2, 1)[:, :, None, :] - pixel[:, None]
+    np.exp(np.square(ink_xy, out=ink_xy) * exponent, out=ink_xy)
+    weighted = ink_xy[:, 1] * length[:, None, :].astype(np.float32)
+    ink = weighted @ ink_xy[:, 0].transpose(0, 2, 1)
     ink *= rng.uniform(0.55, 0.9, (n, 1, 1)).astype(np.float32) / width
     np.minimum(ink, 1, out=ink)
     ink += rng.standard_normal(ink.shape, np.float32) * np.float32(0.09)
-    ink[ink < 0.1] = 0  # paper is black, as in MNIST, apart from specks
+    ink[ink < 0.1] = 0  # a black background, as in MNIST, apart from specks
     return (np.minimum(ink, 1) * 255).astype(np.uint8)
 
 
 @cache
-def _pens() -> Pens:
+def _glyph_table() -> GlyphTable:
+    """GLYPHS as arrays; each stroke gets segments in proportion to its length."""
     glyphs = [glyph for name in CLASSES for glyph in GLYPHS[name]]
-    points = np.zeros((len(glyphs), CONTROLS, 2))
-    curve = np.zeros((len(glyphs), SEGMENTS + 1, CONTROLS))
-    inked = np.zeros((len(glyphs), SEGMENTS))
+    points = np.zeros((len(glyphs), MAX_CONTROLS, 2))
+    curve = np.zeros((len(glyphs), SEGMENTS + 1, MAX_CONTROLS))
+    pen_down = np.zeros((len(glyphs), SEGMENTS))
     for g, glyph in enumerate(glyphs):
-        strokes = [[_point(place) for place in stroke.split()] for stroke in glyph.split("|")]
+        strokes = [[_point(text) for text in stroke.split()] for stroke in glyph.split("|")]
         row = column = 0
         lengths = [sum(np.hypot(*np.subtract(b, a)) for a, b in pairwise(s)) for s in strokes]
         ends = np.rint(np.cumsum(lengths) / sum(lengths) * (SEGMENTS + 1)).astype(int)
@@ -182,14 +186,14 @@ def _pens() -> Pens:
             k = len(stroke)
             points[g, column : column + k] = stroke
             curve[g, row:end, column : column + k] = _catmull_rom(k, end - row)
-            inked[g, row : end - 1] = 1
+            pen_down[g, row : end - 1] = 1
             row, column = end, column + k
-    ways = np.array([len(GLYPHS[name]) for name in CLASSES])
-    return Pens(points, curve, inked, np.cumsum(ways) - ways, ways)
+    counts = np.array([len(GLYPHS[name]) for name in CLASSES])
+    return GlyphTable(points, curve, pen_down, np.cumsum(counts) - counts, counts)
 
 
-def _point(place: str) -> tuple[float, float]:
-    x, y = place.split(",")
+def _point(text: str) -> tuple[float, float]:
+    x, y = text.split(",")
     return int(x) / 100, int(y) / 100
 
 

@@ -1,4 +1,4 @@
-"""Writes a data set as a folder of plain IDX files, which are mapped when read, not loaded."""
+"""Writes a data set as a folder of plain IDX files, which are memory-mapped when read."""
 
 import os
 import shutil
@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from mlpcli.data import dataset, idx, synth
 from mlpcli.errors import DataError
 
-PART = 10_000  # images drawn and written at once
-FILES = {"train": "train", "test": "t10k"}  # how the names of files call the splits
-IMAGES, LABELS = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
-MOST = 256  # classes that a label of one byte can tell apart
+CHUNK_SIZE = 10_000  # images drawn and written at once
+PREFIXES = {"train": "train", "test": "t10k"}  # of the file names, by split
+IMAGE_FILE, LABEL_FILE = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
+MAX_LABELS = 256  # distinct labels of one byte
 
-Part = tuple[NDArray[np.uint8], NDArray[Any]]
+Chunk = tuple[NDArray[np.uint8], NDArray[Any]]  # images (n, height, width), labels (n,)
 
 
 def write(
     name: str, folder: Path, *, images: int | None = None, offline: bool = False
 ) -> Iterator[tuple[int, int]]:
-    """Write both splits of a data set into a new folder; yields images written, and to write.
+    """Write both splits of a data set into a new folder; yields (images written, images in all).
 
-    images: how many training images to draw, for synth alone; they are never in memory together.
-    The folder appears when all is in it. Raises DataError.
+    images: number of training images to draw, only for synth; they are never in memory together.
+    The folder appears once it is complete. Raises DataError.
     """
     if not folder.name or folder.name == "..":
         raise DataError(f"{folder}: name a new folder")
@@ -44,57 +44,62 @@ def write(
 
 
 def counts(folder: Path) -> dict[str, int]:
-    """How many images each split has that `write` has put into a folder."""
-    return {s: len(idx.labels(folder / LABELS.format(prefix))) for s, prefix in FILES.items()}
+    """The number of images of each split in a folder that `write` has made."""
+    return {
+        s: len(idx.labels(folder / LABEL_FILE.format(prefix))) for s, prefix in PREFIXES.items()
+    }
 
 
 def _fill(
     folder: Path, name: str, *, images: int | None, offline: bool
 ) -> Iterator[tuple[int, int]]:
+    """Write the files of a data set into a folder; yields as `write` does."""
+    shapes: dict[str, tuple[int, ...]]
     if name == "synth":
-        counts = {**synth.SIZES, **({"train": images} if images is not None else {})}
-        shapes = dict.fromkeys(counts, (synth.SIDE, synth.SIDE))
+        sizes = synth.SIZES | ({} if images is None else {"train": images})
         classes = synth.CLASSES
-        parts = {split: _drawn(split, count) for split, count in counts.items()}
+        shapes = {split: (size, synth.SIDE, synth.SIDE) for split, size in sizes.items()}
+        chunks = {split: _draw_chunks(split, size) for split, size in sizes.items()}
     else:
-        splits = {s: dataset.load(name, s, offline=offline, images=images) for s in FILES}
-        counts = {split: len(held.labels) for split, held in splits.items()}
-        shapes = {split: held.images.shape[1:] for split, held in splits.items()}
+        splits = {s: dataset.load(name, s, offline=offline, images=images) for s in PREFIXES}
         classes = splits["train"].classes
-        parts = {split: _cut(held) for split, held in splits.items()}
-    if len(classes) > MOST:
-        raise DataError(f"{name}: has {len(classes)} classes; IDX labels hold at most {MOST}")
-    if odd := [each for each in classes if each.splitlines(keepends=True) != [each.strip()]]:
-        raise DataError(f"{name}: a class is named {odd[0]!r}, which cannot be a line of a file")
+        shapes = {s: split.images.shape for s, split in splits.items()}
+        chunks = {s: _split_chunks(split) for s, split in splits.items()}
+    if len(classes) > MAX_LABELS:
+        raise DataError(f"{name}: has {len(classes)} classes; IDX labels hold at most {MAX_LABELS}")
+    if invalid := [each for each in classes if each.splitlines(keepends=True) != [each.strip()]]:
+        raise DataError(
+            f"{name}: a class is named {invalid[0]!r}, which cannot be a line of a file"
+        )
     (folder / "classes.txt").write_text("".join(f"{c}\n" for c in classes), encoding="utf-8")
-    done, total = 0, sum(counts.values())
-    for split, count in counts.items():
-        for written in _write_split(folder, FILES[split], count, shapes[split], parts[split]):
+    done, total = 0, sum(shape[0] for shape in shapes.values())
+    for split, shape in shapes.items():
+        for written in _write_split(folder, PREFIXES[split], shape, chunks[split]):
             done += written
             yield done, total
 
 
-def _drawn(split: str, count: int) -> Iterator[Part]:
-    for first in range(0, count, PART):
-        yield synth.draw(split, first, min(first + PART, count))
+def _draw_chunks(split: str, size: int) -> Iterator[Chunk]:
+    for first in range(0, size, CHUNK_SIZE):
+        yield synth.draw(split, first, min(first + CHUNK_SIZE, size))
 
 
-def _cut(held: dataset.Split) -> Iterator[Part]:
-    for first in range(0, len(held.labels), PART):
-        yield held.images[first : first + PART], held.labels[first : first + PART]
+def _split_chunks(split: dataset.Split) -> Iterator[Chunk]:
+    for first in range(0, len(split.labels), CHUNK_SIZE):
+        yield split.images[first : first + CHUNK_SIZE], split.labels[first : first + CHUNK_SIZE]
 
 
 def _write_split(
-    folder: Path, prefix: str, count: int, shape: tuple[int, ...], parts: Iterator[Part]
+    folder: Path, prefix: str, shape: tuple[int, ...], chunks: Iterator[Chunk]
 ) -> Iterator[int]:
-    """Write the images and the labels of a split; yields how many after each part."""
+    """Write images of shape (n, height, width) and their labels; yields the size of each chunk."""
     with (
-        (folder / IMAGES.format(prefix)).open("wb") as images,
-        (folder / LABELS.format(prefix)).open("wb") as labels,
+        (folder / IMAGE_FILE.format(prefix)).open("wb") as images,
+        (folder / LABEL_FILE.format(prefix)).open("wb") as labels,
     ):
-        images.write(idx.opening(idx.IMAGES, count, *shape))
-        labels.write(idx.opening(idx.LABELS, count))
-        for x, y in parts:
+        images.write(idx.header(idx.IMAGES, *shape))
+        labels.write(idx.header(idx.LABELS, shape[0]))
+        for x, y in chunks:
             images.write(np.ascontiguousarray(x).data)
             labels.write(y.astype(np.uint8).data)
             yield len(y)

@@ -15,7 +15,7 @@ from safetensors.numpy import save as to_bytes
 
 from mlpcli import atomic
 from mlpcli.config.schema import Config, Section
-from mlpcli.data.dataset import INPUTS
+from mlpcli.data.preprocessing import INPUTS
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer, Params
 from mlpcli.training.build import state_names

@@ -6,7 +6,7 @@ import numpy as np
 
 from mlpcli.api.data import COLUMNS, Samples, WrittenData
 from mlpcli.config.schema import Augment
-from mlpcli.data.dataset import SIDE
+from mlpcli.data.preprocessing import SIDE
 from mlpcli.show.figure import DPI, figure, save
 from mlpcli.show.format import json_object, size
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mlpcli.api.import_weights import Imported
-from mlpcli.data.dataset import INPUTS
+from mlpcli.data.preprocessing import INPUTS
 from mlpcli.nn.mlp import layer_sizes, parameter_count
 from mlpcli.show.format import json_object
 

@@ -8,7 +8,7 @@ from mlpcli.api.compare import Comparison
 from mlpcli.api.eval import Evaluation
 from mlpcli.api.report import Analysis, Mistake, calibration_error, compared
 from mlpcli.config.load import dump_config
-from mlpcli.data.dataset import INPUTS
+from mlpcli.data.preprocessing import INPUTS
 from mlpcli.show import pixels, plots
 from mlpcli.show.format import count, counted, error, fixed, percent, seconds, short
 from mlpcli.show.pixels import Picture

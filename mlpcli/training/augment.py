@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.config.schema import Augment
-from mlpcli.data.dataset import INPUTS, SIDE, lit, middle
+from mlpcli.data import preprocessing
+from mlpcli.data.preprocessing import INPUTS, SIDE, center_view
 from mlpcli.training.warp import UNIT, Bytes, Warp, affine, center, gaussian_basis
 
 DRAWS = 16  # random numbers of an image for its map and its erased rectangle
@@ -36,7 +37,7 @@ def augment(
     drawn = rng.random((len(images), 2 * draws_per_image(ranges)), np.float32)
     out = (warp or warper(ranges))(images, _maps(size, ranges, drawn), _field(ranges, drawn))
     if ranges.erase:
-        _erase(middle(out, size), ranges.erase, drawn)
+        _erase(center_view(out, size), ranges.erase, drawn)
     return out
 
 
@@ -57,7 +58,7 @@ def active_inputs(images: Bytes, ranges: Augment, *, rng: np.random.Generator) -
     How often is seen on a sample; what may be lit at all is `reach`.
     """
     sample = images[rng.choice(len(images), min(SAMPLE_SIZE, len(images)), replace=False)]
-    seen = lit(augment(sample, ranges, rng=rng))
+    seen = preprocessing.active_inputs(augment(sample, ranges, rng=rng))
     return np.concatenate([seen, np.setdiff1d(np.flatnonzero(reach(images, ranges)), seen)])
 
 
@@ -69,8 +70,8 @@ def reach(images: Bytes, ranges: Augment) -> NDArray[np.bool_]:
     """
     size = images.shape[1:]
     square = np.zeros((1, SIDE, SIDE), bool)
-    square.flat[lit(images)] = True
-    inside = middle(square, size)
+    square.flat[preprocessing.active_inputs(images)] = True
+    inside = center_view(square, size)
     if ranges.flip:
         inside |= inside[:, :, ::-1].copy()
     places = np.indices((SIDE, SIDE), np.int8).reshape(2, -1, 1)
@@ -142,7 +143,7 @@ def _erase(images: Bytes, probability: float, drawn: NDArray[Any]) -> None:
     columns = _span(width, np.sqrt(area / aspect), u[3])
     inside = rows[:, :, None] & columns[:, None, :] & (u[4] < probability)[:, None, None]
     noise = (256 * drawn[:, -INPUTS:]).astype(np.uint8).reshape(n, SIDE, SIDE)
-    np.copyto(images, middle(noise, (height, width)), where=inside)
+    np.copyto(images, center_view(noise, (height, width)), where=inside)
 
 
 def _span(length: int, extent: NDArray[Any], u: NDArray[Any]) -> NDArray[np.bool_]:

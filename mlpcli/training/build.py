@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.config.schema import AdamW, Config, Cosine, OneCycle, Sgd, Steps
-from mlpcli.data.dataset import INPUTS
+from mlpcli.data.preprocessing import INPUTS
 from mlpcli.nn import Array, dropout, mlp, optim, schedule
 from mlpcli.nn.activation import ACTIVATIONS, Activation
 from mlpcli.nn.engine import Engine

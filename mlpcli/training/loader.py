@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.config.schema import Augment, Config
-from mlpcli.data import dataset
-from mlpcli.data.dataset import SIDE, Split
+from mlpcli.data import dataset, preprocessing
+from mlpcli.data.dataset import Split
 from mlpcli.data.mnist_style import light_share
+from mlpcli.data.preprocessing import SIDE
 from mlpcli.errors import ConfigError
 from mlpcli.nn import Array, mlp
 from mlpcli.training import augment
@@ -70,7 +71,7 @@ def active_inputs(config: Config, split: Split) -> NDArray[np.intp]:
     """The inputs that a training image may light, those first that are lit in most of them."""
     ranges = augmentation(config)
     if ranges is None:
-        return dataset.lit(split.images)
+        return preprocessing.active_inputs(split.images)
     return augment.active_inputs(split.images, ranges, rng=stream(config.seed, "augment", 0))
 
 
@@ -116,7 +117,7 @@ def batch_maker(
     targets = mlp.one_hot(np.arange(classes), classes, smoothing=smoothing, dtype="float32")
     ranges = augmentation(config)
     size = (SIDE, SIDE) if ranges else split.images.shape[1:]
-    pixel = _inverse(dataset.places(size))[data.active_inputs]
+    pixel = _inverse(preprocessing.input_indices(size))[data.active_inputs]
     idle = deque(augment.warper(ranges) for _ in range(max(1, workers))) if ranges else deque()
 
     def batch(start: int) -> Batch:
@@ -131,13 +132,13 @@ def batch_maker(
         pixels = images.reshape(len(rows), -1)
         bright = np.flatnonzero(pixels.max(axis=0)[pixel])
         x = pixels.take(pixel[: bright[-1] + 1 if bright.size else 0], axis=1, mode="clip")
-        return dataset.scale(x), targets[split.labels[rows]]
+        return preprocessing.scale(x), targets[split.labels[rows]]
 
     return batch
 
 
 def _inverse(places: NDArray[np.intp]) -> NDArray[np.intp]:
     """Which pixel an input shows; meaningless for inputs that show none."""
-    pixel = np.zeros(dataset.INPUTS, np.intp)
+    pixel = np.zeros(preprocessing.INPUTS, np.intp)
     pixel[places] = np.arange(len(places))
     return pixel

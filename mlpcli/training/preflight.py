@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mlpcli.config.schema import Config
-from mlpcli.data import dataset
+from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import ACTIVATIONS
@@ -31,15 +31,14 @@ def preflight(config: Config, split: Split) -> Iterator[str]:
     """Warnings about a training, one line each; no other random stream is affected."""
     chosen = stream(config.seed, "check", 2).permutation(len(split.labels))[:IMAGES]
     classes = len(split.classes)
-    lit = dataset.lit(split.images[chosen])
-    x = dataset.inputs(split.images[chosen])[:, lit]
+    lit = preprocessing.active_inputs(split.images[chosen])
+    x = preprocessing.inputs(split.images[chosen])[:, lit]
     y = mlp.one_hot(split.labels[chosen], classes, dtype="float32")
-    train = config.train.model_copy(update={"batch_size": len(chosen)})
-    small = config.model_copy(update={"train": train})
+    small = config.replace(train=config.train.replace(batch_size=len(chosen)))
     engine, rule = build.make_engine(small, classes=classes, lit=lit)
     with np.errstate(all="ignore"):
         engine.gradient(x, y)
-    yield from _first_loss(config, dataset.inputs(split.images[chosen]), y)
+    yield from _first_loss(config, preprocessing.inputs(split.images[chosen]), y)
     yield from _small_gradients(engine)
     yield from _overfit(engine, rule, x, y, lr=config.optimizer.lr)
 

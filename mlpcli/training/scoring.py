@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.dataset import INPUTS, Split, inputs
+from mlpcli.data.dataset import Split
+from mlpcli.data.preprocessing import INPUTS, inputs
 from mlpcli.errors import CheckFailed
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import Activation

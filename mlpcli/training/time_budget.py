@@ -32,7 +32,7 @@ class TimeBudget:
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """Measures validation and saving after the steps of a pass, which later passes must allow for."""
+        """Measures what follows the steps of a pass, for which later passes leave time."""
         started = time.perf_counter()
         yield
         self._ending = max(self._ending, ENDING_MARGIN * (time.perf_counter() - started))

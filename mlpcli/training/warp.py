@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.dataset import SIDE, middle
+from mlpcli.data.preprocessing import SIDE, center_view
 
 BITS = 8  # of a place behind the binary point: whole shifts and quarter turns are exact
 UNIT = 1 << BITS
@@ -49,7 +49,7 @@ class Warp:
             part = slice(start, start + CHUNK)
             n = len(images[part])
             self._place(maps[part], None if field is None else field[part])
-            middle(self.canvas[:n, 1:-2, 1:-2], images.shape[1:])[:] = images[part]
+            center_view(self.canvas[:n, 1:-2, 1:-2], images.shape[1:])[:] = images[part]
             out[part] = self._interpolate(n)
         return out
 

@@ -12,7 +12,7 @@ from mlpcli.api.export import export
 from mlpcli.api.import_weights import Imported, import_weights
 from mlpcli.api.resume import resume
 from mlpcli.config.load import load_config
-from mlpcli.data.dataset import inputs
+from mlpcli.data.preprocessing import inputs
 from mlpcli.errors import CheckpointError, MlpError
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS

@@ -190,8 +190,8 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
     head, *details = err.splitlines()
     assert head.startswith("error: mnist: 4 files could not be fetched; put them in place")
     assert all(line.startswith("  ") for line in details)
-    assert f"    {url}/{file.name}: has the wrong sum" in details
-    assert f"    {file.sum.replace(':', ' ')}" in details
+    assert f"    {url}/{file.name}: has the wrong checksum" in details
+    assert f"    {file.checksum.replace(':', ' ')}" in details
     assert f"    put it at {place / 'cache' / 'mnist' / file.name}" in details
     assert [path.name for path in place.rglob("cache/**/*") if path.is_file()] == [".lock"]
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from mlpcli.data import dataset
+from mlpcli.data import dataset, preprocessing
 from mlpcli.errors import DataError
 
 Arrays = dict[str, Any]
@@ -260,10 +260,10 @@ def test_only_synth_can_be_asked_for_a_number_of_images() -> None:
         dataset.load("mnist", "train", images=123)
 
 
-def test_inputs_are_centred_and_scaled(rng: np.random.Generator) -> None:
+def test_inputs_are_centered_and_scaled(rng: np.random.Generator) -> None:
     images = rng.integers(0, 256, (3, 28, 28)).astype("uint8")
 
-    x = dataset.inputs(images)
+    x = preprocessing.inputs(images)
 
     assert x.dtype == np.float32
     assert_allclose(x.reshape(3, 32, 32)[:, 2:30, 2:30], images / 255, rtol=1e-6)
@@ -273,7 +273,7 @@ def test_inputs_are_centred_and_scaled(rng: np.random.Generator) -> None:
 def test_images_that_fill_the_input_are_taken_as_they_are(rng: np.random.Generator) -> None:
     images = rng.integers(0, 256, (3, 32, 32)).astype("uint8")
 
-    assert_allclose(dataset.inputs(images), images.reshape(3, 1024) / 255, rtol=1e-6)
+    assert_allclose(preprocessing.inputs(images), images.reshape(3, 1024) / 255, rtol=1e-6)
 
 
 def test_validation_rows_are_stratified_and_disjoint(rng: np.random.Generator) -> None:

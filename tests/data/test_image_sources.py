@@ -37,16 +37,16 @@ def picture(form: str = "PNG", level: int = 255) -> bytes:
     return file.getvalue()
 
 
-def found(*places: str, stdin: BinaryIO | None = None) -> list[Source]:
-    """The images of places that are all right."""
-    all_ = list(image_sources.find(places, stdin or io.BytesIO()))
+def sources(*paths: str, stdin: BinaryIO | None = None) -> list[Source]:
+    """The images of paths that are all right."""
+    all_ = list(image_sources.find(paths, stdin or io.BytesIO()))
     assert not [each for each in all_ if isinstance(each, DataError)]
     return [each for each in all_ if isinstance(each, Source)]
 
 
-def refused(*places: str, stdin: BinaryIO | None = None) -> str:
+def error(*paths: str, stdin: BinaryIO | None = None) -> str:
     """The one message about a place that is not."""
-    (error,) = image_sources.find(places, stdin or io.BytesIO())
+    (error,) = image_sources.find(paths, stdin or io.BytesIO())
     assert isinstance(error, DataError)
     return str(error)
 
@@ -65,7 +65,7 @@ def test_many_images_come_from_one_file(form: str, piped: bool) -> None:
     Path("any.name").write_bytes(MANY[form])
 
     with open("any.name", "rb") as file:
-        (source,) = found("-", stdin=file) if piped else found("any.name")
+        (source,) = sources("-", stdin=file) if piped else sources("any.name")
 
     assert (source.name, source.numbered) == ("-" if piped else "any.name", True)
     assert_array_equal(source.images, IMAGES)
@@ -73,7 +73,7 @@ def test_many_images_come_from_one_file(form: str, piped: bool) -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
 def test_a_picture_comes_by_its_bytes_too(form: str) -> None:
-    (source,) = found("-", stdin=io.BytesIO(picture(form)))
+    (source,) = sources("-", stdin=io.BytesIO(picture(form)))
 
     assert (source.name, source.numbered, source.images.shape) == ("-", False, (1, 8, 6))
 
@@ -83,7 +83,11 @@ def test_a_folder_gives_its_pictures_in_order_and_those_of_its_folders() -> None
         Path("all", name).parent.mkdir(parents=True, exist_ok=True)
         Path("all", name).write_bytes(picture())
 
-    assert [source.name for source in found("all")] == ["all/a.jpg", "all/b/10.PNG", "all/b/2.png"]
+    assert [source.name for source in sources("all")] == [
+        "all/a.jpg",
+        "all/b/10.PNG",
+        "all/b/2.png",
+    ]
 
 
 def test_names_from_standard_input_may_be_anything() -> None:
@@ -94,9 +98,9 @@ def test_names_from_standard_input_may_be_anything() -> None:
     Path("folder", "c.png").write_bytes(picture())
     lines = "\r\n".join([names[3], "", *names, "folder"]).encode()
 
-    read = found("-", stdin=io.BytesIO(lines))
+    images = sources("-", stdin=io.BytesIO(lines))
 
-    assert [source.name for source in read] == ["BM.png", *names, "folder/c.png"]
+    assert [source.name for source in images] == ["BM.png", *names, "folder/c.png"]
 
 
 def test_a_name_is_looked_at_as_soon_as_its_line_is_there() -> None:
@@ -132,21 +136,21 @@ def test_a_wrong_place_has_its_message() -> None:
     for name, data in content.items():
         Path(name).write_bytes(data)
 
-    assert refused("none") == "none: holds no pictures; IDX and npz files are named themselves"
-    assert refused("no.png") == "no.png: not readable: No such file or directory"
-    assert refused("\0") == "\0: cannot be the name of a file"
-    assert refused("x" * 999).endswith(": not readable: File name too long")
-    assert refused("cut.gz").startswith("cut.gz: the gzip data is truncated")
-    assert refused("empty.idx") == "empty.idx: holds no images"
-    assert refused("names.npz").startswith("names.npz: has none of the arrays images, x")
-    assert refused("float.npz").endswith("got float64 of shape (3, 4, 5)")
+    assert error("none") == "none: holds no pictures; name IDX and npz files themselves"
+    assert error("no.png") == "no.png: not readable: No such file or directory"
+    assert error("\0") == "\0: cannot be the name of a file"
+    assert error("x" * 999).endswith(": not readable: File name too long")
+    assert error("cut.gz").startswith("cut.gz: the gzip data is truncated")
+    assert error("empty.idx") == "empty.idx: holds no images"
+    assert error("names.npz").startswith("names.npz: has none of the arrays images, x")
+    assert error("float.npz").endswith("got float64 of shape (3, 4, 5)")
 
 
 def test_standard_input_is_called_by_its_own_name_in_messages() -> None:
-    for data, told in {
+    for data, message in {
         b"": "-: is empty",
         picture("JPEG")[:-40]: "-: cannot be decoded",
         gzip.compress(IDX)[:-9]: "-: the gzip data is truncated",
         b"\0" + IDX: "-: is not an image",
     }.items():
-        assert refused("-", stdin=io.BytesIO(data)).startswith(told)
+        assert error("-", stdin=io.BytesIO(data)).startswith(message)

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from mlpcli.data import idx, mnist_style, synth
-from mlpcli.data.mnist_style import as_mnist, is_light, levelled
+from mlpcli.data.mnist_style import as_mnist, has_light_background, normalize_contrast
 
 pytest.importorskip("PIL")
 
@@ -42,28 +42,28 @@ def frame(image: NDArray[np.uint8], level: float) -> list[int]:
     return [int(end) for along in np.nonzero(image > level) for end in (along.min(), along.max())]
 
 
-def centre(image: NDArray[np.uint8]) -> list[float]:
+def center_of_mass(image: NDArray[np.uint8]) -> list[float]:
     """Centre of mass, (row, column)."""
     mass = image.astype(float)
     return [(mass.sum(axis=1 - i) * np.arange(28)).sum() / mass.sum() for i in (0, 1)]
 
 
 def test_the_border_tells_a_light_ground_from_a_dark_one(digits: NDArray[np.uint8]) -> None:
-    assert not is_light(digits).any()
-    assert is_light(255 - digits).all()
+    assert not has_light_background(digits).any()
+    assert has_light_background(255 - digits).all()
 
 
 def test_ink_that_touches_the_border_does_not_hide_the_ground(seven: NDArray[np.uint8]) -> None:
     cropped = put(seven, (24, 20), at=(0, 8))
 
-    assert_array_equal(is_light(np.stack([cropped, 255 - cropped])), [False, True])
+    assert_array_equal(has_light_background(np.stack([cropped, 255 - cropped])), [False, True])
 
 
 def test_dark_paper_is_light_beside_its_ink() -> None:
     paper = np.full((1, 9, 9), 100, np.uint8)
     paper[0, 4] = 30
 
-    assert is_light(paper).all()
+    assert has_light_background(paper).all()
 
 
 @pytest.mark.parametrize("times", [1, 4, 30])
@@ -72,14 +72,14 @@ def test_a_digit_of_any_size_and_place_becomes_the_same(
 ) -> None:
     size = (26 * times + 11, 41 * times)
 
-    made = as_mnist(put(seven, size, at=(2 * times, 3 * times + 5), times=times))
+    result = as_mnist(put(seven, size, at=(2 * times, 3 * times + 5), times=times))
 
-    assert made.shape == (28, 28)
-    top, bottom, left, right = frame(made, 100)
+    assert result.shape == (28, 28)
+    top, bottom, left, right = frame(result, 100)
     assert_allclose(
-        made[top : bottom + 1, left : right + 1], seven, atol=40
+        result[top : bottom + 1, left : right + 1], seven, atol=40
     )  # a large one is reduced first
-    assert_allclose(centre(made), [14, 14], atol=0.51)
+    assert_allclose(center_of_mass(result), [14, 14], atol=0.51)
 
 
 def test_a_light_ground_stays_light(digits: NDArray[np.uint8]) -> None:
@@ -95,9 +95,9 @@ def test_the_noise_and_the_shadow_of_a_photo_hardly_matter(
         ink = clean.astype(float) / 255
         paper = np.linspace(180, 230, 400)
         photo = paper - (paper - 50) * ink + 5 * rng.standard_normal(clean.shape)
-        made = 255 - as_mnist(np.clip(photo, 0, 255).astype(np.uint8))
+        result = 255 - as_mnist(np.clip(photo, 0, 255).astype(np.uint8))
 
-        assert np.corrcoef(made.ravel(), as_mnist(clean).ravel())[0, 1] > 0.8
+        assert np.corrcoef(result.ravel(), as_mnist(clean).ravel())[0, 1] > 0.8
 
 
 def test_paper_without_ink_is_blank(rng: np.random.Generator) -> None:
@@ -120,7 +120,7 @@ def test_levels_make_the_ground_black_and_the_ink_white() -> None:
     image = np.full((1, 8, 8), 40, np.uint8)
     image[0, 2, 2:5] = 90, 140, 65
 
-    assert_allclose(levelled(image)[0, 2, 1:6], [0, 0.5, 1, 0.25, 0])
+    assert_allclose(normalize_contrast(image)[0, 2, 1:6], [0, 0.5, 1, 0.25, 0])
 
 
 def test_images_with_black_ground_and_white_ink_keep_their_levels(
@@ -131,13 +131,17 @@ def test_images_with_black_ground_and_white_ink_keep_their_levels(
     clean[:, :, [0, -1]] = 0
     clean[:, 14, 14] = 255
 
-    assert_allclose(255 * levelled(clean), clean, atol=1e-3)
+    assert_allclose(255 * normalize_contrast(clean), clean, atol=1e-3)
 
 
 @pytest.mark.skipif(not MNIST.is_dir(), reason="needs the published files in ../shared/data")
 def test_mnists_own_digits_come_back_as_they_are() -> None:
     images = np.asarray(idx.images(MNIST / "t10k-images-idx3-ubyte.gz")[:2000])
-    framed = [image for image in images if frame(image, 0) == frame(image, 255 * mnist_style.INK)]
+    framed = [
+        image
+        for image in images
+        if frame(image, 0) == frame(image, 255 * mnist_style.INK_THRESHOLD)
+    ]
 
     assert len(framed) > 400
     for image in framed:

@@ -38,11 +38,11 @@ def header(shape: tuple[int, ...], descr: object = "|u1") -> dict[str, object]:
 def test_what_numpy_wrote_comes_back(path: Path, packed: bool) -> None:
     (np.savez_compressed if packed else np.savez)(path, x=IMAGES, y=IMAGES.T)
 
-    found = npz.arrays(path, {"x", "y", "z"})
+    loaded = npz.arrays(path, {"x", "y", "z"})
 
-    assert sorted(found) == ["x", "y"]
-    assert_array_equal(found["x"], IMAGES)
-    assert_array_equal(found["y"], IMAGES.T)
+    assert sorted(loaded) == ["x", "y"]
+    assert_array_equal(loaded["x"], IMAGES)
+    assert_array_equal(loaded["y"], IMAGES.T)
 
 
 def test_a_longer_header_is_read_too(path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_longer_header_is_read_too(path: Path) -> None:
         (npy(header((1,), "|O"), pickle.dumps(IMAGES)), "Python objects, which are not loaded"),
         (npy(header((1,), [("a", "|O")]), b"\x80\x04N."), "Python objects, which are not loaded"),
         (npy("(" * 9000, b""), "not a readable"),
-        (npy("-" * 9000 + "1", b""), "headers that are none"),
+        (npy("-" * 9000 + "1", b""), "invalid headers"),
         (npy("__import__('os').getcwd()", b""), "not a readable"),
         (npy(header((24,)), bytes(24), version=4), r"version \(4, 0\)"),
         (b"plain text", "not a readable"),
@@ -91,7 +91,7 @@ def test_an_array_that_unpacks_as_no_images_do_is_refused(path: Path) -> None:
 def test_a_packing_that_numpy_does_not_use_is_refused(path: Path) -> None:
     put(path, npy(header((24,)), bytes(24)), method=zipfile.ZIP_LZMA)
 
-    with pytest.raises(DataError, match=r"'x\.npy' is not packed as NumPy does"):
+    with pytest.raises(DataError, match=r"'x\.npy' is not compressed as NumPy does"):
         npz.arrays(path, {"x"})
 
 

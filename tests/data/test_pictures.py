@@ -20,7 +20,7 @@ Image = pytest.importorskip("PIL.Image")
 
 
 @pytest.fixture
-def grey(rng: np.random.Generator) -> NDArray[np.uint8]:
+def gray(rng: np.random.Generator) -> NDArray[np.uint8]:
     return rng.integers(0, 256, (5, 7), np.uint8)
 
 
@@ -37,7 +37,7 @@ def png(width: int, height: int) -> bytes:
 
 
 FORMS: dict[str, Callable[[NDArray[np.uint8]], Any]] = {
-    "grey": lambda g: Image.fromarray(g),
+    "gray": lambda g: Image.fromarray(g),
     "colours": lambda g: Image.fromarray(g).convert("RGB"),
     "palette": lambda g: Image.fromarray(g).convert("P"),
     "opaque": lambda g: Image.fromarray(g).convert("RGBA"),
@@ -46,13 +46,13 @@ FORMS: dict[str, Callable[[NDArray[np.uint8]], Any]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_picture_of_any_form_becomes_the_same_grey(
-    tmp_path: Path, grey: NDArray[np.uint8], form: str
+def test_a_picture_of_any_form_becomes_the_same_gray(
+    tmp_path: Path, gray: NDArray[np.uint8], form: str
 ) -> None:
-    grey[0, 0] = 255
-    FORMS[form](grey).save(tmp_path / "x.png")
+    gray[0, 0] = 255
+    FORMS[form](gray).save(tmp_path / "x.png")
 
-    assert_array_equal(pictures.read(tmp_path / "x.png"), grey)
+    assert_array_equal(pictures.read(tmp_path / "x.png"), gray)
 
 
 @pytest.mark.parametrize("suffix", sorted(pictures.SUFFIXES))
@@ -69,17 +69,17 @@ def test_a_coloured_pixel_has_its_luminance(tmp_path: Path) -> None:
 
 
 def test_a_dark_drawing_on_nothing_is_laid_on_white(tmp_path: Path) -> None:
-    drawn = np.zeros((2, 2, 4), np.uint8)
-    drawn[0, 0] = (10, 10, 10, 255)
-    Image.fromarray(drawn).save(tmp_path / "x.png")
+    pixels = np.zeros((2, 2, 4), np.uint8)
+    pixels[0, 0] = (10, 10, 10, 255)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
 
     assert_array_equal(pictures.read(tmp_path / "x.png"), [[10, 255], [255, 255]])
 
 
 def test_a_light_drawing_on_nothing_is_laid_on_black(tmp_path: Path) -> None:
-    drawn = np.full((2, 2, 4), 255, np.uint8)
-    drawn[..., 3] = [[255, 0], [51, 0]]
-    Image.fromarray(drawn).save(tmp_path / "x.png")
+    pixels = np.full((2, 2, 4), 255, np.uint8)
+    pixels[..., 3] = [[255, 0], [51, 0]]
+    Image.fromarray(pixels).save(tmp_path / "x.png")
 
     assert_array_equal(pictures.read(tmp_path / "x.png"), [[255, 0], [51, 0]])
 
@@ -95,33 +95,33 @@ def test_a_picture_is_the_same_in_bands_as_in_one_piece(
 ) -> None:
     picture = Image.fromarray(rng.integers(0, 256, (*size, 4), np.uint8))
     form = {"F": "TIFF"}.get(mode, "PNG")
-    told = {"transparency": bytes(range(256))} if mode == "P" else {}
+    options = {"transparency": bytes(range(256))} if mode == "P" else {}
     picture.convert("I" if mode == "I;16" else mode).convert(mode).save(
-        tmp_path / "x", format=form, **told
+        tmp_path / "x", format=form, **options
     )
     whole = pictures.read(tmp_path / "x")
-    monkeypatch.setattr(pictures, "BAND", 40)
+    monkeypatch.setattr(pictures, "BAND_SIZE", 40)
 
     assert_array_equal(pictures.read(tmp_path / "x"), whole)
 
 
 def test_a_large_webp_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("L", (5, 5)).save(tmp_path / "x.webp")
-    monkeypatch.setattr(pictures, "WEBP", 24)
+    monkeypatch.setattr(pictures, "MAX_WEBP_PIXELS", 24)
 
     with pytest.raises(DataError, match="has more than 24 pixels; make it smaller first"):
         pictures.read(tmp_path / "x.webp")
 
 
 def test_a_camera_held_on_its_side_gives_an_upright_picture(
-    tmp_path: Path, grey: NDArray[np.uint8]
+    tmp_path: Path, gray: NDArray[np.uint8]
 ) -> None:
-    turned = Image.fromarray(grey).rotate(90, expand=True)
+    rotated = Image.fromarray(gray).rotate(90, expand=True)
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: the first row is the right side
-    turned.save(tmp_path / "x.png", exif=exif)
+    rotated.save(tmp_path / "x.png", exif=exif)
 
-    assert_array_equal(pictures.read(tmp_path / "x.png"), grey)
+    assert_array_equal(pictures.read(tmp_path / "x.png"), gray)
 
 
 def test_of_several_frames_the_first_is_read(tmp_path: Path) -> None:
@@ -145,10 +145,10 @@ def test_what_is_no_picture_has_its_message(tmp_path: Path) -> None:
     for name, (data, _) in content.items():
         (tmp_path / name).write_bytes(data)
 
-    for name, (_, told) in content.items():
+    for name, (_, message) in content.items():
         with pytest.raises(DataError) as caught:
             pictures.read(tmp_path / name)
-        assert str(caught.value).startswith(f"{tmp_path / name}: {told}")
+        assert str(caught.value).startswith(f"{tmp_path / name}: {message}")
     with pytest.raises(DataError, match=r"none\.png: not readable: No such file"):
         pictures.read(tmp_path / "none.png")
 
@@ -190,23 +190,23 @@ pictures.read(pathlib.Path(sys.argv[1]))
     assert done.stderr.endswith(": a part of it claims to be larger than the memory\n")
 
 
-def test_shrinking_keeps_the_shape(grey: NDArray[np.uint8]) -> None:
-    assert pictures.shrunk(np.zeros((100, 50), np.uint8), 32).shape == (32, 16)
-    assert_array_equal(pictures.shrunk(grey, 32), grey)
+def test_shrinking_keeps_the_shape(gray: NDArray[np.uint8]) -> None:
+    assert pictures.shrink(np.zeros((100, 50), np.uint8), 32).shape == (32, 16)
+    assert_array_equal(pictures.shrink(gray, 32), gray)
 
 
 def test_reducing_takes_means_over_squares() -> None:
     image = np.zeros((1024, 512), np.uint8)
     image[:2, 0] = 100
 
-    reduced = pictures.reduced(image)
+    reduced = pictures.reduce(image)
 
     assert reduced.shape == (512, 256)
     assert_array_equal(reduced[0, :2], [50, 0])
 
 
-def test_resizing_to_the_same_size_changes_nothing(grey: NDArray[np.uint8]) -> None:
-    image = grey.astype(np.float32)
+def test_resizing_to_the_same_size_changes_nothing(gray: NDArray[np.uint8]) -> None:
+    image = gray.astype(np.float32)
 
-    assert_array_equal(pictures.resized(image, 7), image)
-    assert pictures.resized(np.ones((1, 500), np.float32), 20).shape == (1, 20)
+    assert_array_equal(pictures.resize(image, 7), image)
+    assert pictures.resize(np.ones((1, 500), np.float32), 20).shape == (1, 20)

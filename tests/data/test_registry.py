@@ -1,34 +1,34 @@
 import pytest
 
-from mlpcli.data.registry import DATASETS, Published
+from mlpcli.data.registry import DATASETS, DatasetSpec
 
 
-@pytest.mark.parametrize("published", DATASETS.values(), ids=DATASETS)
-def test_every_file_has_a_sum_of_the_right_length(published: Published) -> None:
-    for file in (*published.files, *([published.archive] if published.archive else [])):
-        kind, digest = file.sum.split(":")
-        assert len(bytes.fromhex(digest)) == {"sha256": 32, "md5": 16}[kind]
+@pytest.mark.parametrize("spec", DATASETS.values(), ids=DATASETS)
+def test_every_file_has_a_checksum_of_the_right_length(spec: DatasetSpec) -> None:
+    for file in (*spec.files, *([spec.archive] if spec.archive else [])):
+        algorithm, digest = file.checksum.split(":")
+        assert len(bytes.fromhex(digest)) == {"sha256": 32, "md5": 16}[algorithm]
 
 
 def test_sha256_stands_for_all_but_what_was_published_with_md5_alone() -> None:
     by_md5 = {
         file.name
-        for published in DATASETS.values()
-        for file in published.files
-        if file.sum.startswith("md5")
+        for spec in DATASETS.values()
+        for file in spec.files
+        if file.checksum.startswith("md5")
     }
 
     assert all(name.startswith("k49-") or "qmnist-train-images" in name for name in by_md5)
 
 
-def test_no_two_files_share_a_place() -> None:
-    places = [(p.folder, file.name) for p in DATASETS.values() for file in p.files]
+def test_no_two_files_share_a_path() -> None:
+    paths = [(p.folder, file.name) for p in DATASETS.values() for file in p.files]
 
-    assert len(places) == len(set(places))
+    assert len(paths) == len(set(paths))
 
 
 def test_class_names_are_as_many_as_published() -> None:
-    counts = {name: len(published.classes) for name, published in DATASETS.items()}
+    counts = {name: len(spec.classes) for name, spec in DATASETS.items()}
 
     assert counts == {
         "mnist": 10,
@@ -47,5 +47,5 @@ def test_class_names_are_as_many_as_published() -> None:
 
 
 def test_every_mirror_is_an_address_of_a_folder() -> None:
-    for published in DATASETS.values():
-        assert all(url.startswith("http") and url.endswith("/") for url in published.mirrors)
+    for spec in DATASETS.values():
+        assert all(url.startswith("http") and url.endswith("/") for url in spec.mirrors)

@@ -2,7 +2,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Event
@@ -15,23 +15,24 @@ from tests.server import Answer, content, serve
 FETCH = """
 import sys
 from mlpcli.data import fetch
-from tests.data.test_fetch import published
-made, file = published(sys.argv[1])
-fetch.fetch(made, [file])
+from tests.data.test_fetch import make_spec
+spec, file = make_spec(sys.argv[1])
+fetch.fetch(spec, [file])
 """
-PATIENCE = 60  # seconds
+TIMEOUT = 60  # seconds
 
 
 class Slow:
     """The right file, once it may be sent."""
 
     def __init__(self) -> None:
-        self.asked, self.may_send = Event(), Event()
+        self.requested, self.may_send = Event(), Event()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        self.asked.set()
-        assert self.may_send.wait(PATIENCE)
-        content(BODY)(handler)
+        self.requested.set()
+        assert self.may_send.wait(TIMEOUT)
+        with suppress(OSError):  # the client may have been killed
+            content(BODY)(handler)
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def fetching(url: str, cache: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def told(process: subprocess.Popen[str]) -> str:
+def first_line(process: subprocess.Popen[str]) -> str:
     assert process.stderr is not None
     return process.stderr.readline()
 
@@ -64,34 +65,34 @@ def test_the_second_download_waits_and_uses_what_the_first_fetched(
     tmp_path: Path, slow: Slow
 ) -> None:
     with (
-        serve({"/f.gz": slow.answer}) as (url, asked),
+        serve({"/f.gz": slow.answer}) as (url, requests),
         fetching(url, tmp_path) as first,
     ):
-        assert slow.asked.wait(PATIENCE)
+        assert slow.requested.wait(TIMEOUT)
         with fetching(url, tmp_path) as second:
-            waits = told(second)
+            waits = first_line(second)
             slow.may_send.set()
-            ends = [process.communicate(timeout=PATIENCE)[1] for process in (first, second)]
+            ends = [process.communicate(timeout=TIMEOUT)[1] for process in (first, second)]
 
     assert waits == f"waiting for process {first.pid}, which fetches {tmp_path / 'set'}\n"
     assert (first.returncode, second.returncode, ends) == (0, 0, ["", ""])
-    assert asked == ["/f.gz"]
+    assert requests == ["/f.gz"]
     assert files(tmp_path / "set") == {"f.gz": BODY, ".lock": f"{second.pid}".encode()}
 
 
 def test_the_second_download_goes_on_when_the_first_is_killed(tmp_path: Path, slow: Slow) -> None:
     answers: list[Answer] = [slow.answer, content(BODY)]
     with (
-        serve({"/f.gz": answers}) as (url, asked),
+        serve({"/f.gz": answers}) as (url, requests),
         fetching(url, tmp_path) as first,
     ):
-        assert slow.asked.wait(PATIENCE)
+        assert slow.requested.wait(TIMEOUT)
         with fetching(url, tmp_path) as second:
-            told(second)
+            first_line(second)
             first.kill()
-            end = second.communicate(timeout=PATIENCE)[1]
+            end = second.communicate(timeout=TIMEOUT)[1]
             slow.may_send.set()
 
     assert (second.returncode, end) == (0, "")
-    assert len(asked) == 2
+    assert len(requests) == 2
     assert files(tmp_path / "set") == {"f.gz": BODY, ".lock": f"{second.pid}".encode()}

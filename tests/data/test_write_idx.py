@@ -19,16 +19,16 @@ def test_drawn_images_are_written_as_they_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(synth, "SIZES", {"train": 20_000, "test": 30})
-    monkeypatch.setattr(write_idx, "PART", 50)
+    monkeypatch.setattr(write_idx, "CHUNK_SIZE", 50)
 
     progress = list(write_idx.write("synth", tmp_path / "digits", images=120))
 
-    held = dataset.load(str(tmp_path / "digits"), "train")
+    split = dataset.load(str(tmp_path / "digits"), "train")
     images, labels = synth.draw("train", 0, 120)
     assert progress == [(50, 150), (100, 150), (120, 150), (150, 150)]
-    assert_array_equal(held.images, images)
-    assert_array_equal(held.labels, labels)
-    assert held.classes == synth.CLASSES
+    assert_array_equal(split.images, images)
+    assert_array_equal(split.labels, labels)
+    assert split.classes == synth.CLASSES
     assert write_idx.counts(tmp_path / "digits") == {"train": 120, "test": 30}
 
 
@@ -74,13 +74,13 @@ def test_more_classes_than_a_byte_can_tell_apart_are_refused(tmp_path: Path) -> 
 
 def test_a_training_on_plain_idx_does_not_hold_the_images(tmp_path: Path) -> None:
     n, side = 100_000, 28
-    prefix = write_idx.IMAGES.format("train")
+    prefix = write_idx.IMAGE_FILE.format("train")
     with (tmp_path / prefix).open("wb") as file:  # black, and a hole on the disk, but for image 0
-        file.write(idx.opening(idx.IMAGES, n, side, side) + bytes([255]) * side * side)
+        file.write(idx.header(idx.IMAGES, n, side, side) + bytes([255]) * side * side)
         file.truncate(16 + n * side * side)
     labels = (np.arange(n) % 2).astype(np.uint8)
-    path = tmp_path / write_idx.LABELS.format("train")
-    path.write_bytes(idx.opening(idx.LABELS, n) + labels.tobytes())
+    path = tmp_path / write_idx.LABEL_FILE.format("train")
+    path.write_bytes(idx.header(idx.LABELS, n) + labels.tobytes())
     settings = load_config(None, [f"data.name={tmp_path}", "network.hidden=[]", "train.epochs=1"])
 
     tracemalloc.start()
@@ -96,21 +96,22 @@ def test_mapped_images_train_to_the_same_bits(tmp_path: Path, dots: str) -> None
     list(write_idx.write(dots, tmp_path / "plain"))
     settings = load_config(None, ["network.hidden=[16]", "train.epochs=2", "train.batch_size=32"])
 
-    held, mapped = (
-        [event.engine.theta.tobytes() for event in fit(settings, prepare(settings, split))][-1]
-        for split in (dataset.load(dots, "train"), dataset.load(str(tmp_path / "plain"), "train"))
+    in_memory, mapped = (
+        [event.engine.theta.tobytes() for event in fit(settings, data)][-1]
+        for path in (dots, str(tmp_path / "plain"))
+        for data in [prepare(settings, dataset.load(path, "train"))]
     )
 
-    assert held == mapped
+    assert in_memory == mapped
 
 
 def test_each_split_keeps_the_size_of_its_images(tmp_path: Path) -> None:
     shapes = {"train": (6, 8, 7), "test": (4, 5, 9)}
     train, test = (np.full(shape, 200, np.uint8) for shape in shapes.values())
     labels = np.arange(6) % 2
-    np.savez(tmp_path / "odd.npz", x_train=train, y_train=labels, x_test=test, y_test=labels[:4])
+    np.savez(tmp_path / "data.npz", x_train=train, y_train=labels, x_test=test, y_test=labels[:4])
 
-    list(write_idx.write(str(tmp_path / "odd.npz"), tmp_path / "plain"))
+    list(write_idx.write(str(tmp_path / "data.npz"), tmp_path / "plain"))
 
     for split, shape in shapes.items():
         assert dataset.load(str(tmp_path / "plain"), split).images.shape == shape
@@ -120,7 +121,7 @@ def test_each_split_keeps_the_size_of_its_images(tmp_path: Path) -> None:
 def test_a_name_that_is_no_line_of_a_file_is_refused(tmp_path: Path, name: str) -> None:
     images, labels = np.zeros((4, 3, 3), np.uint8), np.arange(4) % 2
     np.savez(
-        tmp_path / "odd.npz",
+        tmp_path / "data.npz",
         x_train=images,
         y_train=labels,
         x_test=images,
@@ -129,7 +130,7 @@ def test_a_name_that_is_no_line_of_a_file_is_refused(tmp_path: Path, name: str) 
     )
 
     with pytest.raises(DataError, match="which cannot be a line of a file"):
-        list(write_idx.write(str(tmp_path / "odd.npz"), tmp_path / "plain"))
+        list(write_idx.write(str(tmp_path / "data.npz"), tmp_path / "plain"))
     assert not (tmp_path / "plain").exists()
 
 

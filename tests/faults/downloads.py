@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpcli.data.registry import File, Published
+from mlpcli.data.registry import DatasetSpec, File
 from tests.faults.disk import PAGE, mounted, remount, unprivileged
 from tests.faults.processes import Done, check_told, ended, popen
 from tests.faults.table import Fault, alone
@@ -25,7 +25,7 @@ PIECES = 20  # in which a file is sent
 PAUSE = 0.005  # seconds after each piece
 # `mlp`, to which "mnist" is another data set
 PUBLISHED = """
-from mlpcli.data.registry import DATASETS, File, Published
+from mlpcli.data.registry import DATASETS, DatasetSpec, File
 DATASETS["mnist"] = {}
 from mlpcli.__main__ import main
 main()
@@ -83,14 +83,14 @@ def killed(rng: np.random.Generator, place: Path) -> None:
         _check_fetched(made, place, bodies)
 
 
-def download(made: Published, cache: Path, **options: Any) -> subprocess.Popen[str]:
+def download(made: DatasetSpec, cache: Path, **options: Any) -> subprocess.Popen[str]:
     """A process that fetches the data set into a cache."""
     words = [sys.executable, "-c", PUBLISHED.format(repr(made)), "download", "mnist"]
     return popen(words, os.environ | {"MLPCLI_DATA": str(cache)}, options)
 
 
 @contextmanager
-def published(rng: np.random.Generator) -> Iterator[tuple[Published, dict[str, bytes]]]:
+def published(rng: np.random.Generator) -> Iterator[tuple[DatasetSpec, dict[str, bytes]]]:
     """A data set of two files on a server that sends them in pieces, and what is in the files."""
     bodies = {name: rng.bytes(SIZE) for name in ("images.gz", "labels.gz")}
     images, labels = (
@@ -98,7 +98,7 @@ def published(rng: np.random.Generator) -> Iterator[tuple[Published, dict[str, b
         for name, body in bodies.items()
     )
     with serve({f"/{name}": _in_pieces(body) for name, body in bodies.items()}) as (url, _):
-        yield Published("set", images, labels, {}, (), (f"{url}/",), "", ""), bodies
+        yield DatasetSpec("set", images, labels, {}, (), (f"{url}/",), "", ""), bodies
 
 
 def _in_pieces(body: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
@@ -125,7 +125,7 @@ def _check_refused(
     _check_right(cache, bodies, told)
 
 
-def _check_fetched(made: Published, cache: Path, bodies: dict[str, bytes]) -> None:
+def _check_fetched(made: DatasetSpec, cache: Path, bodies: dict[str, bytes]) -> None:
     done = ended(download(made, cache))
     assert done.status == 0, f"fetched again: {done}"
     assert set(_check_right(cache, bodies, "fetched again")) == set(bodies)

@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from mlpcli.data import fetch, transfer
-from mlpcli.data.registry import File, Published
+from mlpcli.data import download, fetch
+from mlpcli.data.registry import DatasetSpec, File
 from mlpcli.errors import DataError
 from mlpcli.lock import LOCK_FILE
 from tests.faults.table import Fault, alone
@@ -50,7 +50,7 @@ WRONG: dict[str, Make] = {
 }
 
 
-def made(rng: np.random.Generator, mirrors: list[str]) -> tuple[Published, dict[str, bytes]]:
+def made(rng: np.random.Generator, mirrors: list[str]) -> tuple[DatasetSpec, dict[str, bytes]]:
     """A data set of two files at the mirrors, and what is in the files."""
     names = ("images.gz", "labels.gz")
     bodies = {name: gzip.compress(rng.bytes(int(rng.integers(1, 3000))), mtime=0) for name in names}
@@ -58,14 +58,14 @@ def made(rng: np.random.Generator, mirrors: list[str]) -> tuple[Published, dict[
         File(name, f"sha256:{hashlib.sha256(body).hexdigest()}", len(body))
         for name, body in bodies.items()
     ]
-    published = Published(
+    published = DatasetSpec(
         folder="set",
         images={"train": files[0]},
         labels={"train": files[1]},
         counts={},
         classes=(),
         mirrors=tuple(f"{mirror}/" for mirror in mirrors),
-        licence="",
+        license="",
         citation="",
     )
     return published, bodies
@@ -77,8 +77,8 @@ def sequence(rng: np.random.Generator, place: Path) -> None:
     right = bool(rng.integers(2))
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, {"MLPCLI_DATA": str(place)}))
-        stack.enter_context(patch.object(fetch, "WAITS", (0.0, 0.0)))
-        stack.enter_context(patch.object(transfer, "TIMEOUT", 0.6))
+        stack.enter_context(patch.object(fetch, "RETRY_DELAYS", (0.0, 0.0)))
+        stack.enter_context(patch.object(download, "TIMEOUT", 0.6))
         answers: list[dict[str, Answer | list[Answer]]] = [{} for _ in range(rng.integers(2, 5))]
         urls = [stack.enter_context(serve(each))[0] for each in answers]
         published, bodies = made(rng, urls)
@@ -96,7 +96,7 @@ def sequence(rng: np.random.Generator, place: Path) -> None:
 
 
 def _outcome(
-    published: Published, bodies: dict[str, bytes], place: Path, *, right: bool, story: str
+    published: DatasetSpec, bodies: dict[str, bytes], place: Path, *, right: bool, story: str
 ) -> None:
     try:
         paths = fetch.fetch(published, published.files)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mlpcli.config.schema import Augment
 from mlpcli.data import dataset
-from mlpcli.data.dataset import middle
+from mlpcli.data.preprocessing import center_view
 from mlpcli.training.augment import active_inputs, augment, draws_per_image, reach
 from mlpcli.training.rng import stream
 from mlpcli.training.warp import Warp, affine
@@ -32,7 +32,7 @@ def noise(rng: np.random.Generator, size: tuple[int, int], n: int = 40) -> NDArr
 def squares(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The images in the middle of black 32x32 squares."""
     square = np.zeros((len(images), 32, 32), np.uint8)
-    middle(square, images.shape[1:])[:] = images
+    center_view(square, images.shape[1:])[:] = images
     return square
 
 
@@ -196,7 +196,7 @@ def test_a_share_of_the_images_loses_a_rectangle_to_noise(rng: np.random.Generat
 
     erased = augment(images, Augment(erase=0.3), rng=rng)
 
-    inside = middle(erased, (28, 28))
+    inside = center_view(erased, (28, 28))
     changed = inside != 7
     share = changed.mean(axis=(1, 2))
     assert erased.sum() == inside.sum()  # nothing outside the image

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
-from mlpcli.data import dataset
+from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.training import loader, loop
 from mlpcli.training.loader import TrainingData, active_inputs, batches, load_split, prepare
@@ -27,7 +27,7 @@ def test_each_row_comes_once_an_epoch_with_a_short_last_batch(settings: Config) 
     numbered = split._replace(
         images=np.arange(300, dtype="uint16").view("uint8").reshape(300, 1, 2),
     )
-    data = with_inputs(numbered, dataset.places((1, 2)))
+    data = with_inputs(numbered, preprocessing.input_indices((1, 2)))
 
     found = [x for x, _ in batches(settings, data, rows, epoch=1)]
 
@@ -44,8 +44,8 @@ def test_a_batch_holds_the_lit_inputs_up_to_the_last_that_it_lights(
     images = rng.integers(0, 256, split.images.shape, dtype="uint8")
     images[:, 0] = 0
     images[40:, 3] = 0
-    lit = dataset.lit(images)
-    full = dataset.inputs(images)
+    lit = preprocessing.active_inputs(images)
+    full = preprocessing.inputs(images)
 
     data = with_inputs(split._replace(images=images), lit)
     for first, (x, y) in enumerate(batches(settings, data, np.arange(300), epoch=1)):
@@ -125,5 +125,7 @@ def test_an_epoch_that_is_left_leaves_no_thread(settings: Config) -> None:
 def test_without_augmentation_the_lit_inputs_of_the_images_are_in_use(settings: Config) -> None:
     split = load_split(settings, "train")
 
-    assert_array_equal(active_inputs(settings, split), dataset.lit(split.images))
-    assert set(active_inputs(varied(settings), split)) > set(dataset.lit(split.images))
+    assert_array_equal(active_inputs(settings, split), preprocessing.active_inputs(split.images))
+    assert set(active_inputs(varied(settings), split)) > set(
+        preprocessing.active_inputs(split.images)
+    )

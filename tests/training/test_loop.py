@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
-from mlpcli.data import dataset
+from mlpcli.data import preprocessing
 from mlpcli.errors import CheckFailed, ConfigError
 from mlpcli.nn import dropout, mlp
 from mlpcli.nn.activation import RELU
@@ -203,7 +203,7 @@ def test_the_train_loss_is_the_loss_that_is_differentiated(settings: Config) -> 
     split = load_split(settings, "train")
     rows, _ = loader.split_rows(settings, split)
     params = build.initial_params(settings, classes=3)
-    x = dataset.inputs(split.images[rows]).astype("float64")
+    x = preprocessing.inputs(split.images[rows]).astype("float64")
     y = mlp.one_hot(split.labels[rows], 3, smoothing=0.2)
 
     epochs, _ = train(settings)
@@ -219,7 +219,7 @@ def test_norms_are_those_of_the_weights_and_of_the_derived_gradient(settings: Co
     *_, epoch = fit(settings)
     assert isinstance(epoch, Epoch)
     last = stream(settings.seed, "order", 3).permutation(rows)[-32:]
-    x, y = dataset.inputs(split.images[last]), mlp.one_hot(split.labels[last], 3)
+    x, y = preprocessing.inputs(split.images[last]), mlp.one_hot(split.labels[last], 3)
     params = epoch.engine.params
 
     grads = mlp.backward(params, mlp.forward(params, x), y, weight_decay=0.1)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from mlpcli.data.dataset import Split, inputs
+from mlpcli.data.dataset import Split
+from mlpcli.data.preprocessing import inputs
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import RELU
 from mlpcli.training import scoring
