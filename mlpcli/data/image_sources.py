@@ -36,7 +36,7 @@ def find(places: Iterable[str], stdin: BinaryIO) -> Iterator[Source | DataError]
     """The images at each place, one after the other, or why there are none.
 
     places: files, folders, or "-" for standard input, which is the bytes of one file, or names of
-    files and folders, one a line, each looked at when it comes. Raises ConfigError without Pillow.
+    files and folders, one a line, each looked at when it comes.
     """
     for place in places:
         if place == STDIN:

@@ -1,4 +1,4 @@
-"""Picture files as grey images, and images made smaller: all that Pillow does (extra `images`)."""
+"""Picture files as grey images, and images made smaller: all that Pillow does."""
 
 import math
 import struct
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.errors import ConfigError, DataError
+from mlpcli.errors import DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # others run programs, as PostScript does
@@ -37,20 +37,21 @@ def read(path: Path) -> NDArray[np.uint8]:
     """A picture in grey, (height, width), upright as its EXIF data says.
 
     What is transparent becomes black, or white behind a dark drawing. Of several frames, the first.
-    Raises DataError, and ConfigError without Pillow.
+    Raises DataError.
     """
-    pillow = _pillow()
+    from PIL import Image, UnidentifiedImageError
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what could be wrong is judged here
         try:
-            with pillow.open(path, formats=FORMATS) as picture:
+            with Image.open(path, formats=FORMATS) as picture:
                 most = WEBP if picture.format == "WEBP" else PIXELS
                 if math.prod(picture.size) > most:
                     raise DataError(_too_many(path, most))
                 return _upright_grey(picture)
-        except pillow.DecompressionBombError as err:
+        except Image.DecompressionBombError as err:
             raise DataError(_too_many(path, PIXELS)) from err
-        except pillow.UnidentifiedImageError as err:
+        except UnidentifiedImageError as err:
             kinds = ", ".join(FORMATS)
             raise DataError(f"{path}: is not an image; {kinds} files can be read") from err
         except MemoryError as err:  # room is made for what a header promises, 4 GB at most
@@ -65,24 +66,29 @@ def read(path: Path) -> NDArray[np.uint8]:
 
 def shrunk(image: NDArray[Any], side: int) -> NDArray[np.uint8]:
     """A grey uint8 image, no side of which is longer than asked for; its shape is kept."""
-    picture = _pillow().fromarray(image)
+    from PIL import Image
+
+    picture = Image.fromarray(image)
     picture.thumbnail((side, side))
     return np.asarray(picture)
 
 
 def reduced(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """An image, no side of which is longer than FINEST: means over squares of pixels."""
-    picture = _pillow().fromarray(image.astype(np.float32))
+    from PIL import Image
+
+    picture = Image.fromarray(image.astype(np.float32))
     return np.asarray(picture.reduce(math.ceil(max(image.shape) / FINEST)))
 
 
 def resized(image: NDArray[np.float32], longest: int) -> NDArray[np.float32]:
     """An image whose longer side has that many pixels; its shape is kept, its edges are smooth."""
-    pillow = _pillow()
+    from PIL import Image
+
     scale = longest / max(image.shape)
     height, width = (max(1, round(scale * side)) for side in image.shape)
-    mean = pillow.Resampling.BOX if scale < 1 else pillow.Resampling.BILINEAR
-    return np.asarray(pillow.fromarray(image).resize((width, height), mean))
+    mean = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(image).resize((width, height), mean))
 
 
 def _upright_grey(picture: Any) -> NDArray[np.uint8]:
@@ -143,11 +149,3 @@ def _bands(picture: Any) -> Iterator[tuple[tuple[slice, slice], Any]]:
 
 def _too_many(path: Path, most: int) -> str:
     return f"{path}: has more than {most:,} pixels; make it smaller first"
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ImportError as err:
-        raise ConfigError("images need Pillow; pip install 'mlpcli[images]'") from err
-    return Image

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from mlpcli.data import idx, mnist_style, synth
 from mlpcli.data.mnist_style import as_mnist, is_light, levelled
 
-pytest.importorskip("PIL")
-
 MNIST = Path(__file__).parents[2].parent / "shared" / "data" / "mnist"
 
 
