@@ -1,6 +1,11 @@
 # All routine tasks of the project; `make` alone lists them.
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+BIN := .venv/Scripts
+else
 PYTHON ?= python3
 BIN := .venv/bin
+endif
 INSTALLED := .venv/.installed
 LOCK := constraints.txt
 # CI installs the locked releases, everyone else the newest that satisfy pyproject.toml

@@ -1,5 +1,6 @@
 """Fixtures of every test."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.nn import mlp
+
+collect_ignore = ["faults"] if os.name == "nt" else []  # needs POSIX signals and limits
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Every command of docs/tutorial.md runs, in the page's order, in one folder."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -19,7 +18,6 @@ SHORTER = {
     r"^mlp train .*": rf"\g<0> --epochs 1 {SMALL}",
     r"^mlp gradcheck$": rf"\g<0> {SMALL}",
 }
-LIBRARIES = {"mlp data show": "matplotlib", "mlp report": "jinja2"}  # of extras
 
 Block = tuple[str, str, list[str]]  # language, what is typed, what the page shows of the output
 
@@ -41,9 +39,6 @@ def obstacle(typed: str) -> str | None:
         return "installs; the tests run in what is installed"
     if "mnist" in typed and not DATA.is_dir():
         return "needs the published files in ../shared/data"
-    for command, library in LIBRARIES.items():
-        if command in typed and not importlib.util.find_spec(library):
-            return f"needs {library}"
     return None
 
 

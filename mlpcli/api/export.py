@@ -91,7 +91,7 @@ def _checked(content: bytes, checkpoint: Checkpoint) -> RuntimeCheck:
     difference = float(np.abs(theirs - ours).max())
     if not difference <= TOLERANCE:
         raise CheckFailed(
-            f"--format onnx: onnxruntime must give the same probabilities within {TOLERANCE:g}, got a "
+            f"--format onnx: onnxruntime must give the same probabilities to {TOLERANCE:g}, got a "
             f"difference of {difference:.3g} on {len(images):,} images of {split.name}"
         )
     return RuntimeCheck(onnx_graph.opset(activation), len(images), split.name, difference)

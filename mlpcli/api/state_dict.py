@@ -41,7 +41,7 @@ def read_layers(path: Path) -> tuple[list[FileLayer], bool]:
     used = {*weights.values(), *(name for stem, name in biases.items() if stem in weights)}
     if strange := sorted(tensors.keys() - used, key=_natural):
         raise CheckpointError(
-            f"{path}: contains {strange[0]!r} of shape {tensors[strange[0]].shape}, which is no part "
+            f"{path}: holds {strange[0]!r} of shape {tensors[strange[0]].shape}, which is not part "
             "of a linear layer; only networks of linear layers can be imported"
         )
     for transposed in (True, False):
@@ -67,8 +67,8 @@ def _read(path: Path) -> Tensors:
                 kind = file.get_slice(name).get_dtype()
                 if kind not in TENSOR_TYPES:
                     raise CheckpointError(
-                        f"{path}: {name!r} must be one of {', '.join(TENSOR_TYPES)}, got {kind}; in "
-                        "PyTorch, model.float() converts"
+                        f"{path}: {name!r} must be one of {', '.join(TENSOR_TYPES)}, got {kind}; "
+                        "in PyTorch, model.float() converts"
                     )
             with np.errstate(invalid="ignore"):  # a NaN that signals; it is refused below
                 tensors = {name: file.get_tensor(name).astype(np.float64) for name in names}

@@ -38,7 +38,6 @@ def find(paths: Iterable[str], stdin: BinaryIO) -> Iterator[Source | DataError]:
 
     paths: files, folders, or "-" for standard input, which is either the content of one file or
     the paths of files and folders, one per line, each read as it arrives.
-    Raises ConfigError without Pillow.
     """
     for path in paths:
         if path == STDIN:

@@ -1,4 +1,4 @@
-"""Picture files as gray images, and resized images: all that needs Pillow (extra `images`)."""
+"""Picture files as gray images, and resized images: all that needs Pillow."""
 
 import math
 import struct
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.errors import ConfigError, DataError
+from mlpcli.errors import DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # others run programs, as PostScript does
@@ -37,20 +37,21 @@ def read(path: Path) -> NDArray[np.uint8]:
     """A picture in gray, (height, width), rotated as its EXIF data says.
 
     Transparent areas become black, or white if the drawing is dark. Of several frames, the first.
-    Raises DataError, and ConfigError without Pillow.
+    Raises DataError.
     """
-    pillow = _pillow()
+    from PIL import Image, UnidentifiedImageError
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the limits are checked here
         try:
-            with pillow.open(path, formats=FORMATS) as picture:
+            with Image.open(path, formats=FORMATS) as picture:
                 limit = MAX_WEBP_PIXELS if picture.format == "WEBP" else MAX_PIXELS
                 if math.prod(picture.size) > limit:
                     raise DataError(_too_many_pixels(path, limit))
                 return _to_gray(picture)
-        except pillow.DecompressionBombError as err:
+        except Image.DecompressionBombError as err:
             raise DataError(_too_many_pixels(path, MAX_PIXELS)) from err
-        except pillow.UnidentifiedImageError as err:
+        except UnidentifiedImageError as err:
             formats = ", ".join(FORMATS)
             raise DataError(f"{path}: is not an image; {formats} files can be read") from err
         except MemoryError as err:  # Pillow allocates what a header claims, 4 GB at most
@@ -65,7 +66,9 @@ def read(path: Path) -> NDArray[np.uint8]:
 
 def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """A gray image (height, width) reduced until no side is longer; its aspect ratio is kept."""
-    picture = _pillow().fromarray(image)
+    from PIL import Image
+
+    picture = Image.fromarray(image)
     picture.thumbnail((side, side))
     return np.asarray(picture)
 
@@ -75,7 +78,9 @@ def reduce(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     The maximum is MAX_REDUCED_SIDE; a smaller image keeps its pixels.
     """
-    picture = _pillow().fromarray(image.astype(np.float32))
+    from PIL import Image
+
+    picture = Image.fromarray(image.astype(np.float32))
     return np.asarray(picture.reduce(math.ceil(max(image.shape) / MAX_REDUCED_SIDE)))
 
 
@@ -84,11 +89,12 @@ def resize(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
     The aspect ratio is kept.
     """
-    pillow = _pillow()
+    from PIL import Image
+
     scale = side / max(image.shape)
     height, width = (max(1, round(scale * length)) for length in image.shape)
-    method = pillow.Resampling.BOX if scale < 1 else pillow.Resampling.BILINEAR
-    return np.asarray(pillow.fromarray(image).resize((width, height), method))
+    method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(image).resize((width, height), method))
 
 
 def _to_gray(picture: Any) -> NDArray[np.uint8]:
@@ -151,11 +157,3 @@ def _bands(picture: Any) -> Iterator[tuple[tuple[slice, slice], Any]]:
 
 def _too_many_pixels(path: Path, limit: int) -> str:
     return f"{path}: has more than {limit:,} pixels; make it smaller first"
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ImportError as err:
-        raise ConfigError("images need Pillow; pip install 'mlpcli[images]'") from err
-    return Image

@@ -18,14 +18,14 @@ MAX_LABEL_LENGTH = 16  # characters of a class's name
 
 
 def png(path: Path, samples: Samples) -> None:
-    """Draw the samples into a file; raises ConfigError without matplotlib."""
+    """Draw the samples into a file; raises ConfigError where none can be written."""
     rows, tile = len(samples.images), SIDE + GAP
     framed = np.pad(samples.images, ((0, 0), (0, 0), (GAP, 0), (GAP, 0)), constant_values=GRAY)
     mosaic = framed.swapaxes(1, 2).reshape(rows * tile, COLUMNS * tile)
     mosaic = np.pad(mosaic, (0, GAP), constant_values=GRAY)
     tall, wide = (ZOOM * length for length in mosaic.shape)
     height, width = tall + TOP + GAP, wide + LEFT + GAP
-    drawn = figure("mlp data show", figsize=(width / DPI, height / DPI))
+    drawn = figure(figsize=(width / DPI, height / DPI))
     axes = drawn.add_axes((LEFT / width, GAP / height, wide / width, tall / height))
     axes.imshow(mosaic, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
     labels = [_label(i, name) for i, name in enumerate(samples.classes)]

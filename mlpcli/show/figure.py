@@ -1,6 +1,5 @@
-"""Figures drawn into files, with matplotlib, which only those who draw need."""
+"""Figures drawn into files, by matplotlib."""
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,11 @@ from mlpcli.errors import ConfigError
 DPI = 150  # pixels in an inch
 
 
-def figure(use: str, **options: Any) -> Any:
-    """A new matplotlib Figure; raises ConfigError, naming the use, without matplotlib."""
-    try:  # by name, so that neither the import nor its types are needed where nothing is drawn
-        return importlib.import_module("matplotlib.figure").Figure(**options)
-    except ImportError as err:
-        raise ConfigError(f"{use}: needs matplotlib; `pip install 'mlpcli[plots]'`") from err
+def figure(**options: Any) -> Any:
+    """A new matplotlib Figure."""
+    from matplotlib.figure import Figure  # slow to import, and most commands draw nothing
+
+    return Figure(**options)
 
 
 def save(drawn: Any, path: Path) -> None:

@@ -62,8 +62,8 @@ def summary(curves: list[Curve]) -> str:
 
 
 def png(path: Path, curves: list[Curve]) -> None:
-    """Draw the curves into a file; raises ConfigError without matplotlib or where none can be."""
-    drawn = figure("--png", layout="constrained")
+    """Draw the curves into a file; raises ConfigError where none can be written."""
+    drawn = figure(layout="constrained")
     axes = drawn.subplots()
     for curve in curves:
         sides = f"{curve.rounding.measured:+.2f}, {curve.truncation.measured:+.2f}"

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
+from PIL import Image
 
 from mlpcli.api.predict import Prediction, predict, prepared
 from mlpcli.api.trainer import train
@@ -15,8 +16,6 @@ from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.folder import RunFolder
 from mlpcli.training.scoring import probabilities
-
-Image = pytest.importorskip("PIL.Image")
 
 
 def trained(folder: Path, *changes: str) -> Checkpoint:

@@ -1,5 +1,4 @@
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -107,15 +106,6 @@ def test_the_command_fails_on_a_wrong_slope(
     with pytest.raises(CheckFailed, match="not those of theory: central, float32"):
         command(sweep=True, json=True)
     assert json.loads(capsys.readouterr().out)["ok"] is False
-
-
-def test_a_png_needs_matplotlib(
-    tmp_path: Path, curves: list[Curve], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-
-    with pytest.raises(ConfigError, match=r"needs matplotlib; `pip install 'mlpcli\[plots\]'`"):
-        png(tmp_path / "sweep.png", curves)
 
 
 def test_a_png_is_drawn_where_matplotlib_is_installed(tmp_path: Path, curves: list[Curve]) -> None:

@@ -1,8 +1,6 @@
-import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.cli.outcome import call, facts
 
@@ -10,8 +8,6 @@ PNG = b"\x89PNG"
 
 
 def test_show_draws_some_images_of_each_class(dots: str) -> None:
-    pytest.importorskip("matplotlib")
-
     status, out, err = call("data", "show", dots)
 
     assert (status, err) == (0, "")
@@ -20,8 +16,6 @@ def test_show_draws_some_images_of_each_class(dots: str) -> None:
 
 
 def test_show_augment_says_which_ranges_were_used(dots: str) -> None:
-    pytest.importorskip("matplotlib")
-
     out = call("data", "show", dots, "--augment").out
     chosen = call(
         *("data", "show", dots, "--augment", "--out", "x.png"),
@@ -38,8 +32,6 @@ def test_show_augment_says_which_ranges_were_used(dots: str) -> None:
 
 
 def test_show_json_is_one_object(dots: str) -> None:
-    pytest.importorskip("matplotlib")
-
     found = facts(call("data", "show", dots, "--augment", "--json"))
 
     assert found["picture"] == "dots-augmented.png"
@@ -49,7 +41,6 @@ def test_show_json_is_one_object(dots: str) -> None:
 
 
 def test_show_copes_with_odd_names_and_with_a_class_without_images(place: Path) -> None:
-    pytest.importorskip("matplotlib")
     images = np.full((3, 5, 4), 200, np.uint8)
     classes = ["お", "$a_{b", "x" * 100, "none"]
     labels = np.arange(3)
@@ -62,7 +53,6 @@ def test_show_copes_with_odd_names_and_with_a_class_without_images(place: Path) 
 
 
 def test_show_draws_the_first_hundred_of_many_classes(place: Path) -> None:
-    pytest.importorskip("matplotlib")
     images = np.full((3000, 1, 1), 200, np.uint8)
     np.savez("many.npz", x_train=images, y_train=np.arange(3000))
 
@@ -78,20 +68,7 @@ def test_show_refuses_to_mirror_digits() -> None:
     assert err.startswith("error: --set augment.flip=true: flip must be false for synth, whose")
 
 
-def test_show_without_matplotlib_says_what_to_install(
-    dots: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-
-    status, out, err = call("data", "show", dots)
-
-    assert (status, out) == (2, "")
-    assert err == "error: mlp data show: needs matplotlib; `pip install 'mlpcli[plots]'`\n"
-
-
 def test_show_names_a_file_that_cannot_be_written(dots: str) -> None:
-    pytest.importorskip("matplotlib")
-
     status, out, err = call("data", "show", dots, "--out", "no/such.png")
 
     assert (status, out) == (2, "")

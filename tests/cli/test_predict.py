@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.cells import cell_len
 
 from tests.cli.outcome import PATIENCE, call, on_terminal, piped, start
 from tests.cli.test_commands import documented, kinds
-
-Image = pytest.importorskip("PIL.Image")
 
 
 @pytest.fixture

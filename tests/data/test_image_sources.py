@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
+from PIL import Image
 
 from mlpcli.data import image_sources
 from mlpcli.data.image_sources import Source
 from mlpcli.errors import DataError
-
-Image = pytest.importorskip("PIL.Image")
 
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 IDX = b"".join(n.to_bytes(4, "big") for n in (2051, *IMAGES.shape)) + IMAGES.tobytes()

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from mlpcli.data import idx, mnist_style, synth
 from mlpcli.data.mnist_style import as_mnist, has_light_background, normalize_contrast
 
-pytest.importorskip("PIL")
-
 MNIST = Path(__file__).parents[2].parent / "shared" / "data" / "mnist"
 
 

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
+from PIL import Image
 
 from mlpcli.data import pictures
 from mlpcli.errors import DataError
-
-Image = pytest.importorskip("PIL.Image")
 
 
 @pytest.fixture
