@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpcli.api.gradcheck import points_of_config
-from mlpcli.checks.workbook.statements import STATEMENTS, Result, check_statements
-from mlpcli.config.load import load_for_check
+from mlpcli.api.gradcheck import workbook_point
+from mlpcli.api.workbook import Verification
+from mlpcli.checks.workbook.statements import STATEMENTS, check_statements
 from mlpcli.data import dataset
 from mlpcli.nn import mlp
-from mlpcli.show.workbook import as_object
+from mlpcli.show.workbook import as_json
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "workbook.md").read_text(encoding="utf-8")
-SECTIONS = list(dict.fromkeys(s.section for s in STATEMENTS))
 CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 FILE = re.compile(r"mlpcli/[\w/]+\.py")
 # Training image 41806 of MNIST, a 0: the one that the check takes where MNIST is in the cache
@@ -32,32 +31,33 @@ ZERO = (
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
-    """What the check finds on the image of the page."""
+def verification(tmp_path_factory: pytest.TempPathFactory) -> Verification:
+    """What `mlp workbook --verify` finds on the image of the page."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLPCLI_DATA", str(tmp_path_factory.mktemp("cache")))
-        problem = next(points_of_config(load_for_check(None))).problem
+        point = workbook_point()
     image = np.frombuffer(zlib.decompress(b64decode(ZERO)), "uint8").reshape(1, 28, 28)
     x = dataset.inputs(image, np.zeros((1, dataset.INPUTS)))
-    return check_statements(problem._replace(x=x, y=mlp.one_hot(np.array([0]), 10)))
+    problem = point.problem._replace(x=x, y=mlp.one_hot(np.array([0]), 10))
+    return Verification(point._replace(problem=problem), check_statements(problem))
 
 
 @pytest.fixture(scope="module")
-def printed(results: list[Result]) -> list[dict[str, Any]]:
-    """What the check prints with --json."""
-    found: list[dict[str, Any]] = json.loads(as_object(results))["statements"]
-    return found
+def printed(verification: Verification) -> list[dict[str, Any]]:
+    """What it prints with --json."""
+    values: list[dict[str, Any]] = json.loads(as_json(verification))["statements"]
+    return values
 
 
 def statements() -> list[tuple[str, str, list[str]]]:
     """Section and number of each statement of the page, with the numbers after its arrows."""
-    found = []
+    all_of_them = []
     for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
         section, _, text = part.partition("\n")
         _, *pieces = re.split(r"^- \*\*(\w+)\.\*\* ", text, flags=re.MULTILINE)
         for number, said in zip(pieces[::2], pieces[1::2], strict=True):
-            found.append((section, number, re.findall(r"→ `(.+?)`", said)))
-    return found
+            all_of_them.append((section, number, re.findall(r"→ `(.+?)`", said)))
+    return all_of_them
 
 
 def digits(value: float | list[int]) -> str:
@@ -73,15 +73,15 @@ def test_every_statement_is_on_the_page_once_and_in_order() -> None:
 def test_every_statement_has_the_number_that_the_check_prints(
     printed: list[dict[str, Any]],
 ) -> None:
-    for (section, number, numbers), found in zip(statements(), printed, strict=True):
-        assert numbers == [digits(found["measured"])], f"{section} {number}"
-        assert numbers == [digits(found["stated"])], f"{section} {number}"
-        assert found["ok"], f"{section} {number}"
+    for (section, number, numbers), values in zip(statements(), printed, strict=True):
+        assert numbers == [digits(values["measured"])], f"{section} {number}"
+        assert numbers == [digits(values["stated"])], f"{section} {number}"
+        assert values["ok"], f"{section} {number}"
     assert f"`{len(printed)} of {len(printed)} statements of the workbook hold`" in PAGE
 
 
-def test_the_table_has_the_probabilities_and_the_gradient(results: list[Result]) -> None:
-    by_number = {(r.statement.section, r.statement.number): r for r in results}
+def test_the_table_has_the_probabilities_and_the_gradient(verification: Verification) -> None:
+    by_number = {(r.statement.section, r.statement.number): r for r in verification.results}
     gradient = by_number["Backpropagation to z3", "12"]
     rows = re.findall(r"^\| \$(.+?)\$ \| (.+) \|$", PAGE, re.MULTILINE)
     table = {name: row.split(" | ") for name, row in rows}
@@ -92,12 +92,12 @@ def test_the_table_has_the_probabilities_and_the_gradient(results: list[Result])
 
 
 def test_the_text_names_the_units_and_classes_that_the_check_shows(
-    results: list[Result], printed: list[dict[str, Any]]
+    verification: Verification, printed: list[dict[str, Any]]
 ) -> None:
-    found = {(s["section"], s["number"]): s["index"] for s in printed}
-    unit, right = found["Backprop to W3", "2"]
-    (wrong,) = found["Backpropagation: The Concept", "2a"]
-    (silent,) = (r for r in results if r.statement.text.startswith("where h2_i = 0"))
+    index = {(s["section"], s["number"]): s["index"] for s in printed}
+    unit, right = index["Backprop to W3", "2"]
+    (wrong,) = index["Backpropagation: The Concept", "2a"]
+    (silent,) = (r for r in verification.results if r.statement.text.startswith("where h2_i = 0"))
 
     assert f"from unit {unit}, the most active one, to the correct class" in PAGE
     assert f"a handwritten {right}, so" in PAGE
