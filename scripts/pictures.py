@@ -1,7 +1,7 @@
-"""Draw the README's terminal pictures, docs/pictures/*.svg, from what the commands really print.
+"""Draw the README's terminal pictures, docs/pictures/*.svg, from the real output of the commands.
 
-Run as `python scripts/pictures.py`. The commands run in a pseudo-terminal, pyte keeps the screen
-that their bytes make, and rich draws that screen. Needs a system with pseudo-terminals.
+Run as `python scripts/pictures.py`. The commands run in a pseudo-terminal, pyte turns their output
+into a screen, and rich draws that screen. Needs a system with pseudo-terminals.
 """
 
 import os
@@ -28,7 +28,7 @@ COMMANDS = ("mlp train --config quickstart --name first", "mlp eval runs/first")
 LONGER = "mlp train --config quickstart --epochs 12 --name longer"
 MOMENT = re.compile(r"epoch  9/12 .*\nepoch 10/12  ━.*\nrun .*\nloss .*\naccuracy .*best")
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
-BIN = Path(sys.executable).parent  # where `mlp` lies, beside this Python
+BIN = Path(sys.executable).parent  # where `mlp` is, beside this Python
 FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def screens(commands: Iterable[str], folder: Path) -> Iterator[pyte.HistoryScreen]:
-    """The screen of a terminal, each time that one of the commands has written to it."""
+    """The screen of a terminal, after each write of one of the commands."""
     screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1000, ratio=1)
     stream = pyte.ByteStream(screen)
     for command in commands:
@@ -57,7 +57,7 @@ def screens(commands: Iterable[str], folder: Path) -> Iterator[pyte.HistoryScree
 
 
 def output(command: list[str], folder: Path) -> Iterator[bytes]:
-    """A command's bytes for a terminal; raises CalledProcessError when it fails."""
+    """A command's output to a terminal; raises CalledProcessError if it fails."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (ROWS, COLUMNS))
     process = subprocess.Popen(
@@ -76,7 +76,7 @@ def output(command: list[str], folder: Path) -> Iterator[bytes]:
 
 
 def environment() -> dict[str, str]:
-    """The caller's, without what would change size or colour, with this Python's `mlp` first."""
+    """The caller's, without variables for size or color, with this Python's `mlp` first."""
     unwanted = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     path = f"{BIN}{os.pathsep}{kept.get('PATH', os.defpath)}"
@@ -84,7 +84,7 @@ def environment() -> dict[str, str]:
 
 
 def lines(screen: pyte.HistoryScreen) -> list[Text]:
-    """Every line, those that left the screen at the top included, without empty ones at the end."""
+    """Every line, including those scrolled off the top, without empty ones at the end."""
     rows = [*screen.history.top, *(screen.buffer[y] for y in range(ROWS))]
     drawn = [line(row) for row in rows]
     while drawn and not drawn[-1].plain:
@@ -93,7 +93,7 @@ def lines(screen: pyte.HistoryScreen) -> list[Text]:
 
 
 def line(row: Mapping[int, Char]) -> Text:
-    """One line of the screen with its colours."""
+    """One line of the screen with its colors."""
     cells = (row[x] for x in range(COLUMNS))  # a row gives a blank for a cell never written
     runs = [(look, "".join(cell.data for cell in part)) for look, part in groupby(cells, style)]
     text = Text.assemble(*((data, look) for look, data in runs))
@@ -102,10 +102,10 @@ def line(row: Mapping[int, Char]) -> Text:
 
 
 def style(cell: Char) -> Style:
-    """The look of one cell in rich's terms."""
+    """The style of one cell in rich's terms."""
     return Style(
-        color=colour(cell.fg),
-        bgcolor=colour(cell.bg),
+        color=color(cell.fg),
+        bgcolor=color(cell.bg),
         bold=cell.bold,
         italic=cell.italics,
         underline=cell.underscore,
@@ -113,15 +113,15 @@ def style(cell: Char) -> Style:
     )
 
 
-def colour(name: str) -> str:
-    """A colour of pyte's by rich's name for it."""
+def color(name: str) -> str:
+    """Rich's name for one of pyte's colors."""
     if re.fullmatch("[0-9a-f]{6}", name):
         return f"#{name}"
     return name.replace("brown", "yellow").replace("bright", "bright_")
 
 
 def write(name: str, drawn: list[Text]) -> None:
-    """Write lines as a picture that loads nothing from elsewhere."""
+    """Write lines as a picture that loads no other files."""
     console = Console(record=True, width=COLUMNS, file=StringIO(), color_system="truecolor")
     for text in drawn:
         console.print(text, soft_wrap=True, highlight=False)
