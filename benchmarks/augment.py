@@ -8,14 +8,15 @@ import statistics
 import sys
 import time
 
-from mlpcli.data.augment import HANDWRITING, augment, warper
+from mlpcli.config.load import load_config
 from mlpcli.data.dataset import Split
 from mlpcli.errors import DataError
-from mlpcli.runs import config as configs
-from mlpcli.runs.fit import Epoch, fit
-from mlpcli.runs.seeds import stream
-from mlpcli.runs.threads import cores
-from mlpcli.runs.train import load
+from mlpcli.training.augment import HANDWRITING, augment, warper
+from mlpcli.training.loader import load_split
+from mlpcli.training.loop import fit
+from mlpcli.training.progress import Epoch
+from mlpcli.training.rng import stream
+from mlpcli.training.threads import cores
 
 ROUNDS = 7
 BATCH = 128
@@ -29,7 +30,7 @@ CASES = {  # changes of the settings
 
 def epoch(split: Split, changes: list[str]) -> float:
     """Seconds of the steps of a first epoch, with all cores."""
-    settings = configs.load(None, [*changes, "data.validation=0.001", f"train.batch_size={BATCH}"])
+    settings = load_config(None, [*changes, "data.validation=0.001", f"train.batch_size={BATCH}"])
     events = fit(settings, split, threads=cores())
     return next(event.metrics.seconds for event in events if isinstance(event, Epoch))
 
@@ -48,9 +49,9 @@ def alone(split: Split) -> float:
 def images() -> Split:
     """60,000 training images."""
     try:
-        return load(configs.load("mnist"), "train", offline=True)
+        return load_split(load_config("mnist"), "train", offline=True)
     except DataError:
-        return load(configs.load(None, ["data.images=60000"]), "train")
+        return load_split(load_config(None, ["data.images=60000"]), "train")
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from benchmarks import images
 from benchmarks.process import MLP, Ended, run, turns
 from benchmarks.table import Goal, Row
 from benchmarks.worker import Worker, say
+from mlpcli.config.load import load_config
 from mlpcli.data import cache, registry
-from mlpcli.runs import config as configs
 
 SCRIPT = str(Path(__file__).with_name("pytorch_script.py"))
 FAST = "mnist-fast"  # the config of the cold training
@@ -92,7 +92,7 @@ def _mnist() -> Path:
 
 def _recipe() -> dict[str, object]:
     """What the config says, for the PyTorch script."""
-    config = configs.load(FAST, [])
+    config = load_config(FAST, [])
     n = len(images.load("train").labels)
     return {
         **config.optimizer.model_dump(include={"lr", "momentum"}),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.table import Goal, Row, standard_error
 from benchmarks.worker import Worker, WorkerError, say
-from mlpcli.runs.threads import cores
+from mlpcli.training.threads import cores
 
 Key = tuple[str, str]  # side, update rule
 LR = {"sgd": 0.02, "adam": 1e-3}

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from mlpcli.api.predict import predict
 from mlpcli.data import dataset
 from mlpcli.errors import DataError
-from mlpcli.runs import checkpoint
 from mlpcli.runs.checkpoint import Checkpoint
-from mlpcli.runs.predict import predict
+from mlpcli.runs.folder import RunFolder
 
 COUNT = 300
 TIMES = 10  # a digit's side, in sides of 28 pixels
@@ -82,7 +82,7 @@ def accuracy(kept: Checkpoint, draw: Draw, digits: Digit, labels: NDArray[np.int
 
 def main() -> None:
     """Print the accuracy of a run on each kind of picture."""
-    kept = checkpoint.of_run(Path(sys.argv[1]), "best")
+    kept = RunFolder(Path(sys.argv[1])).load_weights("best")
     test = dataset.load("mnist", "test", offline=True)
     rows = np.random.default_rng(0).choice(len(test.labels), COUNT, replace=False)
     for name, draw in PICTURES.items():

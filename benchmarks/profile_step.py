@@ -10,14 +10,15 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+from mlpcli.config.load import load_config
+from mlpcli.config.schema import Config
 from mlpcli.data import dataset
 from mlpcli.errors import DataError
 from mlpcli.nn import engine as engines
 from mlpcli.nn.team import Team
-from mlpcli.runs import config, fit, threads
-from mlpcli.runs.batches import batches
-from mlpcli.runs.seeds import stream
-from mlpcli.runs.settings import Config
+from mlpcli.training import build, threads
+from mlpcli.training.loader import batches
+from mlpcli.training.rng import stream
 
 Spent = dict[str, float]  # seconds by part
 
@@ -41,9 +42,9 @@ def _data(optimizer: str) -> tuple[Config, dataset.Split]:
     """MNIST where it is in the cache, else drawn digits."""
     chosen = [f"optimizer.name={optimizer}", "optimizer.lr=1e-3"]
     try:
-        return config.load(None, chosen), dataset.load("mnist", "train", offline=True)
+        return load_config(None, chosen), dataset.load("mnist", "train", offline=True)
     except DataError:
-        return config.load(None, chosen), dataset.load("synth", "train", images=IMAGES)
+        return load_config(None, chosen), dataset.load("synth", "train", images=IMAGES)
 
 
 def _measure(settings: Config, split: dataset.Split) -> tuple[Spent, dict[int, float]]:
@@ -58,7 +59,7 @@ def _measure(settings: Config, split: dataset.Split) -> tuple[Spent, dict[int, f
     for _ in range(ROUNDS):
         for size in whole:
             with threads.team(size, batch_size=128) as team:
-                engine, rule = fit.start(settings, classes=10, lit=lit, team=team)
+                engine, rule = build.make_engine(settings, classes=10, lit=lit, team=team)
                 started = time.perf_counter()
                 for x, y in made:
                     engine.step(x, y, rule, lr=1e-3)
@@ -84,7 +85,7 @@ def _parts(settings: Config, made: list[Any], lit: Any) -> Spent:
 
         return call
 
-    engine, rule = fit.start(settings, classes=10, lit=lit, team=Team())
+    engine, rule = build.make_engine(settings, classes=10, lit=lit, team=Team())
     for attribute, name in PARTS.items():
         setattr(engine, attribute, timed(name, getattr(engine, attribute)))
     loss, engines._fused_cross_entropy = (

@@ -7,8 +7,7 @@ of them is first used, so that the command line starts quickly.
 from typing import TYPE_CHECKING
 
 from mlpcli.errors import MlpError
-
-__version__ = "0.1.0"
+from mlpcli.version import __version__ as __version__
 
 __all__ = [
     "Config",
@@ -27,20 +26,28 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from mlpcli.api import Model, check_gradient, evaluate, load, load_config, load_data, train
+    from mlpcli.api.eval import Evaluation
+    from mlpcli.api.python import (
+        Model,
+        check_gradient,
+        evaluate,
+        load,
+        load_config,
+        load_data,
+        train,
+    )
     from mlpcli.checks.gradcheck import Verdict
+    from mlpcli.config.schema import Config
     from mlpcli.data.dataset import Split
-    from mlpcli.runs.evaluate import Evaluation
-    from mlpcli.runs.fit import Metrics
-    from mlpcli.runs.settings import Config
+    from mlpcli.training.progress import Metrics
 else:  # hidden from type checkers, which would take any name for an existing one
 
     def __getattr__(name):
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from mlpcli import api
+        from mlpcli.api import python
 
-        return getattr(api, name)
+        return getattr(python, name)
 
     def __dir__():
         return sorted({*globals(), *__all__})

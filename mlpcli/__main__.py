@@ -7,16 +7,16 @@ from mlpcli import signals
 
 
 def main() -> None:
-    """Run a command; from the first moment on, whatever ends it is told in one line."""
-    signals.end_on_the_spot()
+    """Run a command; from the first moment on, a signal ends it with one line."""
+    signals.exit_immediately()
     try:
-        _keep_standard_numbers()
+        _reserve_standard_fds()
         from mlpcli.cli import app  # takes a moment
 
         app(prog_name="mlp")
     except SystemExit as end:
-        if end.code in signals.STATUSES:  # it has been told; a second signal is not, while we leave
-            signals.end_on_the_spot(told=b"")
+        if end.code in signals.STATUSES:  # reported already; a second signal adds no line
+            signals.exit_immediately(message=b"")
         raise
     except (ImportError, OSError) as err:  # the error boundary is not there, or not whole
         if sys.stderr is not None:  # it may be closed
@@ -24,8 +24,8 @@ def main() -> None:
         sys.exit(2)
 
 
-def _keep_standard_numbers() -> None:
-    """Fill the places of closed standard streams, lest a stray message enter a file of ours."""
+def _reserve_standard_fds() -> None:
+    """Open the descriptors of closed standard streams, so that no file of a run takes their number."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)

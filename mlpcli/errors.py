@@ -4,6 +4,7 @@ MlpError
 ├── ConfigError       a setting, a config file, an option
 ├── DataError         a data set: its name, its files, their contents
 ├── CheckpointError   a run folder or the weights in it
+├── OutputError       a file that was asked for cannot be written
 ├── SubmissionError   a learner's file that cannot be judged
 ├── CheckFailed       a check did not hold: exit status 1, not 2
 └── Interrupted       Ctrl-C or SIGTERM, after what was done is safe: exit status 130 or 143
@@ -29,6 +30,10 @@ class DataError(MlpError):
 
 class CheckpointError(MlpError):
     """A run folder cannot be written, or its weights cannot be used."""
+
+
+class OutputError(MlpError):
+    """A file that was asked for cannot be written."""
 
 
 class SubmissionError(MlpError):

@@ -12,18 +12,18 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-LOCK = ".lock"  # holds the owner's PID; stays behind, since removing a lock's file is a race
-SIGNING = 1.0  # seconds that an owner is given to write its PID after it has the lock
+LOCK_FILE = ".lock"  # holds the owner's PID; stays behind, since removing a lock's file is a race
+MAX_SIGNING_TIME = 1.0  # seconds for an owner to write its PID after it has the lock
 
 
 @contextmanager
-def held(folder: Path, busy: Callable[[str], None]) -> Iterator[None]:
+def folder_lock(folder: Path, busy: Callable[[str], None]) -> Iterator[None]:
     """Hold an existing folder; raises OSError where it cannot be written.
 
     busy: called with the PID of the process that holds it already; unless this raises, the folder
     is waited for.
     """
-    path = folder / LOCK
+    path = folder / LOCK_FILE
     lock = FileLock(path, preserve_lock_file=True, on_acquired=_sign)
     try:
         lock.acquire(blocking=False)
@@ -45,7 +45,7 @@ def _sign(handle: int) -> None:
 
 def _owner(path: Path) -> str:
     """PID of the process that has the lock; until it signs, the file may name one that is gone."""
-    deadline = time.monotonic() + SIGNING
+    deadline = time.monotonic() + MAX_SIGNING_TIME
     while True:
         owner = path.read_text(encoding="utf-8", errors="replace").strip()
         if _runs(owner) or time.monotonic() > deadline:

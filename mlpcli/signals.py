@@ -1,7 +1,7 @@
 """Ctrl-C (SIGINT) and SIGTERM: the program ends with one line and the shells' exit status.
 
-While it starts, there is nothing to lose and it ends on the spot. A command gets an exception, so
-that it can clean up. A training grants the wish between two steps, when everything is in order.
+While it starts, there is nothing to lose and it exits immediately. A command gets an exception, so
+that it can clean up. A training stops between two steps, when its state is consistent.
 """
 
 import os
@@ -18,36 +18,36 @@ CAUGHT = (signal.SIGINT, signal.SIGTERM)
 STATUSES = tuple(128 + number for number in CAUGHT)
 
 
-class Wish:
+class StopRequest:
     """The first signal that came, if any."""
 
     signal: int | None = None
 
 
-def end_on_the_spot(told: bytes = b"interrupted\n") -> None:
-    """From now on a signal ends the process, wherever it is, with that on standard error."""
+def exit_immediately(message: bytes = b"interrupted\n") -> None:
+    """From now on a signal ends the process, with this message on standard error."""
     for number in CAUGHT:
-        signal.signal(number, partial(_end, told=told))
+        signal.signal(number, partial(_exit, message=message))
 
 
 @contextmanager
 def raised() -> Iterator[None]:
     """While this lasts, a signal raises KeyboardInterrupt with its number.
 
-    Out of a finaliser, or what a weak reference calls, Python lets no exception, but hands it to
-    `sys.unraisablehook`. A signal that comes there ends the process on the spot.
+    Python lets no exception out of a finalizer or a weak reference's callback, but hands it to
+    `sys.unraisablehook`. A signal that arrives there ends the process immediately.
     """
     before = sys.unraisablehook
 
-    def caught(lost: "sys.UnraisableHookArgs") -> None:
-        if isinstance(lost.exc_value, KeyboardInterrupt):
-            _end(lost.exc_value.args[0])
-        elif isinstance(lost.exc_value, Interrupted):
-            _end(lost.exc_value.exit_code - 128)
+    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            _exit(unraisable.exc_value.args[0])
+        elif isinstance(unraisable.exc_value, Interrupted):
+            _exit(unraisable.exc_value.exit_code - 128)
         else:
-            before(lost)
+            before(unraisable)
 
-    sys.unraisablehook = caught
+    sys.unraisablehook = hook
     try:
         with _handled(_raise):
             yield
@@ -56,17 +56,17 @@ def raised() -> Iterator[None]:
 
 
 @contextmanager
-def deferred(told: str) -> Iterator[Wish]:
-    """While this lasts, the first signal is only noted; the second one stops at once, saying so."""
-    wish = Wish()
+def deferred(message: str) -> Iterator[StopRequest]:
+    """While this lasts, the first signal is only noted; a second one raises Interrupted at once."""
+    request = StopRequest()
 
     def note(number: int, frame: FrameType | None) -> None:
-        if wish.signal is not None:
-            raise Interrupted(told, number)
-        wish.signal = number
+        if request.signal is not None:
+            raise Interrupted(message, number)
+        request.signal = number
 
     with _handled(note):
-        yield wish
+        yield request
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def _raise(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number)
 
 
-def _end(number: int, frame: FrameType | None = None, told: bytes = b"interrupted\n") -> None:
+def _exit(number: int, frame: FrameType | None = None, message: bytes = b"interrupted\n") -> None:
     with suppress(OSError):  # standard error may be closed
-        os.write(2, told)
+        os.write(2, message)
     os._exit(128 + number)

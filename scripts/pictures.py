@@ -1,7 +1,7 @@
-"""Draw the README's terminal pictures, docs/pictures/*.svg, from the real output of the commands.
+"""Draw the README's terminal pictures, docs/pictures/*.svg, from real command output.
 
 Run as `python scripts/pictures.py`. The commands run in a pseudo-terminal, pyte turns their output
-into a screen, and rich draws that screen. Needs a system with pseudo-terminals.
+into a screen, and rich draws that screen. Requires a system with pseudo-terminals.
 """
 
 import os
@@ -28,7 +28,7 @@ COMMANDS = ("mlp train --config quickstart --name first", "mlp eval runs/first")
 LONGER = "mlp train --config quickstart --epochs 12 --name longer"
 MOMENT = re.compile(r"epoch  9/12 .*\nepoch 10/12  ━.*\nrun .*\nloss .*\naccuracy .*best")
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
-BIN = Path(sys.executable).parent  # where `mlp` is, beside this Python
+BIN = Path(sys.executable).parent  # where `mlp` is installed, beside this Python
 FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def screens(commands: Iterable[str], folder: Path) -> Iterator[pyte.HistoryScreen]:
-    """The screen of a terminal, after each write of one of the commands."""
+    """The screen of a terminal, after each write by one of the commands."""
     screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1000, ratio=1)
     stream = pyte.ByteStream(screen)
     for command in commands:
@@ -57,7 +57,7 @@ def screens(commands: Iterable[str], folder: Path) -> Iterator[pyte.HistoryScree
 
 
 def output(command: list[str], folder: Path) -> Iterator[bytes]:
-    """A command's output to a terminal; raises CalledProcessError if it fails."""
+    """A command's terminal output as bytes; raises CalledProcessError if it fails."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (ROWS, COLUMNS))
     process = subprocess.Popen(
@@ -67,7 +67,7 @@ def output(command: list[str], folder: Path) -> Iterator[bytes]:
     try:
         while data := os.read(ours, 1 << 16):
             yield data
-    except OSError:  # Linux ends a pseudo-terminal with EIO, others with no bytes
+    except OSError:  # Linux ends a pseudo-terminal with EIO, other systems with an empty read
         pass
     finally:
         os.close(ours)
@@ -76,7 +76,7 @@ def output(command: list[str], folder: Path) -> Iterator[bytes]:
 
 
 def environment() -> dict[str, str]:
-    """The caller's, without variables for size or color, with this Python's `mlp` first."""
+    """The caller's, without variables that affect size or color, with this Python's `mlp` first."""
     unwanted = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     path = f"{BIN}{os.pathsep}{kept.get('PATH', os.defpath)}"
@@ -104,8 +104,8 @@ def line(row: Mapping[int, Char]) -> Text:
 def style(cell: Char) -> Style:
     """The style of one cell in rich's terms."""
     return Style(
-        color=color(cell.fg),
-        bgcolor=color(cell.bg),
+        color=colour(cell.fg),
+        bgcolor=colour(cell.bg),
         bold=cell.bold,
         italic=cell.italics,
         underline=cell.underscore,
@@ -113,15 +113,15 @@ def style(cell: Char) -> Style:
     )
 
 
-def color(name: str) -> str:
-    """Rich's name for one of pyte's colors."""
+def colour(name: str) -> str:
+    """The rich name of a pyte color."""
     if re.fullmatch("[0-9a-f]{6}", name):
         return f"#{name}"
     return name.replace("brown", "yellow").replace("bright", "bright_")
 
 
 def write(name: str, drawn: list[Text]) -> None:
-    """Write lines as a picture that loads no other files."""
+    """Write lines as a self-contained SVG picture."""
     console = Console(record=True, width=COLUMNS, file=StringIO(), color_system="truecolor")
     for text in drawn:
         console.print(text, soft_wrap=True, highlight=False)

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpcli.show.text import percent
+from mlpcli.show.format import percent
 
 ROOT = Path(__file__).parents[1]
 PAGE, FACTS = ROOT / "docs" / "results.md", ROOT / "docs" / "results.json"

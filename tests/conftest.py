@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpcli.config.load import load_config
+from mlpcli.config.schema import Config
 from mlpcli.nn import mlp
-from mlpcli.runs import config
-from mlpcli.runs.settings import Config
 
 
 @pytest.fixture
@@ -40,4 +40,4 @@ def dots(tmp_path: Path, rng: np.random.Generator) -> str:
 def settings(dots: str) -> Config:
     """A small network on `dots`, trained in a moment."""
     changes = [f"data.name={dots}", "network.hidden=[16, 8]", "train.epochs=3"]
-    return config.load(None, [*changes, "train.batch_size=32"])
+    return load_config(None, [*changes, "train.batch_size=32"])

@@ -1,48 +1,44 @@
-"""The lock of CI holds every dependency, in a release that `pyproject.toml` allows."""
+"""A folder that another process holds is refused with the PID of that process."""
 
-import re
-import tomllib
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+import pytest
+from filelock import FileLock
 
-ROOT = Path(__file__).parent.parent
-LOCK = (ROOT / "constraints.txt").read_text(encoding="utf-8")
-
-
-def asked() -> list[Requirement]:
-    """What `pip install '.[dev]'` asks for."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras, found = ["dev"], [Requirement(text) for text in project["dependencies"]]
-    for extra in extras:  # grows: an extra may ask for others
-        for each in map(Requirement, project["optional-dependencies"][extra]):
-            if each.name == project["name"]:
-                extras += sorted(each.extras)
-            else:
-                found.append(each)
-    return found
+from mlpcli.lock import LOCK, held
 
 
-def pinned() -> dict[str, list[str]]:
-    lines = [line for line in LOCK.splitlines() if not line.startswith("#")]
-    found: dict[str, list[str]] = {}
-    for line in lines:
-        release = Requirement(line)
-        (pin,) = release.specifier
-        assert pin.operator == "==", line
-        found.setdefault(canonicalize_name(release.name), []).append(pin.version)
-    return found
+class Busy(Exception):
+    """Told instead of waiting."""
 
 
-def test_every_dependency_is_pinned_in_a_release_that_is_allowed() -> None:
-    releases = pinned()
+@pytest.mark.parametrize("left", ["", "of a process that is gone"])
+def test_an_owner_that_has_not_signed_yet_is_waited_for(tmp_path: Path, left: str) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    path = tmp_path / LOCK_FILE
+    path.write_text(left and str(gone.pid))
 
-    for each in asked():
-        versions = releases.get(canonicalize_name(each.name), [])
-        assert versions, f"{each.name}: make lock"
-        assert all(each.specifier.contains(version) for version in versions), f"{each}: make lock"
+    with FileLock(path, preserve_lock_file=True):
+        signing = threading.Timer(0.1, path.write_text, [str(os.getpid())])
+        signing.start()
+        with pytest.raises(Busy, match=f"^{os.getpid()}$"), held(tmp_path, refuse):
+            pass
+        signing.join()
 
 
-def test_the_lock_names_no_address() -> None:
-    assert not re.search(r"://|--(index|extra|find|trusted)|@ ", LOCK)
+def test_an_owner_that_never_signs_is_called_unknown(tmp_path: Path) -> None:
+    with (
+        FileLock(tmp_path / LOCK, preserve_lock_file=True),
+        pytest.raises(Busy, match=r"^unknown$"),
+        held(tmp_path, refuse),
+    ):
+        pass
+
+
+def refuse(owner: str) -> None:
+    raise Busy(owner)

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks import images
-from mlpcli import __version__
+from mlpcli.config.load import load_config
 from mlpcli.data.dataset import Split
 from mlpcli.nn.activation import RELU
-from mlpcli.runs import config as configs
 from mlpcli.runs import environment as facts
-from mlpcli.runs import fit, threads
-from mlpcli.runs.batches import batches, inputs_in_use
-from mlpcli.runs.scores import score
+from mlpcli.training import build, threads
+from mlpcli.training.loader import active_inputs, batches
+from mlpcli.training.scoring import score
+from mlpcli.version import __version__
 
 VERSIONS = {"mlpcli": __version__, "numpy": np.__version__}
 
@@ -28,13 +28,15 @@ class Trainer:
 
     def __init__(self, variant: str, seed: int, split: Split | None = None) -> None:
         self.split = split or images.load("train")
-        self.config = configs.load(None, [f"optimizer.name={variant}", f"seed={seed}"])
-        self.lit = inputs_in_use(self.config, self.split)
+        self.config = load_config(None, [f"optimizer.name={variant}", f"seed={seed}"])
+        self.lit = active_inputs(self.config, self.split)
         classes = len(self.split.classes)
         batch_size = self.config.train.batch_size
         self.stack = ExitStack()  # the team works as long as this trainer is there
         team = self.stack.enter_context(threads.team(threads.cores(), batch_size=batch_size))
-        self.engine, self.rule = fit.start(self.config, classes=classes, lit=self.lit, team=team)
+        self.engine, self.rule = build.make_engine(
+            self.config, classes=classes, lit=self.lit, team=team
+        )
         self.rng = np.random.default_rng(seed)
 
     def epoch(self, lr: float, images: int | None = None) -> float:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import reference
-from mlpcli.checks.fitting import FIT, combination, factor, fits, ratio, same
+from mlpcli.checks.matching import FIT, combination, factor, fits, ratio, same
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array
 from mlpcli.nn.activation import ACTIVATIONS

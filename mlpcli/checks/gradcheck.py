@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.checks import diagnosis, directions, numeric, reference
+from mlpcli.checks import diagnosis, directional, numeric, reference
 from mlpcli.checks.diagnosis import Finding
-from mlpcli.checks.directions import Along
+from mlpcli.checks.directional import Along
 from mlpcli.checks.numeric import Central, Moves
 from mlpcli.checks.problem import Problem, derived_gradient, engine_gradient, loss
 from mlpcli.nn import Array
@@ -162,8 +162,8 @@ def _judged(
     judged = Judged(
         name,
         tensors,
-        directions.complex_step(problem, gradient, rng=rng),
-        directions.central(problem, gradient, rng=rng) if found else [],
+        directional.complex_step(problem, gradient, rng=rng),
+        directional.central(problem, gradient, rng=rng) if found else [],
         [],
     )
     if judged.right:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.checks import faults, gradcheck
-from mlpcli.checks.faults import Fault
+from mlpcli.checks import gradcheck, mutants
+from mlpcli.checks.mutants import Fault
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
@@ -37,9 +37,9 @@ class Trial(NamedTuple):
 
 def trials(*, rng: np.random.Generator) -> Iterator[Trial]:
     """Every planted fault, judged as any gradient is."""
-    for fault in faults.FAULTS:
-        problem = faults.problem(fault, rng=rng)
-        claimed = {fault.name: faults.claimed(fault, problem)}
+    for fault in mutants.FAULTS:
+        problem = mutants.problem(fault, rng=rng)
+        claimed = {fault.name: mutants.claimed(fault, problem)}
         verdict = gradcheck.check(problem, point=fault.name, rng=rng, gradients=claimed)
         judged = verdict.gradients[0]
         first = judged.findings[0] if judged.findings else None

@@ -9,22 +9,24 @@ from typing import Annotated
 
 import typer
 
-from mlpcli import __version__
 from mlpcli.cli import config, data, runs
-from mlpcli.cli.boundary import Boundary
 from mlpcli.cli.compare import compare
 from mlpcli.cli.download import download
+from mlpcli.cli.error_boundary import Boundary
 from mlpcli.cli.eval import eval_
-from mlpcli.cli.explain import explain
+from mlpcli.cli.explain import explain_
 from mlpcli.cli.export import export
 from mlpcli.cli.gradcheck import gradcheck
-from mlpcli.cli.import_ import import_
+from mlpcli.cli.grade import grade
+from mlpcli.cli.import_weights import import_
 from mlpcli.cli.output import echo
-from mlpcli.cli.predict import predict
+from mlpcli.cli.predict import predict_
 from mlpcli.cli.report import report
 from mlpcli.cli.reproduce import reproduce
 from mlpcli.cli.summary import summary
 from mlpcli.cli.train import train
+from mlpcli.cli.workbook import workbook
+from mlpcli.version import __version__
 
 app = typer.Typer(
     cls=Boundary,
@@ -47,7 +49,7 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Train, evaluate and check a multilayer perceptron on MNIST-like data, in NumPy."""
+    """Train, evaluate and check a multilayer perceptron on MNIST-like data, using only NumPy."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a class name may not fit the terminal's encoding
             stream.reconfigure(errors="backslashreplace")
@@ -59,11 +61,13 @@ app.command("eval")(eval_)
 app.command()(compare)
 app.command()(reproduce)
 app.command()(report)
-app.command()(predict)
+app.command("predict")(predict_)
 app.command()(export)
 app.command("import")(import_)
 app.command()(gradcheck)
-app.command()(explain)
+app.command()(grade)
+app.command()(workbook)
+app.command("explain")(explain_)
 app.command()(summary)
 
 app.add_typer(runs.app)

@@ -22,7 +22,7 @@ def list_() -> None:
 
       mlp config list
     """
-    from mlpcli.runs.shipped import shipped
+    from mlpcli.config.shipped import shipped
 
     for name in shipped():
         echo(name)
@@ -38,9 +38,9 @@ def show(name: ConfigArg) -> None:
 
       mlp config show mnist > mine.yaml
     """
-    from mlpcli.runs import config
+    from mlpcli.config.load import dump_config, load_config
 
-    echo(config.dump(config.load(name)), nl=False)
+    echo(dump_config(load_config(name)), nl=False)
 
 
 @app.command()
@@ -51,9 +51,9 @@ def check(file: ConfigArg) -> None:
 
       mlp config check mine.yaml
     """
-    from mlpcli.runs import config
+    from mlpcli.config.load import load_config
 
-    config.load(file)
+    load_config(file)
     echo(f"{file}: valid")
 
 
@@ -65,6 +65,6 @@ def schema() -> None:
 
       mlp config schema > config.schema.json
     """
-    from mlpcli.runs import config
+    from mlpcli.config.load import json_schema
 
-    echo(config.schema(), nl=False)
+    echo(json_schema(), nl=False)

@@ -1,6 +1,6 @@
 """`mlp data`: data sets to look at, and as files."""
 
-import json as json_
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +8,7 @@ import typer
 
 from mlpcli.cli.help import Group
 from mlpcli.cli.options import ConfigOpt, DataArg, JsonOpt, OfflineOpt, SetOpt
-from mlpcli.cli.output import echo
+from mlpcli.cli.output import print_result
 
 app = typer.Typer(
     name="data", cls=Group, no_args_is_help=True, help="Look at a data set, or write it to files."
@@ -30,15 +30,15 @@ def show(
     set_: SetOpt = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE.png", help="The picture; NAME.png without it."),
+        typer.Option("--out", "-o", metavar="FILE.png", help="The picture (default: NAME.png)."),
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Draw training images of each class into a picture (extra `plots`).
+    """Draw training images of each class into a picture.
 
-    With --augment they are variants of one image of each class, by the settings
-    or, where those have no augmentation, by ranges that suit handwriting.
+    With --augment, draw variants of one image of each class, by the settings or, if
+    they have no augmentation, by ranges that suit handwriting.
 
     Examples:
 
@@ -50,22 +50,15 @@ def show(
 
       mlp data show fashion-mnist --augment --set augment.flip=true --out f.png
     """
-    from mlpcli.data.augment import HANDWRITING
-    from mlpcli.runs import config as configs
-    from mlpcli.runs.batches import ranges
-    from mlpcli.runs.samples import samples
-    from mlpcli.runs.train import load
-    from mlpcli.show import samples as show
+    from mlpcli.api.data import samples
+    from mlpcli.show.data import png, samples_as_json, samples_as_text
 
-    settings = configs.load(config, [*(set_ or []), f"data.name={json_.dumps(name)}"])
-    found = samples(
-        settings,
-        load(settings, "train", offline=offline),
-        ranges=(ranges(settings) or HANDWRITING) if augment else None,
-    )
     path = out or Path(f"{Path(name).stem}{'-augmented' if augment else ''}.png")
-    show.png(path, found)
-    echo(show.as_object(path, found) if json else show.as_text(path, found))
+    drawn = samples(name, config, set_ or [], augment=augment, offline=offline)
+    png(path, drawn)
+    print_result(
+        drawn, partial(samples_as_text, path=path), partial(samples_as_json, path=path), json=json
+    )
 
 
 @app.command()
@@ -79,9 +72,9 @@ def write(
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Write a data set as plain IDX files, which a training maps into memory and need not hold.
+    """Write a data set as plain IDX files, which are memory-mapped during training.
 
-    The number of drawn images is limited by the disk alone.
+    Only the disk limits the number of drawn images.
 
     Examples:
 
@@ -91,9 +84,9 @@ def write(
 
       mlp data write mnist unpacked
     """
-    from mlpcli.data import store
-    from mlpcli.show import console, text
+    from mlpcli.api import data as api
+    from mlpcli.show import console
+    from mlpcli.show.data import written_as_json, written_as_text
 
-    progress = store.write(name, folder, images=images, offline=offline)
-    console.bar(progress, what=f"writing {folder}")
-    echo(text.written(folder, store.counts(folder), json=json))
+    console.bar(api.write(name, folder, images=images, offline=offline), label=f"writing {folder}")
+    print_result(api.written(folder), written_as_text, written_as_json, json=json)

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli import complete
+from mlpcli.cli import completion
 from mlpcli.cli.options import JsonOpt, OfflineOpt
-from mlpcli.cli.output import echo
-from mlpcli.errors import CheckFailed, ConfigError
+from mlpcli.cli.output import print_result
+from mlpcli.errors import CheckFailed
 
 
 def download(
@@ -16,18 +16,18 @@ def download(
         typer.Argument(
             metavar="NAME",
             help="Data sets, as --list has them.",
-            autocompletion=complete.published,
+            autocompletion=completion.published,
         ),
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every data set that has a name.")] = False,
-    list_: Annotated[bool, typer.Option("--list", help="Show the data sets, and stop.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="All data sets.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the data sets and exit.")] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Only check the sums of what is in the cache.")
+        bool, typer.Option("--verify", help="Only verify the checksums of files in the cache.")
     ] = False,
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="DIR|URL", help="Take the files from here; their sums decide."
+            "--from", metavar="DIR|URL", help="Get files from DIR or URL (checksums are verified)."
         ),
     ] = None,
     offline: OfflineOpt = False,
@@ -35,7 +35,7 @@ def download(
 ) -> None:
     """Fetch data sets into the cache: MLPCLI_DATA, or the platform's cache folder.
 
-    Mirrors are tried in order, and only files with the published sum are kept.
+    Mirrors are tried in order; only files with the published checksum are kept.
 
     Examples:
 
@@ -45,20 +45,18 @@ def download(
 
       mlp download mnist --from /media/usb/mnist
     """
-    from mlpcli.data import cache, fetch
-    from mlpcli.show import text
+    from mlpcli.api import download as api
+    from mlpcli.show import download as show
 
     if list_:
-        echo(text.catalogue(cache.held(fetch.ALL), json=json))
+        print_result(api.list_datasets(), show.list_as_text, show.list_as_json, json=json)
         return
-    chosen = fetch.ALL if all_ else tuple(names or ())
-    if not chosen:
-        raise ConfigError("NAME: name a data set, or give --all; `mlp download --list` shows them")
-    if verify:
-        held = cache.held(chosen, verify=True)
-        echo(text.verified(held, json=json))
-        if not all(all(files.values()) for files in held.values()):
-            raise CheckFailed("files are missing or wrong; `mlp download NAME` fetches them")
-    else:
-        paths = fetch.fetch_all(chosen, source=source, offline=offline)
-        echo(text.downloaded(paths, json=json))
+    chosen = api.select(names, every=all_)
+    if not verify:
+        paths = api.download(chosen, source=source, offline=offline)
+        print_result(paths, show.paths_as_text, show.paths_as_json, json=json)
+        return
+    files = api.verify(chosen)
+    print_result(files, show.files_as_text, show.files_as_json, json=json)
+    if not all(right for each in files.values() for right in each.values()):
+        raise CheckFailed("files are missing or wrong; `mlp download NAME` fetches them")

@@ -1,13 +1,12 @@
 """`mlp eval`: how good is a run, with honest bounds."""
 
 from enum import StrEnum
-from functools import partial
 from typing import Annotated
 
 import typer
 
 from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg, Weights, WeightsOpt
-from mlpcli.cli.output import echo
+from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed
 
 
@@ -21,21 +20,21 @@ class SplitName(StrEnum):
 
 def eval_(
     run: RunArg,
-    split: Annotated[SplitName, typer.Option(help="Images to judge it on.")] = SplitName.test,
+    split: Annotated[SplitName, typer.Option(help="Split to evaluate on.")] = SplitName.test,
     data: DataOpt = None,
     weights: WeightsOpt = Weights.best,
     fail_under: Annotated[
         float | None,
         typer.Option(
-            metavar="FRACTION", min=0, max=1, help="Exit with 1 when the accuracy is lower."
+            metavar="FRACTION", min=0, max=1, help="Exit with 1 if the accuracy is lower."
         ),
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Print a run's loss, accuracy with its 95 % interval, and what it confuses.
+    """Evaluate a run: loss, accuracy with its 95% interval, confusion matrix.
 
-    Of the runs of several seeds: each accuracy, their average and its 95 % interval.
+    For the runs of several seeds: each accuracy, their mean and its 95% interval.
 
     Examples:
 
@@ -45,19 +44,10 @@ def eval_(
 
       mlp eval runs/first --fail-under 0.98
     """
-    from mlpcli.runs import record, several
-    from mlpcli.runs.evaluate import evaluate
-    from mlpcli.show import several as show
-    from mlpcli.show import text
+    from mlpcli.api.eval import evaluate
+    from mlpcli.show.eval import as_json, as_text
 
-    judge = partial(evaluate, split=split.value, data=data, weights=weights.value, offline=offline)
-    if record.members(run):
-        evaluations = several.evaluate(run, judge)
-        echo(show.evaluated(run, evaluations, json=json))
-        accuracy = evaluations.accuracy.mean
-    else:
-        result = judge(run)
-        echo(text.evaluated(result, json=json))
-        accuracy = result.scores.accuracy
-    if fail_under is not None and accuracy < fail_under:
-        raise CheckFailed(f"{run}: accuracy must be at least {fail_under}, got {accuracy}")
+    result = evaluate(run, split=split.value, data=data, weights=weights.value, offline=offline)
+    print_result(result, as_text, as_json, json=json)
+    if fail_under is not None and result.accuracy < fail_under:
+        raise CheckFailed(f"{run}: accuracy must be at least {fail_under}, got {result.accuracy}")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpcli.cli.options import JsonOpt, RunArg, Weights, WeightsOpt
-from mlpcli.cli.output import echo
+from mlpcli.cli.output import print_result
 
 
 class Form(StrEnum):
@@ -20,10 +20,10 @@ class Form(StrEnum):
 
 def export(
     run: RunArg,
-    form: Annotated[Form, typer.Option("--format", help="Kind of file.")] = Form.onnx,
+    form: Annotated[Form, typer.Option("--format", help="File format.")] = Form.onnx,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="The file; RUN.FORMAT without it."),
+        typer.Option("--out", "-o", metavar="FILE", help="The file (default: RUN.FORMAT)."),
     ] = None,
     weights: WeightsOpt = Weights.best,
     json: JsonOpt = False,
@@ -31,10 +31,10 @@ def export(
     """Write a run's network into a file for other programs.
 
     onnx (extra `onnx`): a graph from uint8 pixels (n, 32, 32) to probabilities,
-    with normalisation and softmax inside. Before it is written, onnxruntime must
-    give the same probabilities.
+    including normalization and softmax. It is written only if onnxruntime gives
+    the same probabilities.
 
-    safetensors, npz: the weights W1, b1, ... and what using them needs.
+    safetensors, npz: the weights W1, b1, ... and the metadata to use them.
 
     Examples:
 
@@ -42,9 +42,8 @@ def export(
 
       mlp export runs/first --format npz --out digits.npz
     """
-    from mlpcli.runs import export as runs
-    from mlpcli.show import exchange as text
+    from mlpcli.api import export as api
+    from mlpcli.show.export import as_json, as_text
 
-    file = out or Path(f"{run.resolve().name}.{form.value}")
-    result = runs.export(run, file, form=form.value, weights=weights.value)
-    echo(text.exported(result, json=json))
+    result = api.export(run, out, form=form.value, weights=weights.value)
+    print_result(result, as_text, as_json, json=json)

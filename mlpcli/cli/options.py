@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli import complete
+from mlpcli.cli import completion
 from mlpcli.errors import ConfigError
 
 
@@ -22,22 +22,22 @@ class Weights(StrEnum):
 
 
 RunArg = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run's folder.", autocompletion=complete.runs)
+    Path, typer.Argument(metavar="RUN", help="A run's folder.", autocompletion=completion.runs)
 ]
 RunsArg = Annotated[
     list[Path],
-    typer.Argument(metavar="RUN", help="Folders of runs.", autocompletion=complete.runs),
+    typer.Argument(metavar="RUN", help="Folders of runs.", autocompletion=completion.runs),
 ]
 RunOpt = Annotated[
     Path | None,
     typer.Option(
-        "--run", metavar="RUN", help="The trained network of a run.", autocompletion=complete.runs
+        "--run", metavar="RUN", help="The trained network of a run.", autocompletion=completion.runs
     ),
 ]
 DataArg = Annotated[
     str,
     typer.Argument(
-        metavar="NAME|PATH", help="A data set's name or path.", autocompletion=complete.datasets
+        metavar="NAME|PATH", help="A data set's name or path.", autocompletion=completion.datasets
     ),
 ]
 DataOpt = Annotated[
@@ -45,8 +45,8 @@ DataOpt = Annotated[
     typer.Option(
         "--data",
         metavar="NAME|PATH",
-        help="Another data set than that of the run.",
-        autocompletion=complete.datasets,
+        help="A data set other than the run's.",
+        autocompletion=completion.datasets,
     ),
 ]
 ConfigArg = Annotated[
@@ -54,7 +54,7 @@ ConfigArg = Annotated[
     typer.Argument(
         metavar="NAME|FILE",
         help="A shipped config's name, or a YAML file.",
-        autocompletion=complete.configs,
+        autocompletion=completion.configs,
     ),
 ]
 
@@ -65,7 +65,7 @@ ConfigOpt = Annotated[
         "-c",
         metavar="NAME|FILE",
         help="A shipped config's name, or a YAML file.",
-        autocompletion=complete.configs,
+        autocompletion=completion.configs,
     ),
 ]
 SetOpt = Annotated[
@@ -75,13 +75,13 @@ SetOpt = Annotated[
         "-s",
         metavar="KEY=VALUE",
         help="Change a setting; repeatable.",
-        autocompletion=complete.changes,
+        autocompletion=completion.changes,
     ),
 ]
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, only the result.")]
 OfflineOpt = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
-WeightsOpt = Annotated[Weights, typer.Option("--weights", help="Which of its weights.")]
+WeightsOpt = Annotated[Weights, typer.Option("--weights", help="Best or final weights.")]
 
 
 def refuse_settings_of(run: Path | None, config: str | None, changes: list[str] | None) -> None:
@@ -90,8 +90,8 @@ def refuse_settings_of(run: Path | None, config: str | None, changes: list[str] 
         raise ConfigError("--run: brings its own settings; leave out --config and --set")
 
 
-def seconds(text: str) -> float:
-    """A time with its unit, such as 20s, 2m or 1.5h, in seconds; without a unit it is in them."""
+def parse_duration(text: str) -> float:
+    """Seconds of a time with its unit, such as 20s, 2m or 1.5h; the default unit is seconds."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
     if not found:
         raise typer.BadParameter(f"expected a time such as 20s, 2m or 1h, got {text!r}")

@@ -19,7 +19,7 @@ class Form(StrEnum):
     jsonl = "jsonl"
 
 
-def predict(
+def predict_(
     run: RunArg,
     images: Annotated[
         list[str],
@@ -28,28 +28,28 @@ def predict(
             help="Pictures, IDX or npz files, folders of pictures, or - for standard input.",
         ),
     ],
-    top: Annotated[int, typer.Option(metavar="K", min=1, help="Classes to name.")] = 3,
-    form: Annotated[Form, typer.Option("--format", help="How to write them.")] = Form.table,
+    top: Annotated[int, typer.Option(metavar="K", min=1, help="Number of classes to name.")] = 3,
+    form: Annotated[Form, typer.Option("--format", help="Output format.")] = Form.table,
     invert: Annotated[
         bool | None,
         typer.Option(
-            "--invert/--no-invert", help="Swap light and dark; without it, the border decides."
+            "--invert/--no-invert", help="Swap light and dark (default: as the border suggests)."
         ),
     ] = None,
     center: Annotated[
         bool | None,
         typer.Option(
-            "--center/--no-center", help="Fit and centre as MNIST does, or only shrink to fit."
+            "--center/--no-center", help="Fit and center as MNIST does, or only shrink to fit."
         ),
     ] = None,
     weights: WeightsOpt = Weights.best,
 ) -> None:
-    """Say which classes images belong to, with probabilities, as the images come.
+    """Classify images: the most probable classes, with probabilities.
 
-    Images larger than 32x32 are prepared as MNIST's were: light on dark, the
-    digit fitted into 20x20 and centred by its mass. Smaller ones keep their place.
+    Images larger than 32x32 are prepared like MNIST's: light on dark, the digit
+    fitted into 20x20 and centered by its mass. Smaller ones keep their place.
 
-    From standard input come file names, one a line, or the bytes of one file.
+    Standard input holds file names, one per line, or the bytes of one file.
 
     Examples:
 
@@ -59,12 +59,12 @@ def predict(
 
       find . -name '*.jpg' | mlp predict runs/first - --format jsonl
     """
-    from mlpcli.runs import checkpoint
-    from mlpcli.runs.predict import predict as events_of
-    from mlpcli.show import predictions as text
+    from mlpcli.api.predict import open_run, predict
+    from mlpcli.show.predict import stream
 
-    kept = checkpoint.of_run(run, weights.value)
+    checkpoint = open_run(run, weights.value)
     stdin = getattr(sys.stdin, "buffer", None) or io.BytesIO()  # None where it was closed
-    events = events_of(kept, images, stdin, top=top, invert=invert, center=center)
-    if not text.stream(events, form.value, kept.facts.classes, decided=invert is None, echo=echo):
+    events = predict(checkpoint, images, stdin, top=top, invert=invert, center=center)
+    classes = checkpoint.metadata.classes
+    if not stream(events, form.value, classes, decided=invert is None, echo=echo):
         raise typer.Exit(2)

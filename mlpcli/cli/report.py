@@ -5,13 +5,10 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli import complete
+from mlpcli.cli import completion
 from mlpcli.cli.eval import SplitName
 from mlpcli.cli.options import JsonOpt, OfflineOpt
-from mlpcli.cli.output import echo
-from mlpcli.errors import ConfigError
-
-MOST = 8  # runs: as many as there are colours and markers
+from mlpcli.cli.output import print_result
 
 
 def report(
@@ -20,7 +17,7 @@ def report(
         typer.Argument(
             metavar="RUN",
             help="Folders of runs, or of several seeds' runs.",
-            autocompletion=complete.runs,
+            autocompletion=completion.runs,
         ),
     ],
     out: Annotated[
@@ -29,11 +26,11 @@ def report(
             "--out",
             "-o",
             metavar="FILE.html",
-            help="Where to write it; report.html, in the folder of a single RUN.",
+            help="The file (default: report.html, in the folder of a single RUN).",
         ),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    split: Annotated[SplitName, typer.Option(help="Images to judge it on.")] = SplitName.test,
+    split: Annotated[SplitName, typer.Option(help="Split to evaluate on.")] = SplitName.test,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
@@ -47,27 +44,14 @@ def report(
 
       mlp report runs/first runs/second --out both.html
     """
-    try:
-        from mlpcli.show.report import claim, page, save
-    except ImportError as err:
-        raise ConfigError(
-            "report: needs matplotlib, jinja2 and pillow; `pip install 'mlpcli[report]'`"
-        ) from err
-    from mlpcli.runs import record
-    from mlpcli.runs.analysis import analyse
-    from mlpcli.show import console, text
+    from mlpcli.api.report import analyze, default_path, select_runs
+    from mlpcli.show import console
+    from mlpcli.show import report as show
 
-    folders = [folder for run in runs for folder in record.members(run) or [run]]
-    if len(folders) > MOST:
-        raise ConfigError(f"report: takes at most {MOST} runs, got {len(folders)}")
-    if len({folder.resolve() for folder in folders}) < len(folders):
-        raise ConfigError("report: takes each run once; leave out the repeated one")
-    for folder in folders:
-        record.require(folder)
-    path = out or (runs[0] if len(runs) == 1 else Path()) / record.REPORT
-    claim(path)
-    analyses = [analyse(folder, split=split.value, offline=offline) for folder in folders]
-    size = save(path, page(analyses))
-    echo(text.reported(path, size, analyses, json=json))
+    folders = select_runs(runs)
+    path = out or default_path(runs)
+    show.claim(path)
+    analyses = [analyze(folder, split=split.value, offline=offline) for folder in folders]
+    print_result(show.write(path, analyses), show.as_text, show.as_json, json=json)
     if open_ and typer.launch(str(path.resolve())):
         console.warn(f"no browser could be started; open {path}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mlpcli.cli.options import JsonOpt, OfflineOpt, QuietOpt, RunArg
-from mlpcli.cli.output import echo
+from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed
 
 
@@ -14,17 +14,16 @@ def reproduce(
     run: RunArg,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="Keep the repetition in this folder."),
+        typer.Option("--out", "-o", metavar="DIR", help="Keep the retrained run in this folder."),
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
-    """Train a run again from its record, and compare every epoch and the weights.
+    """Retrain a run from its record and check that the result is bit-identical.
 
-    The bits are identical, or different from some epoch on, which exits with 1.
-
-    They may differ within a tolerance where versions, BLAS, threads or processor do.
+    Every epoch and the weights are compared; a difference exits with 1, unless it is
+    small and versions, BLAS, threads or processor differ too.
 
     Examples:
 
@@ -32,18 +31,16 @@ def reproduce(
 
       mlp reproduce runs/first --out runs/again --json
     """
-    from mlpcli.runs import repeat
-    from mlpcli.runs import threads as machine
+    from mlpcli.api import reproduce as api
     from mlpcli.show import console
-    from mlpcli.show import repeat as shown
+    from mlpcli.show.reproduce import as_json, as_text
 
-    then = repeat.recorded(run, offline=offline)
-    if warning := machine.oversubscribed(then.threads):
-        console.warn(warning)
-    with repeat.place(run, out) as folder:
-        events = repeat.again(then, folder)
-        console.watch(events, epochs=then.last.facts.config.train.epochs, quiet=quiet)
-        result = repeat.compare(then, folder)
-    echo(shown.as_object(result) if json else shown.text(result))
+    then = api.recorded(run, offline=offline)
+    console.warn_of_threads(then.record.environment.threads)
+    with api.repetition_folder(run, out) as folder:
+        events = api.train_again(then, folder)
+        console.watch(events, epochs=then.last.metadata.config.train.epochs, quiet=quiet)
+        result = api.compare(then, folder)
+    print_result(result, as_text, as_json, json=json)
     if result.verdict == "different":
         raise CheckFailed(f"{run}: the repetition differs from epoch {result.since} on")

@@ -7,7 +7,7 @@ import typer
 
 from mlpcli.cli.help import Group
 from mlpcli.cli.options import JsonOpt, RunArg, RunsArg
-from mlpcli.cli.output import echo
+from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import ConfigError
 
 app = typer.Typer(name="runs", cls=Group)
@@ -17,22 +17,22 @@ app = typer.Typer(name="runs", cls=Group)
 def list_(
     ctx: typer.Context,
     folder: Annotated[
-        Path, typer.Option("--in", metavar="FOLDER", help="Where to look, as deep as it goes.")
+        Path, typer.Option("--in", metavar="FOLDER", help="Search this folder recursively.")
     ] = Path("runs"),
     where: Annotated[
         list[str] | None,
-        typer.Option("--where", metavar="KEY=VALUE", help="Only such runs; repeatable."),
+        typer.Option("--where", metavar="KEY=VALUE", help="Only matching runs; repeatable."),
     ] = None,
     sort: Annotated[
-        str, typer.Option("--sort", metavar="KEY", help="Order of the runs.")
+        str, typer.Option("--sort", metavar="KEY", help="Sort by this column.")
     ] = "started",
     best: Annotated[
         bool, typer.Option("--best", help="Highest validation accuracy first.")
     ] = False,
     json: JsonOpt = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one run a line.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one run per line.")] = False,
 ) -> None:
-    """List runs, from their own files; show or remove one.
+    """List runs; show or remove one.
 
     Examples:
 
@@ -46,20 +46,20 @@ def list_(
     """
     if ctx.invoked_subcommand:
         return
-    from mlpcli.runs import catalogue
-    from mlpcli.show import runs as text
+    from mlpcli.api.runs import list_runs
+    from mlpcli.show.runs import as_csv, as_json, as_text
 
     if json and csv:
         raise ConfigError("--json and --csv: give one of them")
-    found = catalogue.where(catalogue.find(folder), where or [])
-    found = catalogue.sort(found, "accuracy" if best else sort, descending=best)
-    form = text.as_object if json else text.as_csv if csv else text.as_table
-    echo(form(found))
+    entries = list_runs(
+        folder, conditions=where or [], key="accuracy" if best else sort, descending=best
+    )
+    print_result(entries, as_csv if csv else as_text, as_json, json=json)
 
 
 @app.command()
 def show(run: RunArg, json: JsonOpt = False) -> None:
-    """Show what is known of a run, and in which settings it differs from the defaults.
+    """Show the details of a run and the settings that differ from the defaults.
 
     Examples:
 
@@ -67,26 +67,24 @@ def show(run: RunArg, json: JsonOpt = False) -> None:
 
       mlp runs show runs/first --json
     """
-    from mlpcli.runs import catalogue, record
-    from mlpcli.show import runs as text
+    from mlpcli.api.runs import details
+    from mlpcli.show.runs import details_as_json, details_as_text
 
-    record.require(run)
-    facts = record.read(run)
-    echo(text.shown(str(run), facts, catalogue.changed(run), json=json))
+    print_result(details(run), details_as_text, details_as_json, json=json)
 
 
 @app.command()
 def rm(
     runs: RunsArg,
 ) -> None:
-    """Remove runs: their own files, and the folder when nothing else lies in it.
+    """Remove runs: their files, and each folder if nothing else is in it.
 
     Examples:
 
       mlp runs rm runs/first runs/second
     """
-    from mlpcli.runs import catalogue
+    from mlpcli.api.runs import remove
 
     for run in runs:
-        catalogue.remove(run)
+        remove(run)
         echo(f"{run}: removed")

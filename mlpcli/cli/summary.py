@@ -1,7 +1,7 @@
 """`mlp summary`: the layers of a network and what they cost."""
 
 from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, refuse_settings_of
-from mlpcli.cli.output import echo
+from mlpcli.cli.output import print_result
 
 
 def summary(
@@ -10,7 +10,7 @@ def summary(
     run: RunOpt = None,
     json: JsonOpt = False,
 ) -> None:
-    """Show a network's layers: shapes, parameters, operations and memory.
+    """Show a network's layers: shapes, parameters, FLOPs and memory.
 
     Examples:
 
@@ -22,14 +22,8 @@ def summary(
     """
     refuse_settings_of(run, config, set_)
 
-    from mlpcli.runs import checkpoint
-    from mlpcli.runs import config as configs
-    from mlpcli.runs.summary import summarize
-    from mlpcli.show import summary as text
+    from mlpcli.api.summary import summarize_config, summarize_run
+    from mlpcli.show.summary import as_json, as_text
 
-    if run:
-        facts = checkpoint.of_run(run, "last").facts
-        found = summarize(facts.config, classes=len(facts.classes))
-    else:
-        found = summarize(configs.load(config, set_ or []))
-    echo(text.as_object(found) if json else text.as_text(found))
+    result = summarize_run(run) if run else summarize_config(config, set_ or [])
+    print_result(result, as_text, as_json, json=json)

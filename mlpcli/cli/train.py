@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from mlpcli.cli import complete
-from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, QuietOpt, SetOpt, seconds
-from mlpcli.cli.output import echo
-from mlpcli.errors import ConfigError
+from mlpcli.cli import completion
+from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, QuietOpt, SetOpt, parse_duration
+from mlpcli.cli.output import print_result
 
 
 def train(
@@ -26,14 +25,14 @@ def train(
     time_budget: Annotated[
         float | None,
         typer.Option(
-            parser=seconds,
+            parser=parse_duration,
             metavar="TIME",
-            help="End in this time, such as 20s, 2m or 1h; the learning rate follows.",
+            help="Stop after this time, such as 20s, 2m or 1h; the learning rate follows.",
         ),
     ] = None,
     target: Annotated[
         float | None,
-        typer.Option(metavar="FRACTION", help="End at this validation accuracy, such as 0.98."),
+        typer.Option(metavar="FRACTION", help="Stop at this validation accuracy, such as 0.98."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Short for --set seed=N.")
@@ -44,30 +43,30 @@ def train(
             metavar="N",
             min=2,
             max=1000,
-            help="Train with N seeds, from the config's on, each in a folder of its own.",
+            help="Train N seeds, starting from the config's, each in its own folder.",
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a run that lies in the folder.")
+        bool, typer.Option("--overwrite", help="Replace the run in the folder.")
     ] = False,
     resume: Annotated[
         Path | None,
         typer.Option(
             "--resume",
             metavar="RUN",
-            help="Go on with a run that stopped.",
-            autocompletion=complete.runs,
+            help="Resume a run.",
+            autocompletion=completion.runs,
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Go on although settings or data have changed.")
+        bool, typer.Option("--force", help="Resume even if settings or data have changed.")
     ] = False,
     preflight: Annotated[
-        bool, typer.Option("--preflight/--no-preflight", help="Look first for what is in vain.")
+        bool, typer.Option("--preflight/--no-preflight", help="Run sanity checks before training.")
     ] = True,
     threads: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Threads of the training; all cores without it."),
+        typer.Option(metavar="N", min=1, help="Number of threads (default: all cores)."),
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
@@ -75,9 +74,9 @@ def train(
 ) -> None:
     """Train a network and keep everything about it in a run folder.
 
-    Without a config it learns the embedded digits, which need no download.
+    Without a config it trains on the embedded digits, which need no download.
 
-    A run that stopped goes on with --resume, and ends with the same weights.
+    A run that was stopped continues with --resume and ends with the same weights.
 
     Examples:
 
@@ -93,85 +92,31 @@ def train(
 
       mlp train --resume runs/first --epochs 10
     """
-    from mlpcli.runs import config as configs
-    from mlpcli.runs import record, several
-    from mlpcli.runs import resume as resumed
-    from mlpcli.runs import threads as machine
-    from mlpcli.runs.train import train as begin
-    from mlpcli.show import console, text
-    from mlpcli.show import several as show
+    from mlpcli.api import train as api
+    from mlpcli.show import console
+    from mlpcli.show.train import as_json, as_text
 
-    if resume and (out or name or overwrite):
-        raise ConfigError(
-            "--resume: the run stays in its folder; leave out --out, --name and --overwrite"
-        )
-    if seeds and overwrite:
-        raise ConfigError("--overwrite: is for one run; with --seeds, choose another folder")
-    if force and not resume:
-        raise ConfigError("--force: goes with --resume alone")
-    short = {
+    settings = {
         "train.epochs": epochs,
         "train.time_budget": time_budget,
         "train.target": target,
         "seed": seed,
     }
-    overrides = [*(set_ or []), *(f"{key}={n}" for key, n in short.items() if n is not None)]
-    if resume:
-        if not seeds and record.members(resume):
-            raise ConfigError(f"{resume}: holds runs of several seeds; say how many with --seeds")
-        run = several.first(resume) if seeds else resume
-        record.require(run)
-        config = config or str(run / record.CONFIG)
-        threads = threads or record.threads(run)  # on which its bits depend
-    threads = threads or machine.cores()
-    if warning := machine.oversubscribed(threads):
-        console.warn(warning)
-    settings = configs.load(config, overrides)
-    folder = resume or _folder(out, name, Path(config).stem if config else settings.data.name)
-    if seeds:
-        for each in several.train(
-            settings,
-            folder,
-            seeds=seeds,
-            resume=resume is not None,
-            force=force,
-            offline=offline,
-            look=preflight,
-            threads=threads,
-        ):
-            if not quiet:
-                console.note(f"seed {each.seed}: {each.folder}")
-            console.watch(each.events, epochs=settings.train.epochs, quiet=quiet)
-        echo(show.trained(folder, several.records(folder), json=json))
-        return
-    events = (
-        resumed.resume(settings, folder, force=force, offline=offline, threads=threads)
-        if resume
-        else begin(
-            settings,
-            folder,
-            overwrite=overwrite,
-            offline=offline,
-            look=preflight,
-            threads=threads,
-        )
+    changes = [*(set_ or []), *(f"{key}={n}" for key, n in settings.items() if n is not None)]
+    plan = api.plan(
+        config,
+        changes,
+        out=out,
+        name=name,
+        seeds=seeds,
+        threads=threads,
+        resume=resume,
+        force=force,
+        overwrite=overwrite,
     )
-    before = resumed.earlier(resume) if resume else []
-    console.watch(events, epochs=settings.train.epochs, quiet=quiet, before=before)
-    echo(text.trained(folder, record.read(folder), json=json))
-
-
-def _folder(out: Path | None, name: str | None, default: str) -> Path:
-    if out and name:
-        raise ConfigError("--out and --name: both name the run's folder; give one of them")
-    if out:
-        return out
-    if name is not None:
-        if Path(name).name != name or name in ("", ".."):
-            raise ConfigError(
-                f"--name: expected a folder's name, got {name!r}; for a path use --out"
-            )
-        return Path("runs") / name
-    from datetime import datetime
-
-    return Path("runs") / f"{Path(default).name}-{datetime.now():%Y%m%d-%H%M%S}"
+    console.warn_of_threads(plan.threads)
+    for run in api.start(plan, offline=offline, preflight=preflight):
+        if run.seed is not None and not quiet:
+            console.note(f"seed {run.seed}: {run.folder}")
+        console.watch(run.events, epochs=plan.config.train.epochs, quiet=quiet, before=run.earlier)
+    print_result(api.result(plan), as_text, as_json, json=json)

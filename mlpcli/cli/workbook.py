@@ -1,25 +1,36 @@
-"""`mlp gradcheck --workbook`: does every statement of the derivation hold on the real network?"""
+"""`mlp workbook`: the derivation, statement by statement."""
 
-from mlpcli.cli.output import echo
-from mlpcli.errors import CheckFailed
+from typing import Annotated
+
+import typer
+
+from mlpcli.cli.options import JsonOpt
+from mlpcli.cli.output import print_result
+from mlpcli.errors import CheckFailed, ConfigError
 
 
-def workbook(*, json: bool) -> None:
-    """Try each statement on the full network with one image; raises CheckFailed."""
-    from mlpcli.checks.scene import first_image
-    from mlpcli.checks.workbook import walk
-    from mlpcli.runs import config as configs
-    from mlpcli.runs import points
-    from mlpcli.show import workbook as text
-    from mlpcli.show.gradcheck import heading
+def workbook(
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check every statement on the full network.")
+    ] = False,
+    json: JsonOpt = False,
+) -> None:
+    """Check that every statement of the backprop workbook is true in the program.
 
-    point = next(points.points(configs.derived(None)))
-    results = walk(point.problem)
-    if json:
-        echo(text.as_object(results))
-    else:
-        echo(heading(first_image(point.problem), point.data))
-        echo(text.statements(results))
-        echo(f"\n{text.summary(results)}")
-    if not all(result.ok for result in results):
-        raise CheckFailed(text.summary(results))
+    Each is measured on the 1024-512-256-10 network with one image; a statement that
+    does not hold exits with 1.
+
+    Examples:
+
+      mlp workbook --verify
+    """
+    if not verify:
+        raise ConfigError("workbook: give --verify to check every statement")
+
+    from mlpcli.api import workbook as api
+    from mlpcli.show.workbook import as_json, as_text, summary
+
+    result = api.verify()
+    print_result(result, as_text, as_json, json=json)
+    if not result.ok:
+        raise CheckFailed(summary(result))

@@ -52,7 +52,7 @@ def is_right(path: Path, file: File) -> bool:
         raise DataError(f"{path}: not readable: {err.strerror}") from err
 
 
-def held(names: Iterable[str], *, verify: bool = False) -> dict[str, dict[str, bool]]:
+def contents(names: Iterable[str], *, verify: bool = False) -> dict[str, dict[str, bool]]:
     """By set and file, whether it is in the cache; verify: whether its sum is right as well."""
     return {
         name: {

@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data import cache, idx, npz, own, registry, synth
+from mlpcli.data import cache, custom, idx, npz, registry, synth
 from mlpcli.data.registry import Published
 from mlpcli.errors import DataError
 
-SIDE = own.SIDE
+SIDE = custom.SIDE
 INPUTS = SIDE * SIDE
 WHITE = np.float32(255)
 CHUNK = 4096  # images looked at together
-MOST_CLASSES = own.MOST_CLASSES
+MOST_CLASSES = custom.MOST_CLASSES
 _SURROGATE = re.compile("[\ud800-\udfff]")  # of a file name that is no text
 
 
@@ -59,7 +59,7 @@ def load(
         raise DataError(
             f"data set {name!r}: neither a name nor a path that exists; {registry.nearest(name)}"
         )
-    found = own.read(path, split, resize=resize)
+    found = custom.read(path, split, resize=resize)
     classes = found.classes or _numbered(found.train_labels, path)
     return _checked(
         Split(name, found.images, found.labels, classes, found.files),
@@ -78,8 +78,13 @@ def inputs(images: NDArray[np.uint8], out: NDArray[Any] | None = None) -> NDArra
     """
     if out is None:
         out = np.zeros((len(images), INPUTS), np.float32)
-    np.divide(images, WHITE, out=middle(out.reshape(-1, SIDE, SIDE), images.shape[1:]))
+    scale(images, middle(out.reshape(-1, SIDE, SIDE), images.shape[1:]))
     return out
+
+
+def scale(pixels: NDArray[np.uint8], out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Pixels of any shape as numbers in [0, 1], in out or a new float32 array of that shape."""
+    return np.divide(pixels, WHITE, out=out)
 
 
 def middle(squares: NDArray[Any], size: tuple[int, ...]) -> NDArray[Any]:
@@ -184,8 +189,8 @@ def _checked(split: Split, *, resize: bool) -> Split:
         )
     if max(images.shape[1:]) > SIDE:
         if not resize:
-            raise DataError(own.too_large(name, *images.shape[1:]))
-        split = split._replace(images=own.shrink(images))
+            raise DataError(custom.too_large(name, *images.shape[1:]))
+        split = split._replace(images=custom.shrink(images))
     return split._replace(labels=labels.astype(np.int64))
 
 

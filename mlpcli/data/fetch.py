@@ -94,7 +94,7 @@ def _turn(published: Published) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             where.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(lock.held(where, wait))
+            stack.enter_context(lock.folder_lock(where, wait))
             for left in where.glob(f"{gettempprefix()}????????"):  # pooch's, of a killed process
                 left.unlink(missing_ok=True)
         except OSError as err:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mlpcli.nn import Array
 from mlpcli.nn.activation import RELU, Activation
-from mlpcli.nn.layout import Block, Layout
+from mlpcli.nn.flat_params import Block, Layout
 from mlpcli.nn.mlp import Masks, Params
 from mlpcli.nn.optim import Rule, average, bound, decay
 from mlpcli.nn.team import Team
@@ -87,19 +87,19 @@ class Engine:
         return self.layout.read(self.grad)
 
     @property
-    def memory(self) -> tuple[Params, ...]:
-        """A copy of what training goes on from beside params, each vector in their shape.
+    def optimizer_state(self) -> tuple[Params, ...]:
+        """A copy of what training resumes from besides params, each vector in their shape.
 
         What the update rule remembers and, with ema, the parameters that the updates change.
         """
         raw = [] if self.ema is None else [self.theta]
         return tuple(self.layout.read(vector) for vector in (*self.state, *raw))
 
-    def restore(self, params: Params, memory: tuple[Params, ...], *, steps: int) -> None:
-        """Mutates theta and state: goes on from what `params` and `memory` gave after `steps`."""
+    def restore(self, params: Params, optimizer_state: tuple[Params, ...], *, steps: int) -> None:
+        """Mutates theta and state: to what `params` and `optimizer_state` were after `steps`."""
         raw = [] if self.ema is None else [self.theta]
         vectors = (self.mean, *self.state, *raw)
-        for vector, given in zip(vectors, (params, *memory), strict=True):
+        for vector, given in zip(vectors, (params, *optimizer_state), strict=True):
             self.layout.write(given, vector)
         self.steps = steps
 

@@ -64,6 +64,20 @@ def init(
     )
 
 
+def layer_sizes(params: Params) -> tuple[int, ...]:
+    """Width of every layer, input first."""
+    return (len(params[0].W), *(len(b) for _, b in params))
+
+
+def parameter_count(sizes: Sequence[int]) -> int:
+    """How many weights and biases a network of these widths has.
+
+    >>> parameter_count((1024, 512, 256, 10))
+    658698
+    """
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
+
+
 def one_hot(
     labels: Array, classes: int, *, smoothing: float = 0.0, dtype: str = "float64"
 ) -> Array:

@@ -1,1 +1,1 @@
-"""One run on disk: settings, training, weights, record."""
+"""One run on disk, and nothing else: its folder, record, metrics and weights."""

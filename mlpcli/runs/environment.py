@@ -1,4 +1,4 @@
-"""The machine and the versions: what the bits of a result can depend on beside its settings."""
+"""The machine and the versions: what the bits of a result can depend on besides its settings."""
 
 import os
 import platform
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_info
 
-from mlpcli import __version__
+from mlpcli.version import __version__
 
-STEERING = re.compile("(OPENBLAS|MKL|BLIS|VECLIB)_(?!NUM_THREADS)")  # how BLAS computes
-CAUSES = (  # keys of `environment` that the bits of a result can depend on
+BLAS_VARIABLE = re.compile("(OPENBLAS|MKL|BLIS|VECLIB)_(?!NUM_THREADS)")  # how BLAS computes
+CAUSES = (  # fields of `Environment` that the bits of a result can depend on
     "mlpcli",
     "python",
     "numpy",
@@ -26,35 +27,57 @@ CAUSES = (  # keys of `environment` that the bits of a result can depend on
     "libc",
 )
 
-Environment = dict[str, Any]  # whose keys `environment` lists
+
+class Environment(BaseModel):
+    """Versions, BLAS, threads, the processor; of an edited record, some may be missing."""
+
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False, frozen=True)
+
+    mlpcli: str
+    python: str
+    numpy: str
+    safetensors: str = ""
+    blas: tuple[str, ...] = ()  # name and version
+    blas_architecture: tuple[str, ...] = ()  # the kernel that OpenBLAS chose
+    blas_settings: dict[str, str] = {}  # environment variables
+    threads: int = Field(ge=1)
+    cpu: str
+    libc: str = ""  # whose cosine is the schedule's
+    cores: int | None = None
+    platform: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """What was recorded, by its key."""
+        return self.model_dump(mode="json", exclude_unset=True)
 
 
 def environment(threads: int) -> Environment:
-    """What the bits of a result can depend on: versions, BLAS, threads, the processor."""
+    """Where this process runs, with so many threads for a training."""
     blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
-    return {
-        "mlpcli": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "safetensors": version("safetensors"),
-        "blas": [f"{lib['internal_api']} {lib['version']}" for lib in blas],
-        "blas_architecture": [str(lib.get("architecture")) for lib in blas],
-        "blas_settings": {k: v for k, v in sorted(os.environ.items()) if STEERING.match(k)},
-        "threads": threads,
-        "cpu": _processor(),
-        "libc": " ".join(platform.libc_ver()),  # whose cosine is the schedule's
-        "cores": os.cpu_count(),
-        "platform": platform.platform(),
-    }
+    return Environment(
+        mlpcli=__version__,
+        python=platform.python_version(),
+        numpy=np.__version__,
+        safetensors=version("safetensors"),
+        blas=tuple(f"{lib['internal_api']} {lib['version']}" for lib in blas),
+        blas_architecture=tuple(str(lib.get("architecture")) for lib in blas),
+        blas_settings={k: v for k, v in sorted(os.environ.items()) if BLAS_VARIABLE.match(k)},
+        threads=threads,
+        cpu=_processor(),
+        libc=" ".join(platform.libc_ver()),
+        cores=os.cpu_count(),
+        platform=platform.platform(),
+    )
 
 
-def differing(parts: Iterable[Environment], now: Environment) -> dict[str, tuple[Any, Any]]:
+def differences(parts: Iterable[Environment], now: Environment) -> dict[str, tuple[Any, Any]]:
     """By key, what some part of a run had otherwise than it is now: (then, now)."""
+    here = now.as_dict()
     return {
-        key: (part[key], now[key])
+        key: (then[key], here[key])
         for key in CAUSES
-        for part in parts
-        if key in part and part[key] != now[key]
+        for then in (part.as_dict() for part in parts)
+        if key in then and then[key] != here[key]
     }
 
 

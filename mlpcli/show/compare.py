@@ -1,7 +1,7 @@
 """What `mlp compare` prints: both accuracies, their difference, and whether it is real."""
 
-from mlpcli.runs.compare import SIGNIFICANT, Comparison
-from mlpcli.show.text import as_json, percent, table
+from mlpcli.api.compare import SIGNIFICANCE_LEVEL, Comparison
+from mlpcli.show.format import json_object, percent, points, probability, table
 
 TESTS = {
     "mcnemar-exact": "McNemar's exact test",
@@ -10,34 +10,32 @@ TESTS = {
 }
 
 
-def compared(found: Comparison, *, json: bool) -> str:
-    """Two runs and the verdict on the second."""
-    if json:
-        return as_json({**found._asdict(), "verdict": found.verdict})
-    a, b = found.runs
-    rows = [["", "accuracy"], [a, percent(found.accuracy[0])], [b, percent(found.accuracy[1])]]
-    if found.only:
-        alone = ("alone right", *map("{:,}".format, found.only))
-        rows = [[*row, cell] for row, cell in zip(rows, alone, strict=True)]
-    low, high = found.ci95
-    p = f"p = {found.p:.3f}" if found.p >= 0.001 else "p < 0.001"
-    of = f"seeds {', '.join(map(str, found.seeds))}" if found.seeds else "one seed each"
+def as_text(result: Comparison) -> str:
+    """A table of both runs, the test, and the verdict on the second."""
+    a, b = result.runs
+    rows = [["", "accuracy"], [a, percent(result.accuracy[0])], [b, percent(result.accuracy[1])]]
+    if result.only:
+        only = ("only this run correct", *map("{:,}".format, result.only))
+        rows = [[*row, cell] for row, cell in zip(rows, only, strict=True)]
+    low, high = map(points, result.ci95)
+    seeds = f"seeds {', '.join(map(str, result.seeds))}" if result.seeds else "one seed each"
     verdict = {
         "better": f"{b} is better than {a}",
         "worse": f"{b} is worse than {a}",
-        "cannot tell": f"cannot tell which is better (p of {SIGNIFICANT} or more)",
+        "cannot tell": f"cannot tell which is better (p of {SIGNIFICANCE_LEVEL} or more)",
     }
+    subject = f"the {result.split} split of {result.data}"
     return "\n".join(
         [
-            f"the {found.split} split of {found.data}, {found.n:,} images, {found.weights} weights",
+            f"{subject}, {result.n:,} images, {result.weights} weights",
             *table(rows),
-            f"difference: {_points(found.difference)} points"
-            f" (95 % interval {_points(low)} to {_points(high)})",
-            f"{p}, {TESTS[found.test]}, {of}",
-            f"verdict: {verdict[found.verdict]}",
+            f"difference: {points(result.difference)} points (95% interval {low} to {high})",
+            f"{probability(result.p)}, {TESTS[result.test]}, {seeds}",
+            f"verdict: {verdict[result.verdict]}",
         ]
     )
 
 
-def _points(difference: float) -> str:
-    return f"{100 * difference:+z.2f}"
+def as_json(result: Comparison) -> str:
+    """The same as one JSON object."""
+    return json_object({**result._asdict(), "verdict": result.verdict})

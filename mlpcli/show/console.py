@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mlpcli.runs.fit import Epoch, Metrics
-from mlpcli.runs.train import Event, Notice
+from mlpcli.api.trainer import Event, Notice
 from mlpcli.show import live
 from mlpcli.terminal import is_live, printable, wants_colour
+from mlpcli.training.progress import Epoch, Metrics
+from mlpcli.training.threads import oversubscribed
 
 
 class Screen(Console):
@@ -38,6 +39,12 @@ def warn(text: str) -> None:
     console().print(f"warning: {printable(text)}", style="yellow", markup=False)
 
 
+def warn_of_threads(threads: int) -> None:
+    """Warn of more threads than processors, which slow each other down."""
+    if warning := oversubscribed(threads):
+        warn(warning)
+
+
 def note(text: str) -> None:
     """Tell what is done next."""
     console().print(printable(text), markup=False)
@@ -61,17 +68,17 @@ def watch(
             screen.print(live.row(event.metrics, epochs), style="green" if event.best else "")
 
 
-def bar(counts: Iterable[tuple[int, int]], *, what: str) -> None:
+def bar(counts: Iterable[tuple[int, int]], *, label: str) -> None:
     """Run a work of known length to its end, with a bar on a terminal; counts: done, of all."""
     screen = console()
     with Progress(
-        TextColumn(what),
+        TextColumn(label),
         BarColumn(),
         TimeRemainingColumn(compact=True),
         console=screen,
         transient=True,
         disable=not is_live(sys.stderr),
     ) as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(label, total=None)
         for done, total in counts:
             progress.update(task, completed=done, total=total)

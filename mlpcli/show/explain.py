@@ -5,56 +5,58 @@ from typing import Any
 
 import numpy as np
 
+from mlpcli.api.explain import Explained
 from mlpcli.checks.explain import Explanation, Step
 from mlpcli.nn import Array
-from mlpcli.show.text import as_json
+from mlpcli.show.format import json_object
 
-FEW = 64  # numbers in an array that is shown whole
-MOST = 3  # entries of a larger one, and terms of a longer sum: those with the largest magnitude
-TERMS = 6  # of a sum that is written out
-IN_JSON = 1024  # numbers in an array that is part of the JSON object
+MAX_WHOLE = 64  # numbers in an array that is shown whole
+LARGEST_SHOWN = 3  # entries of a larger one, and terms of a longer sum: the largest in magnitude
+MAX_TERMS = 6  # of a sum that is written out
+MAX_JSON = 1024  # numbers in an array that is part of the JSON object
 
 Write = Callable[..., str]  # an entry, by the name of its array and its index, as symbol or number
 
 
-def as_text(e: Explanation, title: str, *, layer: int | None = None) -> str:
+def as_text(result: Explained) -> str:
     """Each step's formula, shape and entries, indented below it."""
-    lines = [title]
-    for head, body in _sections(e, layer):
+    lines = [result.title]
+    for head, body in _sections(result.explanation, result.layer):
         lines += ["", head, *(f"    {line}" for line in body)]
     return "\n".join(lines)
 
 
-def as_markdown(e: Explanation, title: str, *, layer: int | None = None) -> str:
+def as_markdown(result: Explained) -> str:
     """The same with a heading for each step and its numbers in a block of code."""
-    lines = [f"# {title}"]
-    for head, body in _sections(e, layer):
+    lines = [f"# {result.title}"]
+    for head, body in _sections(result.explanation, result.layer):
         lines += ["", f"### `{head}`", "", "```text", *body, "```"]
     return "\n".join(lines)
 
 
-def as_object(e: Explanation, title: str, *, layer: int | None = None) -> str:
-    """The same as one JSON object; arrays of more than IN_JSON numbers by their largest entries."""
-    return as_json(
+def as_json(result: Explained) -> str:
+    """The same as one JSON object; arrays of more than MAX_JSON by their largest entries."""
+    e = result.explanation
+    return json_object(
         {
-            "title": title,
+            "title": result.title,
             "sizes": list(e.sizes),
             "activation": e.activation,
             "weight_decay": e.weight_decay,
             "given": [{"name": name, **_array(a)} for name, a in e.given.items()],
             "steps": [
                 {"layer": s.layer, "name": s.name, "formula": s.formula, **_array(s.value)}
-                for s in _chosen(e, layer)
+                for s in _chosen(e, result.layer)
             ],
         }
     )
 
 
 def _array(a: Array) -> dict[str, Any]:
-    largest = [{"index": list(at), "value": float(a[at])} for at in _largest(a, MOST)]
+    largest = [{"index": list(at), "value": float(a[at])} for at in _largest(a, LARGEST_SHOWN)]
     return {
         "shape": list(a.shape),
-        "value": a.tolist() if a.size <= IN_JSON else None,
+        "value": a.tolist() if a.size <= MAX_JSON else None,
         "largest": largest,
     }
 
@@ -75,7 +77,7 @@ def _given(e: Explanation, layer: int | None) -> list[str]:
     lines = []
     for name, a in e.given.items():
         if layer is None or name in ("h0", "y") or name[1:] == str(layer):
-            if a.size <= FEW:
+            if a.size <= MAX_WHOLE:
                 text = np.array2string(a, separator=", ", precision=6, prefix=f"{name} = ")
                 lines += f"{name} = {text}".split("\n")
             else:
@@ -85,10 +87,10 @@ def _given(e: Explanation, layer: int | None) -> list[str]:
 
 def _step(e: Explanation, step: Step) -> list[str]:
     a = step.value
-    if max(e.sizes) <= TERMS:
+    if max(e.sizes) <= MAX_TERMS:
         return [line for at in np.ndindex(a.shape) for line in _entry(e, step, at)]
     lines = [f"{np.count_nonzero(a):,} of {a.size:,} are not 0; the largest:"] if a.ndim else []
-    return lines + [line for at in _largest(a, MOST) for line in _entry(e, step, at)]
+    return lines + [line for at in _largest(a, LARGEST_SHOWN) for line in _entry(e, step, at)]
 
 
 def _entry(e: Explanation, step: Step, at: tuple[int, ...]) -> list[str]:
@@ -139,9 +141,9 @@ def _formula(e: Explanation, step: Step, at: tuple[int, ...], w: Write) -> str:
 
 def _sum(terms: list[str], sizes: Array) -> str:
     """All terms, or the largest and what the others come to."""
-    if len(terms) <= TERMS:
+    if len(terms) <= MAX_TERMS:
         return " + ".join(terms)
-    shown = [i for (i,) in _largest(sizes, MOST)]
+    shown = [i for (i,) in _largest(sizes, LARGEST_SHOWN)]
     rest = np.delete(sizes, shown)
     return f"{' + '.join(terms[i] for i in shown)} + [{len(rest):,} more: {_number(rest.sum())}]"
 

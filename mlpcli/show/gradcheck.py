@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from mlpcli.api.gradcheck import GradientCheck, SelfTest
 from mlpcli.checks import gradcheck
-from mlpcli.checks.directions import Along
+from mlpcli.checks.directional import Along
 from mlpcli.checks.gradcheck import Judged, TensorVerdict, Verdict
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.selftest import Trial
-from mlpcli.show.text import as_json, table
+from mlpcli.nn.mlp import layer_sizes, parameter_count
+from mlpcli.show.format import json_object, table
 
 RULE = (
     "rule: error = |derived - numeric| / max(|derived|, |numeric|, "
@@ -17,21 +19,106 @@ RULE = (
 )
 
 
+def as_text(result: GradientCheck) -> str:
+    """What is checked, the rule, a table for each point, and the verdict."""
+    first = result.points[0]
+    return "\n".join(
+        [
+            heading(first.problem, first.data),
+            RULE,
+            *map(_verdict, result.verdicts),
+            f"\n{summary(result)}",
+        ]
+    )
+
+
+def as_json(result: GradientCheck) -> str:
+    """Everything, as one JSON object."""
+    tensors = [t for v in result.verdicts for g in v.gradients for t in g.tensors]
+    worst: dict[str, TensorVerdict] = {}
+    for t in tensors:
+        if t.name not in worst or t.max_rel_error > worst[t.name].max_rel_error:
+            worst[t.name] = t
+    errors = [t.max_rel_error for t in tensors] or [
+        a.error for v in result.verdicts for g in v.gradients for a in g.complex_step
+    ]
+    return json_object(
+        {
+            "ok": result.ok,
+            "parameters": _parameters(result.points[-1].problem),
+            "checked": _checked(result),
+            "max_rel_error": max(errors),
+            "tolerance": gradcheck.TOLERANCE if tensors else gradcheck.COMPLEX_TOLERANCE,
+            "tensors": [_tensor(t) for t in worst.values()],
+            "points": [_point(v) for v in result.verdicts],
+        }
+    )
+
+
+def summary(result: GradientCheck) -> str:
+    """The last line."""
+    verdicts = result.verdicts
+    seconds = sum(v.seconds for v in verdicts)
+    if not all(v.right for v in verdicts):
+        return f"FAIL in {seconds:.1f} s"
+    if not all(v.enough for v in verdicts):
+        return f"NO VERDICT in {seconds:.1f} s: too few derivatives are other than 0"
+    count, total = _checked(result), _parameters(result.points[-1].problem)
+    checked = f"{count:,} of {total:,} parameters checked" if count else "complex step alone"
+    return f"PASS in {seconds:.1f} s: {checked}"
+
+
 def heading(problem: Problem, data: str) -> str:
-    """What is checked, on what."""
-    sizes = [len(problem.params[0].W), *(len(b) for _, b in problem.params)]
+    """What is checked, on which images."""
+    sizes = layer_sizes(problem.params)
     return (
-        f"gradient of {'-'.join(map(str, sizes))}: {parameters(problem):,} parameters, "
+        f"gradient of {'-'.join(map(str, sizes))}: {parameter_count(sizes):,} parameters, "
         f"{len(problem.x)} images of {data}, float64"
     )
 
 
-def parameters(problem: Problem) -> int:
-    """How many parameters a problem has."""
-    return sum(W.size + b.size for W, b in problem.params)
+def self_test_as_text(result: SelfTest) -> str:
+    """A line for each mutant, then how far the check itself can be trusted."""
+    trials = result.trials
+    killed, named = sum(t.killed for t in trials), sum(t.diagnosed for t in trials)
+    return "\n".join(
+        [
+            *map(_trial, trials),
+            "",
+            f"killed: {killed} of {len(trials)} mutants ({killed / len(trials):.0%})",
+            f"diagnosed: {named} of {len(trials)} ({named / len(trials):.0%})",
+            f"false alarms: {len(result.false_alarms)} on {result.networks:,} correct networks",
+            *result.false_alarms,
+        ]
+    )
 
 
-def verdict(result: Verdict) -> str:
+def self_test_as_json(result: SelfTest) -> str:
+    """The same as one JSON object."""
+    return json_object(
+        {
+            "ok": result.ok,
+            "faults": len(result.trials),
+            "killed": sum(t.killed for t in result.trials),
+            "diagnosed": sum(t.diagnosed for t in result.trials),
+            "networks": result.networks,
+            "false_alarms": result.false_alarms,
+            "trials": [
+                {
+                    "fault": t.fault.name,
+                    "killed": t.killed,
+                    "diagnosed": t.diagnosed,
+                    "place": t.place,
+                    "kind": t.kind,
+                    "text": t.text,
+                }
+                for t in result.trials
+            ],
+        }
+    )
+
+
+def _verdict(result: Verdict) -> str:
     """One point, as a table for each gradient and a line for each further opinion."""
     lines = ["", f"{result.point}:"]
     shown = result.gradients if not result.ok else result.gradients[:1]
@@ -61,87 +148,19 @@ def verdict(result: Verdict) -> str:
     return "\n".join(lines)
 
 
-def summary(results: list[Verdict], total: int) -> str:
-    """The last line."""
-    seconds = sum(r.seconds for r in results)
-    if not all(r.right for r in results):
-        return f"FAIL in {seconds:.1f} s"
-    if not all(r.enough for r in results):
-        return f"NO VERDICT in {seconds:.1f} s: too few derivatives are other than 0"
-    count = checked(results)
-    what = f"{count:,} of {total:,} parameters checked" if count else "complex step alone"
-    return f"PASS in {seconds:.1f} s: {what}"
+def _trial(trial: Trial) -> str:
+    caught = "killed" if trial.killed else "SURVIVED"
+    named = "diagnosed" if trial.diagnosed else "MISNAMED"
+    return f"{caught}, {named}: {trial.fault.name}: {trial.text}"
 
 
-def checked(results: list[Verdict]) -> int:
+def _parameters(problem: Problem) -> int:
+    return parameter_count(layer_sizes(problem.params))
+
+
+def _checked(result: GradientCheck) -> int:
     """Parameters that were checked one by one, at the point where they were fewest."""
-    return min(sum(t.checked for t in g.tensors) for r in results for g in r.gradients)
-
-
-def as_object(results: list[Verdict], total: int) -> str:
-    """Everything, as one JSON object."""
-    tensors = [t for r in results for g in r.gradients for t in g.tensors]
-    worst: dict[str, TensorVerdict] = {}
-    for t in tensors:
-        if t.name not in worst or t.max_rel_error > worst[t.name].max_rel_error:
-            worst[t.name] = t
-    errors = [t.max_rel_error for t in tensors] or [
-        a.error for r in results for g in r.gradients for a in g.complex_step
-    ]
-    return as_json(
-        {
-            "ok": all(r.ok for r in results),
-            "parameters": total,
-            "checked": checked(results),
-            "max_rel_error": max(errors),
-            "tolerance": gradcheck.TOLERANCE if tensors else gradcheck.COMPLEX_TOLERANCE,
-            "tensors": [_tensor(t) for t in worst.values()],
-            "points": [_point(r) for r in results],
-        }
-    )
-
-
-def trial(result: Trial) -> str:
-    """One planted fault and what was said about it."""
-    caught = "killed" if result.killed else "SURVIVED"
-    named = "diagnosed" if result.diagnosed else "MISNAMED"
-    return f"{caught}, {named}: {result.fault.name}: {result.text}"
-
-
-def self_tested(trials: list[Trial], alarms: list[str], networks: int, *, json: bool) -> str:
-    """How far the check itself can be trusted; alarms are correct networks that were accused."""
-    killed, named = sum(t.killed for t in trials), sum(t.diagnosed for t in trials)
-    if json:
-        return as_json(
-            {
-                "ok": not alarms and killed == named == len(trials),
-                "faults": len(trials),
-                "killed": killed,
-                "diagnosed": named,
-                "networks": networks,
-                "false_alarms": alarms,
-                "trials": [
-                    {
-                        "fault": t.fault.name,
-                        "killed": t.killed,
-                        "diagnosed": t.diagnosed,
-                        "place": t.place,
-                        "kind": t.kind,
-                        "text": t.text,
-                    }
-                    for t in trials
-                ],
-            }
-        )
-    return "\n".join(
-        [
-            "",
-            f"killed: {killed} of {len(trials)} planted faults ({killed / len(trials):.0%})",
-            f"diagnosed: {named} of {len(trials)} ({named / len(trials):.0%})",
-            f"false alarms: {len(alarms)} on {networks:,} correct networks",
-            *alarms,
-        ]
-    )
+    return min(sum(t.checked for t in g.tensors) for v in result.verdicts for g in v.gradients)
 
 
 def _tensors(tensors: list[TensorVerdict]) -> list[str]:

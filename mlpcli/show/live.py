@@ -14,9 +14,9 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
-from mlpcli.runs.fit import Epoch, Metrics, Step
-from mlpcli.runs.train import Event
+from mlpcli.api.trainer import Event
 from mlpcli.terminal import printable
+from mlpcli.training.progress import Epoch, Metrics, Step
 
 EVERY = 0.2  # seconds between two drawings
 NARROW = 60  # columns; below, the panel's figures are shorter or left out
@@ -113,7 +113,7 @@ def row(metrics: Metrics, epochs: int, *, width: int | None = None) -> str:
         f"epoch {metrics.epoch:{len(str(epochs))}d}/{epochs}",
         f"loss {metrics.train_loss:.4f}",
         f"validation loss {metrics.validation_loss:.4f}",
-        f"accuracy {100 * metrics.validation_accuracy:.2f} %",
+        f"accuracy {100 * metrics.validation_accuracy:.2f}%",
         f"{metrics.images_per_second:,.0f} images/s",
     ]
     if width is not None and width < WHOLE:
@@ -135,11 +135,11 @@ def lines(
     speed = "" if pace.images is None else f"  {pace.images:,.0f}{'/s' if narrow else ' images/s'}"
     left = "" if pace.left is None else f"  {duration(pace.left)} left"
     when = "" if narrow else f" in epoch {at.best_epoch}"
-    best = f"best {100 * at.best_accuracy:.2f} %{when}" if at.best_epoch else ""
+    best = f"best {100 * at.best_accuracy:.2f}%{when}" if at.best_epoch else ""
     labels = (f"epoch {at.epoch + 1}/{epochs}", "run", "loss", "accuracy")
     figures = (
-        f"{100 * within:3.0f} %{speed}",
-        f"{100 * step.done:3.0f} %{left}",
+        f"{100 * within:3.0f}%{speed}",
+        f"{100 * step.done:3.0f}%{left}",
         f"{at.loss_sum / step.seen:.4f}",
         best,
     )

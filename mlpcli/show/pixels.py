@@ -23,8 +23,8 @@ class Picture(NamedTuple):
     height: int
 
 
-def grey(image: NDArray[np.uint8]) -> Picture:
-    """A grey image of shape (height, width), as the network sees it."""
+def gray(image: NDArray[np.uint8]) -> Picture:
+    """A gray image of shape (height, width), as the network sees it."""
     return _png(Image.fromarray(image))
 
 

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from mlpcli.runs.analysis import Bin
-from mlpcli.runs.scores import wilson
+from mlpcli.api.report import Bin
 from mlpcli.show import svg
 from mlpcli.show.svg import INK, MUTED, RULE, colour
+from mlpcli.training.scoring import wilson
 
 WIDTH, HEIGHT = 300, 210  # CSS pixels, near the size on the page: text keeps its size
 MARKERS = "os^Dv*PX"  # of the series: colour is never all that tells two lines apart

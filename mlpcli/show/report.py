@@ -3,21 +3,32 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlpcli import __version__
+from mlpcli import atomic
+from mlpcli.api.compare import SIGNIFICANCE_LEVEL
+from mlpcli.api.report import Analysis, calibration_error
 from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
+from mlpcli.config.load import flat_settings
 from mlpcli.errors import ConfigError
-from mlpcli.runs import config as configs
-from mlpcli.runs.analysis import Analysis
-from mlpcli.runs.checkpoint import write
-from mlpcli.runs.compare import SIGNIFICANT
-from mlpcli.show import numbers, plots, svg
-from mlpcli.show.lane import Lane, ends, lane
+from mlpcli.show import plots, svg
+from mlpcli.show.format import (
+    count,
+    counted,
+    error,
+    fixed,
+    json_object,
+    percent,
+    points,
+    probability,
+    short,
+)
 from mlpcli.show.plots import Line
+from mlpcli.show.run_view import RunView, ends, run_view
+from mlpcli.version import __version__
 
 GENERATOR = f"mlpcli {__version__}"
 MARK = b'<meta name="generator" content="mlpcli '  # in the first lines of every report
@@ -44,6 +55,14 @@ HIDDEN = re.compile(  # characters that would change how the text around them lo
 )
 
 
+class WrittenReport(NamedTuple):
+    """A report and what it is about."""
+
+    path: Path
+    bytes: int
+    analyses: Sequence[Analysis]
+
+
 def page(analyses: Sequence[Analysis]) -> str:
     """The whole report as HTML; the first run is the one that others are compared with.
 
@@ -51,7 +70,7 @@ def page(analyses: Sequence[Analysis]) -> str:
     """
     names = _names(analyses)
     runs = [
-        lane(analysis, name, i, first=analyses[0])
+        run_view(analysis, name, i, first=analyses[0])
         for i, (analysis, name) in enumerate(zip(analyses, names, strict=True))
     ]
     one = len(runs) == 1
@@ -66,7 +85,7 @@ def page(analyses: Sequence[Analysis]) -> str:
         series=svg.SERIES,
         symbols=plots.SYMBOLS,
         limit=COMPLEX_TOLERANCE,
-        significant=SIGNIFICANT,
+        significant=SIGNIFICANCE_LEVEL,
     )
 
 
@@ -87,11 +106,29 @@ def claim(path: Path) -> None:
         raise ConfigError(f"{path}: exists and is no report; choose another --out")
 
 
-def save(path: Path, page: str) -> int:
-    """Write a report in one piece; returns its size in bytes."""
-    data = page.encode()
-    write(path, data)
-    return len(data)
+def as_text(result: WrittenReport) -> str:
+    """Where the report lies."""
+    return f"report: {result.path} ({result.bytes / 1e3:,.0f} kB)"
+
+
+def as_json(result: WrittenReport) -> str:
+    """The same as one JSON object."""
+    runs = [
+        {
+            "run": a.evaluation.run,
+            "accuracy": a.evaluation.accuracy,
+            "calibration_error": calibration_error(a.bins),
+        }
+        for a in result.analyses
+    ]
+    return json_object({"report": str(result.path), "bytes": result.bytes, "runs": runs})
+
+
+def write(path: Path, analyses: Sequence[Analysis]) -> WrittenReport:
+    """Write the report of some runs in one piece; raises OutputError."""
+    data = page(analyses).encode()
+    atomic.write(path, data)
+    return WrittenReport(path, len(data), analyses)
 
 
 def visible(value: Any) -> Any:
@@ -114,8 +151,8 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "points", "count", "counted", "fixed", "short", "error", "probability"):
-        environment.filters[name] = getattr(numbers, name)
+    for form in (percent, points, count, counted, fixed, short, error, probability):
+        environment.filters[form.__name__] = form
     return environment.get_template("report.html.j2")
 
 
@@ -127,14 +164,14 @@ def _names(analyses: Sequence[Analysis]) -> list[str]:
     return [visible(name) for name in names]
 
 
-def _subtitle(runs: list[Lane]) -> str:
+def _subtitle(runs: list[RunView]) -> str:
     if len(runs) > 1:
         return f"{len(runs)} runs side by side"
-    started = str(runs[0].analysis.record.get("started", ""))
+    started = runs[0].analysis.record.started
     return f"{runs[0].found.data}, trained {started[:16].replace('T', ' ')} UTC"
 
 
-def _training(runs: list[Lane]) -> dict[str, str]:
+def _training(runs: list[RunView]) -> dict[str, str]:
     """The plots of all runs over the epochs."""
     drawn = {}
     for name, title, fields in (
@@ -148,7 +185,7 @@ def _training(runs: list[Lane]) -> dict[str, str]:
             for field in fields:
                 values = [float(getattr(m, field)) for m in run.history]
                 dashed, ringed = field == "train_loss", field.startswith("validation")
-                kept = run.analysis.facts.progress.best_epoch if ringed else None
+                kept = run.analysis.metadata.progress.best_epoch if ringed else None
                 lines.append(Line(epochs, values, run.series, dashed, kept))
                 what = f"{run.name} " * (len(runs) > 1) + WORDS[field]
                 told.append(ends(what, run.history, values))
@@ -157,7 +194,7 @@ def _training(runs: list[Lane]) -> dict[str, str]:
     return drawn
 
 
-def _whiskers(runs: list[Lane]) -> list[str]:
+def _whiskers(runs: list[RunView]) -> list[str]:
     """Each accuracy and its interval as lengths on one scale, for CSS."""
     low = min(run.interval[0] for run in runs)
     span = max(run.interval[1] for run in runs) - low
@@ -174,9 +211,9 @@ def _whiskers(runs: list[Lane]) -> list[str]:
     ]
 
 
-def _settings(runs: list[Lane]) -> dict[str, list[str]]:
+def _settings(runs: list[RunView]) -> dict[str, list[str]]:
     """The settings in which the runs differ, with the value of each."""
-    flat = [configs.flat(run.analysis.config) for run in runs]
+    flat = [flat_settings(run.analysis.config) for run in runs]
     keys = dict.fromkeys(key for settings in flat for key in settings)
     values = {key: [str(settings.get(key, "-")) for settings in flat] for key in keys}
     return {key: each for key, each in values.items() if len(set(each)) > 1}

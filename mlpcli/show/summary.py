@@ -1,7 +1,7 @@
 """A network's costs as a table, or as one JSON object."""
 
-from mlpcli.runs.summary import Summary
-from mlpcli.show.text import as_json, table
+from mlpcli.api.summary import Summary
+from mlpcli.show.format import json_object, size, table
 
 
 def as_text(summary: Summary) -> str:
@@ -23,18 +23,18 @@ def as_text(summary: Summary) -> str:
         [
             *table([head, *rows, total]),
             "",
-            f"weights: {_size(summary.weights)}",
-            f"training: {_size(summary.training)} with gradient and optimizer, "
-            f"and {_size(summary.batch)} for a batch of {summary.batch_size}",
+            f"weights: {size(summary.weights)}",
+            f"training: {size(summary.training)} with gradient and optimizer, "
+            f"and {size(summary.batch)} for a batch of {summary.batch_size}",
             "FLOPs are of one image; a multiply-add counts as two",
         ]
     )
 
 
-def as_object(summary: Summary) -> str:
+def as_json(summary: Summary) -> str:
     """The same facts as one JSON object."""
     parameters, forward, backward = (sum(column) for column in _columns(summary))
-    return as_json(
+    return json_object(
         {
             "layers": [row._asdict() for row in summary.rows],
             "parameters": parameters,
@@ -53,7 +53,3 @@ def as_object(summary: Summary) -> str:
 def _columns(summary: Summary) -> list[list[int]]:
     """Parameters, and operations forward and backward, of every layer."""
     return [list(column) for column in zip(*(row[3:] for row in summary.rows), strict=True)]
-
-
-def _size(bytes_: int) -> str:
-    return f"{bytes_ / 1e6:,.1f} MB" if bytes_ >= 1e6 else f"{bytes_ / 1e3:,.1f} kB"

@@ -5,15 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from mlpcli.checks.workbook import Result
+from mlpcli.api.workbook import Verification
+from mlpcli.checks.workbook.measurements import first_image
+from mlpcli.checks.workbook.statements import Result
 from mlpcli.nn import Array
-from mlpcli.show.text import as_json, table
+from mlpcli.show.format import json_object, table
+from mlpcli.show.gradcheck import heading
 
 
-def statements(results: list[Result]) -> str:
+def as_text(result: Verification) -> str:
     """A table for each section: number, verdict, error, one entry of both sides, statement."""
-    lines = []
-    for section, tried in groupby(results, key=lambda result: result.statement.section):
+    lines = [heading(first_image(result.point.problem), result.point.data)]
+    for section, tried in groupby(result.results, key=lambda result: result.statement.section):
         rows = [["", "", "error", "measured", "stated"]]
         texts = ["statement"]
         for r in tried:
@@ -22,28 +25,29 @@ def statements(results: list[Result]) -> str:
             texts.append(r.statement.text)
         lines += ["", section]
         lines += [f"{row}  {text}" for row, text in zip(table(rows), texts, strict=True)]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", summary(result)])
 
 
-def summary(results: list[Result]) -> str:
+def summary(result: Verification) -> str:
     """How many statements hold, and which do not."""
+    results = result.results
     held = sum(r.ok for r in results)
     wrong = [f"{r.statement.section} {r.statement.number}" for r in results if not r.ok]
     text = f"{held} of {len(results)} statements of the workbook hold"
     return f"{text}; wrong: {', '.join(wrong)}" if wrong else text
 
 
-def as_object(results: list[Result]) -> str:
+def as_json(result: Verification) -> str:
     """Every statement, as one JSON object."""
-    return as_json(
+    return json_object(
         {
-            "ok": all(r.ok for r in results),
-            "statements": [_facts(r) for r in results],
+            "ok": result.ok,
+            "statements": [_values(r) for r in result.results],
         }
     )
 
 
-def _facts(r: Result) -> dict[str, Any]:
+def _values(r: Result) -> dict[str, Any]:
     left, right = (_entry(side, r.at) for side in (r.left, r.right))
     return {
         "section": r.statement.section,

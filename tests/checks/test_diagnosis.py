@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mlpcli.checks import diagnosis, faults
-from mlpcli.checks.faults import FAULTS, Fault
+from mlpcli.checks import diagnosis, mutants
+from mlpcli.checks.mutants import FAULTS, Fault
 from mlpcli.checks.problem import derived_gradient
 from mlpcli.nn.mlp import Layer
 
@@ -10,9 +10,9 @@ from mlpcli.nn.mlp import Layer
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_planted_fault_is_located_and_named(fault: Fault) -> None:
     for seed in range(3):
-        problem = faults.problem(fault, rng=np.random.default_rng(seed))
+        problem = mutants.problem(fault, rng=np.random.default_rng(seed))
 
-        found = diagnosis.diagnose(diagnosis.facts(problem), faults.claimed(fault, problem))
+        found = diagnosis.diagnose(diagnosis.facts(problem), mutants.claimed(fault, problem))
 
         assert (found[0].place, found[0].kind) == (fault.place, fault.kind), found
 
@@ -23,13 +23,13 @@ def test_there_are_at_least_forty_faults_of_different_kinds() -> None:
 
 
 def test_a_right_gradient_has_no_finding(rng: np.random.Generator) -> None:
-    problem = faults.problem(FAULTS[0], rng=rng)
+    problem = mutants.problem(FAULTS[0], rng=rng)
 
     assert diagnosis.diagnose(diagnosis.facts(problem), derived_gradient(problem)) == []
 
 
 def test_a_mistake_that_fits_only_nearly_is_not_named(rng: np.random.Generator) -> None:
-    problem = faults.problem(FAULTS[0], rng=rng)
+    problem = mutants.problem(FAULTS[0], rng=rng)
     *rest, last = derived_gradient(problem)
     noise = 1e-6 * rng.standard_normal(last.W.shape)
     claimed = (*rest, Layer(-last.W * (1 + noise), last.b))
@@ -38,7 +38,7 @@ def test_a_mistake_that_fits_only_nearly_is_not_named(rng: np.random.Generator) 
 
 
 def test_a_gradient_that_is_not_finite_is_located(rng: np.random.Generator) -> None:
-    problem = faults.problem(FAULTS[0], rng=rng)
+    problem = mutants.problem(FAULTS[0], rng=rng)
     *rest, last = derived_gradient(problem)
     W = last.W.copy()
     W[1, 1] = np.nan
@@ -50,4 +50,4 @@ def test_a_gradient_that_is_not_finite_is_located(rng: np.random.Generator) -> N
 
 def test_a_fault_whose_piece_is_gone_is_an_error() -> None:
     with pytest.raises(ValueError, match="does not stand in"):
-        faults.plant(FAULTS[0]._replace(old="no such piece"))
+        mutants.plant(FAULTS[0]._replace(old="no such piece"))

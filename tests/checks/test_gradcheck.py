@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mlpcli.checks import directions, faults, gradcheck, selftest
-from mlpcli.checks.faults import FAULTS
+from mlpcli.checks import directional, gradcheck, mutants, selftest
+from mlpcli.checks.mutants import FAULTS
 from mlpcli.checks.numeric import Central
 from mlpcli.checks.problem import Problem, derived_gradient
 from mlpcli.nn import mlp
@@ -105,8 +105,8 @@ def test_plain_losses_agree_along_directions(problem: Problem, rng: np.random.Ge
     gradient = derived_gradient(problem)
     wrong = tuple(Layer(1.001 * W, b) for W, b in gradient)
 
-    assert all(a.error < 1e-6 for a in directions.central(problem, gradient, rng=rng))
-    assert any(a.error > 1e-5 for a in directions.central(problem, wrong, rng=rng))
+    assert all(a.error < 1e-6 for a in directional.central(problem, gradient, rng=rng))
+    assert any(a.error > 1e-5 for a in directional.central(problem, wrong, rng=rng))
 
 
 def test_random_networks_raise_no_false_alarm(rng: np.random.Generator) -> None:
@@ -122,6 +122,6 @@ def test_each_method_alone_catches_each_fault(rng: np.random.Generator) -> None:
 
 def test_faults_are_planted_in_what_is_otherwise_right(rng: np.random.Generator) -> None:
     for fault in FAULTS:
-        problem = faults.problem(fault, rng=rng)
+        problem = mutants.problem(fault, rng=rng)
 
         assert gradcheck.check(problem, point="", rng=rng, quick=True).right

@@ -49,9 +49,9 @@ def bad_runs(run: str) -> None:
     """A run whose weights are of another shape than its config, and one that is a web page."""
     path = Path(run, "best.safetensors")
     kept = checkpoint.load(path)
-    wider = kept.facts.config.network.model_copy(update={"hidden": (16, 9)})
-    other = kept.facts.config.model_copy(update={"network": wider})
-    checkpoint.save(path, kept._replace(facts=kept.facts.model_copy(update={"config": other})))
+    wider = kept.metadata.config.network.model_copy(update={"hidden": (16, 9)})
+    other = kept.metadata.config.model_copy(update={"network": wider})
+    checkpoint.save(path, kept._replace(facts=kept.metadata.model_copy(update={"config": other})))
     Path(run, "last.safetensors").write_bytes(PAGE)
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpcli import __version__
+from mlpcli.config.load import load_config
+from mlpcli.config.schema import Config
 from mlpcli.data import registry
 from mlpcli.data.registry import File
-from mlpcli.runs import config, record
-from mlpcli.runs.settings import Config
+from mlpcli.runs.folder import RunFolder
+from mlpcli.version import __version__
 from tests.cli.outcome import call, facts
 from tests.server import content, serve
 
@@ -109,7 +110,7 @@ def test_a_name_is_no_path(small: list[str]) -> None:
 def test_epochs_and_seed_are_short_for_settings(small: list[str]) -> None:
     assert call("train", *small, "--epochs", "1", "--seed", "7", "--out", "a").status == 0
 
-    settings = config.load("a/config.yaml")
+    settings = load_config("a/config.yaml")
     assert (settings.train.epochs, settings.seed) == (1, 7)
 
 
@@ -138,7 +139,7 @@ def test_a_resumed_run_keeps_the_threads_that_its_bits_depend_on(small: list[str
 
     assert status == 0
     assert "in the run" not in err
-    (part,) = record.read(Path("a"))["resumed"]
+    (part,) = RunFolder(Path("a")).load_record().resumed
     assert part["environment"]["threads"] == 3
 
 

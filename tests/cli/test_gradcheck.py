@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpcli.checks import faults, selftest
-from mlpcli.checks.faults import FAULTS
+from mlpcli.checks import mutants, selftest
+from mlpcli.checks.mutants import FAULTS
 from mlpcli.nn import mlp
 from tests.cli.outcome import call, facts
 
@@ -67,7 +67,7 @@ def test_a_run_brings_its_own_settings() -> None:
 
 def test_a_wrong_derivation_is_named_and_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
     fault = next(f for f in FAULTS if f.kind == "missing-mask")
-    monkeypatch.setattr(mlp, "backward", faults.plant(fault))
+    monkeypatch.setattr(mlp, "backward", mutants.plant(fault))
 
     status, out, err = call("gradcheck", *SMALL)
 
@@ -87,7 +87,7 @@ def test_the_self_test_reports_its_rates(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_fault_that_survives_fails_the_self_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selftest, "NETWORKS", 1)
     harmless = FAULTS[0]._replace(old="h[-1] - y", new="-y + h[-1]")
-    monkeypatch.setattr(faults, "FAULTS", (harmless,))
+    monkeypatch.setattr(mutants, "FAULTS", (harmless,))
 
     status, out, _ = call("gradcheck", "--self-test", "--json")
 

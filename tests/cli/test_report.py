@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpcli.runs import record
+from mlpcli.runs.folder import RUN_FILES
 from tests.cli.outcome import PATIENCE, call, facts, piped
 from tests.cli.test_commands import documented, kinds
 
@@ -95,7 +95,7 @@ def test_a_removed_run_takes_its_report_along(run: str) -> None:
     assert not Path(run).exists()
 
 
-@pytest.mark.parametrize("name", record.OURS)
+@pytest.mark.parametrize("name", RUN_FILES)
 def test_a_half_deleted_run_gives_one_line(run: str, name: str) -> None:
     Path(run, name).unlink()
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpcli.runs import record
 from mlpcli.runs.environment import environment
+from mlpcli.runs.folder import METRICS, RunFolder
 from tests.cli.outcome import call, facts, piped
 from tests.cli.test_commands import documented
 
@@ -44,7 +44,7 @@ def test_json_is_one_object_as_the_contract_has_it(run: str) -> None:
 
 
 def test_another_result_is_a_failed_check_that_names_the_epoch(run: str) -> None:
-    path = Path(run, record.METRICS)
+    path = Path(run, METRICS)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     lines[1]["validation_loss"] += 1
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -63,7 +63,7 @@ def test_another_blas_explains_other_bits(small: list[str]) -> None:
     if platform.machine() != "x86_64" or not any("openblas" in each for each in known["blas"]):
         pytest.skip("needs OpenBLAS on x86-64")
     assert piped("train", *small, "--out", "run", OPENBLAS_CORETYPE="Nehalem").status == 0
-    if record.read(Path("run"))["environment"]["blas_architecture"] != ["Nehalem"]:
+    if RunFolder(Path("run")).load_record().environment.blas_architecture != ["Nehalem"]:
         pytest.skip("this OpenBLAS has kernels for one processor alone")
     other = {"OPENBLAS_CORETYPE": "Sandybridge"}
 
@@ -81,10 +81,10 @@ def test_another_blas_explains_other_bits(small: list[str]) -> None:
 
 def test_the_threads_of_the_record_are_used(small: list[str]) -> None:
     assert piped("train", *small, "--out", "run", "--threads", "1").status == 0
-    assert record.read(Path("run"))["environment"]["threads"] == 1
+    assert RunFolder(Path("run")).load_record().environment.threads == 1
 
     assert facts(piped("reproduce", "run", "--json", "--out", "again"))["environment"] == {}
-    assert record.read(Path("again"))["environment"]["threads"] == 1
+    assert RunFolder(Path("again")).load_record().environment.threads == 1
 
 
 def test_what_is_no_run_is_named() -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from mlpcli.runs import checkpoint, record, shipped
+from mlpcli.config import shipped
+from mlpcli.runs import checkpoint
+from mlpcli.runs.folder import RunFolder
 from tests.cli.outcome import PATIENCE, call, on_terminal, piped, start
 
 HEAVY = {"numpy", "pooch", "yaml", "ruamel.yaml", "pydantic", "rich"}
@@ -152,11 +154,11 @@ def test_a_signal_stops_training_with_everything_saved(
 
     assert first.startswith("epoch ")
     assert (process.returncode, out) == (status, "")
-    kept = record.read(Path("a"))
+    kept = RunFolder(Path("a")).load_record()
     assert kept["status"] == "interrupted"
     last, best = (checkpoint.load(Path("a", f"{name}.safetensors")) for name in ("last", "best"))
-    assert last.facts.progress.epoch == kept["epochs"] >= 1
-    assert best.facts.progress.epoch == kept["best"]["epoch"]
+    assert last.metadata.progress.epoch == kept["epochs"] >= 1
+    assert best.metadata.progress.epoch == kept["best"]["epoch"]
     told = r"interrupted: after \d+ epochs?( and \d+ steps?)?; `mlp train --resume a` goes on"
     assert re.fullmatch(told, err.splitlines()[-1])
 

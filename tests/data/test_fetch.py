@@ -9,7 +9,6 @@ import pytest
 from mlpcli.data import fetch, transfer
 from mlpcli.data.registry import File, Published
 from mlpcli.errors import DataError
-from mlpcli.lock import LOCK
 from tests.server import Answer, content, dawdle, hang_up, serve, silence, status, trickle
 
 BODY = gzip.compress(b"the right content", mtime=0) * 50

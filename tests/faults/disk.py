@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mlpcli.runs import checkpoint, record
+from mlpcli.runs import checkpoint
+from mlpcli.runs.folder import CONFIG
 from tests.faults.processes import (
     Whole,
     appears,
@@ -157,7 +158,7 @@ def _in_training(
     """An unprivileged process at a random moment of its training, and when that is."""
     options = ("train", *undisturbed.options, "--out", str(folder))
     process = start(*options, preexec_fn=unprivileged)
-    appears(folder / record.CONFIG, process)
+    appears(folder / CONFIG, process)
     moment = rng.uniform(0, undisturbed.training)
     time.sleep(moment)
     return process, f"{moment:.3f} s after the first file"

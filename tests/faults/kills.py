@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mlpcli.runs import checkpoint, record
+from mlpcli.runs import checkpoint
+from mlpcli.runs.folder import CONFIG
 from tests.faults.processes import Whole, appears, check_same, ended, on_a_training, start, whole
 from tests.faults.table import Fault, alone
 
@@ -50,7 +51,7 @@ def during_start(undisturbed: Whole, rng: np.random.Generator, own: Path) -> Non
 def _killed_in_training(which: Whole, folder: Path, rng: np.random.Generator) -> str:
     """What happened to the run, or an empty text when it ended before it could be killed."""
     process = start("train", *which.options, "--out", str(folder))
-    appears(folder / record.CONFIG, process)
+    appears(folder / CONFIG, process)
     moment = rng.uniform(0, which.training)
     time.sleep(moment)
     process.kill()

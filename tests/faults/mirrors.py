@@ -13,7 +13,6 @@ import numpy as np
 from mlpcli.data import fetch, transfer
 from mlpcli.data.registry import File, Published
 from mlpcli.errors import DataError
-from mlpcli.lock import LOCK
 from tests.faults.table import Fault, alone
 from tests.server import Answer, content, dawdle, hang_up, serve, silence, status, trickle
 

@@ -219,9 +219,9 @@ def gz_file(draw: Draw, right: bytes) -> bytes:
 @st.composite
 def yaml_file(draw: Draw, right: bytes) -> bytes:
     """Settings with parts altered; JSON is YAML too."""
-    from mlpcli.runs import tree
+    from mlpcli.config import yaml_source
 
-    values = tree.parse(right.decode(), "").values
+    values = yaml_source.parse(right.decode(), "").values
     return json.dumps(draw(altered(values)), ensure_ascii=draw(st.booleans())).encode(
         "utf-8", "surrogatepass"
     )

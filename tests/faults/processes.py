@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlpcli.runs import record
+from mlpcli.runs.folder import CONFIG
 from tests.faults.table import Trials, alone
-from tests.results import result
+from tests.fingerprint import result
 
 PATIENCE = 120  # seconds; a process that takes longer is lost
 THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -107,7 +107,7 @@ def whole(*changes: str, look: bool = False) -> Whole:
     options += () if look else ("--no-preflight",)
     begin = time.perf_counter()
     process = start("train", *options, "--out", str(place / "whole"))
-    first = appears(place / "whole" / record.CONFIG, process)
+    first = appears(place / "whole" / CONFIG, process)
     done = ended(process)
     end = time.perf_counter()
     assert done.status == 0, done.err
@@ -133,7 +133,7 @@ def appears(path: Path, process: subprocess.Popen[str]) -> float:
 
 def goes_on(folder: Path, options: tuple[str, ...]) -> Done:
     """The outcome of the run resumed or, where it died before there was one, trained."""
-    if (folder / record.CONFIG).exists():
+    if (folder / CONFIG).exists():
         return mlp("train", "--resume", str(folder))
     return mlp("train", *options, "--out", str(folder))
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlpcli.lock import LOCK
-from mlpcli.runs import record
+from mlpcli.runs.folder import CONFIG, RECORD
 from tests.faults.processes import (
     Whole,
     appears,
@@ -18,7 +17,7 @@ from tests.faults.processes import (
     start,
 )
 from tests.faults.table import Fault
-from tests.results import result
+from tests.fingerprint import result
 
 
 def two_trainings(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
@@ -43,7 +42,7 @@ def two_trainings(undisturbed: Whole, rng: np.random.Generator, place: Path) -> 
 def train_and_resume(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
     """A run that is resumed while it is still trained."""
     first = start("train", *undisturbed.options, "--out", str(place / "run"))
-    appears(place / "run" / record.RECORD, first)
+    appears(place / "run" / RECORD, first)
     second = ended(start("train", "--resume", str(place / "run")))
     done = ended(first)
     assert done.status == 0, f"{done}"
@@ -56,7 +55,7 @@ def stale_lock(undisturbed: Whole, rng: np.random.Generator, place: Path) -> Non
     """The lock of a process that was killed; its number may be another process's by now."""
     folder = place / "run"
     process = start("train", *undisturbed.options, "--out", str(folder))
-    appears(folder / record.CONFIG, process)
+    appears(folder / CONFIG, process)
     process.kill()
     ended(process)
     (folder / LOCK).write_text(f"{rng.choice([os.getpid(), process.pid, 2**22, -1])}")

@@ -24,7 +24,7 @@ def in_training(number: signal.Signals, *, twice: bool = False) -> Trials:
     """Trials of a signal during a training, which is then resumed."""
 
     def trials(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
-        undisturbed = whole(look=True)
+        undisturbed = whole(preflight=True)
 
         def trial(rng: np.random.Generator, own: Path) -> None:
             words = ("train", *undisturbed.options, "--out", "run")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mlpcli.data.registry import DATASETS
-from mlpcli.lock import LOCK
+from mlpcli.lock import LOCK_FILE
 from tests.faults.disk import check_readable
 from tests.faults.processes import (
     THREAD,
@@ -103,7 +103,9 @@ def no_network(undisturbed: Whole, rng: np.random.Generator, place: Path) -> Non
     assert not missing, f"{missing} not named: {done}"
     assert not (place / "other").exists(), "a folder was made for a run without data"
     left = [
-        str(path) for path in (place / "cache").rglob("*") if path.is_file() and path.name != LOCK
+        str(path)
+        for path in (place / "cache").rglob("*")
+        if path.is_file() and path.name != LOCK_FILE
     ]
     assert not left, f"{left} in the cache"
 

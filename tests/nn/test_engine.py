@@ -121,7 +121,7 @@ def test_steps_equal_those_of_the_derivation(
 
     mean = np.average(thetas, axis=0, weights=0.8 ** np.arange(5)[::-1])
     same: dict[str, Any] = {"rtol": tolerance, "atol": tolerance}
-    for expected, found in ((flat, engine.memory[-1]), (mean, engine.params)):
+    for expected, found in ((flat, engine.optimizer_state[-1]), (mean, engine.params)):
         for mine, theirs in zip(found, unflattened(expected, sizes), strict=True):
             assert_allclose(mine.W, theirs.W, **same)
             assert_allclose(mine.b, theirs.b, **same)
@@ -183,7 +183,7 @@ def test_rows_of_dark_inputs_get_the_very_bits_of_the_full_computation(
         part.step(x[:, lit], y, RULES[optimizer], lr=0.1, masks=[mask[:, lit], None])
         whole.step(x, y, RULES[optimizer], lr=0.1, masks=[mask, None])
 
-    for mine, theirs in zip(part.memory, whole.memory, strict=True):
+    for mine, theirs in zip(part.optimizer_state, whole.optimizer_state, strict=True):
         assert_array_equal(mine[0].W[dark], theirs[0].W[dark])
     assert_array_equal(part.params[0].W[dark], whole.params[0].W[dark])
     assert np.array_equal(part.params[0].W[dark], params[0].W[dark]) == (not decay)
@@ -285,7 +285,7 @@ def test_a_restored_engine_goes_on_with_the_same_bits(
         engine.step(x[:, lit], y, rule, lr=0.1)
     other = Engine(params, batch_size=16, **shared)
 
-    other.restore(engine.params, engine.memory, steps=engine.steps)
+    other.restore(engine.params, engine.optimizer_state, steps=engine.steps)
     for each in (engine, other):
         each.step(x[:, lit], y, rule, lr=0.1)
 

@@ -6,19 +6,21 @@ import pytest
 from numpy.testing import assert_array_equal
 from safetensors.numpy import load_file, save_file
 
+from mlpcli.config.load import load_config
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer
-from mlpcli.runs import checkpoint, config, fit
-from mlpcli.runs.checkpoint import Checkpoint, Facts
-from mlpcli.runs.fit import Progress
+from mlpcli.runs import checkpoint
+from mlpcli.runs.checkpoint import Checkpoint, Metadata
+from mlpcli.training import build
+from mlpcli.training.progress import Progress
 
-SETTINGS = config.load(None, ["network.hidden=[4]"])
+SETTINGS = load_config(None, ["network.hidden=[4]"])
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> tuple[Path, Checkpoint]:
     path = tmp_path / "best.safetensors"
-    facts = Facts(
+    facts = Metadata(
         config=SETTINGS,
         classes=("a", "b", "ki き"),
         data={"x": "sha256:0"},
@@ -26,7 +28,7 @@ def saved(tmp_path: Path) -> tuple[Path, Checkpoint]:
         updates=700,
         lengths=((0, 9), (500, 12)),
     )
-    params = fit.initial(SETTINGS, classes=3)
+    params = build.initial_params(SETTINGS, classes=3)
     velocity = tuple(Layer(2 * W, b + 1) for W, b in params)
     kept = Checkpoint(facts, params, (velocity,))
     checkpoint.save(path, kept)
@@ -38,8 +40,11 @@ def test_a_checkpoint_comes_back_as_it_went(saved: tuple[Path, Checkpoint]) -> N
 
     back = checkpoint.load(path)
 
-    assert back.facts == kept.facts
-    for vector, expected in ((back.params, kept.params), (back.memory[0], kept.memory[0])):
+    assert back.metadata == kept.metadata
+    for vector, expected in (
+        (back.params, kept.params),
+        (back.optimizer_state[0], kept.optimizer_state[0]),
+    ):
         for a, b in zip(vector, expected, strict=True):
             assert_array_equal(a.W, b.W)
             assert_array_equal(a.b, b.b)
@@ -50,7 +55,7 @@ def test_weights_can_be_kept_without_what_training_needs(saved: tuple[Path, Chec
 
     checkpoint.save(path, kept._replace(memory=()))
 
-    assert checkpoint.load(path).memory == ()
+    assert checkpoint.load(path).optimizer_state == ()
     assert sorted(load_file(path)) == ["W1", "W2", "b1", "b2"]
 
 
@@ -97,7 +102,7 @@ def test_a_checkpoint_that_says_something_odd_of_its_run_is_refused(
     saved: tuple[Path, Checkpoint], before: str, after: str, message: str
 ) -> None:
     path, kept = saved
-    told = kept.facts.model_dump_json(by_alias=True)
+    told = kept.metadata.model_dump_json(by_alias=True)
     assert before in told
     tensors, odd = load_file(path), told.replace(before, after)
     save_file(tensors, path, {"mlpcli": f"{checkpoint.sum_(odd, tensors)} {odd}"})
@@ -115,8 +120,8 @@ def test_a_checkpoint_that_does_not_fit_its_config_is_refused(
     saved: tuple[Path, Checkpoint],
 ) -> None:
     path, kept = saved
-    other = config.load(None, ["network.hidden=[5]"])
-    checkpoint.save(path, kept._replace(facts=kept.facts.model_copy(update={"config": other})))
+    other = load_config(None, ["network.hidden=[5]"])
+    checkpoint.save(path, kept._replace(facts=kept.metadata.model_copy(update={"config": other})))
 
     with pytest.raises(CheckpointError, match=r"expected W1 of shape \(1024, 5\), got \(1024, 4\)"):
         checkpoint.load(path)

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpcli.api.report import Analysis, analyse
+from mlpcli.api.trainer import train
+from mlpcli.config.load import load_config
 from mlpcli.data import dataset
-from mlpcli.runs import config
-from mlpcli.runs.analysis import Analysis, analyse
-from mlpcli.runs.train import train
 
 HOSTILE = (
     "<script>window.caught=1</script>",
@@ -39,7 +39,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         ("a", ["train.epochs=4"]),
         ("<b onclick=window.caught=1>", ["train.epochs=3", "seed=1", "optimizer.name=adam"]),
     ):
-        for _ in train(config.load(None, [*same, *changes]), place / name, look=False):
+        for _ in train(load_config(None, [*same, *changes]), place / name, preflight=False):
             pass
         folders.append(place / name)
     return folders

@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from mlpcli.runs.fit import Epoch, Metrics, Progress, Step
-from mlpcli.runs.train import Event, Notice
+from mlpcli.api.trainer import Event, Notice
 from mlpcli.show import live
 from mlpcli.show.live import ASCII, LINES, Pace, Panel
+from mlpcli.training.progress import Epoch, Metrics, Progress, Step
 
 ENGINE: Any = None  # the view never looks at it
 FAST = Pace(images=21_345.6, left=75.0)

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from mlpcli.runs.analysis import Bin
+from mlpcli.api.report import Bin
 from mlpcli.show import plots, svg
 from mlpcli.show.plots import Line
 

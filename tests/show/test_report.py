@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlpcli.api.report import Analysis
 from mlpcli.cli.report import MOST
 from mlpcli.errors import ConfigError
-from mlpcli.runs.analysis import Analysis
 from mlpcli.show import plots, report, svg
 from tests.show.conftest import CLASSES, HOSTILE
 

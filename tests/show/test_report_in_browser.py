@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlpcli.runs.analysis import Analysis
+from mlpcli.api.report import Analysis
 from mlpcli.show import report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)

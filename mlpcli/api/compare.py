@@ -1,0 +1,132 @@
+"""Is one run better than another, or is the difference within chance?"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpcli.api import significance
+from mlpcli.api.eval import Evaluation, Evaluations, evaluate
+from mlpcli.errors import CheckpointError
+from mlpcli.runs.folder import RunFolder
+
+SIGNIFICANCE_LEVEL = 0.05  # p-values from here on are taken for chance
+
+
+class Comparison(NamedTuple):
+    """Two runs, or the runs of several seeds of two, on the same images."""
+
+    runs: tuple[str, str]  # their folders
+    data: str  # name or path of the data set
+    split: str  # test, validation or train
+    weights: str  # best or last
+    accuracy: tuple[float, float]  # fractions; means over the seeds
+    difference: float  # the second's accuracy minus the first's
+    ci95: tuple[float, float]  # of the difference
+    test: str  # mcnemar-exact, mcnemar-mid-p or paired-t
+    p: float  # probability of such a difference, in either direction, were there none
+    n: int  # images
+    only: tuple[int, int] | None  # images that the first alone, the second alone gets right
+    seeds: tuple[int, ...]  # that both have; empty for two single runs
+
+    @property
+    def verdict(self) -> str:
+        """Of the second: "better", "worse" or "cannot tell"."""
+        if not self.p < SIGNIFICANCE_LEVEL:
+            return "cannot tell"
+        return "better" if self.difference > 0 else "worse"
+
+
+def compare(
+    first: Path,
+    second: Path,
+    *,
+    split: str = "test",
+    data: str | None = None,
+    weights: str = "best",
+    offline: bool = False,
+) -> Comparison:
+    """Two single runs image by image, or those of several seeds seed by seed.
+
+    The options are those of `evaluate`. Raises CheckpointError for one of each kind, for different
+    images, and for fewer than two seeds in common.
+    """
+    several = [bool(RunFolder(folder).seed_runs()) for folder in (first, second)]
+    if any(several) and not all(several):
+        one, many = (second, first) if several[0] else (first, second)
+        RunFolder(one).require()
+        raise CheckpointError(
+            f"{one}: is a single run, but {many} holds runs of several seeds; compare two of a kind"
+        )
+    a, b = (
+        evaluate(folder, split=split, data=data, weights=weights, offline=offline)
+        for folder in (first, second)
+    )
+    if isinstance(a, Evaluations) and isinstance(b, Evaluations):
+        return _compare_seeds(a, b)
+    assert isinstance(a, Evaluation) and isinstance(b, Evaluation)
+    return compare_evaluations(a, b)
+
+
+def compare_evaluations(a: Evaluation, b: Evaluation) -> Comparison:
+    """Two single runs image by image; raises CheckpointError for different images."""
+    require_same_images(a, b)
+    right_a, right_b = a.scores.right, b.scores.right
+    only_a, only_b = int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a))
+    test, p = significance.mcnemar(only_a, only_b)
+    return Comparison(
+        runs=(a.run, b.run),
+        data=a.data,
+        split=a.split,
+        weights=a.weights,
+        accuracy=(a.scores.accuracy, b.scores.accuracy),
+        difference=(only_b - only_a) / a.scores.n,
+        ci95=significance.difference(only_a, only_b, a.scores.n),
+        test=test,
+        p=p,
+        n=a.scores.n,
+        only=(only_a, only_b),
+        seeds=(),
+    )
+
+
+def _compare_seeds(first: Evaluations, second: Evaluations) -> Comparison:
+    seeds = tuple(seed for seed in first.results if seed in second.results)
+    if len(seeds) < 2:
+        raise CheckpointError(
+            f"{first.run} and {second.run}: expected at least two seeds in common, got "
+            f"{len(seeds)}; `mlp train --seeds` counts from --seed"
+        )
+    a, b = ([each.results[seed] for seed in seeds] for each in (first, second))
+    for pair in zip(a, b, strict=True):
+        require_same_images(*pair)
+    means = [significance.summary([each.accuracy for each in side]).mean for side in (a, b)]
+    differences = [
+        (each.scores.correct - other.scores.correct) / each.scores.n
+        for other, each in zip(a, b, strict=True)
+    ]
+    spread = significance.summary(differences)
+    return Comparison(
+        runs=(first.run, second.run),
+        data=a[0].data,
+        split=a[0].split,
+        weights=a[0].weights,
+        accuracy=(means[0], means[1]),
+        difference=spread.mean,
+        ci95=spread.ci95,
+        test="paired-t",
+        p=significance.paired_t(differences),
+        n=a[0].scores.n,
+        only=None,
+        seeds=seeds,
+    )
+
+
+def require_same_images(a: Evaluation, b: Evaluation) -> None:
+    """Raise CheckpointError unless both runs were evaluated on the same images."""
+    if a.images != b.images:
+        hint = "--data names one for both" if a.data != b.data else "--split test has the same"
+        raise CheckpointError(
+            f"{a.run} and {b.run}: were evaluated on different images, the {a.split} splits of "
+            f"{a.data} and {b.data}; {hint}"
+        )

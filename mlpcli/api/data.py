@@ -1,0 +1,83 @@
+"""`mlp data`: training images to look at, and a data set written to files."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.config.load import load_config
+from mlpcli.config.schema import Augment, Config
+from mlpcli.data import write_idx
+from mlpcli.data.dataset import SIDE, Split
+from mlpcli.training.augment import HANDWRITING
+from mlpcli.training.augment import augment as vary
+from mlpcli.training.loader import augmentation, load_split
+from mlpcli.training.rng import stream
+
+COLUMNS = 12  # images of a class
+ROWS = 100  # classes at most
+
+
+class Samples(NamedTuple):
+    """A row of images for each of the first ROWS classes; black where there are no more."""
+
+    data: str  # name of the data set
+    images: NDArray[np.uint8]  # (classes, COLUMNS, 32, 32)
+    classes: tuple[str, ...]
+    ranges: Augment | None  # how all but the first image of a row came of it; None: they are others
+
+
+def samples(
+    name: str,
+    config: str | None = None,
+    changes: Sequence[str] = (),
+    *,
+    augment: bool = False,
+    offline: bool = False,
+) -> Samples:
+    """COLUMNS training images of each class of the data set with a name or at a path.
+
+    augment: one image of each class and variants of it instead, by the settings or, where those
+    have no augmentation, by HANDWRITING. Raises ConfigError and DataError.
+    """
+    settings = load_config(config, [*changes, f"data.name={json.dumps(name)}"])
+    split = load_split(settings, "train", offline=offline)
+    ranges = (augmentation(settings) or HANDWRITING) if augment else None
+    return draw(settings, split, ranges=ranges)
+
+
+def draw(config: Config, split: Split, *, ranges: Augment | None = None) -> Samples:
+    """The samples of a split; ranges: of the variants of one image of each class."""
+    rng = stream(config.seed, "check", 4)
+    classes = split.classes[:ROWS]
+    images = np.zeros((len(classes), COLUMNS, SIDE, SIDE), np.uint8)
+    for label, row in enumerate(images):
+        rows = rng.permutation(np.flatnonzero(split.labels == label))[: 1 if ranges else COLUMNS]
+        row[: len(rows)] = vary(split.images[rows], Augment(), rng=rng)
+        if ranges and len(rows):
+            row[1:] = vary(np.repeat(split.images[rows], COLUMNS - 1, 0), ranges, rng=rng)
+    return Samples(split.name, images, classes, ranges)
+
+
+class WrittenData(NamedTuple):
+    """A data set that was written to files."""
+
+    folder: str
+    images: dict[str, int]  # by split
+    bytes: int
+
+
+def write(
+    name: str, folder: Path, *, images: int | None = None, offline: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Write a data set as plain IDX files; yields and raises as `write_idx.write` does."""
+    return write_idx.write(name, folder, images=images, offline=offline)
+
+
+def written(folder: Path) -> WrittenData:
+    """What `write` has put into a folder."""
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    return WrittenData(str(folder), write_idx.counts(folder), size)

@@ -1,0 +1,169 @@
+"""A finished run on a split of its data, or of other data with as many classes."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from mlpcli.api.multi_seed import finished_runs
+from mlpcli.api.significance import Summary, accuracy_summary
+from mlpcli.data.dataset import Split
+from mlpcli.errors import CheckpointError
+from mlpcli.nn import Array
+from mlpcli.nn.activation import Activation
+from mlpcli.runs.checkpoint import Checkpoint
+from mlpcli.runs.folder import RunFolder
+from mlpcli.training import build
+from mlpcli.training.loader import load_split, split_rows
+from mlpcli.training.scoring import Scores, score
+
+
+class Evaluation(NamedTuple):
+    """Scores and what they are of."""
+
+    run: str  # the run's folder
+    data: str  # name or path of the data set
+    split: str  # test, validation or train
+    weights: str  # best or last
+    classes: tuple[str, ...]  # names, in the order of the confusion matrix
+    scores: Scores
+    images: tuple[dict[str, str], bytes]  # checksum of each file, and the rows: which images
+
+    @property
+    def accuracy(self) -> float:
+        """A fraction of the images."""
+        return self.scores.accuracy
+
+    def __repr__(self) -> str:
+        scores = repr(self.scores)[1:-1]
+        return f"<{self.run}, {self.weights} weights, {self.split} split of {self.data}: {scores}>"
+
+
+class Evaluations(NamedTuple):
+    """The runs of several seeds, evaluated on the same split."""
+
+    run: str  # their folder
+    results: dict[int, Evaluation]  # by seed, the lowest first
+    summary: Summary  # of their accuracies
+
+    @property
+    def accuracy(self) -> float:
+        """Mean over the seeds, a fraction."""
+        return self.summary.mean
+
+
+def evaluate(
+    folder: Path,
+    *,
+    split: str = "test",
+    data: str | None = None,
+    weights: str = "best",
+    offline: bool = False,
+) -> Evaluation | Evaluations:
+    """A run, or the runs of several seeds, on a split; the arguments are those of `open_subject`.
+
+    Raises CheckpointError also where a seed's run has not finished.
+    """
+    if not RunFolder(folder).seed_runs():
+        return evaluate_run(folder, split=split, data=data, weights=weights, offline=offline)
+    results = {
+        record.seed: evaluate_run(
+            run.path, split=split, data=data, weights=weights, offline=offline
+        )
+        for run, record in finished_runs(folder).items()
+    }
+    accuracies = [each.accuracy for each in results.values()]
+    return Evaluations(str(folder), results, accuracy_summary(accuracies))
+
+
+def evaluate_run(
+    folder: Path,
+    *,
+    split: str = "test",
+    data: str | None = None,
+    weights: str = "best",
+    offline: bool = False,
+) -> Evaluation:
+    """Scores of one run on a split; the arguments are those of `open_subject`."""
+    subject = open_subject(folder, split=split, data=data, weights=weights, offline=offline)
+    return subject.evaluate()
+
+
+class Subject(NamedTuple):
+    """A run's network and the images that it is evaluated on."""
+
+    run: str  # the run's folder
+    split: str  # test, validation or train
+    weights: str  # best or last
+    checkpoint: Checkpoint
+    images: Split
+    rows: NDArray[Any] | None  # of the images; None for all
+
+    @property
+    def activation(self) -> Activation:
+        """That of the hidden layers."""
+        return build.activation(self.checkpoint.metadata.config)
+
+    def evaluate(self, p: Array | None = None) -> Evaluation:
+        """Its scores; p: an array for the probabilities, as `score` takes it."""
+        scores = score(
+            self.checkpoint.params,
+            self.images,
+            activation=self.activation,
+            rows=self.rows,
+            p=p,
+        )
+        images = (self.images.files, b"" if self.rows is None else self.rows.tobytes())
+        return Evaluation(
+            self.run,
+            self.images.name,
+            self.split,
+            self.weights,
+            self.images.classes,
+            scores,
+            images,
+        )
+
+
+def open_subject(
+    folder: Path,
+    *,
+    split: str = "test",
+    data: str | None = None,
+    weights: str = "best",
+    offline: bool = False,
+) -> Subject:
+    """A run with the "test" images, or the "validation" or "train" part of its training images.
+
+    data: name or path of another data set; its classes must be as many as the run's.
+    Raises CheckpointError where the run, its weights and the data do not fit together.
+    """
+    run = RunFolder(folder)
+    checkpoint = run.load_weights(weights)
+    then = _training_files(run) if split != "test" and data is None else None
+    config = checkpoint.metadata.config
+    if data is not None:
+        config = config.replace(data=config.data.replace(name=data, images=None))
+    images = load_split(config, "test" if split == "test" else "train", offline=offline)
+    classes = len(checkpoint.metadata.classes)
+    if len(images.classes) != classes:
+        raise CheckpointError(
+            f"{run.weights(weights)}: has {classes} classes, but {images.name} has "
+            f"{len(images.classes)}; evaluate it on data with the same classes"
+        )
+    rows = None
+    if split != "test":
+        train_rows, validation_rows = split_rows(config, images)
+        rows = validation_rows if split == "validation" else train_rows
+        if then is not None and then != images.files:
+            raise CheckpointError(
+                f"{folder}: its training data has changed since, so its validation split is no "
+                "longer known; evaluate on --split test"
+            )
+    return Subject(str(folder), split, weights, checkpoint, images, rows)
+
+
+def _training_files(run: RunFolder) -> dict[str, str]:
+    """The checksums of a run's training files; while they are unchanged, so are its splits."""
+    unknown = "which images it was trained on is not known; evaluate on --split test"
+    return run.trained_record(lacks=unknown).data.sha256

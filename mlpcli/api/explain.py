@@ -1,0 +1,83 @@
+"""`mlp explain`: one image through the network and back, with the numbers in the formulas."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpcli.api.gradcheck import point_of_run, points_of_config
+from mlpcli.checks import explain as checks
+from mlpcli.checks.explain import Explanation
+from mlpcli.checks.problem import Problem
+from mlpcli.config.load import load_for_check
+from mlpcli.config.schema import Config
+from mlpcli.data import dataset
+from mlpcli.data.registry import DATASETS
+from mlpcli.errors import ConfigError, DataError
+from mlpcli.nn import mlp
+from mlpcli.training.loader import load_split
+
+
+class Explained(NamedTuple):
+    """An explanation, whose network and image have a name."""
+
+    title: str
+    explanation: Explanation
+    layer: int | None  # the one to show, counted from 1; None for all
+
+
+def explain(
+    config: str | None = None,
+    changes: Sequence[str] = (),
+    *,
+    run: Path | None = None,
+    image: int | None = None,
+    layer: int | None = None,
+) -> Explained:
+    """An image of a configured or trained network or, without any of these, a small example.
+
+    image: number of a training image; without it, the first image that is checked.
+    Raises ConfigError for a layer that the network lacks, and DataError.
+    """
+    if run or config or changes or image is not None:
+        problem, title = _full_network(config, changes, run, image)
+    else:
+        problem, title = checks.example(), "A 4-3-2 network and one image"
+    if layer and layer > len(problem.params):
+        raise ConfigError(f"--layer: must be in [1, {len(problem.params)}], got {layer}")
+    return Explained(title, checks.explain(problem), layer)
+
+
+def _full_network(
+    config: str | None, changes: Sequence[str], run: Path | None, image: int | None
+) -> tuple[Problem, str]:
+    """A configured or trained network at an image, and their name."""
+    settings = load_for_check(config, changes)
+    point = point_of_run(run) if run else next(points_of_config(settings))
+    problem, name = point.problem, f"the first image that is checked, of {point.data}"
+    if image is not None:
+        problem, name = _training_image(problem, point.config, image)
+    sizes = "-".join(map(str, mlp.layer_sizes(problem.params)))
+    return problem, f"{sizes} ({point.name}) and {name}"
+
+
+def _training_image(problem: Problem, settings: Config, image: int) -> tuple[Problem, str]:
+    """The problem at one training image of the configured data, which must be in the cache."""
+    name = settings.data.name
+    try:
+        split = load_split(settings, "train", offline=True)
+    except DataError as err:
+        if name not in DATASETS:
+            raise
+        raise DataError(
+            f"--image: {name} is not in the cache; run `mlp download {name}`, "
+            "or add `--config quickstart` for drawn digits"
+        ) from err
+    if image >= len(split.labels):
+        raise DataError(f"--image: must be in [0, {len(split.labels) - 1}], got {image}")
+    x = dataset.inputs(split.images[[image]], np.zeros((1, dataset.INPUTS)))
+    smoothing = settings.train.label_smoothing
+    y = mlp.one_hot(split.labels[[image]], problem.y.shape[1], smoothing=smoothing)
+    label = split.classes[split.labels[image]]
+    return problem._replace(x=x, y=y), f"training image {image} of {split.name}, a {label!r}"

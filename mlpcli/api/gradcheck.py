@@ -1,0 +1,179 @@
+"""Checking the gradient of a configured network, at its start and after some steps, or of a run."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpcli.checks import gradcheck, selftest
+from mlpcli.checks.gradcheck import Verdict
+from mlpcli.checks.problem import Problem
+from mlpcli.checks.selftest import Trial
+from mlpcli.checks.step_size import Curve, sweep
+from mlpcli.config.load import load_for_check
+from mlpcli.config.schema import Config
+from mlpcli.data import dataset, registry
+from mlpcli.data.dataset import INPUTS, Split
+from mlpcli.errors import DataError
+from mlpcli.nn import mlp
+from mlpcli.nn.mlp import Layer, Params
+from mlpcli.runs.folder import RunFolder
+from mlpcli.training import build
+from mlpcli.training.loader import TrainingData, active_inputs, batches, load_split
+from mlpcli.training.rng import stream
+
+IMAGES = 4  # in the batch that is checked
+STEPS = 25  # of training before the second point
+SYNTH_IMAGES = 5_000  # to choose from where the configured images are not in the cache
+
+
+class Point(NamedTuple):
+    """Where on the loss a gradient is checked."""
+
+    name: str
+    problem: Problem
+    data: str  # where the images are from
+    config: Config
+
+
+class GradientCheck(NamedTuple):
+    """A gradient, checked at some points."""
+
+    points: list[Point]
+    verdicts: list[Verdict]
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is right at every point."""
+        return all(verdict.ok for verdict in self.verdicts)
+
+
+class SelfTest(NamedTuple):
+    """How far the check itself can be trusted."""
+
+    trials: list[Trial]  # one for each mutant
+    false_alarms: list[str]  # correct networks whose gradient was found wrong
+    networks: int  # correct networks tried
+
+    @property
+    def ok(self) -> bool:
+        """Whether every mutant was killed and diagnosed, without a false alarm."""
+        return not self.false_alarms and all(t.killed and t.diagnosed for t in self.trials)
+
+
+class StepSizes(NamedTuple):
+    """The error of finite differences against their step, at a point."""
+
+    point: Point
+    curves: list[Curve]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every slope is that of theory."""
+        return all(curve.ok for curve in self.curves)
+
+
+def check(
+    config: str | None = None,
+    changes: Sequence[str] = (),
+    *,
+    run: Path | None = None,
+    quick: bool = False,
+) -> GradientCheck:
+    """Check a configured network, or that of a run; quick: by the complex step alone."""
+    points = [point_of_run(run)] if run else list(points_of_config(load_for_check(config, changes)))
+    return GradientCheck(points, list(check_points(points, quick=quick)))
+
+
+def self_test() -> SelfTest:
+    """Check the check: with mutants of `mlp.backward`, and with random correct networks."""
+    trials = list(selftest.trials(rng=np.random.default_rng(0)))
+    verdicts = selftest.correct(selftest.NETWORKS, rng=np.random.default_rng(1))
+    alarms = [verdict.point for verdict in verdicts if not verdict.right]
+    return SelfTest(trials, alarms, selftest.NETWORKS)
+
+
+def step_sizes() -> StepSizes:
+    """The error of finite differences of the workbook's loss, against their step."""
+    point = workbook_point()
+    return StepSizes(point, sweep(point.problem, rng=np.random.default_rng(0)))
+
+
+def workbook_point() -> Point:
+    """The workbook's network at its start."""
+    return next(points_of_config(load_for_check(None)))
+
+
+def check_points(points: Iterable[Point], *, quick: bool = False) -> Iterator[Verdict]:
+    """The verdict at each point; quick: by the complex step alone."""
+    for i, point in enumerate(points):
+        rng = stream(point.config.seed, "check", 2, i)
+        yield gradcheck.check(point.problem, point=point.name, rng=rng, quick=quick)
+
+
+def points_of_config(config: Config) -> Iterator[Point]:
+    """The configured network at its start and after some steps.
+
+    Biases start small instead of 0, so that no term which multiplies them can hide.
+    """
+    split = _images(config)
+    rng = stream(config.seed, "check", 0)
+    start = tuple(
+        Layer(W, 0.1 * rng.standard_normal(b.shape))
+        for W, b in build.initial_params(config, classes=len(split.classes))
+    )
+    yield Point("initial parameters", problem(config, start, split), split.name, config)
+    rows = np.arange(len(split.labels))
+    data = TrainingData(split, rows, rows[:0], active_inputs(config, split), 0.0)
+    engine, rule = build.make_engine(config, classes=len(split.classes), lit=data.active_inputs)
+    order = rng.permutation(rows)
+    for x, y in islice(batches(config, data, order, epoch=1), STEPS):
+        masks = build.dropout_masks(config, x, "check", 3, engine.steps)
+        engine.step(x, y, rule, lr=config.optimizer.lr, masks=masks)
+    after = f"after {engine.steps} steps of training"
+    yield Point(after, problem(config, engine.params, split), split.name, config)
+
+
+def point_of_run(folder: Path) -> Point:
+    """The best weights of a run; raises CheckpointError."""
+    metadata, params, _ = RunFolder(folder).load_weights("best")
+    return point_of_params(params, metadata.config, metadata.classes, name=str(folder))
+
+
+def point_of_params(
+    params: Params, config: Config, classes: tuple[str, ...], *, name: str
+) -> Point:
+    """A trained network, by the given name."""
+    split = _images(config)._replace(classes=classes)
+    return Point(name, problem(config, params, split), split.name, config)
+
+
+def problem(config: Config, params: Params, split: Split) -> Problem:
+    """Images of a split, at most IMAGES, drawn by the seed, and the params, in float64."""
+    count = min(IMAGES, len(split.labels))
+    rows = stream(config.seed, "check", 1).choice(len(split.labels), count, replace=False)
+    x = dataset.inputs(split.images[rows], np.zeros((count, INPUTS)))
+    smoothing = config.train.label_smoothing
+    return Problem(
+        params=tuple(Layer(W.astype("float64"), b.astype("float64")) for W, b in params),
+        x=x,
+        y=mlp.one_hot(split.labels[rows], len(split.classes), smoothing=smoothing),
+        activation=build.activation(config),
+        masks=build.dropout_masks(config, x, "check", 4),
+        weight_decay=build.l2_penalty(config),
+    )
+
+
+def _images(config: Config) -> Split:
+    """The configured training images; drawn ones in place of published ones that are not cached."""
+    try:
+        return load_split(config, "train", offline=True)
+    except DataError:
+        name = config.data.name
+        if name not in registry.DATASETS:
+            raise
+        drawn = dataset.load("synth", "train", images=SYNTH_IMAGES)
+        classes = registry.DATASETS[name].classes
+        return drawn._replace(name=f"synth, since {name} is not in the cache", classes=classes)

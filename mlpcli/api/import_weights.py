@@ -1,0 +1,132 @@
+"""Another program's network as a run, which can be evaluated, used and exported as if trained here.
+
+Its first layer is changed so that it does the same with our inputs: 32x32 pixels in [0, 1].
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpcli.api import state_dict
+from mlpcli.api.state_dict import SIDES, Found
+from mlpcli.config.load import load_config
+from mlpcli.config.schema import Config
+from mlpcli.data import dataset, synth
+from mlpcli.data.dataset import INPUTS, Split
+from mlpcli.data.registry import DATASETS
+from mlpcli.errors import CheckpointError
+from mlpcli.nn.mlp import Layer, Params
+from mlpcli.runs.checkpoint import Checkpoint, Metadata
+from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.record import new_record
+from mlpcli.training.loader import load_split
+from mlpcli.training.progress import Progress
+
+
+class Imported(NamedTuple):
+    """What became of a file."""
+
+    run: str  # the run's folder
+    file: str
+    found: list[Found]  # its layers, the first one first
+    transposed: bool  # the file has W as (outputs, inputs)
+    config: Config
+    params: Params
+
+
+def import_weights(
+    file: Path,
+    folder: Path,
+    source: str | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    mean: float = 0.0,
+    std: float = 1.0,
+    overwrite: bool = False,
+    offline: bool = False,
+) -> Imported:
+    """Make a run in folder of the weights in a safetensors file.
+
+    source, overrides: the settings as `config.load` takes them: the data, whose classes are the
+    outputs, and the activation. The widths of the layers are the file's.
+    mean, std: the network was trained on (pixels / 255 - mean) / std.
+    Raises MlpError, with nothing written, where file, data and settings do not fit.
+    """
+    run = RunFolder(folder)
+    run.claim(overwrite=overwrite)
+    found, transposed = state_dict.layers(file)
+    hidden = [len(each.layer.b) for each in found[:-1]]
+    config = load_config(source, [*overrides, f"network.hidden={hidden}"])
+    classes = _classes(config, offline=offline)
+    outputs = len(found[-1].layer.b)
+    if outputs != len(classes):
+        raise CheckpointError(
+            f"{file}: has {outputs} outputs, but {config.data.name} has {len(classes)} classes; "
+            "name its data by --config or --set data.name=..."
+        )
+    params = adapted([each.layer for each in found], mean=mean, std=std)
+    if not all(np.isfinite(array).all() for layer in params for array in layer):
+        raise CheckpointError(f"{file}: holds values beyond float32, given --mean and --std")
+    origin = {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    run.make()
+    with run.lock():
+        run.claim(overwrite=overwrite)  # again, now that no other can write here
+        _write(run, origin, config, classes, params)
+    return Imported(str(folder), str(file), found, transposed, config, params)
+
+
+def adapted(layers: list[Layer], *, mean: float, std: float) -> Params:
+    """The layers in float32, with the first one for 1024 inputs in [0, 1].
+
+    ((x - mean) / std) @ W + b = x @ (W / std) + b - mean / std * sum of W's rows. Inputs of 28x28
+    go to the middle of 32x32; the others get weights of 0.
+    """
+    (W, b), *others = layers
+    first = np.zeros((INPUTS, W.shape[1]))
+    side = SIDES[len(W)]
+    first[dataset.places((side, side))] = W / std
+    changed = [Layer(first, b - mean / std * W.sum(axis=0)), *others]
+    with np.errstate(over="ignore"):  # what becomes infinite is refused by the caller
+        return tuple(  # row after row, since safetensors writes memory as it lies
+            Layer(W.astype(np.float32, order="C"), b.astype(np.float32)) for W, b in changed
+        )
+
+
+def _classes(config: Config, *, offline: bool) -> tuple[str, ...]:
+    """Names of the classes; only a user's own data is read for them."""
+    name = config.data.name
+    if name == "synth":
+        return synth.CLASSES
+    if name in DATASETS:
+        return DATASETS[name].classes
+    return load_split(config, "train", offline=offline).classes
+
+
+def _write(
+    run: RunFolder, origin: dict[str, str], config: Config, classes: tuple[str, ...], params: Params
+) -> None:
+    run.create(config)
+    metadata = Metadata(
+        config=config,
+        classes=classes,
+        data={},
+        progress=Progress(),
+        updates=0,
+        epoch_limits=((0, config.train.epochs),),
+    )
+    for which in ("best", "last"):
+        run.save_weights(which, Checkpoint(metadata, params))
+    no_images = Split(
+        config.data.name, np.empty((0, 0, 0), np.uint8), np.empty(0, np.int64), classes, {}
+    )
+    record = new_record(config, no_images, training=0, validation=0, threads=1)
+    run.save_record(
+        record.replace(
+            status="imported",
+            decided_by="imported, so what chose the weights is unknown",
+            imported=origin,
+        )
+    )

@@ -1,0 +1,107 @@
+"""A network as an ONNX graph from pixels to probabilities, and such a graph run (extra `onnx`).
+
+Tensors are named as in the workbook: h0 are the pixels in [0, 1], z1 = h0 @ W1 + b1, h1 = f(z1).
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.data.dataset import SIDE
+from mlpcli.errors import CheckpointError, ConfigError
+from mlpcli.nn import Array
+from mlpcli.nn.activation import LEAK
+from mlpcli.nn.mlp import Params
+from mlpcli.version import __version__
+
+PIXELS, PROBABILITIES = "pixels", "probabilities"  # names of the input and the output
+LARGEST = 2**31 - 2**20  # bytes; a protocol buffer holds less than 2 GiB
+ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {  # operator and its attributes
+    "relu": ("Relu", {}),
+    "leaky_relu": ("LeakyRelu", {"alpha": LEAK}),
+    "gelu": ("Gelu", {"approximate": "tanh"}),
+    "silu": ("Sigmoid", {}),  # and a product with z
+    "tanh": ("Tanh", {}),
+    "sigmoid": ("Sigmoid", {}),
+}
+
+
+def opset(activation: str) -> int:
+    """The lowest version of the operators that has all of the graph: Softmax by rows, and Gelu."""
+    return 20 if activation == "gelu" else 13
+
+
+def build(params: Params, activation: str, facts: dict[str, str]) -> bytes:
+    """An ONNX file: uint8 pixels (n, 32, 32) go in, float32 probabilities (n, classes) come out.
+
+    facts: its metadata. Raises ConfigError without onnx, CheckpointError for too many parameters.
+    """
+    onnx, _ = _libraries()
+    size = sum(W.nbytes + b.nbytes for W, b in params)
+    if size > LARGEST:
+        raise CheckpointError(
+            f"--format onnx: a file must have at most {LARGEST:,} bytes, got {size:,} of weights; "
+            "use safetensors"
+        )
+    tensors: dict[str, Array] = {"white": np.array(255, np.float32)}
+    for i, (W, b) in enumerate(params, 1):
+        tensors |= {f"W{i}": W, f"b{i}": b}
+    value, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
+    graph = onnx.helper.make_graph(
+        _nodes(onnx, len(params), activation),
+        "mlp",
+        [value(PIXELS, types.UINT8, ["n", SIDE, SIDE])],
+        [value(PROBABILITIES, types.FLOAT, ["n", len(params[-1].b)])],
+        [onnx.numpy_helper.from_array(array, name) for name, array in tensors.items()],
+    )
+    versions = [onnx.helper.make_opsetid("", opset(activation))]
+    model = onnx.helper.make_model(
+        graph,
+        producer_name="mlpcli",
+        producer_version=__version__,
+        opset_imports=versions,
+        ir_version=onnx.helper.find_min_ir_version_for(versions),  # for runtimes of that time
+    )
+    onnx.helper.set_model_props(model, facts)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+def run(model: bytes, images: NDArray[np.uint8]) -> Array:
+    """Probabilities, (n, classes), that onnxruntime finds for pixels (n, 32, 32)."""
+    _, runtime = _libraries()
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3  # errors; it warns of processors that it does not know
+    session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return session.run([PROBABILITIES], {PIXELS: images})[0]
+
+
+def _nodes(onnx: Any, layers: int, activation: str) -> list[Any]:
+    """Every operation, in order."""
+    node = onnx.helper.make_node
+    nodes = [
+        node("Flatten", [PIXELS], ["row"], axis=1),
+        node("Cast", ["row"], ["levels"], to=onnx.TensorProto.FLOAT),
+        node("Div", ["levels", "white"], ["h0"]),
+    ]
+    name, attributes = ACTIVATIONS[activation]
+    for i in range(1, layers + 1):
+        nodes.append(node("Gemm", [f"h{i - 1}", f"W{i}", f"b{i}"], [f"z{i}"]))
+        if i == layers:
+            nodes.append(node("Softmax", [f"z{i}"], [PROBABILITIES], axis=1))
+        elif activation == "silu":
+            nodes.append(node(name, [f"z{i}"], [f"gate{i}"]))
+            nodes.append(node("Mul", [f"z{i}", f"gate{i}"], [f"h{i}"]))
+        else:
+            nodes.append(node(name, [f"z{i}"], [f"h{i}"], **attributes))
+    return nodes
+
+
+def _libraries() -> tuple[Any, Any]:
+    try:
+        import onnx
+        import onnxruntime
+    except ImportError as err:
+        raise ConfigError(f"--format onnx: needs {err.name}; pip install 'mlpcli[onnx]'") from err
+    return onnx, onnxruntime

@@ -1,0 +1,197 @@
+"""The Python API: load data, train, evaluate, predict, check a gradient.
+
+It prints nothing, and raises an `MlpError` for what a user can mend.
+
+>>> from tempfile import TemporaryDirectory
+>>> import mlpcli
+>>> folder = TemporaryDirectory()
+>>> changes = ["data.images=2000", "network.hidden=[32]", "train.epochs=4"]
+>>> config = mlpcli.load_config("quickstart", changes)
+>>> model = mlpcli.train(config, f"{folder.name}/first")
+>>> model
+<model 1024-32-10 of .../first: relu, 33,130 parameters, best weights>
+>>> test = mlpcli.load_data("synth", "test")
+>>> test
+<synth: 10,000 images of 28x28, 10 classes>
+>>> bool((model.predict(test.images) == test.labels).mean() > 0.8)
+True
+>>> mlpcli.evaluate(model.run, split="validation")
+<.../first, best weights, validation split of synth: accuracy ... 200 images>
+>>> mlpcli.check_gradient(model)
+[<.../first: right; 33,130 of 33,130 parameters, largest error ...>]
+>>> folder.cleanup()
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.api import gradcheck
+from mlpcli.api.eval import Evaluation, evaluate_run
+from mlpcli.api.trainer import train as train_run
+from mlpcli.checks.gradcheck import Verdict
+from mlpcli.config.load import load_config as read_config
+from mlpcli.config.schema import Config
+from mlpcli.data import custom, dataset
+from mlpcli.data.dataset import Split
+from mlpcli.errors import ConfigError, DataError
+from mlpcli.nn import Array
+from mlpcli.nn.mlp import Params, parameter_count
+from mlpcli.runs.folder import RunFolder
+from mlpcli.training import build, scoring
+from mlpcli.training.progress import Epoch, Metrics
+from mlpcli.training.threads import cores
+
+Weights = Literal["best", "last"]
+File = Literal["train", "test"]
+Part = Literal["test", "validation", "train"]
+
+
+class Model(NamedTuple):
+    """A run's network."""
+
+    run: Path  # the run's folder
+    weights: str  # "best" or "last"
+    config: Config
+    classes: tuple[str, ...]  # names, in the order of the outputs
+    params: Params  # W1 is params[0].W, float32
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.intp]:
+        """The most probable class of each image, as its position in `classes`: (n,).
+
+        images: uint8 (n, height, width), at most 32x32. Raises DataError for others.
+        """
+        return self.probabilities(images).argmax(axis=1)
+
+    def probabilities(self, images: NDArray[np.uint8]) -> Array:
+        """Probability of each class, (n, classes) in float64; images as `predict` takes them."""
+        images = np.asarray(images)
+        dataset.require_images("predict", images)
+        if max(images.shape[1:]) > dataset.SIDE:
+            height, width = images.shape[1:]
+            raise DataError(f"predict: images must be at most 32x32, got {height}x{width}")
+        activation = build.activation(self.config)
+        return scoring.probabilities(self.params, images, activation=activation)
+
+    def __repr__(self) -> str:
+        sizes = build.layer_sizes(self.config, classes=len(self.classes))
+        return (
+            f"<model {'-'.join(map(str, sizes))} of {self.run}: {self.config.network.activation}, "
+            f"{parameter_count(sizes):,} parameters, {self.weights} weights>"
+        )
+
+
+def load_data(
+    name: str | Path, split: File = "train", *, resize: bool = False, offline: bool = False
+) -> Split:
+    """The "train" or "test" part of the data set with a name or at a path.
+
+    Its `images` are uint8 (n, height, width), its `labels` positions in `classes`.
+    resize: shrink images larger than 32x32, which are refused otherwise.
+    A published set is fetched the first time, unless offline. Raises DataError.
+
+    >>> import mlpcli
+    >>> train = mlpcli.load_data("synth")
+    >>> train.images.shape, train.classes[train.labels[0]]
+    ((20000, 28, 28), '0')
+    """
+    _one_of("split", split, get_args(File))
+    try:
+        return dataset.load(str(name), split, resize=resize, offline=offline)
+    except DataError as err:
+        raise DataError(str(err).replace(custom.RESIZE, "resize=True")) from err
+
+
+def load_config(source: str | Path | None = None, changes: Iterable[str] = ()) -> Config:
+    """The settings of a shipped config's name or of a file, with `key=value` changes.
+
+    Without a source they are the defaults. Raises ConfigError with a line for each mistake.
+
+    >>> import mlpcli
+    >>> mlpcli.load_config("mnist", ["train.epochs=3"]).train.epochs
+    3
+    >>> mlpcli.load_config("mnist", ["optimizer.learning_rate=1"])
+    Traceback (most recent call last):
+    mlpcli.errors.ConfigError: --set optimizer.learning_rate=1: unknown key 'learning_rate' ...
+    """
+    changes = [changes] if isinstance(changes, str) else list(changes)
+    return read_config(None if source is None else str(source), changes)
+
+
+def train(
+    config: Config,
+    out: str | Path,
+    *,
+    on_epoch: Callable[[Metrics], object] | None = None,
+    overwrite: bool = False,
+    offline: bool = False,
+    threads: int | None = None,
+) -> Model:
+    """The best network of a training, which is kept in the folder out as `mlp train` does.
+
+    on_epoch: is called after each epoch has been saved; what it raises ends the training.
+    threads: at most so many share the work; all cores without it.
+    What `mlp train` warns of beforehand is in the folder's run.json.
+    Raises MlpError: CheckFailed when the loss is not finite, Interrupted after Ctrl-C.
+    """
+    events = train_run(
+        config, Path(out), overwrite=overwrite, offline=offline, threads=threads or cores()
+    )
+    with closing(events):  # so that the folder is free again, whatever on_epoch does
+        for event in events:
+            if on_epoch and isinstance(event, Epoch):
+                on_epoch(event.metrics)
+    return load(out)
+
+
+def load(run: str | Path, *, weights: Weights = "best") -> Model:
+    """The network of a run, with its "best" or its "last" weights; raises CheckpointError."""
+    _one_of("weights", weights, get_args(Weights))
+    metadata, params, _ = RunFolder(Path(run)).load_weights(weights)
+    return Model(Path(run), weights, metadata.config, metadata.classes, params)
+
+
+def evaluate(
+    run: str | Path,
+    *,
+    split: Part = "test",
+    data: str | Path | None = None,
+    weights: Weights = "best",
+    offline: bool = False,
+) -> Evaluation:
+    """Loss, accuracy and confusion matrix of a run on a split of its data, or of other data.
+
+    Its `scores.accuracy` is a fraction, `scores.loss` in nats. Raises MlpError.
+    """
+    _one_of("split", split, get_args(Part))
+    _one_of("weights", weights, get_args(Weights))
+    other = None if data is None else str(data)
+    return evaluate_run(Path(run), split=split, data=other, weights=weights, offline=offline)
+
+
+def check_gradient(subject: Config | Model, *, quick: bool = False) -> list[Verdict]:
+    """Whether the gradient is right, of every parameter: `ok` of each verdict says so.
+
+    A config's network is judged at its start and after some steps of training, a model where it is.
+    quick: by the complex step alone.
+
+    >>> import mlpcli
+    >>> config = mlpcli.load_config("quickstart", ["network.hidden=[16]", "data.images=1000"])
+    >>> mlpcli.check_gradient(config)
+    [<initial parameters: right; 16,570 of 16,570 ...>, <after 8 steps of training: right; ...>]
+    """
+    if isinstance(subject, Config):
+        points = gradcheck.points_of_config(subject)
+    else:
+        run, _, config, classes, params = subject
+        points = iter([gradcheck.point_of_params(params, config, classes, name=str(run))])
+    return list(gradcheck.check_points(points, quick=quick))
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {value!r}")

@@ -1,0 +1,199 @@
+"""What a run is like: its predictions taken apart, its history, its filters and its gradient."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.api import gradcheck
+from mlpcli.api.compare import Comparison, compare_evaluations
+from mlpcli.api.eval import Evaluation, open_subject
+from mlpcli.checks.gradcheck import Verdict
+from mlpcli.config.schema import Config
+from mlpcli.data import dataset
+from mlpcli.data.dataset import Split
+from mlpcli.errors import CheckpointError, ConfigError
+from mlpcli.nn import Array
+from mlpcli.runs.checkpoint import Metadata
+from mlpcli.runs.folder import REPORT, RunFolder
+from mlpcli.runs.provenance import commands
+from mlpcli.runs.record import RunRecord
+from mlpcli.training.progress import Metrics
+
+MAX_RUNS = 8  # as many as there are colors and markers
+BINS = 15  # of the confidence, as in the paper on calibration
+MISTAKES = 25
+FILTERS = 60
+
+
+class Mistake(NamedTuple):
+    """An image that was put into a wrong class."""
+
+    row: int  # in its split, from 0
+    image: NDArray[np.uint8]  # (height, width)
+    true: int  # class
+    called: int  # class
+    true_probability: float
+    probability: float  # of the class it was called
+
+
+class Bin(NamedTuple):
+    """The images whose confidence, the probability of the predicted class, is in (low, high]."""
+
+    low: float
+    high: float
+    n: int  # images
+    correct: int  # of these, put into their class
+    confidence: float  # mean; 0 without images
+
+
+class Filters(NamedTuple):
+    """The units of the first layer with the largest weights, as images."""
+
+    weights: Array  # (count, height, width); 0 where no image is lit
+    units: NDArray[np.intp]  # their numbers, from 0
+    of: int  # units in the layer
+
+
+class Analysis(NamedTuple):
+    """All that a report says of one run."""
+
+    evaluation: Evaluation  # of the best weights
+    metadata: Metadata  # of the same
+    record: RunRecord
+    metrics: list[Metrics]  # of each epoch
+    bins: list[Bin]
+    mistakes: list[Mistake]  # the most confident first
+    filters: Filters
+    gradient: Verdict  # of the complex step
+    gradient_data: str  # where its images are from
+    gradient_images: int
+    config: Config  # of the whole run
+    commands: list[str]  # that make it again
+
+
+def select_runs(folders: Sequence[Path]) -> list[Path]:
+    """Each run to report, one for each seed where a folder holds several; raises MlpError."""
+    runs = [run for folder in map(RunFolder, folders) for run in folder.seed_runs() or [folder]]
+    if len(runs) > MAX_RUNS:
+        raise ConfigError(f"report: takes at most {MAX_RUNS} runs, got {len(runs)}")
+    if len({run.path.resolve() for run in runs}) < len(runs):
+        raise ConfigError("report: takes each run once; leave out the repeated one")
+    for run in runs:
+        run.require()
+    return [run.path for run in runs]
+
+
+def default_path(folders: Sequence[Path]) -> Path:
+    """Where a report is written: into the folder of a single run, else into this one."""
+    return RunFolder(folders[0]).report if len(folders) == 1 else Path(REPORT)
+
+
+def analyze(folder: Path, *, split: str = "test", offline: bool = False) -> Analysis:
+    """A run's best weights on a split, with everything its folder holds.
+
+    Raises CheckpointError or DataError where the folder, its files or the images are not there.
+    """
+    run = RunFolder(folder)
+    run.require()
+    nothing = f"there is no training to report; `mlp eval {folder}` evaluates its weights"
+    record, metrics = run.trained_record(lacks=nothing), run.load_metrics()
+    if not metrics:
+        raise CheckpointError(
+            f"{folder}: no epoch of this run has ended; `mlp train --resume {folder}` resumes it"
+        )
+    subject = open_subject(folder, split=split, offline=offline)
+    last = run.load_weights("last").metadata
+    rows = np.arange(len(subject.images.labels)) if subject.rows is None else subject.rows
+    params, metadata = subject.checkpoint.params, subject.checkpoint.metadata
+    p = np.empty((len(rows), len(metadata.classes)))
+    evaluation, labels = subject.evaluate(p), subject.images.labels[rows]
+    point = gradcheck.point_of_params(params, metadata.config, metadata.classes, name=str(folder))
+    return Analysis(
+        evaluation=evaluation,
+        metadata=metadata,
+        record=record,
+        metrics=metrics,
+        bins=calibration(p, labels),
+        mistakes=mistakes(p, subject.images, rows),
+        filters=filters(params[0].W, subject.images.images),
+        gradient=next(gradcheck.check_points([point], quick=True)),
+        gradient_data=point.data,
+        gradient_images=len(point.problem.x),
+        config=last.config,
+        commands=commands(last, record, folder.resolve().name),
+    )
+
+
+def compared(first: Analysis, second: Analysis) -> Comparison | None:
+    """The second run against the first; None where they were judged on different images."""
+    if first.evaluation.images != second.evaluation.images:
+        return None
+    return compare_evaluations(first.evaluation, second.evaluation)
+
+
+def mistakes(p: Array, split: Split, rows: NDArray[Any], *, count: int = MISTAKES) -> list[Mistake]:
+    """The wrong decisions with the highest probability, the most confident first.
+
+    p: probabilities, (n, classes), of the given rows of the split.
+    """
+    called, labels = p.argmax(axis=1), split.labels[rows]
+    wrong = np.flatnonzero(called != labels)
+    order = np.argsort(-p[wrong, called[wrong]], kind="stable")[:count]
+    return [
+        Mistake(
+            row=int(rows[i]),
+            image=split.images[rows[i]],
+            true=int(labels[i]),
+            called=int(called[i]),
+            true_probability=float(p[i, labels[i]]),
+            probability=float(p[i, called[i]]),
+        )
+        for i in wrong[order]
+    ]
+
+
+def calibration(p: Array, labels: NDArray[Any], *, bins: int = BINS) -> list[Bin]:
+    """Images by their confidence, in bins of equal width; p has shape (n, classes).
+
+    Source: Guo et al. (2017), arXiv:1706.04599, section 2.
+    """
+    confidence = p.max(axis=1)
+    right = p.argmax(axis=1) == labels
+    at = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    n, correct, total = (
+        np.bincount(at, weights=weights, minlength=bins) for weights in (None, right, confidence)
+    )
+    return [
+        Bin(i / bins, (i + 1) / bins, int(n[i]), int(correct[i]), float(total[i] / max(n[i], 1)))
+        for i in range(bins)
+    ]
+
+
+def calibration_error(bins: list[Bin]) -> float:
+    """Expected calibration error, a fraction: the mean of |accuracy - confidence|, by images.
+
+    Source: Guo et al. (2017), arXiv:1706.04599, eq. 3.
+
+    >>> calibration_error([Bin(0, 0.5, 1, 1, 0.5), Bin(0.5, 1, 3, 2, 1.0)])
+    0.375
+    """
+    n = sum(each.n for each in bins)
+    return sum(abs(each.correct - each.n * each.confidence) for each in bins) / n
+
+
+def filters(W1: Array, images: NDArray[np.uint8], *, count: int = FILTERS) -> Filters:
+    """The columns of W1 that are longest over the lit pixels of the images, in order of units.
+
+    Pixels that are dark in all of the images show 0: no training has reached their weights.
+    """
+    lit = dataset.lit(images)
+    seen = np.zeros_like(W1)
+    seen[lit] = W1[lit]
+    longest = np.argsort(-np.linalg.norm(seen, axis=0), kind="stable")[:count]
+    units = np.sort(longest)
+    height, width = images.shape[1:]
+    square = seen[dataset.places((height, width))][:, units].T
+    return Filters(square.reshape(-1, height, width), units, W1.shape[1])

@@ -1,0 +1,133 @@
+"""Resuming a run that stopped, to the very end it would have had."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+from mlpcli.api.trainer import Event, Notice, Run, begin, first_record, follow, stop_between_steps
+from mlpcli.config.load import flat_settings
+from mlpcli.config.schema import Config
+from mlpcli.errors import CheckpointError
+from mlpcli.runs import environment
+from mlpcli.runs.checkpoint import Checkpoint
+from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.tensorboard import require_library
+from mlpcli.training.loader import TrainingData, load_split, prepare
+from mlpcli.training.progress import Metrics, State
+
+FREE_SETTINGS = {  # that may change on the way
+    "train.epochs",
+    "train.time_budget",
+    "train.target",
+    "checkpoint.every_seconds",
+    "log.tensorboard",
+}
+FIXED_SETTINGS = {"network.hidden", "optimizer.name", "train.ema"}  # that no --force can change
+
+
+def resume(
+    config: Config,
+    folder: Path,
+    *,
+    force: bool = False,
+    offline: bool = False,
+    threads: int = 1,
+) -> Generator[Event]:
+    """Train on from the last checkpoint in folder; yields and raises as `train` does.
+
+    config: the run's own, where `train.epochs` may be larger and a time budget or target another.
+    Other differences, also of the data, are refused without force.
+    """
+    require_library(config)
+    place = RunFolder(folder)
+    place.require()
+    with place.lock():
+        path = place.weights("last")
+        last = place.load_weights("last") if path.exists() else None
+        if last and not last.optimizer_state:
+            raise CheckpointError(f"{path}: holds only weights, no optimizer state; train anew")
+        before = last.metadata.config if last else place.load_config()
+        changed = differences(before, config)
+        split = load_split(config, "train", offline=offline)
+        if last and last.metadata.data != split.files:
+            changed["data"] = "the training files are not those of the run"
+        _refuse(place, changed, force=force)
+        data = prepare(config, split)
+        if last and place.has_record():
+            for notice in _elsewhere(place, threads=threads):
+                yield notice
+        with stop_between_steps(place) as request:
+            if last is None:  # it died before its first checkpoint
+                yield from follow(begin(config, place, data, threads=threads), request)
+                return
+            run = _repaired(place, last, config, data, threads=threads)
+            if forced := {key: text for key, text in changed.items() if key not in FREE_SETTINGS}:
+                run.record = run.record.replace(forced=(*run.record.forced, forced))
+            place.save_record(run.record)
+            metadata, params, optimizer_state = last
+            state = State(metadata.progress, metadata.updates, params, optimizer_state)
+            yield from follow(run, request, since=state)
+
+
+def earlier_epochs(folder: Path) -> list[Metrics]:
+    """The epochs done so far, to show; none when they cannot be read, which `resume` reports."""
+    try:
+        return RunFolder(folder).load_metrics()
+    except CheckpointError:
+        return []
+
+
+def differences(before: Config, now: Config) -> dict[str, str]:
+    """Each setting that is not as it was, by its dotted key, in words."""
+    old, new = flat_settings(before), flat_settings(now)
+    return {
+        key: f"{old.get(key, 'nothing')!r} in the run, {new.get(key, 'nothing')!r} now"
+        for key in [*old, *(new.keys() - old.keys())]
+        if old.get(key) != new.get(key)
+    }
+
+
+def _refuse(folder: RunFolder, changed: dict[str, str], *, force: bool) -> None:
+    """Raise CheckpointError for differences that would make it another training."""
+    refused = {key: text for key, text in changed.items() if key not in FREE_SETTINGS}
+    if force:
+        refused = {key: text for key, text in refused.items() if key in FIXED_SETTINGS}
+    if refused:
+        hint = "these cannot change" if force else "--force resumes all the same"
+        lines = [f"  {key}: {text}" for key, text in refused.items()]
+        raise CheckpointError("\n".join([f"{folder}: the settings differ; {hint}", *lines]))
+
+
+def _elsewhere(folder: RunFolder, *, threads: int) -> list[Notice]:
+    """What is not as it was for the run, and can change the bits of its result."""
+    here = environment.environment(threads)
+    changed = environment.differences(folder.load_record().environments, here)
+    return [
+        Notice(f"{key}: {then!r} in the run, {now!r} now; this may change its bits")
+        for key, (then, now) in changed.items()
+    ]
+
+
+def _repaired(
+    folder: RunFolder, last: Checkpoint, config: Config, data: TrainingData, *, threads: int
+) -> Run:
+    """The run as its last checkpoint knows it, whichever write it died before."""
+    metadata = last.metadata
+    done = metadata.progress
+    if config.train.epochs < done.epoch:
+        raise CheckpointError(
+            f"{folder}: train.epochs must be at least {done.epoch}, which are done, "
+            f"got {config.train.epochs}"
+        )
+    limits = metadata.epoch_limits
+    if limits[-1][1] != config.train.epochs:
+        limits = (*limits, (metadata.updates, config.train.epochs))
+    metrics = folder.cut_metrics(done.epoch)
+    if 0 < done.best_epoch == done.epoch and not done.step:
+        folder.save_weights("best", last._replace(optimizer_state=()))
+    folder.save_config(config)
+    first = first_record(config, data, threads=threads)
+    record = folder.load_record() if folder.has_record() else first
+    record = record.resume(metrics, done, threads=threads)
+    if config.train.time_budget is not None:
+        record = record.replace(reproducible=False)
+    return Run(folder, config, data, threads, limits, record)

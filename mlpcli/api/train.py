@@ -1,0 +1,138 @@
+"""`mlp train`: one run or one for each of several seeds, new or resumed."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from mlpcli.api import multi_seed
+from mlpcli.api.multi_seed import SeedResults, TrainResult
+from mlpcli.api.resume import earlier_epochs, resume
+from mlpcli.api.trainer import Event, train
+from mlpcli.config.load import load_config
+from mlpcli.config.schema import Config
+from mlpcli.errors import CheckpointError, ConfigError
+from mlpcli.runs.folder import RunFolder
+from mlpcli.training.progress import Metrics
+from mlpcli.training.threads import cores
+
+
+class Plan(NamedTuple):
+    """A training that was asked for, its options checked."""
+
+    config: Config
+    folder: Path
+    seeds: int | None  # how many; None for a single run
+    threads: int
+    resume: bool
+    force: bool
+    overwrite: bool
+
+
+class StartedRun(NamedTuple):
+    """One run of a plan; it trains as its events are taken."""
+
+    folder: Path
+    seed: int | None  # None for a single run
+    events: Iterator[Event]
+    earlier: Sequence[Metrics] = ()  # epochs that an earlier process did
+
+
+def plan(
+    config: str | None,
+    changes: Sequence[str],
+    *,
+    out: Path | None = None,
+    name: str | None = None,
+    seeds: int | None = None,
+    threads: int | None = None,
+    resume: Path | None = None,
+    force: bool = False,
+    overwrite: bool = False,
+) -> Plan:
+    """The training that the options of `mlp train` ask for.
+
+    config, changes: as `load_config` takes them; a resumed run has its own config.
+    Raises ConfigError where options do not fit together.
+    """
+    if resume and (out or name or overwrite):
+        raise ConfigError(
+            "--resume: the run stays in its folder; leave out --out, --name and --overwrite"
+        )
+    if seeds and overwrite:
+        raise ConfigError("--overwrite: is for one run; with --seeds, choose another folder")
+    if force and not resume:
+        raise ConfigError("--force: works only with --resume")
+    if resume:
+        run = _resumed_run(RunFolder(resume), seeds)
+        config = config or str(run.config)
+        if threads is None and run.has_record():  # its results depend on them
+            threads = run.load_record().environment.threads
+    settings = load_config(config, changes)
+    folder = resume or run_folder(out, name, Path(config).stem if config else settings.data.name)
+    return Plan(settings, folder, seeds, threads or cores(), bool(resume), force, overwrite)
+
+
+def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Iterator[StartedRun]:
+    """Each run of a plan; its events must be taken before the next one is asked for.
+
+    Raises what training or resuming a run does.
+    """
+    config, folder, seeds, threads, resumed, force, overwrite = plan
+    if seeds:
+        for seed, place, events in multi_seed.train(
+            config,
+            folder,
+            seeds=seeds,
+            resume=resumed,
+            force=force,
+            offline=offline,
+            preflight=preflight,
+            threads=threads,
+        ):
+            yield StartedRun(place, seed, events)
+    elif resumed:
+        events = resume(config, folder, force=force, offline=offline, threads=threads)
+        yield StartedRun(folder, None, events, earlier_epochs(folder))
+    else:
+        events = train(
+            config,
+            folder,
+            overwrite=overwrite,
+            offline=offline,
+            preflight=preflight,
+            threads=threads,
+        )
+        yield StartedRun(folder, None, events)
+
+
+def result(plan: Plan) -> TrainResult | SeedResults:
+    """What a plan's runs came to, when all of them have finished."""
+    if plan.seeds:
+        return multi_seed.results(plan.folder)
+    return TrainResult(str(plan.folder), RunFolder(plan.folder).load_record())
+
+
+def run_folder(out: Path | None, name: str | None, default: str) -> Path:
+    """The folder that --out or --name names or, without either, default and the time, in runs/."""
+    if out and name:
+        raise ConfigError("--out and --name: both name the run's folder; give one of them")
+    if out:
+        return out
+    if name is None:
+        return Path("runs") / f"{Path(default).name}-{datetime.now():%Y%m%d-%H%M%S}"
+    if Path(name).name != name or name in ("", ".."):
+        raise ConfigError(f"--name: expected a folder's name, got {name!r}; for a path use --out")
+    return Path("runs") / name
+
+
+def _resumed_run(folder: RunFolder, seeds: int | None) -> RunFolder:
+    """The run whose settings a resumed training has: with seeds, that of the lowest."""
+    runs = folder.seed_runs()
+    if runs and not seeds:
+        raise ConfigError(f"{folder}: holds runs of several seeds; say how many with --seeds")
+    if seeds and not runs:
+        raise CheckpointError(f"{folder}: no runs of several seeds; `mlp train --seeds` makes them")
+    run = runs[0] if seeds else folder
+    run.require()
+    return run

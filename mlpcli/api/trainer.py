@@ -1,0 +1,200 @@
+"""Training that keeps everything about it in a run's folder.
+
+An epoch is written in this order: its line of metrics, last.safetensors, best.safetensors, the
+record. `resume.py` repairs a run that died between any two of them.
+"""
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mlpcli.config.schema import Config
+from mlpcli.errors import CheckFailed, Interrupted, MlpError, OutputError
+from mlpcli.runs.checkpoint import Checkpoint, Metadata
+from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.record import RunRecord, epoch_record, new_record
+from mlpcli.runs.tensorboard import event_log, require_library
+from mlpcli.signals import StopRequest, deferred
+from mlpcli.training.loader import TrainingData, load_split, prepare
+from mlpcli.training.loop import fit, stop_reason
+from mlpcli.training.preflight import preflight as preflight_warnings
+from mlpcli.training.progress import Epoch, Progress, State, Step
+
+
+class Notice(NamedTuple):
+    """A warning about the training, which continues."""
+
+    text: str
+
+
+Event = Notice | Step | Epoch
+
+
+@dataclass
+class Run:
+    """A training under way; its record is replaced as it proceeds."""
+
+    folder: RunFolder
+    config: Config
+    data: TrainingData
+    threads: int  # at most
+    epoch_limits: tuple[tuple[int, int], ...]  # as in checkpoint.Metadata
+    record: RunRecord
+
+
+def train(
+    config: Config,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    offline: bool = False,
+    preflight: bool = True,
+    threads: int = 1,
+) -> Generator[Event]:
+    """Train and keep everything in folder; yields what `fit` yields, after it has been saved.
+
+    preflight: whether to yield the warnings of `preflight` first, as notices. The test files are
+    never opened. Raises MlpError, with the reason in run.json, when the run cannot continue, and
+    Interrupted, with the state saved, when a signal asked for it.
+    """
+    require_library(config)
+    place = RunFolder(folder)
+    place.require_unlocked()  # names the process that writes there, before it is called a run
+    place.claim(overwrite=overwrite)
+    data = prepare(config, load_split(config, "train", offline=offline))
+    place.make()
+    with place.lock(), stop_between_steps(place) as request:
+        place.claim(overwrite=overwrite)  # again, now that no other can write here
+        run = begin(config, place, data, threads=threads)
+        yield from follow(run, request, preflight=preflight)
+
+
+def stop_between_steps(folder: RunFolder) -> AbstractContextManager[StopRequest]:
+    """While this lasts, the first signal waits for the end of a step, and for what is written."""
+    return deferred(f"stopped at once; {_hint(folder)} from the last checkpoint")
+
+
+def begin(config: Config, folder: RunFolder, data: TrainingData, *, threads: int) -> Run:
+    """A run before its first step, in a folder that is held; an earlier run there is removed."""
+    folder.create(config)
+    record = first_record(config, data, threads=threads)
+    folder.save_record(record)
+    return Run(folder, config, data, threads, ((0, config.train.epochs),), record)
+
+
+def first_record(config: Config, data: TrainingData, *, threads: int) -> RunRecord:
+    """The record of a training that starts now."""
+    return new_record(
+        config,
+        data.split,
+        training=len(data.train_rows),
+        validation=len(data.validation_rows),
+        threads=threads,
+    )
+
+
+def follow(
+    run: Run, request: StopRequest, *, since: State | None = None, preflight: bool = False
+) -> Iterator[Event]:
+    """Train to the end, keeping everything, or until a signal asks to stop.
+
+    since: where an earlier process stopped; preflight: as for `train`.
+    """
+    event = None
+    progress = since.progress if since else Progress()
+    before, started = run.record.seconds, time.perf_counter()
+    saved = started
+    outcome: dict[str, Any] = {}  # what the record says at the end
+    try:
+        for text in preflight_warnings(run.config, run.data.split) if preflight else ():
+            run.record = run.record.replace(warnings=(*run.record.warnings, text))
+            yield Notice(text)
+        with event_log(run.config, run.folder) as log:
+            for event in _events(run, since):
+                now, progress = time.perf_counter(), event.progress
+                outcome["seconds"] = round(before + now - started, 3)
+                if isinstance(event, Epoch):
+                    _keep(run, event, seconds=outcome["seconds"])
+                    log(event.metrics)
+                    saved = now
+                elif now - saved >= run.config.checkpoint.every_seconds:
+                    save(run, event, "last")
+                    saved = now
+                yield event
+                if request.signal is not None:
+                    save(run, event, "last")
+                    raise Interrupted(f"after {_done(event)}; {_hint(run.folder)}", request.signal)
+        outcome |= {"status": "finished", "ended_by": stop_reason(run.config, progress)}
+    except (Interrupted, GeneratorExit):
+        outcome["status"] = "interrupted"
+        raise
+    except MlpError as err:
+        outcome |= {"status": "failed", "error": str(err)}
+        if isinstance(err, CheckFailed) and event is not None:
+            save(run, event, "last")  # the weights before the step that failed
+        raise
+    finally:
+        run.record = run.record.replace(**outcome)
+        # the error that ends the run is reported, not that its record could not be written then
+        with nullcontext() if run.record.status == "finished" else suppress(OutputError):
+            run.folder.save_record(run.record)
+
+
+def _events(run: Run, since: State | None) -> Iterator[Step | Epoch]:
+    """What `fit` yields, the number of epochs changing where it did in `run.epoch_limits`."""
+    ends = [updates for updates, _ in run.epoch_limits[1:]]
+    for (_, epochs), end in zip(run.epoch_limits, [*ends, None], strict=True):
+        if since and end is not None and since.updates >= end:
+            continue
+        config = run.config.replace(train=run.config.train.replace(epochs=epochs))
+        for event in fit(config, run.data, threads=run.threads, since=since):
+            yield event
+            engine = event.engine
+            if engine.steps == end and (
+                isinstance(event, Epoch) or event.progress.step < event.steps
+            ):
+                since = State(event.progress, engine.steps, engine.params, engine.optimizer_state)
+                break
+
+
+def _keep(run: Run, epoch: Epoch, *, seconds: float) -> None:
+    """Mutates the run's record; writes the epoch's metrics and weights."""
+    metrics = epoch.metrics
+    last = epoch_record(metrics)
+    run.folder.append_metrics(metrics)
+    save(run, epoch, "last")
+    best = run.record.best
+    if epoch.best:
+        save(run, epoch, "best")
+        best = last
+    run.record = run.record.replace(epochs=metrics.epoch, best=best, last=last, seconds=seconds)
+    run.folder.save_record(run.record)
+
+
+def save(run: Run, event: Step | Epoch, which: str) -> None:
+    """Write the "best" or "last" weights; only the last hold what resuming needs beside them."""
+    engine = event.engine
+    metadata = Metadata(
+        config=run.config,
+        classes=run.data.split.classes,
+        data=run.data.split.files,
+        light_share=run.data.light_share,
+        progress=event.progress,
+        updates=engine.steps,
+        epoch_limits=run.epoch_limits,
+    )
+    state = engine.optimizer_state if which == "last" else ()
+    run.folder.save_weights(which, Checkpoint(metadata, engine.params, state))
+
+
+def _hint(folder: RunFolder) -> str:
+    return f"`mlp train --resume {folder}` resumes"
+
+
+def _done(event: Step | Epoch) -> str:
+    epoch, step, *_ = event.progress
+    epochs = f"{epoch} epoch{'' if epoch == 1 else 's'}"
+    return f"{epochs} and {step} step{'' if step == 1 else 's'}" if step else epochs

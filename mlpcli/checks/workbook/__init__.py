@@ -1,0 +1,1 @@
+"""The workbook's statements, and how both sides of each are measured."""

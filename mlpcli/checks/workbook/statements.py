@@ -1,0 +1,457 @@
+"""The workbook, statement by statement: both sides of each, computed without each other.
+
+The left side is measured, by an imaginary step or a central difference of the loss, or is what the
+code returns; the right side is what the workbook says. A number is the workbook's; a letter parts
+what the workbook has under one number. Questions that ask why are checked by what their answer
+says must happen. The two forces of W3 6 are left open there, and answered here.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpcli.checks import reference
+from mlpcli.checks.problem import Problem, derived_gradient, loss
+from mlpcli.checks.workbook.measurements import (
+    Scene,
+    by_bias,
+    by_weight,
+    central_in_z,
+    first_image,
+    partials,
+    scene,
+    second_term,
+    slope,
+    with_loss_moved,
+    without_class,
+    z_by_bias,
+)
+from mlpcli.nn import Array, mlp
+
+# error = |left - right| / max(|left|, |right|, FLOOR of the largest), the largest over the entries
+FLOOR = 1e-3
+EXACT = 1e-11  # an imaginary step or plain arithmetic: 1e-16 of the largest, in units of FLOOR
+CENTRAL = 1e-6  # a central difference, which rounds and truncates
+
+CALCULUS, CONCEPT = "Calculus", "Backpropagation: The Concept"
+TO_Z3, TO_W3, TO_B3 = "Backpropagation to z3", "Backprop to W3", "Backprop to b3"
+
+X = np.array([0.1, 0.5, 1.0, 1.7, 3.0])  # where the rules of calculus are tried
+B = X[::-1] + 0.3  # a second number for each
+
+
+Sides = Callable[[Scene], tuple[Array, Array]]
+
+
+class Statement(NamedTuple):
+    """One statement of the workbook."""
+
+    section: str
+    number: str
+    text: str
+    sides: Sides  # (left, right), each without the other
+    tolerance: float = EXACT
+
+
+class Result(NamedTuple):
+    """A statement, tried."""
+
+    statement: Statement
+    left: Array
+    right: Array
+    error: float
+    at: tuple[int, ...] = ()  # an entry to show: the worst, or the largest where all are right
+
+    @property
+    def ok(self) -> bool:
+        """Whether the statement holds."""
+        return self.error <= self.statement.tolerance
+
+
+def check_statements(problem: Problem) -> list[Result]:
+    """Every statement on the first image of a problem of three relu layers."""
+    place = scene(first_image(problem))
+    return [judge(statement, *statement.sides(place)) for statement in STATEMENTS]
+
+
+def judge(statement: Statement, left: Array, right: Array) -> Result:
+    """How far apart both sides are; infinitely, when their shapes differ or one is not finite."""
+    left, right = np.asarray(left), np.asarray(right)
+    if left.shape != right.shape or not np.isfinite([left, right]).all():
+        return Result(statement, left, right, np.inf)
+    size = np.maximum(abs(left), abs(right))
+    scale = np.maximum(size, FLOOR * size.max())
+    error = np.divide(abs(left - right), scale, out=np.zeros(left.shape), where=scale > 0)
+    shown = size if error.max() <= statement.tolerance else error
+    at = tuple(int(i) for i in np.unravel_index(shown.argmax(), shown.shape))
+    return Result(statement, left, right, float(error.max()), at)
+
+
+def _grad_b_and_z(s: Scene, layer: int) -> tuple[Array, Array]:
+    """Both gradients of a layer: by moving each bias, and by moving each entry of z."""
+    return by_bias(s.problem, layer), reference.grad_z(s.problem)[layer][0]
+
+
+def _shape_of(a: Array) -> Array:
+    """The shape as numbers that can be compared."""
+    return np.array(a.shape)
+
+
+def _derived_W3(s: Scene) -> Array:
+    return derived_gradient(s.problem)[-1].W
+
+
+def _zero_columns(s: Scene) -> tuple[Array, Array]:
+    low = without_class(s)
+    return (low.grad_W3 == 0).all(axis=0) * 1.0, (low.h3 - low.y == 0) * 1.0
+
+
+def _other_labels(s: Scene) -> tuple[Array, Array]:
+    """The partial of the second term, CE + z3_y*, with every class in turn as y*."""
+    classes = range(len(s.y))
+    return np.stack([second_term(s, k) for k in classes]), np.stack([s.h3 for _ in classes])
+
+
+STATEMENTS = (
+    Statement(CALCULUS, "1", "d/dx log x = 1/x", lambda s: (slope(np.log, X), 1 / X)),
+    Statement(CALCULUS, "2", "d/dx e^x = e^x", lambda s: (slope(np.exp, X), np.exp(X))),
+    Statement(
+        CALCULUS,
+        "3",
+        "d/dx e^(x^2) = 2x e^(x^2)",
+        lambda s: (slope(lambda x: np.exp(x**2), X), 2 * X * np.exp(X**2)),
+    ),
+    Statement(
+        CALCULUS,
+        "4",
+        "d/dx log(x^2) = 1/x^2 * 2x = 2/x, by the chain rule",
+        lambda s: (slope(lambda x: np.log(x**2), X), 2 / X),
+    ),
+    Statement(
+        CALCULUS,
+        "5a",
+        "log(x^2) = 2 log x: log pulls down exponents",
+        lambda s: (np.log(X**2), 2 * np.log(X)),
+    ),
+    Statement(
+        CALCULUS,
+        "5b",
+        "d/dx 2 log x = 2 * 1/x, the same 2/x",
+        lambda s: (slope(lambda x: 2 * np.log(x), X), 2 * (1 / X)),
+    ),
+    Statement(
+        CALCULUS, "6a", "log ab = log a + log b", lambda s: (np.log(X * B), np.log(X) + np.log(B))
+    ),
+    Statement(CALCULUS, "6b", "log a^b = b log a", lambda s: (np.log(X**B), B * np.log(X))),
+    Statement(
+        CALCULUS, "6c", "log a/b = log a - log b", lambda s: (np.log(X / B), np.log(X) - np.log(B))
+    ),
+    Statement(
+        CALCULUS,
+        "7",
+        "(f o g)'(x) = f'(g(x)) g'(x), with f = sin and g = exp",
+        lambda s: (
+            slope(lambda x: np.sin(np.exp(x)), X),
+            slope(np.sin, np.exp(X)) * slope(np.exp, X),
+        ),
+    ),
+    Statement(
+        CONCEPT,
+        "0",
+        "the gradient of f = x1 x2 is the vector of its partials (x2, x1)",
+        lambda s: (partials(lambda x: x[:, 0] * x[:, 1], X[1:3]), X[2:0:-1]),
+    ),
+    Statement(
+        CONCEPT,
+        "1a",
+        "grad_W3 has shape (256, 10)",
+        lambda s: (_shape_of(_derived_W3(s)), np.array([256, 10])),
+    ),
+    Statement(
+        CONCEPT,
+        "1b",
+        "its entry (i, j) is how CE changes with W3_ij",
+        lambda s: (with_loss_moved(s, s.i, s.star), _derived_W3(s)[s.i, s.star]),
+        CENTRAL,
+    ),
+    Statement(
+        CONCEPT,
+        "2a",
+        "W3_ij changes z3_j and no other z3",
+        lambda s: (by_weight(s.problem, lambda z: z)[s.i, s.j], s.h2[s.i] * np.eye(10)[s.j]),
+    ),
+    Statement(
+        CONCEPT,
+        "2b",
+        "z3_j changes all of h3: d h3_k / d W3_ij = h2_i h3_k (1[k = j] - h3_j)",
+        lambda s: (
+            by_weight(s.problem, mlp.softmax)[s.i, s.j],
+            s.h2[s.i] * s.h3 * (np.eye(10)[s.j] - s.h3[s.j]),
+        ),
+    ),
+    Statement(
+        CONCEPT,
+        "2c",
+        "h3_y* changes CE: d CE / d W3_ij = -1/h3_y* * d h3_y* / d W3_ij",
+        lambda s: (
+            s.grad_W3,
+            -1 / s.h3[s.star] * by_weight(s.problem, lambda z: mlp.softmax(z)[:, s.star]),
+        ),
+    ),
+    Statement(
+        TO_Z3,
+        "1a",
+        "grad_z3 has shape (10,)",
+        lambda s: (_shape_of(reference.grad_z(s.problem)[-1][0]), np.array([10])),
+    ),
+    Statement(
+        TO_Z3,
+        "1b",
+        "its entry i is d CE / d z3_i",
+        lambda s: (central_in_z(s), reference.grad_z(s.problem)[-1][0]),
+        CENTRAL,
+    ),
+    Statement(
+        TO_Z3,
+        "1c",
+        "CE = -log sum_i y_i exp(z3_i) / sum_j exp(z3_j)",
+        lambda s: (mlp.cross_entropy(s.z3[None], s.y[None]), -np.log(s.y @ np.exp(s.z3) / s.S)),
+    ),
+    Statement(
+        TO_Z3,
+        "2",
+        "only i = y* matters: CE = -log(exp(z3_y*) / sum_j exp(z3_j))",
+        lambda s: (loss(s.problem), -np.log(np.exp(s.z3[s.star]) / s.S)),
+    ),
+    Statement(
+        TO_Z3,
+        "3a",
+        "all ten z3_i are still in the formula: each changes CE",
+        lambda s: ((s.grad_z3 != 0) * 1.0, np.ones(10)),
+    ),
+    Statement(
+        TO_Z3,
+        "3b",
+        "they are odds relative to each other: h3_i / h3_y* = exp(z3_i - z3_y*)",
+        lambda s: (s.h3 / s.h3[s.star], np.exp(s.z3 - s.z3[s.star])),
+    ),
+    Statement(
+        TO_Z3,
+        "4",
+        "CE = -z3_y* + log sum_j exp(z3_j)",
+        lambda s: (loss(s.problem), -s.z3[s.star] + np.log(s.S)),
+    ),
+    Statement(
+        TO_Z3,
+        "5a",
+        "the partial of -z3_y* is 0 for i != y*",
+        lambda s: (np.delete(partials(lambda z: -z[:, s.star], s.z3), s.star), np.zeros(9)),
+    ),
+    Statement(
+        TO_Z3,
+        "5b",
+        "the partial of -z3_y* is -1 for i = y*",
+        lambda s: (partials(lambda z: -z[:, s.star], s.z3)[s.star], np.array(-1.0)),
+    ),
+    Statement(
+        TO_Z3,
+        "6a",
+        "a wrong class leaves the numerator exp(z3_y*) as it is; y* changes it",
+        lambda s: (partials(lambda z: np.exp(z[:, s.star]), s.z3), s.y * np.exp(s.z3[s.star])),
+    ),
+    Statement(
+        TO_Z3,
+        "6b",
+        "z3_y* raises h3_y* and so lowers CE",
+        lambda s: (
+            np.sign(
+                [partials(lambda z: mlp.softmax(z)[:, s.star], s.z3)[s.star], s.grad_z3[s.star]]
+            ),
+            np.array([1.0, -1.0]),
+        ),
+    ),
+    Statement(
+        TO_Z3,
+        "7",
+        "d/dz3_i log S = 1/S * d S / d z3_i, where S = sum_j exp(z3_j)",
+        lambda s: (
+            partials(lambda z: np.log(np.exp(z).sum(axis=1)), s.z3),
+            1 / s.S * partials(lambda z: np.exp(z).sum(axis=1), s.z3),
+        ),
+    ),
+    Statement(
+        TO_Z3,
+        "8",
+        "d S / d z3_i / S = exp(z3_i) / S: one term of the sum remains",
+        lambda s: (
+            partials(lambda z: np.exp(z).sum(axis=1), s.z3) / s.S,
+            np.exp(s.z3) / s.S,
+        ),
+    ),
+    Statement(TO_Z3, "9", "exp(z3_i) / S = h3_i", lambda s: (np.exp(s.z3) / s.S, s.h3)),
+    Statement(TO_Z3, "10", "the partial of log S is h3_i, whichever class y* is", _other_labels),
+    Statement(
+        TO_Z3,
+        "11a",
+        "d CE / d z3_i = h3_i for i != y*",
+        lambda s: (np.delete(s.grad_z3, s.star), np.delete(s.h3, s.star)),
+    ),
+    Statement(
+        TO_Z3,
+        "11b",
+        "d CE / d z3_i = h3_i - 1 for i = y*",
+        lambda s: (s.grad_z3[s.star], s.h3[s.star] - 1),
+    ),
+    Statement(TO_Z3, "12", "grad_z3 = h3 - y", lambda s: (s.grad_z3, s.h3 - s.y)),
+    Statement(
+        TO_Z3,
+        "13a",
+        "every entry but y* is positive: a wrong class raises CE",
+        lambda s: (np.sign(np.delete(s.grad_z3, s.star)), np.ones(9)),
+    ),
+    Statement(
+        TO_Z3,
+        "13b",
+        "the entry of y* is negative: the right class lowers CE",
+        lambda s: (np.sign(s.grad_z3[s.star]), np.array(-1.0)),
+    ),
+    Statement(
+        TO_W3,
+        "1",
+        "grad_W3 has shape (256, 10)",
+        lambda s: (_shape_of(_derived_W3(s)), np.array([256, 10])),
+    ),
+    Statement(
+        TO_W3,
+        "2",
+        "each entry of grad_W3 is the partial of CE wrt that entry of W3",
+        lambda s: (s.grad_W3, reference.gradient(s.problem)[-1].W),
+    ),
+    Statement(
+        TO_W3,
+        "3",
+        "W3_ij connects h2_i with z3_j: d z3_j / d h2_i = W3_ij",
+        lambda s: (
+            partials(lambda h2: mlp.forward(s.problem.params[-1:], h2).z[0], s.h2),
+            s.problem.params[-1].W,
+        ),
+    ),
+    Statement(
+        TO_W3, "4", "where grad_z3_j = 0, column j of grad_W3 is 0, and only there", _zero_columns
+    ),
+    Statement(
+        TO_W3,
+        "5",
+        "where h2_i = 0, row i of grad_W3 is 0, and only there",
+        lambda s: ((s.grad_W3 == 0).all(axis=1) * 1.0, (s.h2 == 0) * 1.0),
+    ),
+    Statement(
+        TO_W3,
+        "6a",
+        "first force, unanswered in the workbook: how strongly h2_i is active",
+        lambda s: (s.grad_W3 / s.grad_z3, np.outer(s.h2, np.ones(10))),
+    ),
+    Statement(
+        TO_W3,
+        "6b",
+        "second force, unanswered in the workbook: how strongly z3_j moves the loss",
+        lambda s: (
+            s.grad_W3[s.h2 > 0] / s.h2[s.h2 > 0, None],
+            np.outer(np.ones((s.h2 > 0).sum()), s.grad_z3),
+        ),
+    ),
+    Statement(
+        TO_W3,
+        "7",
+        "d CE / d W3_ij = d z3_j / d W3_ij * d CE / d z3_j",
+        lambda s: (s.grad_W3, by_weight(s.problem, lambda z: z.sum(axis=1)) * s.grad_z3),
+    ),
+    Statement(
+        TO_W3,
+        "8",
+        "d z3_j / d W3_ij = h2_i",
+        lambda s: (
+            np.einsum("ijj->ij", by_weight(s.problem, lambda z: z)),
+            np.outer(s.h2, np.ones(10)),
+        ),
+    ),
+    Statement(
+        TO_W3,
+        "9",
+        "d CE / d z3_j = (h3 - y)_j",
+        lambda s: (central_in_z(s), s.h3 - s.y),
+        CENTRAL,
+    ),
+    Statement(
+        TO_W3,
+        "10",
+        "d CE / d W3_ij = h2_i (h3 - y)_j",
+        lambda s: (with_loss_moved(s, s.i, s.star), s.h2[s.i] * (s.h3 - s.y)[s.star]),
+        CENTRAL,
+    ),
+    Statement(
+        TO_W3,
+        "11a",
+        "the first factor of every entry in row i is h2_i",
+        lambda s: (s.grad_W3 @ s.grad_z3 / (s.grad_z3 @ s.grad_z3), s.h2),
+    ),
+    Statement(
+        TO_W3,
+        "11b",
+        "the second factor of every entry in column j is (h3 - y)_j",
+        lambda s: (s.h2 @ s.grad_W3 / (s.h2 @ s.h2), s.h3 - s.y),
+    ),
+    Statement(
+        TO_W3,
+        "12a",
+        "u outer v is a column u times a row v",
+        lambda s: (np.outer(s.h2, s.z3), s.h2[:, None] @ s.z3[None, :]),
+    ),
+    Statement(
+        TO_W3,
+        "12b",
+        "the shape of u outer v is (a, b)",
+        lambda s: (_shape_of(np.outer(s.h2, s.z3)), np.array([len(s.h2), len(s.z3)])),
+    ),
+    Statement(
+        TO_W3,
+        "13",
+        "grad_W3 = h2 outer (h3 - y)",
+        lambda s: (s.grad_W3, np.outer(s.h2, s.h3 - s.y)),
+    ),
+    Statement(
+        TO_W3,
+        "14",
+        "backpropagated: the code's own grad_W3 is the measured one",
+        lambda s: (_derived_W3(s), s.grad_W3),
+    ),
+    Statement(
+        TO_B3,
+        "1",
+        "grad_b3 has shape (10,)",
+        lambda s: (_shape_of(derived_gradient(s.problem)[-1].b), np.array([10])),
+    ),
+    Statement(
+        TO_B3,
+        "2",
+        "d CE / d b3_j = d z3_j / d b3_j * d CE / d z3_j",
+        lambda s: (s.grad_b3, np.diag(z_by_bias(s)) * s.grad_z3),
+    ),
+    Statement(
+        TO_B3,
+        "3",
+        "d z3_j / d b3_j = 1, and b3_j changes no other z3",
+        lambda s: (z_by_bias(s), np.eye(10)),
+    ),
+    Statement(
+        TO_B3,
+        "4",
+        "d CE / d b3_j = (h3 - y)_j",
+        lambda s: (s.grad_b3[s.star], s.h3[s.star] - 1),
+    ),
+    Statement(TO_B3, "5", "grad_b3 = h3 - y", lambda s: (s.grad_b3, s.h3 - s.y)),
+    Statement(TO_B3, "6a", "grad_b1 = grad_z1", lambda s: _grad_b_and_z(s, 0)),
+    Statement(TO_B3, "6b", "grad_b2 = grad_z2", lambda s: _grad_b_and_z(s, 1)),
+    Statement(TO_B3, "6c", "grad_b3 = grad_z3", lambda s: _grad_b_and_z(s, 2)),
+)

@@ -1,0 +1,88 @@
+"""The error boundary: the one place where an exception becomes a line and an exit status."""
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import typer
+
+from mlpcli import signals
+from mlpcli.cli import completion
+from mlpcli.cli.help import Group
+from mlpcli.cli.output import echo
+from mlpcli.errors import MlpError
+
+# the parser's errors; Typer has no public name for it
+UsageError: Any = typer.BadParameter.__bases__[0]
+HUNG_UP = 141  # the shells' status for a command whose reader has gone
+
+
+class Boundary(Group):
+    """Turns an MlpError into `error: ...` on standard error and its exit status."""
+
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
+        """Read the options before the command's name, which can be wrong too."""
+        if extra.get("resilient_parsing"):  # a shell asks what a word may become
+            completion.swiftly()
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except UsageError as err:
+            _misused(err, info_name)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; being part of the app, this holds under CliRunner too."""
+        try:
+            with signals.raised():
+                return super().invoke(ctx)
+        except MlpError as err:
+            for line in str(err).split("\n"):
+                _tell(line if line.startswith(" ") else f"{err.label}: {line}")
+            raise typer.Exit(err.exit_code) from err
+        except UsageError as err:
+            path = getattr(err.ctx, "command_path", f"{ctx.command_path} {ctx.invoked_subcommand}")
+            _misused(err, path)
+        except (KeyboardInterrupt, RuntimeError) as err:
+            # Python 3.11 wraps in RuntimeError what a signal raises while a class is made
+            stop = err if isinstance(err, KeyboardInterrupt) else err.__cause__
+            if not isinstance(stop, KeyboardInterrupt):
+                raise
+            _tell("interrupted")
+            raise typer.Exit(128 + (stop.args[0] if stop.args else signals.CAUGHT[0])) from err
+        except OSError as err:
+            if err.errno == errno.EPIPE:
+                _silence()
+                raise typer.Exit(HUNG_UP) from err
+            _tell(f"error: {err.filename or 'output'}: {err.strerror or err}")
+            raise typer.Exit(2) from err
+
+
+def _misused(err: Any, command: str) -> NoReturn:
+    """Tell what the parser did not understand, with the nearest right word or where the help is."""
+    told, near = str(err.format_message()), ""
+    if err.ctx and told == err.ctx.get_help():  # a group without a command shows its help
+        raise err
+    if hasattr(err, "possibilities"):
+        told = f"no such option {err.option_name!r}"
+        near = f"{err.possibilities[0]!r}?" if err.possibilities else ""
+    else:
+        told, _, near = told.partition(". Did you mean ")
+        told = told.replace("Value error, ", "").replace("Input should be", "expected")
+        told = told.partition(", unable to parse")[0]  # the parser says the same twice
+    hint = f"did you mean {near}" if near else f"see `{command} --help`"
+    _tell(f"error: {told[:1].lower()}{told[1:].rstrip('.')}; {hint}")
+    raise typer.Exit(2) from err
+
+
+def _tell(line: str) -> None:
+    with suppress(OSError):  # standard error may have gone too; the status remains
+        echo(line, err=True)
+
+
+def _silence() -> None:
+    """Let the last flush of both streams go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())

@@ -1,0 +1,49 @@
+"""`mlp grade`: is a learner's own backward pass right?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpcli.cli.options import JsonOpt
+from mlpcli.cli.output import echo, print_result
+from mlpcli.errors import CheckFailed, ConfigError
+
+
+def grade(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE.py", help="The file to grade; its code is run.")
+    ] = None,
+    template: Annotated[
+        bool, typer.Option("--template", help="Print a file to start from, and exit.")
+    ] = False,
+    timeout: Annotated[
+        int,
+        typer.Option("--timeout", metavar="S", min=1, max=3600, help="Time limit in seconds."),
+    ] = 10,
+    json: JsonOpt = False,
+) -> None:
+    """Grade your own backward pass, step by step. This runs the code in FILE.py.
+
+    Each step is checked independently, so one mistake is counted once. A wrong step
+    exits with 1, and the mistake is named if it is recognized.
+
+    Examples:
+
+      mlp grade --template > mywork.py
+
+      mlp grade mywork.py
+    """
+    if bool(file) == template:
+        raise ConfigError("FILE.py: name a file to grade, or give --template to start one")
+
+    from mlpcli.api import grade as api
+    from mlpcli.show.grade import as_json, as_text, score
+
+    if not file:
+        echo(api.template(), nl=False)
+        return
+    result = api.grade(file, timeout=timeout)
+    print_result(result, as_text, as_json, json=json)
+    if not result.ok:
+        raise CheckFailed(f"{file}: {score(result)}")

@@ -1,0 +1,61 @@
+"""`mlp import`: a network of PyTorch as a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, SetOpt
+from mlpcli.cli.output import print_result
+
+
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A state_dict saved as safetensors.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run.")],
+    config: ConfigOpt = None,
+    set_: SetOpt = None,
+    mean: Annotated[
+        float, typer.Option(metavar="M", help="Mean used to normalize the inputs.")
+    ] = 0.0,
+    std: Annotated[
+        float,
+        typer.Option(
+            metavar="S", min=1e-6, help="Standard deviation used to normalize the inputs."
+        ),
+    ] = 1.0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run in the folder.")
+    ] = False,
+    offline: OfflineOpt = False,
+    json: JsonOpt = False,
+) -> None:
+    """Import a PyTorch network of linear layers as a run.
+
+    The settings name its data and activation; the layer widths come from the file.
+    It must have 784 inputs (28x28 pixels) or 1024. The run can be used with eval,
+    predict and export.
+
+    In PyTorch: safetensors.torch.save_file(model.state_dict(), "net.safetensors")
+
+    Examples:
+
+      mlp import net.safetensors --out runs/torch --config mnist
+
+      mlp import net.safetensors --out runs/torch --mean 0.1307 --std 0.3081
+    """
+    from mlpcli.api.import_weights import import_weights
+    from mlpcli.show.import_weights import as_json, as_text
+
+    result = import_weights(
+        file,
+        out,
+        config,
+        set_ or [],
+        mean=mean,
+        std=std,
+        overwrite=overwrite,
+        offline=offline,
+    )
+    print_result(result, as_text, as_json, json=json)

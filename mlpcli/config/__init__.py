@@ -1,0 +1,1 @@
+"""The settings of a run: their schema, YAML files of them, and the shipped configs."""

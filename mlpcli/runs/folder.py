@@ -1,0 +1,321 @@
+"""A run's folder: the names of its files, its lock, and what is read and written there.
+
+config.yaml         every setting, defaults included
+metrics.jsonl       one line an epoch, appended and flushed
+best.safetensors    weights of the epoch with the highest validation accuracy
+last.safetensors    final weights, and what the training resumes from
+run.json            status, seed, data, environment, timings
+events/             TensorBoard event files, where `log.tensorboard` asks for them
+report.html         where `mlp report` puts it
+
+Runs of several seeds lie in one folder, each in its own: seed-0, seed-1 and so on.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from mlpcli import atomic, lock
+from mlpcli.config.load import dump_config, load_config
+from mlpcli.config.schema import Config
+from mlpcli.errors import CheckpointError
+from mlpcli.lock import LOCK_FILE
+from mlpcli.runs import checkpoint
+from mlpcli.runs.checkpoint import Checkpoint
+from mlpcli.runs.record import SCHEMA, RunRecord
+from mlpcli.training.progress import Metrics
+
+MAX_FILE_SIZE = 50_000_000  # bytes of run.json and of metrics.jsonl
+CONFIG, METRICS, RECORD = "config.yaml", "metrics.jsonl", "run.json"
+BEST, LAST = "best.safetensors", "last.safetensors"
+RUN_FILES = (CONFIG, METRICS, RECORD, BEST, LAST)
+REPORT, EVENTS = "report.html", "events"
+
+_METRICS = TypeAdapter(Metrics, config=ConfigDict(strict=True, allow_inf_nan=False))
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run on disk, or the folder of several seeds' runs. It need not exist."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def config(self) -> Path:
+        """The file of its settings."""
+        return self.path / CONFIG
+
+    @property
+    def events(self) -> Path:
+        """The folder of its TensorBoard event files."""
+        return self.path / EVENTS
+
+    @property
+    def report(self) -> Path:
+        """The file of its report."""
+        return self.path / REPORT
+
+    def weights(self, which: str) -> Path:
+        """The file of its "best" or "last" weights."""
+        return self.path / f"{which}.safetensors"
+
+    def owns(self, path: Path) -> bool:
+        """Whether a path is that of a file of the run itself."""
+        names = (*RUN_FILES, REPORT, LOCK_FILE)
+        return path.resolve() in [(self.path / name).resolve() for name in names]
+
+    # several seeds
+
+    def seed_run(self, seed: int) -> "RunFolder":
+        """The folder of one seed's run."""
+        return RunFolder(self.path / f"seed-{seed}")
+
+    def seed_runs(self) -> list["RunFolder"]:
+        """The folders of several seeds' runs, the lowest seed first; none in that of one run."""
+        names = (
+            path.parent.name.removeprefix("seed-") for path in self.path.glob(f"seed-*/{CONFIG}")
+        )
+        seeds = sorted(int(s) for s in names if s.isdecimal() and str(int(s)) == s)
+        return [self.seed_run(seed) for seed in seeds]
+
+    # making and claiming
+
+    def require(self) -> None:
+        """Raise CheckpointError unless one run lies here."""
+        self._require_folder()
+        if seeds := self.seed_runs():
+            raise CheckpointError(
+                f"{self}: holds runs of several seeds; name one of them, such as {seeds[0]}"
+            )
+        if not self.config.is_file():
+            raise CheckpointError(f"{self}: no {CONFIG} here; is this a run folder?")
+
+    def claim(self, *, overwrite: bool) -> None:
+        """Raise CheckpointError unless a run may be written here; changes nothing."""
+        if self.path.exists() and not self.path.is_dir():
+            raise CheckpointError(f"{self}: is a file; name a folder for the run")
+        if self.seed_runs():
+            raise CheckpointError(
+                f"{self}: holds runs of several seeds; choose another --out, or resume them with "
+                "--resume and --seeds"
+            )
+        if not overwrite and any((self.path / name).exists() for name in RUN_FILES):
+            raise CheckpointError(
+                f"{self}: already contains a run; choose another --out or use --overwrite"
+            )
+
+    def make(self) -> None:
+        """Make the folder, to last; raises CheckpointError when that fails."""
+        try:
+            missing = [each for each in (self.path, *self.path.parents) if not each.exists()]
+            self.path.mkdir(parents=True, exist_ok=True)
+            for each in missing:
+                atomic.sync(each.parent)
+        except OSError as err:
+            raise CheckpointError(f"{self}: cannot write the run here: {err.strerror}") from err
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the existing folder; raises CheckpointError naming the process that holds it."""
+
+        def refuse(owner: str) -> None:
+            raise CheckpointError(
+                f"{self}: process {owner} is writing a run here; wait for it or choose another "
+                "folder"
+            )
+
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(lock.folder_lock(self.path, refuse))
+            except OSError as err:
+                raise CheckpointError(f"{self}: cannot write the run here: {err.strerror}") from err
+            yield
+
+    def require_unlocked(self) -> None:
+        """Raise CheckpointError, as `lock` does, when a process holds the folder now."""
+        if (self.path / LOCK_FILE).exists():
+            with self.lock():
+                pass
+
+    def create(self, config: Config) -> None:
+        """Put the settings into the folder, which is held, in place of an earlier run's files."""
+        self.sweep()
+        try:
+            for name in (*RUN_FILES, REPORT):
+                if name != CONFIG:  # replaced in one piece: from here on, the run can be resumed
+                    (self.path / name).unlink(missing_ok=True)
+            self.remove_events()
+        except OSError as err:
+            raise CheckpointError(f"{self}: cannot write the run here: {err.strerror}") from err
+        self.save_config(config)
+        atomic.write(self.path / METRICS, b"")
+
+    def sweep(self) -> None:
+        """Remove the temporary files of a killed process."""
+        for name in RUN_FILES:
+            for temporary in self.path.glob(f".{name}.*.tmp"):
+                temporary.unlink(missing_ok=True)
+
+    def remove_events(self) -> None:
+        """Remove the event files, and their folder when nothing else lies in it."""
+        for path in self.events.glob("events.out.tfevents.*"):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # there is no such folder, or something else in it
+            self.events.rmdir()
+
+    def remove(self) -> None:
+        """Remove the run's files and, when nothing else lies in it, the folder.
+
+        Raises CheckpointError when no run lies there, or while a process is writing it.
+        """
+        if not self.path.is_dir():
+            raise CheckpointError(f"{self}: no such run folder")
+        if seeds := self.seed_runs():
+            raise CheckpointError(
+                f"{self}: holds runs of several seeds; name each of them, such as {seeds[0]}"
+            )
+        files = [self.path / name for name in RUN_FILES if (self.path / name).is_file()]
+        if not files:
+            raise CheckpointError(f"{self}: no run lies here, so nothing was removed")
+        try:
+            with self.lock():
+                self.sweep()
+                for path in (*files, self.report):
+                    path.unlink(missing_ok=True)
+                self.remove_events()
+                (self.path / LOCK_FILE).unlink(missing_ok=True)
+                if not any(self.path.iterdir()):
+                    self.path.rmdir()
+        except OSError as err:
+            raise CheckpointError(f"{err.filename or self}: cannot remove: {err.strerror}") from err
+
+    # settings
+
+    def load_config(self) -> Config:
+        """Its settings; raises ConfigError."""
+        return load_config(str(self.config))
+
+    def save_config(self, config: Config) -> None:
+        """Write its settings in one piece."""
+        atomic.write(self.config, dump_config(config).encode())
+
+    # record
+
+    def has_record(self) -> bool:
+        """Whether its record has been written."""
+        return (self.path / RECORD).exists()
+
+    def load_record(self) -> RunRecord:
+        """Its record; raises CheckpointError when it is missing or damaged."""
+        path = self.path / RECORD
+        try:
+            return RunRecord.model_validate_json(_content(path))
+        except ValidationError as err:
+            first = err.errors()[0]
+            at = ".".join(map(str, first["loc"])) or "all of it"
+            raise CheckpointError(
+                f"{path}: not the record of a run: {at!r}: {first['msg']}"
+            ) from err
+
+    def save_record(self, record: RunRecord) -> None:
+        """Write its record in one piece."""
+        atomic.write(self.path / RECORD, record.to_json())
+
+    def trained_record(self, *, lacks: str) -> RunRecord:
+        """As `load_record`; raises CheckpointError for imported weights, saying what they lack."""
+        record = self.load_record()
+        if record.status == "imported":
+            raise CheckpointError(f"{self}: was imported, so {lacks}")
+        return record
+
+    # metrics
+
+    def append_metrics(self, metrics: Metrics) -> None:
+        """Add an epoch's line to metrics.jsonl and flush it to the disk."""
+        path = self.path / METRICS
+        try:
+            with path.open("ab") as file:
+                file.write(_line(metrics))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as err:
+            raise CheckpointError(f"{path}: cannot write: {err.strerror}") from err
+
+    def load_metrics(self) -> list[Metrics]:
+        """The epochs in metrics.jsonl, in order, without a line that was not written to its end.
+
+        Raises CheckpointError when the file is missing or damaged.
+        """
+        path = self.path / METRICS
+        epochs: list[Metrics] = []
+        for number, line in enumerate(_content(path).split(b"\n")[:-1], 1):
+            try:
+                values = from_json(line)
+                known = {field: values[field] for field in Metrics._fields if field in values}
+                epochs.append(_METRICS.validate_python(known))
+            except (ValueError, LookupError, TypeError) as err:
+                raise CheckpointError(f"{path}:{number}: not the metrics of an epoch") from err
+            if epochs[-1].epoch != number:
+                raise CheckpointError(f"{path}:{number}: expected epoch {number}")
+        return epochs
+
+    def cut_metrics(self, count: int) -> list[Metrics]:
+        """Cut metrics.jsonl back to so many epochs, and return them."""
+        self.sweep()
+        path, epochs = self.path / METRICS, self.load_metrics()
+        if len(epochs) < count:
+            raise CheckpointError(
+                f"{path}: expected {count} epochs, got {len(epochs)}; were lines removed?"
+            )
+        atomic.write(path, b"".join(map(_line, epochs[:count])))
+        return epochs[:count]
+
+    # weights
+
+    def load_weights(self, which: str) -> Checkpoint:
+        """Its "best" or "last" weights; raises CheckpointError where there are none."""
+        self._require_folder()
+        path = self.weights(which)
+        if path.exists():
+            return checkpoint.load(path)
+        hint = "is this a run folder?"
+        if self.weights("last").exists():
+            hint = "it is written when an epoch ends; last.safetensors has what there is"
+        elif seeds := self.seed_runs():
+            hint = f"name the run of one seed, such as {seeds[0]}"
+        raise CheckpointError(f"{path}: no such file; {hint}")
+
+    def save_weights(self, which: str, weights: Checkpoint) -> None:
+        """Write its "best" or "last" weights in one piece."""
+        checkpoint.save(self.weights(which), weights)
+
+    def _require_folder(self) -> None:
+        if not self.path.is_dir():
+            raise CheckpointError(f"{self}: no such run folder; `mlp train` makes one")
+
+
+def _line(metrics: Metrics) -> bytes:
+    return (json.dumps({"schema": SCHEMA, **metrics._asdict()}) + "\n").encode()
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes; raises CheckpointError when it is missing or absurdly large."""
+    try:
+        if path.stat().st_size > MAX_FILE_SIZE:
+            raise CheckpointError(
+                f"{path}: expected at most {MAX_FILE_SIZE:,} bytes; is it a run's?"
+            )
+        return path.read_bytes()
+    except FileNotFoundError as err:
+        raise CheckpointError(f"{path.parent}: no {path.name} here; is this a run folder?") from err
+    except OSError as err:
+        raise CheckpointError(f"{path}: not readable: {err.strerror or err}") from err

@@ -1,0 +1,89 @@
+"""Samples of a data set: a picture with a row for each class, and what is said about it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mlpcli.api.data import COLUMNS, Samples, WrittenData
+from mlpcli.config.schema import Augment
+from mlpcli.data.dataset import SIDE
+from mlpcli.show.figure import DPI, figure, save
+from mlpcli.show.format import json_object, size
+
+GAP = 2  # pixels of an image between images
+GRAY = 128  # of the gaps, so that the edge of a black image is seen
+ZOOM = 2  # pixels of the picture for one of an image
+LEFT, TOP = 180, 60  # pixels of the picture beside and above the images
+MAX_LABEL_LENGTH = 16  # characters of a class's name
+
+
+def png(path: Path, samples: Samples) -> None:
+    """Draw the samples into a file; raises ConfigError without matplotlib."""
+    rows, tile = len(samples.images), SIDE + GAP
+    framed = np.pad(samples.images, ((0, 0), (0, 0), (GAP, 0), (GAP, 0)), constant_values=GRAY)
+    mosaic = framed.swapaxes(1, 2).reshape(rows * tile, COLUMNS * tile)
+    mosaic = np.pad(mosaic, (0, GAP), constant_values=GRAY)
+    tall, wide = (ZOOM * length for length in mosaic.shape)
+    height, width = tall + TOP + GAP, wide + LEFT + GAP
+    drawn = figure("mlp data show", figsize=(width / DPI, height / DPI))
+    axes = drawn.add_axes((LEFT / width, GAP / height, wide / width, tall / height))
+    axes.imshow(mosaic, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    labels = [_label(i, name) for i, name in enumerate(samples.classes)]
+    axes.set_yticks(np.arange(rows) * tile + tile / 2, labels, parse_math=False)
+    axes.set_xticks([])
+    axes.tick_params(length=0, labelsize=8)
+    axes.set_frame_on(False)
+    title = _title(samples).encode("ascii", "replace").decode()  # the font lacks most letters
+    axes.set_title(title, fontsize=8, loc="left", parse_math=False)
+    save(drawn, path)
+
+
+def samples_as_text(samples: Samples, path: Path) -> str:
+    """Where the picture lies, and what is in it."""
+    return f"picture: {path}\nshown: {_title(samples)}"
+
+
+def samples_as_json(samples: Samples, path: Path) -> str:
+    """The same as one JSON object."""
+    return json_object(
+        {
+            "picture": str(path),
+            "data": samples.data,
+            "classes": list(samples.classes),
+            "augment": samples.ranges.model_dump() if samples.ranges else None,
+        }
+    )
+
+
+def written_as_text(result: WrittenData) -> str:
+    """Where a data set lies now, and how large it is."""
+    counts = [f"{split} images: {count:,}" for split, count in result.images.items()]
+    return "\n".join([f"folder: {result.folder}", *counts, f"size: {size(result.bytes)}"])
+
+
+def written_as_json(result: WrittenData) -> str:
+    """The same as one JSON object."""
+    return json_object(result._asdict())
+
+
+def _title(samples: Samples) -> str:
+    if samples.ranges is None:
+        return f"{samples.data}: training images, {COLUMNS} of each class"
+    return (
+        f"{samples.data}: an image of each class, {COLUMNS - 1} variants of it\n"
+        f"{_listed(samples.ranges)}"
+    )
+
+
+def _listed(ranges: Augment) -> str:
+    """The ranges that are in use, with their values."""
+    used = {key: value for key, value in ranges.model_dump().items() if value}
+    if not ranges.elastic:
+        del used["elastic_sigma"]
+    return ", ".join(key if value is True else f"{key} {value:g}" for key, value in used.items())
+
+
+def _label(number: int, name: str) -> str:
+    """A class's name, or its number where the font may lack its letters."""
+    short = name if len(name) <= MAX_LABEL_LENGTH else f"{name[: MAX_LABEL_LENGTH - 3]}..."
+    return short if name.isascii() and name.isprintable() else f"class {number}"

@@ -1,0 +1,112 @@
+"""Scores of a run, or of each of several seeds with their mean."""
+
+from typing import Any
+
+from mlpcli.api.eval import Evaluation, Evaluations
+from mlpcli.show.format import json_object, percent, table
+from mlpcli.show.train import mean_and_interval, spread
+from mlpcli.training.scoring import ClassScores, by_class, wilson
+
+MAX_MATRIX_CLASSES = 20  # of a larger confusion matrix, the largest entries are listed
+
+
+def as_text(result: Evaluation | Evaluations) -> str:
+    """Accuracy with its interval, scores per class and confusion matrix; or a table of seeds."""
+    return _seeds(result) if isinstance(result, Evaluations) else _single(result)
+
+
+def as_json(result: Evaluation | Evaluations) -> str:
+    """The same as one JSON object."""
+    if isinstance(result, Evaluations):
+        one = next(iter(result.results.values()))
+        subject = {"data": one.data, "split": one.split, "weights": one.weights}
+        seeds = [{"seed": seed, **_values(each)} for seed, each in result.results.items()]
+        accuracy = {"accuracy": result.accuracy, **spread(result.summary)}
+        return json_object({"run": result.run, **subject, **accuracy, "seeds": seeds})
+    scores = result.scores
+    return json_object(
+        {
+            "run": result.run,
+            "data": result.data,
+            "split": result.split,
+            "weights": result.weights,
+            "accuracy": scores.accuracy,
+            "ci95": list(wilson(scores.correct, scores.n)),
+            "loss": scores.loss,
+            "correct": scores.correct,
+            "n": scores.n,
+            "confusion": scores.confusion.tolist(),
+            "classes": list(result.classes),
+            "per_class": [c._asdict() for c in by_class(scores.confusion, result.classes)],
+        }
+    )
+
+
+def _single(result: Evaluation) -> str:
+    scores = result.scores
+    low, high = wilson(scores.correct, scores.n)
+    confusion = scores.confusion.tolist()
+    few = len(result.classes) <= MAX_MATRIX_CLASSES
+    return "\n".join(
+        [
+            f"{result.run} ({result.weights} weights) on the {result.split} split of {result.data}",
+            f"accuracy: {percent(scores.accuracy)} ({scores.correct:,} of {scores.n:,} correct)",
+            f"95% interval: {percent(low)} to {percent(high)}",
+            f"loss: {scores.loss:.4f}",
+            "",
+            *_classes(by_class(scores.confusion, result.classes)),
+            "",
+            *(_matrix if few else _mistakes)(confusion, result.classes),
+        ]
+    )
+
+
+def _seeds(result: Evaluations) -> str:
+    one = next(iter(result.results.values()))
+    rows = [["seed", "accuracy", "correct", "images", "loss"]]
+    for seed, each in result.results.items():
+        s = each.scores
+        rows.append([str(seed), percent(s.accuracy), f"{s.correct:,}", f"{s.n:,}", f"{s.loss:.4f}"])
+    head = f"{result.run} ({one.weights} weights) on the {one.split} split of {one.data}"
+    return "\n".join([head, *table(rows), f"accuracy: {mean_and_interval(result.summary)}"])
+
+
+def _values(each: Evaluation) -> dict[str, Any]:
+    scores = each.scores
+    return {
+        "run": each.run,
+        "accuracy": scores.accuracy,
+        "loss": scores.loss,
+        "correct": scores.correct,
+        "n": scores.n,
+    }
+
+
+def _classes(scores: list[ClassScores]) -> list[str]:
+    rows = [["class", "images", "precision", "recall", "F1"]]
+    for s in scores:
+        fractions = ["-" if f is None else f"{f:.4f}" for f in (s.precision, s.recall, s.f1)]
+        rows.append([s.name, str(s.n), *fractions])
+    return table(rows)
+
+
+def _matrix(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
+    """Confusion matrix by class number, since names can be long."""
+    numbers = [str(i) for i in range(len(names))]
+    head = ["rows: true class, columns: predicted class"]
+    rows = [["", *numbers]]
+    rows += [[n, *map(str, counts)] for n, counts in zip(numbers, confusion, strict=True)]
+    return head + table(rows)
+
+
+def _mistakes(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
+    """The ten largest entries off the diagonal."""
+    pairs = [
+        (count, names[i], names[j])
+        for i, counts in enumerate(confusion)
+        for j, count in enumerate(counts)
+        if i != j and count
+    ]
+    rows = [["true", "predicted", "images"]]
+    rows += [[true, called, str(n)] for n, true, called in sorted(pairs, reverse=True)[:10]]
+    return ["most frequent mistakes", *table(rows)]

@@ -1,0 +1,128 @@
+"""Numbers, tables and JSON objects as every result shows them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.cells import cell_len
+
+from mlpcli.terminal import one_line
+
+SCHEMA = 1  # of every JSON object printed; see docs/contract.md
+NOT_RECORDED = "not recorded"
+
+
+def json_object(values: Mapping[str, Any]) -> str:
+    """One JSON object on one line, which names its schema."""
+    return json.dumps({"schema": SCHEMA, **values}, ensure_ascii=False)
+
+
+def table(rows: list[list[str]]) -> list[str]:
+    """Rows of text as aligned lines: the first column to the left, the others to the right."""
+    rows = [list(map(one_line, row)) for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *rest in rows:
+        cells = [first + " " * (widths[0] - cell_len(first))]
+        cells += [
+            " " * (w - cell_len(cell)) + cell for w, cell in zip(widths[1:], rest, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def percent(fraction: Any, digits: int = 2) -> str:
+    """A fraction in percent.
+
+    >>> percent(0.98114)
+    '98.11%'
+    """
+    return f"{100 * fraction:.{digits}f}%" if _is_number(fraction) else NOT_RECORDED
+
+
+def points(difference: float) -> str:
+    """A difference of fractions in percentage points.
+
+    >>> points(0.0012)
+    '+0.12'
+    """
+    return f"{100 * difference:+z.2f}"
+
+
+def count(number: Any) -> str:
+    """A whole number with its thousands apart.
+
+    >>> count(658698)
+    '658,698'
+    """
+    return f"{number:,.0f}" if _is_number(number) else NOT_RECORDED
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where there is not one.
+
+    >>> counted(1, "epoch"), counted(2, "epoch")
+    ('1 epoch', '2 epochs')
+    """
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
+def fixed(number: Any, digits: int = 4) -> str:
+    """A number with so many digits after the point."""
+    return f"{number:,.{digits}f}" if _is_number(number) else NOT_RECORDED
+
+
+def short(number: Any) -> str:
+    """A number of any size with two significant digits.
+
+    >>> short(8.6595e-08)
+    '8.7e-08'
+    """
+    return f"{number:.2g}" if _is_number(number) else NOT_RECORDED
+
+
+def error(number: float) -> str:
+    """A small number, its size first.
+
+    >>> error(3.04e-13)
+    '3.0e-13'
+    """
+    return f"{number:.1e}"
+
+
+def seconds(number: Any) -> str:
+    """A time in the largest units that it fills.
+
+    >>> seconds(4.73), seconds(83.2), seconds(7321)
+    ('4.7 s', '1 min 23 s', '2 h 2 min')
+    """
+    if not _is_number(number):
+        return NOT_RECORDED
+    if number < 60:
+        return f"{number:.1f} s"
+    minutes, rest = divmod(round(number), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def probability(p: float) -> str:
+    """A p-value.
+
+    >>> probability(0.034), probability(1e-7)
+    ('p = 0.034', 'p < 0.001')
+    """
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+
+
+def size(count: int) -> str:
+    """A number of bytes.
+
+    >>> size(512), size(658_698 * 4)
+    ('0.5 kB', '2.6 MB')
+    """
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)

@@ -1,0 +1,48 @@
+"""The verdict on a learner's own backward pass, as text and JSON."""
+
+from mlpcli.api.grade import Grade
+from mlpcli.checks.grading.verdict import Step
+from mlpcli.nn.mlp import layer_sizes
+from mlpcli.show.format import json_object
+
+
+def as_text(result: Grade) -> str:
+    """A line for each step, then the conventions that were recognized, and the score."""
+    sizes = "-".join(map(str, layer_sizes(result.problem.params)))
+    images = len(result.problem.x)
+    lines = [f"{result.file}: checked on {sizes} with {images} images and with one, float64"]
+    for part in result.verdict.parts:
+        steps = [_line(step) for step in part.steps]
+        lines += ["", *dict.fromkeys(steps)]  # an exception is the same line for every step
+        notes = dict.fromkeys(note for step in part.steps for note in step.conventions)
+        lines += [f"       accepts {form}" for form in part.accepts]
+        lines += [f"       {note}" for note in notes if note not in part.accepts]
+    missing = result.verdict.missing
+    lines += ["", f"not defined: {', '.join(missing)}"] if missing else []
+    return "\n".join([*lines, "", score(result)])
+
+
+def as_json(result: Grade) -> str:
+    """Everything, as one JSON object."""
+    verdict = result.verdict
+    return json_object(
+        {
+            "ok": result.ok,
+            "file": result.file,
+            "right": verdict.right,
+            "total": len(verdict.steps),
+            "steps": [step._asdict() for step in verdict.steps],
+            "accepts": {part.name: part.accepts for part in verdict.parts},
+            "missing": verdict.missing,
+        }
+    )
+
+
+def score(result: Grade) -> str:
+    """The last line."""
+    return f"{result.verdict.right} of {len(result.verdict.steps)} steps right"
+
+
+def _line(step: Step) -> str:
+    whole = step.step.startswith("backward") and not step.text.startswith("backward")
+    return f"{'right' if step.ok else 'wrong'}  {'backward: ' if whole else ''}{step.text}"

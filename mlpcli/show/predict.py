@@ -1,0 +1,122 @@
+"""What a network says of images: a table, CSV or JSON lines, each written as the images come."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+from mlpcli.api.predict import Prediction
+from mlpcli.errors import DataError
+from mlpcli.show.format import json_object, percent
+from mlpcli.terminal import one_line
+
+MAX_NAME_WIDTH = 20  # columns of a terminal for the name of a class
+PROBABILITY = "probability"
+
+
+def stream(
+    events: Iterable[list[Prediction] | DataError],
+    form: str,
+    classes: Sequence[str],
+    *,
+    decided: bool,
+    echo: Callable[..., None],
+) -> bool:
+    """Write what comes when it comes; returns whether every image could be read.
+
+    decided: whether an inverted image is news. echo: writes a text to standard output, or to
+    standard error with err=True.
+    """
+    ok, images, inverted = True, 0, 0
+    for found in events:
+        if isinstance(found, DataError):
+            ok = False
+            echo(f"error: {found}", err=True)
+            continue
+        if decided and found[0].inverted and not inverted:
+            echo(f"note: {_inverted(found[0])}", err=True)
+        for warning in _blanks(found):
+            echo(f"warning: {warning}", err=True)
+        echo(
+            "\n".join(
+                [*([] if images else _head(form, found[0], classes)), *_lines(form, found, classes)]
+            )
+        )
+        images += len(found)
+        inverted += sum(each.inverted for each in found)
+    if decided and inverted > 1:
+        echo(f"note: {inverted:,} of {images:,} images were inverted", err=True)
+    return ok
+
+
+def _head(form: str, first: Prediction, classes: Sequence[str]) -> list[str]:
+    """The line before the first prediction."""
+    ranks = range(1, len(first.top) + 1)
+    if form == "csv":
+        columns = [f"{what}_{k}" for k in ranks for what in ("class", "probability")]
+        return [_csv(["image", "row", "inverted", *columns])]
+    if form == "table":
+        return [_row([(f"#{k}", PROBABILITY) for k in ranks], "image", _width(classes))]
+    return []
+
+
+def _lines(form: str, found: Sequence[Prediction], classes: Sequence[str]) -> list[str]:
+    """A line for each prediction."""
+    if form == "jsonl":
+        return [_object(each) for each in found]
+    if form == "csv":
+        return [_csv(_cells(each)) for each in found]
+    width = _width(classes)
+    return [
+        _row([(g.name, percent(g.probability)) for g in each.top], _place(each), width)
+        for each in found
+    ]
+
+
+def _inverted(first: Prediction) -> str:
+    ground = "dark on light" if first.light else "light on dark"
+    return f"{first.image}: is {ground}, so it was inverted; --no-invert leaves it"
+
+
+def _blanks(found: Sequence[Prediction]) -> list[str]:
+    """What to tell about images in which there is nothing to see."""
+    blank = [each for each in found if each.blank]
+    if not blank:
+        return []
+    more = f" and {len(blank) - 1:,} more" if len(blank) > 1 else ""
+    return [f"{_place(blank[0])}{more}: blank image; the prediction is meaningless"]
+
+
+def _object(each: Prediction) -> str:
+    return json_object({**each._asdict(), "top": [guess._asdict() for guess in each.top]})
+
+
+def _cells(each: Prediction) -> list[str]:
+    row = "" if each.row is None else str(each.row)
+    guesses = [cell for g in each.top for cell in (g.name, f"{g.probability:.6f}")]
+    return [each.image, row, str(each.inverted).lower(), *guesses]
+
+
+def _csv(cells: list[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(map(one_line, cells))
+    return text.getvalue()
+
+
+def _place(each: Prediction) -> str:
+    return each.image if each.row is None else f"{each.image}[{each.row}]"
+
+
+def _width(classes: Sequence[str]) -> int:
+    """Columns for the name of a class, which may be in any script."""
+    return min(max(3, *(cell_len(one_line(name)) for name in classes)), MAX_NAME_WIDTH)
+
+
+def _row(guesses: list[tuple[str, str]], place: str, width: int) -> str:
+    """Guesses in columns, the place last, since its length is not known before."""
+    pairs = (
+        f"{set_cell_size(one_line(name), width)}  {probability:>{len(PROBABILITY)}}"
+        for name, probability in guesses
+    )
+    return "  ".join([*pairs, one_line(place)])

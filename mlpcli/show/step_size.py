@@ -1,0 +1,117 @@
+"""The error of finite differences against their step: table, plot of characters, JSON, PNG."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mlpcli.api.gradcheck import StepSizes
+from mlpcli.checks.step_size import DIRECTIONS, PER_DECADE, STEPS, Curve, Slope
+from mlpcli.show.figure import figure, save
+from mlpcli.show.format import json_object, table
+from mlpcli.show.gradcheck import heading
+
+MARKERS = "ox."  # of the curves, in their order
+HEIGHT, WIDTH = 20, 61  # of the plot, in characters
+MIN_DECADE = -12  # of the error at the foot of the plot
+
+
+def as_text(result: StepSizes) -> str:
+    """One row for each decade of h, the slopes, the plot and the verdict."""
+    curves, point = result.curves, result.point
+    head = ["h", *(curve.name for curve in curves)]
+    rows = [
+        [f"{STEPS[i]:.0e}", *(f"{curve.error[i]:.1e}" for curve in curves)]
+        for i in range(0, len(STEPS), PER_DECADE)
+    ]
+    lines = [
+        heading(point.problem, point.data).removesuffix(", float64"),
+        f"error of a finite difference along {DIRECTIONS} random directions (median)",
+        "",
+        *table([head, *rows]),
+    ]
+    return "\n".join([*lines, "", *_slopes(curves), "", *_plot(curves), "", summary(curves)])
+
+
+def as_json(result: StepSizes) -> str:
+    """Every step and error, and the slopes, as one JSON object."""
+    return json_object(
+        {
+            "ok": result.ok,
+            "h": STEPS.tolist(),
+            "curves": [
+                {
+                    "name": curve.name,
+                    "error": curve.error.tolist(),
+                    "best_h": float(STEPS[curve.best]),
+                    "rounding": _slope(curve.rounding),
+                    "truncation": _slope(curve.truncation),
+                    "ok": curve.ok,
+                }
+                for curve in result.curves
+            ],
+        }
+    )
+
+
+def summary(curves: list[Curve]) -> str:
+    """Whether the slopes are those of theory, and which are not."""
+    wrong = [curve.name for curve in curves if not curve.ok]
+    if wrong:
+        return f"the slopes are not those of theory: {'; '.join(wrong)}"
+    return "every slope is that of theory"
+
+
+def png(path: Path, curves: list[Curve]) -> None:
+    """Draw the curves into a file; raises ConfigError without matplotlib or where none can be."""
+    drawn = figure("--png", layout="constrained")
+    axes = drawn.subplots()
+    for curve in curves:
+        sides = f"{curve.rounding.measured:+.2f}, {curve.truncation.measured:+.2f}"
+        axes.loglog(STEPS, curve.error, marker=".", label=f"{curve.name}: slopes {sides}")
+    axes.set(xlabel="step h", ylabel="relative error", title="Error of a finite difference")
+    axes.grid(alpha=0.3)
+    drawn.legend(loc="outside lower center")
+    save(drawn, path)
+
+
+def _slopes(curves: list[Curve]) -> list[str]:
+    head = ["", "best h", "lowest error", "rounding side", "theory", "truncation side", "theory"]
+    rows = [
+        [
+            curve.name,
+            f"{STEPS[curve.best]:.1e}",
+            f"{curve.error[curve.best]:.1e}",
+            *(
+                text
+                for side in (curve.rounding, curve.truncation)
+                for text in (f"{side.measured:+.2f}", f"{side.expected:+.0f}")
+            ),
+        ]
+        for curve in curves
+    ]
+    return ["slopes by least squares, in log-log", *table([head, *rows])]
+
+
+def _plot(curves: list[Curve]) -> list[str]:
+    """Logarithmic axes: h from 1e-12 to 1, error from 10^MIN_DECADE to 1; later curves on top."""
+    grid = [[" "] * WIDTH for _ in range(HEIGHT + 1)]
+    columns = np.rint((1 + np.log10(STEPS) / 12) * (WIDTH - 1)).astype(int)
+    for curve, mark in zip(curves, MARKERS, strict=True):
+        height = np.log10(np.clip(curve.error, 10.0**MIN_DECADE, 1)) / MIN_DECADE  # 0 at the top
+        for column, row in zip(columns, np.rint(height * HEIGHT).astype(int), strict=True):
+            grid[row][column] = mark
+    every = HEIGHT // 4
+    labels = [
+        f"1e{MIN_DECADE * i // HEIGHT:+03d}" if i % every == 0 else "" for i in range(HEIGHT + 1)
+    ]
+    lines = [
+        f"{label:>6} |{''.join(row)}".rstrip() for label, row in zip(labels, grid, strict=True)
+    ]
+    marks = "   ".join(f"{mark} {curve.name}" for curve, mark in zip(curves, MARKERS, strict=True))
+    ticks = "".join(f"{f'1e{decade:+03d}':<{WIDTH // 4}}" for decade in (-12, -9, -6, -3, 0))
+    return [*lines, f"{'':6} +{'-' * WIDTH}", f"{'':6}  {ticks.rstrip()}  h", f"{'':8}{marks}"]
+
+
+def _slope(side: Slope) -> dict[str, float | int | None]:
+    measured = side.measured if np.isfinite(side.measured) else None
+    return {"measured": measured, "expected": side.expected, "points": side.points}

@@ -1,0 +1,1 @@
+"""Training in memory: the loop and what it needs, which writes nothing."""

@@ -1,0 +1,153 @@
+"""Random variants of images: moved, turned, scaled, slanted, bent, mirrored, partly erased.
+
+Every image takes equally many random numbers, so the variants of the images from some position on
+need no draws for those before it: `draws_per_image` says how many to skip.
+"""
+
+from math import radians, sin, sqrt, tan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.config.schema import Augment
+from mlpcli.data.dataset import INPUTS, SIDE, lit, middle
+from mlpcli.training.warp import UNIT, Bytes, Warp, affine, center, gaussian_basis
+
+DRAWS = 16  # random numbers of an image for its map and its erased rectangle
+AREA = (0.02, 0.4)  # fraction of an image that is erased
+ASPECT = (0.3, 1 / 0.3)  # height over width of what is erased
+SAMPLE = 4096  # variants looked at to see how often an input is lit
+
+
+HANDWRITING = Augment(shift=2, rotate=12, scale=0.12, shear=8, elastic=1)  # digits stay readable
+
+
+def augment(
+    images: Bytes, ranges: Augment, *, rng: np.random.Generator, warp: Warp | None = None
+) -> Bytes:
+    """A variant of each image on the square that the network sees: uint8 (n, 32, 32).
+
+    images: (n, height, width), at most 32x32, put in the middle of the square first.
+    rng: gives `draws_per_image(ranges)` random numbers of 64 bits to each image.
+    warp: what `warper(ranges)` gave, when there is more than one batch.
+    """
+    size = images.shape[1:]
+    drawn = rng.random((len(images), 2 * draws_per_image(ranges)), np.float32)
+    out = (warp or warper(ranges))(images, _maps(size, ranges, drawn), _field(ranges, drawn))
+    if ranges.erase:
+        _erase(middle(out, size), ranges.erase, drawn)
+    return out
+
+
+def warper(ranges: Augment) -> Warp:
+    """What warps images within these ranges, for one thread at a time."""
+    return Warp(ranges.elastic_sigma if ranges.elastic else None)
+
+
+def draws_per_image(ranges: Augment) -> int:
+    """How many random numbers of 64 bits an image takes; each gives two of 32 bits."""
+    noise = INPUTS if ranges.erase else 0
+    return (DRAWS + 2 * _nodes(ranges) ** 2 + noise) // 2
+
+
+def active_inputs(images: Bytes, ranges: Augment, *, rng: np.random.Generator) -> NDArray[np.intp]:
+    """The inputs that a variant of an image may light, those first that are lit in most of them.
+
+    How often is seen on a sample; what may be lit at all is `reach`.
+    """
+    sample = images[rng.choice(len(images), min(SAMPLE, len(images)), replace=False)]
+    seen = lit(augment(sample, ranges, rng=rng))
+    return np.concatenate([seen, np.setdiff1d(np.flatnonzero(reach(images, ranges)), seen)])
+
+
+def reach(images: Bytes, ranges: Augment) -> NDArray[np.bool_]:
+    """Where a variant of the images may be lit at all, (32, 32): a bound from above.
+
+    A pixel is lit only when one of the images is, at most so far away as the pixel is displaced
+    plus the one pixel that an interpolation looks around.
+    """
+    size = images.shape[1:]
+    square = np.zeros((1, SIDE, SIDE), bool)
+    square.flat[lit(images)] = True
+    inside = middle(square, size)
+    if ranges.flip:
+        inside |= inside[:, :, ::-1].copy()
+    places = np.indices((SIDE, SIDE), np.int8).reshape(2, -1, 1)
+    rows, columns = np.abs(places - places[:, square.ravel()].swapaxes(1, 2))
+    nearest = np.maximum(rows, columns).min(axis=1, initial=SIDE).reshape(SIDE, SIDE)
+    square[0] |= nearest < _displacement(size, ranges) + 1
+    if ranges.erase:
+        inside[:] = True
+    return square[0]
+
+
+def _displacement(size: tuple[int, ...], ranges: Augment) -> NDArray[Any]:
+    """How far each pixel may be from the place it is read at, in x and in y: pixels, (32, 32)."""
+    x, y = center(size)
+    row, column = np.indices((SIDE, SIDE))
+    radius = np.hypot(column - x, row - y) + sqrt(2) * ranges.shift
+    slant = tan(radians(ranges.shear))
+    smallest = (1 - ranges.scale) * (1 - ranges.stretch)
+    # a turn, a slant and a scale each move a point by at most so much of its radius
+    share = 2 * sin(radians(ranges.rotate) / 2) + slant + (1 / smallest - 1) * (1 + slant)
+    field = sqrt(3) * ranges.elastic * gaussian_basis(ranges.elastic_sigma).sum(axis=0).max() ** 2
+    return np.ceil(UNIT * (share * radius + ranges.shift + field)) / UNIT
+
+
+def _maps(size: tuple[int, ...], ranges: Augment, drawn: NDArray[Any]) -> NDArray[Any]:
+    """A map for each image, of its first random numbers."""
+    u = 2 * drawn[:, :8].T.astype(np.float64) - 1  # in [-1, 1)
+    scale = (1 + ranges.scale * u[4]) * (1 + ranges.stretch * u[5:7])
+    if ranges.flip:
+        scale[0] *= np.where(u[7] < 0, -1, 1)
+    return affine(
+        size,
+        shift=ranges.shift * u[:2],
+        rotate=ranges.rotate * u[2],
+        shear=ranges.shear * u[3],
+        scale=scale,
+    )
+
+
+def _field(ranges: Augment, drawn: NDArray[Any]) -> NDArray[Any] | None:
+    """Displacements at the nodes of a grid, in pixels, for each image.
+
+    Source: Simard, Steinkraus and Platt (2003), section 2, where they are uniform as well. Their
+    alpha is sqrt(12 pi) sigma times the root mean square: 34 for 1.4 pixels at a sigma of 4.
+    """
+    if not ranges.elastic:
+        return None
+    nodes = _nodes(ranges)
+    noise = drawn[:, DRAWS : DRAWS + 2 * nodes**2] - np.float32(0.5)
+    noise *= np.float32(sqrt(12) * ranges.elastic)
+    return noise.reshape(-1, nodes, 2, nodes)
+
+
+def _nodes(ranges: Augment) -> int:
+    return len(gaussian_basis(ranges.elastic_sigma)) if ranges.elastic else 0
+
+
+def _erase(images: Bytes, probability: float, drawn: NDArray[Any]) -> None:
+    """Mutates images: fills a rectangle of some with noise.
+
+    Source: Zhong et al. (2017), arXiv:1708.04896, algorithm 1. A rectangle that would not fit is
+    cut and moved into the image, where theirs is drawn again.
+    """
+    n, height, width = images.shape
+    u = drawn[:, 8:13].T.astype(np.float64)
+    area = (AREA[0] + (AREA[1] - AREA[0]) * u[0]) * height * width
+    aspect = ASPECT[0] + (ASPECT[1] - ASPECT[0]) * u[1]
+    rows = _span(height, np.sqrt(area * aspect), u[2])
+    columns = _span(width, np.sqrt(area / aspect), u[3])
+    inside = rows[:, :, None] & columns[:, None, :] & (u[4] < probability)[:, None, None]
+    noise = (256 * drawn[:, -INPUTS:]).astype(np.uint8).reshape(n, SIDE, SIDE)
+    np.copyto(images, middle(noise, (height, width)), where=inside)
+
+
+def _span(length: int, extent: NDArray[Any], u: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which of `length` pixels lie in a stretch of so many, put anywhere by u in [0, 1)."""
+    extent = np.minimum(np.rint(extent), length)
+    first = np.floor(u * (length - extent + 1))[:, None]
+    place = np.arange(length)
+    return (first <= place) & (place < first + extent[:, None])

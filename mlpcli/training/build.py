@@ -1,0 +1,108 @@
+"""From settings to the parts of a training: engine, update rule, learning rate, dropout."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.config.schema import AdamW, Config, Cosine, OneCycle, Sgd, Steps
+from mlpcli.data.dataset import INPUTS
+from mlpcli.nn import Array, dropout, mlp, optim, schedule
+from mlpcli.nn.activation import ACTIVATIONS, Activation
+from mlpcli.nn.engine import Engine
+from mlpcli.nn.mlp import Masks, Params
+from mlpcli.nn.team import Team
+from mlpcli.training.rng import stream
+
+
+def layer_sizes(config: Config, *, classes: int) -> tuple[int, ...]:
+    """Width of every layer, input first."""
+    return (INPUTS, *config.network.hidden, classes)
+
+
+def initial_params(config: Config, *, classes: int, dtype: str = "float32") -> Params:
+    """The configured network before its first step."""
+    return mlp.init(
+        layer_sizes(config, classes=classes),
+        rng=stream(config.seed, "init"),
+        scheme=config.network.init,
+        dtype=dtype,
+    )
+
+
+def make_engine(
+    config: Config,
+    *,
+    classes: int,
+    lit: NDArray[np.intp] | None = None,
+    team: Team | None = None,
+) -> tuple[Engine, optim.Rule]:
+    """The engine at its initial parameters, and the rule that updates them.
+
+    lit: the inputs in use, in the order of a batch's columns; all without it.
+    team: the threads of a step; the caller's alone without it.
+    """
+    engine = Engine(
+        initial_params(config, classes=classes),
+        batch_size=config.train.batch_size,
+        lit=lit,
+        activation=activation(config),
+        weight_decay=l2_penalty(config),
+        decoupled_decay=config.optimizer.weight_decay - l2_penalty(config),
+        max_norm=config.network.max_norm,
+        ema=config.train.ema,
+        slots=len(optim.SLOTS[config.optimizer.name]),
+        team=team,
+    )
+    return engine, update_rule(config)
+
+
+def activation(config: Config) -> Activation:
+    """That of the hidden layers."""
+    return ACTIVATIONS[config.network.activation]
+
+
+def update_rule(config: Config) -> optim.Rule:
+    """How a step changes the parameters; the decay of AdamW comes before it."""
+    optimizer = config.optimizer
+    if isinstance(optimizer, Sgd):
+        return optim.sgd(optimizer.momentum, nesterov=optimizer.nesterov)
+    return optim.adam(optimizer.beta1, optimizer.beta2, optimizer.eps)
+
+
+def state_names(config: Config) -> tuple[str, ...]:
+    """Names of the vectors in `Engine.optimizer_state`."""
+    return (*optim.SLOTS[config.optimizer.name], *(() if config.train.ema is None else ("raw",)))
+
+
+def l2_penalty(config: Config) -> float:
+    """Weight decay as it stands in the loss; that of AdamW does not."""
+    return 0.0 if isinstance(config.optimizer, AdamW) else config.optimizer.weight_decay
+
+
+def learning_rate(config: Config) -> Callable[[float], float]:
+    """The learning rate as a function of the fraction of the training that is done, in [0, 1]."""
+    factor = _schedule(config)
+    return lambda progress: config.optimizer.lr * factor(progress)
+
+
+def dropout_masks(config: Config, x: Array, purpose: str, *counters: int) -> Masks | None:
+    """Dropout masks for a batch of images x, from the seed's stream of that purpose and place."""
+    network = config.network
+    rates = (network.input_dropout, *(network.dropout for _ in network.hidden))
+    if not any(rates):
+        return None
+    widths = (x.shape[1], *network.hidden)
+    rng = stream(config.seed, purpose, *counters)
+    return dropout.masks(len(x), widths, rates, rng=rng, dtype=str(x.dtype))
+
+
+def _schedule(config: Config) -> schedule.Schedule:
+    chosen = config.schedule
+    if isinstance(chosen, OneCycle):
+        return schedule.one_cycle(chosen.warmup, chosen.start)
+    if isinstance(chosen, Steps):
+        shape = schedule.step(chosen.at, chosen.factor)
+    else:
+        shape = schedule.cosine if isinstance(chosen, Cosine) else schedule.constant
+    return schedule.warmed(shape, chosen.warmup)

@@ -1,0 +1,129 @@
+"""The training loop as a generator: it yields each step and epoch, and never draws or saves."""
+
+import math
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from mlpcli.config.schema import Config
+from mlpcli.errors import CheckFailed
+from mlpcli.nn.team import Team
+from mlpcli.training import build
+from mlpcli.training.loader import TrainingData, batches
+from mlpcli.training.norms import norms
+from mlpcli.training.progress import Epoch, Metrics, Progress, State, Step
+from mlpcli.training.rng import stream
+from mlpcli.training.scoring import score
+from mlpcli.training.threads import thread_team
+from mlpcli.training.time_budget import TimeBudget
+
+
+def fit(
+    config: Config, data: TrainingData, *, threads: int = 1, since: State | None = None
+) -> Iterator[Step | Epoch]:
+    """Train on the training rows of data and validate on the others; yields each Step and Epoch.
+
+    threads: at most so many share a step, and the bits of a result depend on their number; half as
+    many make augmented batches meanwhile.
+    since: where an earlier training stopped; resuming gives the very bits it would have given,
+    unless a time budget makes them depend on the clock.
+    Ends for the first reason that `stop_reason` finds; the time budget also cuts a pass short.
+    Raises CheckFailed when a value is not finite, with the parameters left as they were.
+    """
+    with thread_team(threads, batch_size=config.train.batch_size) as team:
+        yield from _fit(config, data, team, since, workers=threads // 2)
+
+
+def _fit(
+    config: Config, data: TrainingData, team: Team, since: State | None, *, workers: int
+) -> Iterator[Step | Epoch]:
+    engine, rule = build.make_engine(
+        config, classes=len(data.split.classes), lit=data.active_inputs, team=team
+    )
+    at = since.progress if since else Progress()
+    if since:
+        engine.restore(since.params, since.optimizer_state, steps=since.updates)
+    size = config.train.batch_size
+    steps = math.ceil(len(data.train_rows) / size)
+    total = config.train.epochs * steps
+    learning_rate = build.learning_rate(config)
+    budget = TimeBudget(config.train.time_budget, used=at.used)
+    validate = partial(
+        score,
+        split=data.split,
+        activation=build.activation(config),
+        rows=data.validation_rows,
+        team=team,
+    )
+    if budget.limit is not None:
+        with budget.ending():
+            validate(engine.params)
+    while stop_reason(config, at) is None:
+        epoch, first, started = at.epoch + 1, at.step, time.perf_counter()
+        order = stream(config.seed, "order", epoch).permutation(data.train_rows)
+        # the metrics need it even if an earlier process did the last step of this epoch
+        lr = learning_rate(max((engine.steps - 1) / total, budget.done()))
+        for x, y in batches(config, data, order, epoch=epoch, first_step=first, workers=workers):
+            lr = learning_rate(max(engine.steps / total, budget.done()))
+            masks = build.dropout_masks(config, x, "dropout", epoch, at.step)
+            try:
+                loss = engine.step(x, y, rule, lr=lr, masks=masks)
+            except FloatingPointError as err:
+                raise CheckFailed(_not_finite(str(err), at, lr)) from err
+            at = at._replace(
+                step=at.step + 1, loss_sum=at.loss_sum + loss * len(x), used=budget.used()
+            )
+            seen = min(at.step * size, len(order))
+            yield Step(at, steps, seen, max(engine.steps / total, budget.done()), loss, engine)
+            if budget.is_up():
+                break
+        seconds = time.perf_counter() - started
+        with budget.ending():
+            scores = validate(engine.params)
+            seen = min(at.step * size, len(order))  # fewer than all when the time was up
+            weight_norms, gradient_norms = norms(engine, config, data, order[:seen], epoch=epoch)
+            metrics = Metrics(
+                epoch=epoch,
+                train_loss=at.loss_sum / seen,
+                validation_loss=scores.loss,
+                validation_accuracy=scores.accuracy,
+                lr=lr,
+                seconds=seconds,
+                images_per_second=max(seen - first * size, 0) / seconds,
+                weight_norms=weight_norms,
+                gradient_norms=gradient_norms,
+            )
+            at = _after_pass(at, scores.accuracy, budget)
+            yield Epoch(at, metrics, at.best_epoch == epoch, engine)
+
+
+def stop_reason(config: Config, at: Progress) -> str | None:
+    """The limit that ends a training that has come this far, None before there is one.
+
+    Its name is that of the setting in `train`: target, time_budget, patience or epochs. A budget
+    ends nothing before the network has been judged once, so that a run always has its best.
+    """
+    train = config.train
+    if train.target is not None and at.best_accuracy >= train.target:
+        return "target"
+    if train.time_budget is not None and at.epoch and at.used >= train.time_budget:
+        return "time_budget"
+    if train.patience is not None and at.epoch - at.best_epoch >= train.patience:
+        return "patience"
+    return "epochs" if at.epoch >= train.epochs else None
+
+
+def _after_pass(at: Progress, accuracy: float, budget: TimeBudget) -> Progress:
+    at = at._replace(epoch=at.epoch + 1, step=0, loss_sum=0.0)
+    if accuracy > at.best_accuracy:
+        at = at._replace(best_epoch=at.epoch, best_accuracy=accuracy)
+    if budget.limit is not None and budget.is_up(endings=2):  # this one and that of another pass
+        at = at._replace(used=budget.limit)
+    return at
+
+
+def _not_finite(name: str, at: Progress, lr: float) -> str:
+    return (
+        f"epoch {at.epoch + 1}, step {at.step + 1}: {name} is the first value that is not finite, "
+        f"at learning rate {lr:g}; try a smaller one, e.g. --set optimizer.lr={lr / 10:g}"
+    )

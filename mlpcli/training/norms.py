@@ -1,0 +1,33 @@
+"""How large each layer's weights are, and the gradient in them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcli.config.schema import Config
+from mlpcli.nn.engine import Engine
+from mlpcli.nn.mlp import Params
+from mlpcli.training.loader import TrainingData, batch_maker
+
+
+def norms(
+    engine: Engine,
+    config: Config,
+    data: TrainingData,
+    order: NDArray[np.intp],
+    *,
+    epoch: int,
+) -> tuple[list[float], list[float]]:
+    """Frobenius norms of each W, and of the loss's gradient in it for the last images of order.
+
+    order: (n,), rows of the split. The images are as the epoch saw them, and no unit is dropped.
+    Mutates the engine's gradient, which the next step writes anew.
+    """
+    start = max(0, len(order) - config.train.batch_size)
+    x, y = batch_maker(config, data, order, epoch=epoch)(start)
+    with np.errstate(all="ignore"):  # the next step refuses what is not finite
+        engine.gradient(x, y)
+        return _frobenius(engine.params), _frobenius(engine.grads)
+
+
+def _frobenius(layers: Params) -> list[float]:
+    return [float(np.linalg.norm(W)) for W, _ in layers]

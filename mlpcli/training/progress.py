@@ -1,0 +1,63 @@
+"""What a training yields: how far it is after a step, and what is known after an epoch."""
+
+from typing import NamedTuple
+
+from mlpcli.nn.engine import Engine
+from mlpcli.nn.mlp import Params
+
+
+class Progress(NamedTuple):
+    """How far a training has come: with the engine's vectors, all that going on depends on.
+
+    Without a time budget it is the same for the same steps on whichever day.
+    """
+
+    epoch: int = 0  # passes over the training images done, of which time may cut the last short
+    step: int = 0  # steps of the next pass done
+    loss_sum: float = 0.0  # over those steps, of nats times images
+    best_epoch: int = 0  # the first with the highest validation accuracy; 0 before there is one
+    best_accuracy: float = -1.0  # its validation accuracy, a fraction
+    used: float = 0.0  # seconds of `train.time_budget`; 0 without one
+
+
+class State(NamedTuple):
+    """What a training continues from."""
+
+    progress: Progress
+    updates: int  # steps done in all
+    params: Params
+    optimizer_state: tuple[Params, ...]  # as the engine has it, each in the shape of params
+
+
+class Metrics(NamedTuple):
+    """What is known at the end of an epoch."""
+
+    epoch: int  # from 1
+    train_loss: float  # mean over the epoch's steps of what training lowers, in nats
+    validation_loss: float  # cross-entropy, in nats
+    validation_accuracy: float  # fraction
+    lr: float  # at the last step
+    seconds: float  # of the epoch's steps, without validation; since it was resumed, if it was
+    images_per_second: float
+    weight_norms: list[float] | None = None  # Frobenius, of each W; None where not recorded
+    gradient_norms: list[float] | None = None  # of its gradient, for the epoch's last images
+
+
+class Step(NamedTuple):
+    """One update done; the next one changes the engine."""
+
+    progress: Progress
+    steps: int  # in an epoch
+    seen: int  # images of this epoch so far
+    done: float  # fraction of the training, by its epochs or its time budget
+    loss: float  # of this batch before the update, in nats
+    engine: Engine
+
+
+class Epoch(NamedTuple):
+    """One pass over the training images done; the next one changes the engine."""
+
+    progress: Progress
+    metrics: Metrics
+    best: bool  # the highest validation accuracy so far
+    engine: Engine

@@ -1,0 +1,44 @@
+"""How many threads a training uses, and whether that suits the machine."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from mlpcli.nn.team import Team
+
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds allowed, of so many
+FEWEST = 32  # images of a batch for each thread; with fewer, a matrix product hardly pays
+
+
+def cores() -> int:
+    """Processors this process may use at once, by its affinity and its container's quota."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    count = len(allowed(0)) if allowed else os.cpu_count() or 1
+    try:
+        quota, period = QUOTA.read_text(encoding="ascii").split()
+        return max(1, min(count, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no container, or "max": no quota
+        return count
+
+
+def oversubscribed(threads: int) -> str | None:
+    """A warning when there are more threads than processors, which slows all of them down."""
+    available = cores()
+    if threads <= available:
+        return None
+    return f"{threads} threads on {available} processors slow each other down; use --threads"
+
+
+@contextmanager
+def thread_team(threads: int, *, batch_size: int) -> Iterator[Team]:
+    """At most so many threads, which share the steps of a training on such batches.
+
+    Meanwhile the matrix library has one thread: the members call it side by side.
+    """
+    size = max(1, min(threads, batch_size // FEWEST))
+    with threadpool_limits(1, user_api="blas"), Team(size) as members:
+        yield members

@@ -1,0 +1,162 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from safetensors import safe_open
+
+from mlpcli.api import export, onnx_graph
+from mlpcli.api.export import Exported, Form
+from mlpcli.config.load import load_config
+from mlpcli.errors import CheckFailed, CheckpointError
+from mlpcli.nn import mlp
+from mlpcli.nn.activation import ACTIVATIONS
+from mlpcli.runs import checkpoint
+from mlpcli.runs.checkpoint import Checkpoint, Metadata
+from mlpcli.training import build
+from mlpcli.training.progress import Progress
+
+CLASSES = ("circle", "き", "ḋ")
+
+
+def kept(
+    activation: str = "relu", hidden: tuple[int, ...] = (9, 7), data: str = "synth"
+) -> Checkpoint:
+    """A network as it is drawn, with biases that are not 0."""
+    changes = [f"network.activation={activation}", f"network.hidden={list(hidden)}"]
+    settings = load_config(None, [*changes, f"data.name={data}", "data.images=100"])
+    rng = np.random.default_rng(1)
+    params = tuple(
+        mlp.Layer(W, rng.standard_normal(len(b), np.float32))
+        for W, b in build.initial_params(settings, classes=3)
+    )
+    facts = Metadata(
+        config=settings,
+        classes=CLASSES,
+        data={},
+        progress=Progress(),
+        updates=0,
+        lengths=((0, 1),),
+    )
+    return Checkpoint(facts, params)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run's folder, as far as an export reads it."""
+    (tmp_path / "run").mkdir()
+    checkpoint.save(tmp_path / "run" / "best.safetensors", kept())
+    return tmp_path / "run"
+
+
+def exported(folder: Path, form: Form) -> tuple[Path, Exported]:
+    file = folder.parent / f"out.{form}"
+    return file, export.export(folder, file, form=form)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("hidden", [(), (6,), (12, 9, 5, 4)])
+def test_a_graph_gives_our_probabilities(
+    rng: np.random.Generator, activation: str, hidden: tuple[int, ...]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    network = kept(activation, hidden)
+    pixels = rng.integers(0, 256, (7, 32, 32), np.uint8)
+    x = pixels.reshape(7, 1024) / np.float32(255)
+
+    model = onnx_graph.build(network.params, activation, {})
+
+    expected = mlp.forward(network.params, x, activation=ACTIVATIONS[activation]).h[-1]
+    for n in (7, 1):
+        assert_allclose(onnx_graph.run(model, pixels[:n]), expected[:n], atol=1e-6)
+
+
+def test_an_onnx_file_says_what_it_takes_and_gives(folder: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+
+    file, result = exported(folder, "onnx")
+
+    model = onnx.load(file)
+    onnx.checker.check_model(model, full_check=True)
+    taken, given = model.graph.input[0], model.graph.output[0]
+    assert (taken.name, given.name) == ("pixels", "probabilities")
+    assert taken.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    shape = taken.type.tensor_type.shape.dim
+    assert (shape[0].dim_param, shape[1].dim_value, shape[2].dim_value) == ("n", 32, 32)
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(facts["classes"]) == list(CLASSES)
+    assert result.trial is not None
+    assert model.opset_import[0].version == result.trial.opset == 13
+    assert (result.trial.images, result.trial.data) == (1000, "synth")
+    assert result.trial.difference <= 1e-5
+    assert result.bytes == file.stat().st_size
+
+
+def test_a_graph_that_differs_is_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setitem(onnx_graph.ACTIVATIONS, "relu", ("Tanh", {}))
+
+    with pytest.raises(CheckFailed, match=r"to 1e-05, got a difference of 0\.\d+ on 1,000 images"):
+        exported(folder, "onnx")
+
+    assert [path.name for path in folder.parent.iterdir()] == ["run"]
+
+
+def test_weights_beyond_a_protocol_buffer_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(onnx_graph, "LARGEST", 1000)
+
+    with pytest.raises(CheckpointError, match="must have at most 1,000 bytes, got"):
+        onnx_graph.build(kept().params, "relu", {})
+
+
+def test_safetensors_hold_the_weights_alone_and_what_using_them_needs(folder: Path) -> None:
+    file, result = exported(folder, "safetensors")
+
+    with safe_open(file, framework="np") as held:
+        facts = held.metadata()
+        tensors = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+    assert sorted(tensors) == ["W1", "W2", "W3", "b1", "b2", "b3"]
+    for i, (W, b) in enumerate(kept().params, 1):
+        assert_array_equal(tensors[f"W{i}"], W)
+        assert_array_equal(tensors[f"b{i}"], b)
+    assert json.loads(facts["classes"]) == list(CLASSES)
+    assert facts["activation"] == "relu"
+    assert "/ 255" in facts["normalisation"]
+    assert result.trial is None
+
+
+def test_npz_holds_the_same_without_pickle(folder: Path) -> None:
+    file, _ = exported(folder, "npz")
+
+    with np.load(file, allow_pickle=False) as held:
+        assert_array_equal(held["W3"], kept().params[2].W)
+        assert held["classes"].tolist() == list(CLASSES)
+        assert str(held["activation"]) == "relu"
+
+
+@pytest.mark.parametrize("form", ["onnx", "safetensors", "npz"])
+def test_an_export_is_the_same_each_time(folder: Path, form: Form) -> None:
+    if form == "onnx":
+        pytest.importorskip("onnxruntime")
+
+    contents = {exported(folder, form)[0].read_bytes() for _ in range(4)}
+
+    assert len(contents) == 1
+
+
+def test_a_runs_own_files_are_not_replaced(folder: Path) -> None:
+    own = folder / "best.safetensors"
+    before = own.read_bytes()
+
+    with pytest.raises(CheckpointError, match="is a file of the run itself"):
+        export.export(folder, folder / ".." / "run" / own.name, form="safetensors")
+
+    assert own.read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_refused(folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="cannot write: No such file or directory"):
+        export.export(folder, folder / "no" / "x.npz", form="npz")

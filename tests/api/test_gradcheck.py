@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlpcli.api.gradcheck import points
+from mlpcli.checks import gradcheck
+from mlpcli.config.load import load_config
+from mlpcli.training.rng import stream
+
+SMALL = ["data.images=100", "network.hidden=[16, 8]"]
+
+
+def test_the_checked_loss_has_the_dropout_of_the_config() -> None:
+    dropped = [*SMALL, "network.dropout=0.5", "network.input_dropout=0.2"]
+
+    for point in points(load_config(None, dropped)):
+        masks = point.problem.masks
+        verdict = gradcheck.check(point.problem, point=point.name, rng=stream(0, "check"))
+
+        assert masks is not None
+        assert [m.shape for m in masks if m is not None] == [(4, 1024), (4, 16), (4, 8)]
+        assert all((m == 0).any() for m in masks if m is not None)
+        assert verdict.ok
+
+
+@pytest.mark.parametrize(("name", "expected"), [("sgd", 0.1), ("adam", 0.1), ("adamw", 0.0)])
+def test_the_checked_loss_has_the_decay_that_is_in_the_loss(name: str, expected: float) -> None:
+    decayed = [*SMALL, f"optimizer.name={name}", "optimizer.weight_decay=0.1"]
+
+    assert next(points(load_config(None, decayed))).problem.weight_decay == expected
+
+
+def test_data_of_fewer_images_than_are_checked_is_checked_on_all(tmp_path: Path) -> None:
+    images, labels = np.full((3, 4, 4), 99, np.uint8), np.array([0, 1, 0])
+    np.savez(tmp_path / "few.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    few = load_config(None, [f"data.name={tmp_path / 'few.npz'}", "data.validation=0.4"])
+
+    assert [len(point.problem.x) for point in points(few)] == [3, 3]

@@ -1,0 +1,157 @@
+import os
+import shutil
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpcli.api import multi_seed
+from mlpcli.api.eval import evaluate
+from mlpcli.api.trainer import train
+from mlpcli.config.schema import Config
+from mlpcli.errors import CheckpointError, ConfigError, DataError, Interrupted
+from mlpcli.runs import record
+from mlpcli.runs.folder import BEST, CONFIG, RECORD, RunFolder
+from mlpcli.training.progress import Step
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "five"
+
+
+def finish(
+    settings: Config, folder: Path, seeds: int = 3, kill: Any = None, **options: Any
+) -> list[int]:
+    """The seeds that were trained; kill is the seed, epoch and step after which a signal comes."""
+    trained = []
+    for each in multi_seed.train(settings, folder, seeds=seeds, preflight=False, **options):
+        trained.append(each.seed)
+        for event in each.events:
+            if isinstance(event, Step) and (each.seed, *event.progress[:2]) == kill:
+                os.kill(os.getpid(), signal.SIGTERM)
+    return trained
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / BEST).read_bytes()
+
+
+def test_each_seed_is_the_run_it_is_alone(settings: Config, folder: Path, tmp_path: Path) -> None:
+    settings = settings.model_copy(update={"seed": 4})
+
+    assert finish(settings, folder) == [4, 5, 6]
+
+    for _ in train(settings.model_copy(update={"seed": 6}), tmp_path / "alone", preflight=False):
+        pass
+    assert weights(folder / "seed-6") == weights(tmp_path / "alone")
+    assert weights(folder / "seed-6") != weights(folder / "seed-5")
+    assert [run["seed"] for run in multi_seed.records(folder).values()] == [4, 5, 6]
+
+
+def test_interrupted_seeds_go_on_and_finished_ones_stay(
+    settings: Config, folder: Path, tmp_path: Path
+) -> None:
+    finish(settings, tmp_path / "whole")
+    told = r"seed 1: after 1 epoch and 2 steps; .*`mlp train --resume .*five --seeds 3` with all"
+    with pytest.raises(Interrupted, match=told) as caught:
+        finish(settings, folder, kill=(1, 1, 2))
+
+    assert caught.value.exit_code == 143
+    with pytest.raises(CheckpointError, match="seed-1: expected a finished run, got one that is"):
+        multi_seed.records(folder)
+    before = (folder / "seed-0" / RECORD).read_bytes()
+
+    assert finish(settings, folder, resume=True) == [1, 2]
+    assert (folder / "seed-0" / RECORD).read_bytes() == before
+    for seed in range(3):
+        whole = record.member(tmp_path / "whole", seed)
+        assert weights(record.member(folder, seed)) == weights(whole)
+
+
+def test_seeds_may_be_added(settings: Config, folder: Path) -> None:
+    finish(settings, folder, seeds=2)
+
+    assert finish(settings, folder, seeds=3, resume=True) == [2]
+    assert finish(settings, folder, seeds=3, resume=True) == []
+
+
+def test_other_settings_are_refused_for_finished_seeds_too(settings: Config, folder: Path) -> None:
+    finish(settings, folder, seeds=2)
+    faster = settings.optimizer.model_copy(update={"lr": 0.2})
+
+    with pytest.raises(CheckpointError, match=r"optimizer.lr: 0.1 in the run, 0.2 now"):
+        finish(settings.model_copy(update={"optimizer": faster}), folder, resume=True)
+
+
+def test_a_folder_with_seeds_is_taken(settings: Config, folder: Path) -> None:
+    finish(settings, folder, seeds=2)
+
+    for overwrite in (False, True):
+        with pytest.raises(CheckpointError, match="holds runs of several seeds"):
+            next(train(settings, folder, overwrite=overwrite))
+    with pytest.raises(CheckpointError, match="holds runs of several seeds"):
+        finish(settings, folder)
+    with pytest.raises(CheckpointError, match=r"name one of them, such as .*seed-0"):
+        RunFolder(folder).require()
+
+
+def test_a_folder_with_a_single_run_gets_no_seeds(settings: Config, folder: Path) -> None:
+    for _ in train(settings, folder, preflight=False):
+        pass
+
+    with pytest.raises(CheckpointError, match="holds a run already"):
+        finish(settings, folder)
+    with pytest.raises(CheckpointError, match="no runs of several seeds"):
+        multi_seed.first(folder)
+
+
+def test_missing_data_leaves_no_folder(settings: Config, folder: Path) -> None:
+    broken = settings.model_copy(update={"data": settings.data.model_copy(update={"name": "./no"})})
+
+    with pytest.raises(DataError):
+        finish(broken, folder)
+    assert not folder.exists()
+
+
+def test_the_last_seed_must_be_a_seed(settings: Config, folder: Path) -> None:
+    with pytest.raises(ConfigError, match=f"seeds must be below 2\\*\\*63, got {2**63}"):
+        finish(settings.model_copy(update={"seed": 2**63 - 1}), folder, seeds=2)
+    assert not folder.exists()
+
+
+def test_one_seed_is_no_sample(settings: Config, folder: Path) -> None:
+    finish(settings, folder, seeds=2)
+    shutil.rmtree(folder / "seed-0")
+
+    with pytest.raises(CheckpointError, match="expected runs of at least two seeds, got 1"):
+        multi_seed.records(folder)
+
+
+def test_members_are_in_the_order_of_their_seeds(tmp_path: Path) -> None:
+    for name in ("seed-10", "seed-9", "seed-09", "seed-x", "seed-", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / CONFIG).touch()
+    (tmp_path / "seed-1").mkdir()
+
+    assert [path.name for path in RunFolder(tmp_path).seed_runs()] == ["seed-9", "seed-10"]
+
+
+def test_the_evaluation_is_of_each_seed_and_their_mean(settings: Config, folder: Path) -> None:
+    finish(settings, folder, seeds=2)
+
+    results, accuracy = multi_seed.evaluate(folder, partial(evaluate, split="validation"))
+
+    best = [run["best"]["validation_accuracy"] for run in multi_seed.records(folder).values()]
+    assert [each.scores.accuracy for each in results.values()] == best
+    assert list(results) == [0, 1]
+    assert accuracy.mean == pytest.approx(sum(best) / 2)
+
+
+def test_the_interval_of_an_accuracy_stays_between_0_and_1() -> None:
+    assert multi_seed.accuracy([0.9, 1.0]).ci95 == pytest.approx(
+        (0.95 - 12.7062 * 0.05, 1.0), abs=1e-5
+    )
+    assert multi_seed.accuracy([0.0, 0.1]).ci95[0] == 0

@@ -1,0 +1,152 @@
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from mlpcli.api import report
+from mlpcli.api.eval import evaluate
+from mlpcli.api.trainer import train
+from mlpcli.config.schema import Config
+from mlpcli.data.dataset import Split
+from mlpcli.errors import CheckpointError
+from mlpcli.nn import mlp
+from mlpcli.runs.folder import METRICS, RUN_FILES
+
+
+@pytest.fixture
+def folder(settings: Config, tmp_path: Path) -> Path:
+    """A run that finished."""
+    for _ in train(settings, tmp_path / "run", preflight=False):
+        pass
+    return tmp_path / "run"
+
+
+def predictions(rng: np.random.Generator, n: int) -> tuple[np.ndarray, Split]:
+    """Probabilities of a network that is often wrong, and the images they are of."""
+    p = mlp.softmax(2 * rng.standard_normal((n, 3)))
+    images = rng.integers(0, 256, (n, 4, 4)).astype("uint8")
+    return p, Split("noise", images, rng.integers(0, 3, n), ("a", "b", "c"), {})
+
+
+def test_mistakes_are_the_most_confident_wrong_answers(rng: np.random.Generator) -> None:
+    p, split = predictions(rng, 200)
+    rows = np.arange(200)
+    wrong = [(p[i].max(), i) for i in rows if p[i].argmax() != split.labels[i]]
+
+    found = report.mistakes(p, split, rows)
+
+    assert [m.row for m in found] == [i for _, i in sorted(wrong, reverse=True)[:25]]
+    for m in found:
+        assert_array_equal(m.image, split.images[m.row])
+        assert (m.true, m.called) == (split.labels[m.row], p[m.row].argmax())
+        assert (m.probability, m.true_probability) == (p[m.row].max(), p[m.row, m.true])
+
+
+def test_mistakes_on_some_rows_name_the_rows_of_the_split(rng: np.random.Generator) -> None:
+    p, split = predictions(rng, 200)
+    rows = np.arange(1, 200, 2)
+
+    found = report.mistakes(p[rows], split, rows)
+
+    assert {m.row % 2 for m in found} == {1}
+    assert all(m.true == split.labels[m.row] != m.called for m in found)
+
+
+def test_a_network_without_mistakes_has_none(rng: np.random.Generator) -> None:
+    p, split = predictions(rng, 20)
+    split = split._replace(labels=p.argmax(axis=1))
+
+    assert report.mistakes(p, split, np.arange(20)) == []
+
+
+def test_calibration_counts_each_image_in_the_bin_of_its_confidence(
+    rng: np.random.Generator,
+) -> None:
+    p, split = predictions(rng, 500)
+    confidence, right = p.max(axis=1), p.argmax(axis=1) == split.labels
+
+    bins = report.calibration(p, split.labels, bins=15)
+
+    for each in bins:
+        members = (confidence > each.low) & (confidence <= each.high)
+        assert (each.n, each.correct) == (members.sum(), right[members].sum())
+        assert_allclose(each.confidence, confidence[members].mean() if each.n else 0)
+    assert sum(each.n for each in bins) == 500
+
+
+def test_calibration_error_follows_its_definition(rng: np.random.Generator) -> None:
+    p, split = predictions(rng, 500)
+    confidence, right = p.max(axis=1), p.argmax(axis=1) == split.labels
+    edges = np.linspace(0, 1, 16)
+    total = 0.0
+    for low, high in itertools.pairwise(edges):
+        members = (confidence > low) & (confidence <= high)
+        if members.any():
+            gap = right[members].mean() - confidence[members].mean()
+            total += members.sum() / 500 * abs(gap)
+
+    assert_allclose(report.calibration_error(report.calibration(p, split.labels)), total)
+
+
+def test_certain_and_right_is_calibrated_certain_and_wrong_is_not() -> None:
+    p = np.eye(3)
+
+    right = report.calibration(p, np.arange(3))
+    wrong = report.calibration(p, np.array([1, 2, 0]))
+
+    assert report.calibration_error(right) == 0
+    assert report.calibration_error(wrong) == 1
+
+
+def test_filters_are_the_longest_columns_over_lit_pixels(rng: np.random.Generator) -> None:
+    W1 = rng.standard_normal((1024, 5))
+    W1[:, 2] = 0
+    W1[0] = 1000  # an input that no image lights
+    images = np.full((2, 4, 4), 9, np.uint8)
+    images[:, 3] = 0
+    W1[:, 4] *= 10
+
+    found = report.filters(W1, images, count=4)
+
+    assert (list(found.units), found.of) == ([0, 1, 3, 4], 5)
+    square = W1[:, found.units].T.reshape(-1, 32, 32)[:, 14:18, 14:18]
+    assert_array_equal(found.weights[:, :3], square[:, :3])
+    assert not found.weights[:, 3].any()
+
+
+def test_an_analysis_agrees_with_the_evaluation(folder: Path) -> None:
+    found = report.analyse(folder)
+
+    scores = evaluate(folder).scores
+    assert_array_equal(found.evaluation.scores.confusion, scores.confusion)
+    assert sum(each.correct for each in found.bins) == scores.correct
+    assert sum(each.n for each in found.bins) == scores.n
+    assert len(found.mistakes) == min(25, scores.n - scores.correct)
+    assert [m.epoch for m in found.metrics] == [1, 2, 3]
+    assert found.gradient.ok
+
+
+def test_a_run_is_compared_on_the_same_images_alone(folder: Path) -> None:
+    test, validation = (report.analyse(folder, split=name) for name in ("test", "validation"))
+
+    same = report.compared(test, test._replace(evaluation=evaluate(folder)))
+    assert same is not None
+    assert (same.difference, same.only, same.verdict) == (0, (0, 0), "cannot tell")
+    assert report.compared(test, validation) is None
+
+
+@pytest.mark.parametrize("name", [n for n in RUN_FILES])
+def test_a_half_deleted_run_is_refused(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+
+    with pytest.raises(CheckpointError, match=str(folder)):
+        report.analyse(folder)
+
+
+def test_a_run_without_an_epoch_says_how_to_go_on(folder: Path) -> None:
+    (folder / METRICS).write_bytes(b"")
+
+    with pytest.raises(CheckpointError, match="no epoch of this run has ended; `mlp train --resu"):
+        report.analyse(folder)

@@ -1,0 +1,261 @@
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from safetensors.numpy import load_file
+
+from mlpcli.api.eval import evaluate
+from mlpcli.api.trainer import Event, train
+from mlpcli.config.load import load_config
+from mlpcli.config.schema import Config
+from mlpcli.data import dataset
+from mlpcli.errors import CheckFailed, CheckpointError, DataError, Interrupted
+from mlpcli.nn.mlp import Params
+from mlpcli.runs import checkpoint, record
+from mlpcli.runs.folder import BEST, LAST, METRICS, RUN_FILES, RunFolder
+from mlpcli.training.progress import Epoch, Progress, Step
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "runs" / "one"
+
+
+def finish(settings: Config, folder: Path, **options: Any) -> record.Record:
+    for _ in train(settings, folder, **options):
+        pass
+    return RunFolder(folder).load_record()
+
+
+def follow(events: Iterable[Event], send: Callable[[Event], None]) -> None:
+    for event in events:
+        send(event)
+
+
+def test_a_run_folder_holds_settings_metrics_weights_and_record(
+    settings: Config, folder: Path
+) -> None:
+    run = finish(settings, folder)
+
+    assert sorted(file.name for file in folder.iterdir()) == sorted([*RUN_FILES, ".lock"])
+    assert load_config(str(folder / "config.yaml")) == settings
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert {line["schema"] for line in lines} == {1}
+    assert run["status"] == "finished"
+    assert run["ended_by"] == "epochs"
+    assert run["reproducible"] is True
+    assert run["last"] == {k: v for k, v in lines[-1].items() if k != "schema"}
+    assert run["data"]["training_images"] == 270
+    assert run["data"]["validation_images"] == 30
+    assert all(len(digest) == 64 for digest in run["data"]["sha256"].values())
+    assert {"python", "numpy", "blas", "threads", "cpu"} <= run["environment"].keys()
+
+
+def test_averaged_weights_stand_in_the_files_and_the_others_beside_them(
+    settings: Config, folder: Path
+) -> None:
+    averaged = settings.model_copy(
+        update={"train": settings.train.model_copy(update={"ema": 0.9, "epochs": 1})}
+    )
+    *_, epoch = train(averaged, folder, preflight=False)
+    last, best = (checkpoint.load(folder / name) for name in (LAST, BEST))
+    _, raw = last.optimizer_state
+
+    assert isinstance(epoch, Epoch)
+    assert_array_equal(last.params[0].W, epoch.engine.params[0].W)
+    assert_array_equal(best.params[0].W, epoch.engine.params[0].W)
+    assert_array_equal(raw[0].W, epoch.engine.layout.read(epoch.engine.theta)[0].W)
+    assert not np.array_equal(raw[0].W, last.params[0].W)
+    assert "W1.raw" in load_file(folder / LAST)
+    assert best.optimizer_state == ()
+
+
+def test_metrics_of_an_older_run_lack_the_norms(settings: Config, folder: Path) -> None:
+    finish(settings, folder)
+    path = folder / METRICS
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    older = [{k: v for k, v in line.items() if not k.endswith("_norms")} for line in lines]
+    now = RunFolder(folder).load_metrics()
+    path.write_text("".join(json.dumps(line) + "\n" for line in older))
+
+    then = RunFolder(folder).load_metrics()
+
+    assert now[0].weight_norms == lines[0]["weight_norms"]
+    assert then == [m._replace(weight_norms=None, gradient_norms=None) for m in now]
+
+
+def test_best_is_the_first_epoch_with_the_highest_validation_accuracy(
+    settings: Config, folder: Path
+) -> None:
+    run = finish(settings, folder)
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+    best = max(lines, key=lambda line: line["validation_accuracy"])
+    assert run["best"]["epoch"] == best["epoch"]
+    assert checkpoint.load(folder / "best.safetensors").metadata.progress.epoch == best["epoch"]
+    assert checkpoint.load(folder / "last.safetensors").metadata.progress.epoch == 3
+
+
+def test_a_folder_with_a_run_is_left_alone_unless_told(settings: Config, folder: Path) -> None:
+    finish(settings, folder)
+    before = (folder / "best.safetensors").read_bytes()
+
+    with pytest.raises(CheckpointError, match="holds a run already"):
+        finish(settings, folder)
+    assert (folder / "best.safetensors").read_bytes() == before
+
+    (folder / "notes.txt").write_text("mine")
+    finish(settings, folder, overwrite=True)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_in_place_of_the_folder_is_refused(settings: Config, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+
+    with pytest.raises(CheckpointError, match="is a file; name a folder"):
+        finish(settings, tmp_path / "taken")
+
+
+def test_an_unwritable_folder_is_one_clear_error(settings: Config) -> None:
+    with pytest.raises(CheckpointError, match="/proc/run: cannot write the run here"):
+        finish(settings, Path("/proc/run"))
+
+
+def test_missing_data_leaves_no_folder(settings: Config, folder: Path) -> None:
+    broken = settings.model_copy(update={"data": settings.data.model_copy(update={"name": "./no"})})
+
+    with pytest.raises(DataError):
+        finish(broken, folder)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_step_saves_and_says_so(
+    settings: Config, folder: Path, number: int, status: int
+) -> None:
+    def send(event: Event) -> None:
+        if isinstance(event, Step) and event.progress[:2] == (1, 3):
+            os.kill(os.getpid(), number)
+
+    told = r"after 1 epoch and 3 steps; `mlp train --resume .*one` goes on"
+    with pytest.raises(Interrupted, match=told) as caught:
+        follow(train(settings, folder), send)
+
+    assert caught.value.exit_code == status
+    assert RunFolder(folder).load_record().status == "interrupted"
+    assert checkpoint.load(folder / "last.safetensors").metadata.progress.epoch == 1
+    assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+
+
+def test_a_second_signal_stops_at_once(settings: Config, folder: Path) -> None:
+    def send(event: Event) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="stopped at once"):
+        follow(train(settings, folder), send)
+
+
+def test_a_failed_run_says_why_in_its_record(settings: Config, folder: Path) -> None:
+    wild = settings.optimizer.model_copy(update={"lr": 1e30})
+
+    with pytest.raises(CheckFailed):
+        finish(settings.model_copy(update={"optimizer": wild}), folder)
+
+    run = RunFolder(folder).load_record()
+    assert run["status"] == "failed"
+    assert "is the first value that is not finite" in run["error"]
+
+
+def test_a_failed_run_keeps_the_weights_before_the_step_that_failed(
+    settings: Config, folder: Path
+) -> None:
+    changes = {"lr": 100.0, "weight_decay": 1.0}
+    wild = settings.optimizer.model_copy(update=changes)
+    good: list[tuple[Progress, Params]] = []
+
+    def keep(event: Event) -> None:
+        assert isinstance(event, Step)
+        good.append((event.progress, event.engine.params))
+
+    with pytest.raises(CheckFailed, match=r"epoch 1, step \d: z\d .* at learning rate \d"):
+        follow(
+            train(settings.model_copy(update={"optimizer": wild}), folder, preflight=False), keep
+        )
+
+    kept = checkpoint.load(folder / "last.safetensors")
+    progress, params = good[-1]
+    assert kept.metadata.progress == progress
+    for layer, expected in zip(kept.params, params, strict=True):
+        assert_array_equal(layer.W, expected.W)
+        assert_array_equal(layer.b, expected.b)
+
+
+def test_a_training_that_is_given_up_does_not_mind_that_its_folder_is_gone(
+    settings: Config, folder: Path
+) -> None:
+    events = train(settings, folder, preflight=False)
+    next(events)
+    shutil.rmtree(folder)
+
+    events.close()
+
+    assert not folder.exists()
+
+
+def test_train_never_loads_the_test_split(
+    settings: Config, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = dataset.load
+
+    def spy(name: str, split: Any, **options: Any) -> Any:
+        asked.append(split)
+        return real(name, split, **options)
+
+    monkeypatch.setattr(dataset, "load", spy)
+    finish(settings, folder)
+
+    assert asked == ["train"]
+
+
+def test_evaluate_judges_each_split_of_a_run(settings: Config, folder: Path) -> None:
+    epochs = [e for e in train(settings, folder) if isinstance(e, Epoch)]
+
+    assert evaluate(folder).scores.n == 90
+    assert evaluate(folder, split="train").scores.n == 270
+    last = evaluate(folder, split="validation", weights="last").scores
+    assert last.n == 30
+    assert last.accuracy == epochs[-1].metrics.validation_accuracy
+    assert last.loss == pytest.approx(epochs[-1].metrics.validation_loss)
+
+
+def test_evaluate_refuses_data_with_other_classes(settings: Config, folder: Path) -> None:
+    finish(settings, folder)
+
+    with pytest.raises(CheckpointError, match="has 3 classes, but synth has 10"):
+        evaluate(folder, data="synth")
+
+
+def test_evaluate_refuses_weights_whose_loss_is_not_finite(settings: Config, folder: Path) -> None:
+    finish(settings, folder)
+    kept = checkpoint.load(folder / "best.safetensors")
+    for layer in kept.params:
+        layer.W[:] = 3e38
+    checkpoint.save(folder / "best.safetensors", kept)
+
+    with pytest.raises(CheckFailed, match="the loss is nan; the weights are too large"):
+        evaluate(folder)
+
+
+def test_evaluate_names_a_missing_run(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such run folder"):
+        evaluate(tmp_path / "none")

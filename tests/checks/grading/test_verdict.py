@@ -1,0 +1,123 @@
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlpcli.api.grade_worker import Runner
+from mlpcli.checks import reference
+from mlpcli.checks.grading.answers import FORMS, FUNCTIONS, Answer, Answers
+from mlpcli.checks.grading.verdict import Verdict, judge
+from mlpcli.checks.problem import Problem
+from mlpcli.nn import mlp
+from mlpcli.nn.mlp import Layer
+from tests.checks.grading.submissions import PLACES, RIGHT, WRONG
+
+SIZES = (31, 23, 17, 10)  # all different, as in the workbook
+
+
+@pytest.fixture
+def problem(rng: np.random.Generator) -> Problem:
+    params = mlp.init(SIZES, rng=rng, dtype="float64")
+    params = tuple(Layer(W, 0.1 * rng.standard_normal(len(b))) for W, b in params)
+    y = mlp.one_hot(np.array([3, 1, 4, 5]), SIZES[-1])
+    return Problem(params, rng.random((4, SIZES[0])), y)
+
+
+@pytest.fixture
+def verdict(problem: Problem, tmp_path: Path) -> Any:
+    """Of a source, its functions called in this process."""
+
+    def of(source: str) -> Verdict:
+        return judge(problem, called(source, problem, tmp_path))
+
+    return of
+
+
+def called(source: str, problem: Problem, folder: Path) -> Answers:
+    arrays = {f"h{i}": h for i, h in enumerate(reference.forward(problem).h)} | {"y": problem.y}
+    for i, (W, b) in enumerate(problem.params, start=1):
+        arrays |= {f"W{i}": W, f"b{i}": b}
+    np.savez(folder / "inputs.npz", allow_pickle=False, **arrays)
+    forms = [form._asdict() for form in FORMS]
+    job = {"file": "mywork.py", "functions": FUNCTIONS, "forms": forms, "memory": 1, "timeout": 1}
+    out = io.StringIO()
+    runner = Runner(job, folder, out)
+    space: dict[str, Any] = {}
+    exec(compile(source, "mywork.py", "exec"), space)
+    functions = {name: space[name] for name in FUNCTIONS if name in space}
+    with np.errstate(all="ignore"):
+        for number, form in enumerate(forms):
+            runner.call_all(functions, number, form)
+    answers: Answers = {}
+    for line in map(json.loads, out.getvalue().splitlines()):
+        if line["event"] == "answer":
+            arrays_ = []
+            if not line["failure"]:
+                with np.load(folder / f"{line['form']}-{line['step']}.npz") as found:
+                    arrays_ = [found[f"arr_{i}"] for i in range(len(found))]
+            answers.setdefault(FORMS[line["form"]], {})[line["step"]] = Answer(
+                arrays_, line["failure"], tuple(line["changed"]), line["given"] == "yours"
+            )
+    return answers
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_submission_is_right_whatever_its_conventions(name: str, verdict: Any) -> None:
+    source, conventions = RIGHT[name]
+
+    result = verdict(source.replace("256", str(SIZES[-2])))
+
+    assert result.ok, [s.text for s in result.steps if not s.ok]
+    notes = {note for step in result.steps for note in step.conventions}
+    accepts = {form for part in result.parts for form in part.accepts}
+    for convention in conventions:
+        convention = convention.replace("256", str(SIZES[-2]))
+        assert any(convention in note for note in notes | accepts), (convention, notes, accepts)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_submission_loses_the_wrong_steps_alone(name: str, verdict: Any) -> None:
+    source, wrong, total = WRONG[name]
+
+    result = verdict(source)
+
+    assert {s.step: s.kind for s in result.steps if not s.ok} == wrong
+    assert (result.right, len(result.steps)) == (total - len(wrong), total)
+    assert not result.ok
+
+
+def test_steps_are_in_the_order_of_the_workbook(verdict: Any) -> None:
+    result = verdict(RIGHT["rows, mean at once"][0])
+
+    assert [s.step for s in result.steps] == ["grad_z3", "grad_W3", "grad_b3", *PLACES]
+
+
+def test_a_step_after_a_wrong_one_is_judged_by_what_it_was_given(verdict: Any) -> None:
+    result = verdict(WRONG["sign"][0])
+
+    texts = [s.text for s in result.steps]
+    assert texts == [
+        "grad_z3 has the wrong sign",
+        "grad_W3, given your grad_z3",
+        "grad_b3, given your grad_z3",
+    ]
+
+
+def test_functions_that_are_not_there_are_named_and_not_counted(verdict: Any) -> None:
+    result = verdict("def grad_b3(grad_z3):\n    return grad_z3.sum(axis=0)\n")
+
+    assert (result.right, len(result.steps)) == (1, 1)
+    assert result.missing == ("grad_z3", "grad_W3", "backward")
+
+
+def test_a_batch_counts_more_than_one_image_on_which_n_cannot_be_wrong(verdict: Any) -> None:
+    result = verdict(WRONG["n twice"][0])
+
+    assert result.parts[0].accepts == ("a batch in rows (n, k)",)
+
+
+def test_no_answer_at_all_is_not_right(problem: Problem) -> None:
+    assert not judge(problem, {}).ok

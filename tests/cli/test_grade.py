@@ -1,0 +1,224 @@
+import ast
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.checks.grading.submissions import LAYERED, PLACES, RIGHT, WHOLE, WRONG, but
+from tests.cli.outcome import Outcome, call, facts
+
+
+def judge(source: str, *options: str) -> Outcome:
+    Path("mywork.py").write_text(source, encoding="utf-8")
+    return call("gradcheck", "--backward", "mywork.py", *options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_submission_passes_on_the_workbooks_network(name: str) -> None:
+    source, conventions = RIGHT[name]
+
+    found = facts(judge(source, "--json"))
+
+    assert (found["schema"], found["ok"]) == (1, True)
+    assert found["right"] == found["total"] == len(found["steps"])
+    told = json.dumps(found)
+    assert all(convention in told for convention in conventions)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_submission_fails_and_is_diagnosed(name: str) -> None:
+    source, wrong, total = WRONG[name]
+
+    status, out, err = judge(source, "--json")
+
+    found = json.loads(out)
+    assert status == 1
+    assert err.endswith(f"error: mywork.py: {total - len(wrong)} of {total} steps right\n")
+    assert {s["step"]: s["kind"] for s in found["steps"] if not s["ok"]} == wrong
+    assert (found["ok"], found["right"], found["total"]) == (False, total - len(wrong), total)
+
+
+def test_each_step_of_the_json_has_the_keys_that_graders_read() -> None:
+    found = json.loads(judge(WRONG["no mask"][0], "--json").out)
+
+    assert [step["step"] for step in found["steps"]] == PLACES
+    step = found["steps"][3]
+    assert set(step) == {"step", "ok", "conventions", "place", "kind", "text"}
+    assert (step["place"], step["kind"]) == ("grad_z2", "missing-mask")
+    assert step["text"] == "grad_z2: the derivative of h2 with respect to z2 is missing"
+
+
+def test_the_text_tells_the_steps_what_was_recognised_and_the_score() -> None:
+    status, out, _ = judge(but(LAYERED, ".sum(axis=0)", ".mean(axis=0)"))
+
+    assert status == 1
+    assert out.splitlines() == [
+        "mywork.py: judged on 1024-512-256-10 with 4 images and with one, float64",
+        "",
+        "right  grad_z3",
+        "right  grad_W3",
+        "wrong  grad_b3 is 4 times too small: divided by the batch size twice",
+        "       accepts a batch in rows (n, k)",
+        "       1/n in grad_z3",
+        "       sum over the images in grad_W3",
+        "",
+        "not defined: backward",
+        "",
+        "2 of 3 steps right",
+    ]
+
+
+def test_the_template_is_a_submission_that_is_not_done_yet() -> None:
+    template = call("gradcheck", "--template").out
+
+    status, out, _ = judge(template)
+
+    names = [f.name for f in ast.parse(template).body if isinstance(f, ast.FunctionDef)]
+    assert names == ["grad_z3", "grad_W3", "grad_b3", "backward"]
+    assert status == 1
+    assert out.count("not done yet") == 4
+    assert out.endswith("0 of 12 steps right\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("", "mywork.py: defines none of grad_z3, grad_W3, grad_b3, backward; see `--template`"),
+        ("def gradz3(h3, y): ...", "rename 'gradz3' to 'grad_z3'?"),
+        ("x = 1\ndef f(:\n", "mywork.py:2: invalid syntax"),
+        ("x = 1\n  y = 2\n", "mywork.py:2: unexpected indent"),
+        ("import numpy\nimport no_such_module\n", "mywork.py:2: ModuleNotFoundError: No module"),
+        ("x = 1 / 0", "mywork.py:1: ZeroDivisionError: division by zero"),
+        ("import sys\nsys.exit()", "mywork.py:2: ends the program"),
+        ("import os\nos._exit(0)", "mywork.py: ended its process with status 0 while it was read"),
+        ("import os\nos.abort()", "mywork.py: ended by signal SIGABRT while it was read"),
+        ("input()", "mywork.py:1: EOFError"),
+        ("x = bytearray(1 << 32)", "mywork.py:1: needs more memory than the 2 GiB"),
+        ("raise BaseException('so')", "mywork.py:1: BaseException: so"),
+        ("class E(Exception):\n  __str__ = None\nraise E", "mywork.py:3: submission.E"),
+        (
+            LAYERED.replace("return h2.T", "import os; os._exit(3); h2.T"),
+            "mywork.py: ended its process with status 3 in grad_W3",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_judged_is_one_clear_line(source: str, told: str) -> None:
+    status, out, err = judge(source)
+
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.startswith("error: mywork.py")
+    assert told in err
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("while True: pass", "mywork.py:1: still running after 1 s, while it was read"),
+        (
+            "def grad_z3(h3, y):\n    n = 0\n    while True:\n        n += 1\n",
+            "still running after 1 s, in grad_z3; see --timeout",
+        ),
+        (
+            "import time\nwhile 1:\n  try: time.sleep(9)\n  except BaseException: pass\n",
+            "mywork.py: did not end within 1 s, while it was read",
+        ),
+        ("import subprocess\nsubprocess.run(['sleep', '60'])", "mywork.py:2: still running"),
+    ],
+)
+def test_an_endless_loop_ends_at_the_time_limit(source: str, told: str) -> None:
+    started = time.monotonic()
+
+    status, out, err = judge(source, "--timeout", "1")
+
+    assert (status, out) == (2, "")
+    assert told in err
+    assert time.monotonic() - started < 30
+
+
+def test_a_later_form_that_never_ends_does_not_undo_what_is_known() -> None:
+    source = LAYERED.replace("return (h3", "\n    while h3.ndim == 1: pass\n    return (h3")
+
+    assert facts(judge(source, "--json", "--timeout", "6"))["ok"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("h2.T", "h2.nope", "mywork.py:6: AttributeError: 'numpy.ndarray' object has no attribute"),
+        ("h2.T", "exit()", "mywork.py:6: ends the program, with sys.exit or the like"),
+        ("h2.T", "bytearray(1 << 32)", "mywork.py:6: needs more memory than the 2 GiB"),
+        ("(h2, grad_z3)", "(h2)", "mywork.py:5: TypeError: grad_W3() takes 1 positional argument"),
+        ("@ grad_z3", "@ grad_z3 * 'a'", "mywork.py:6:"),
+        ("return h2.T @ grad_z3", "return grad_W3(h2, grad_z3)", "mywork.py:6: RecursionError"),
+    ],
+)
+def test_an_exception_in_a_function_is_a_wrong_step_with_its_line(
+    old: str, new: str, line: str
+) -> None:
+    status, out, err = judge(but(LAYERED, old, new))
+
+    assert status == 1
+    assert f"wrong  grad_W3: {line}" in out
+    assert out.endswith("2 of 3 steps right\n")
+    assert "Traceback" not in out + err
+
+
+def test_what_the_file_prints_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    outcome = judge('print("hello from here")\n' + LAYERED, "--json")
+
+    assert facts(outcome)["ok"]
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "hello from here" in err
+
+
+def test_the_file_can_import_what_lies_beside_it() -> None:
+    Path("helpers.py").write_text("def outer(a, b): return a.T @ b\n")
+    source = but(LAYERED, "h2.T @ grad_z3", "outer(h2, grad_z3)")
+
+    assert facts(judge("from helpers import outer\n" + source, "--json"))["ok"]
+
+
+def test_a_triple_loop_is_judged_within_the_time_limit() -> None:
+    source = """
+def grad_W3(h2, grad_z3):
+    n, k, m = len(h2), h2.shape[1], grad_z3.shape[1]
+    return [[sum(h2[r][i] * grad_z3[r][j] for r in range(n)) for j in range(m)] for i in range(k)]
+"""
+
+    assert facts(judge(source, "--json"))["ok"]
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--backward", "none.py"], "none.py: no such file"),
+        (["--backward", "."], ".: not a file"),
+        (["--backward", "w.py", "--quick"], "gradcheck: --self-test, --workbook"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named(args: list[str], told: str) -> None:
+    status, out, err = call("gradcheck", *args)
+
+    assert (status, out) == (2, "")
+    assert err.startswith(f"error: {told}")
+
+
+def test_a_notebook_is_not_a_submission() -> None:
+    Path("w.ipynb").write_text("{}")
+
+    assert "is a notebook" in call("gradcheck", "--backward", "w.ipynb").err
+
+
+def test_nothing_is_left_beside_the_file() -> None:
+    judge(WHOLE)
+
+    assert [path.name for path in Path().iterdir() if path.name != "cache"] == ["mywork.py"]
+
+
+def test_the_help_says_that_the_code_is_run() -> None:
+    assert "runs the code" in " ".join(call("gradcheck", "--help").out.split())

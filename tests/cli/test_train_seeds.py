@@ -1,0 +1,215 @@
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlpcli.api import significance
+from mlpcli.runs.folder import RunFolder
+from tests.cli.outcome import call, facts, on_terminal, piped
+from tests.cli.test_commands import documented, kinds
+from tests.cli.test_streams import needs_terminal
+
+
+@pytest.fixture
+def five(small: list[str]) -> str:
+    """The folder of the runs of two seeds."""
+    assert call("train", *small, "--out", "five", "--seeds", "2", "--quiet").status == 0
+    return "five"
+
+
+def test_train_with_seeds_prints_each_and_what_they_have_in_common(small: list[str]) -> None:
+    status, out, err = call("train", *small, "--out", "five", "--seeds", "2", "--seed", "3")
+
+    assert status == 0
+    labels = [re.split(r"  +|: ", line)[0] for line in out.splitlines()]
+    assert labels == [
+        "run",
+        "seed",
+        "3",
+        "4",
+        "validation accuracy",
+        "95 % interval of the mean",
+        "time",
+    ]
+    assert [line for line in err.splitlines() if line.startswith("seed")] == [
+        "seed 3: five/seed-3",
+        "seed 4: five/seed-4",
+    ]
+
+
+def test_train_with_seeds_json_is_one_object_as_the_contract_has_it(small: list[str]) -> None:
+    found = facts(call("train", *small, "--out", "five", "--seeds", "2", "--json"))
+
+    assert kinds(found) == {
+        "schema": "int",
+        "run": "str",
+        "validation_accuracy": "float",
+        "sd": "float",
+        "ci95": "list",
+        "seconds": "float",
+        "seeds": "list",
+    }
+    alone = facts(call("train", *small, "--out", "a", "--json"))
+    del alone["schema"]
+    assert kinds(found["seeds"][0]) == {"seed": "int", **kinds(alone)}
+    accuracies = [seed["validation_accuracy"] for seed in found["seeds"]]
+    assert found["validation_accuracy"] == sum(accuracies) / 2
+    assert documented(found)
+
+
+def test_eval_of_seeds_is_of_each_and_their_mean(five: str) -> None:
+    found = facts(call("eval", five, "--json"))
+
+    assert kinds(found) == {
+        "schema": "int",
+        "run": "str",
+        "data": "str",
+        "split": "str",
+        "weights": "str",
+        "accuracy": "float",
+        "sd": "float",
+        "ci95": "list",
+        "seeds": "list",
+    }
+    alone = [facts(call("eval", f"five/seed-{seed}", "--json")) for seed in (0, 1)]
+    for seed, each in zip(found["seeds"], alone, strict=True):
+        assert {key: each.get(key, seed["seed"]) for key in seed} == seed
+    assert found["accuracy"] == significance.summary([each["accuracy"] for each in alone]).mean
+    assert documented(found)
+
+
+def test_eval_of_seeds_is_readable_and_can_fail(five: str, dots: str) -> None:
+    arrays = dict(np.load(dots))
+    arrays["y_test"][:7] = 0  # four of these labels are wrong now
+    np.savez("spoiled.npz", allow_pickle=False, **arrays)
+
+    status, out, err = call("eval", five, "--data", "spoiled.npz", "--fail-under", "1")
+
+    head, table, *_ = out.splitlines()
+    assert head == "five (best weights) on the test split of spoiled.npz"
+    assert table.split() == ["seed", "accuracy", "correct", "images", "loss"]
+    assert "\naccuracy: mean 9" in out
+    assert out.endswith("(t, 2 seeds)\n")
+    assert status == 1
+    assert err.startswith("error: five: accuracy must be at least 1.0, got 0.9")
+
+
+def test_resume_asks_how_many_seeds_and_does_what_is_left(five: str, small: list[str]) -> None:
+    status, out, err = call("train", "--resume", five)
+
+    assert (status, out) == (2, "")
+    assert err == "error: five: holds runs of several seeds; say how many with --seeds\n"
+    status, out, err = call("train", "--resume", five, "--seeds", "3")
+    assert status == 0
+    assert "seed 2: five/seed-2" in err
+    assert "seed 0" not in err
+    assert len(RunFolder(Path(five)).seed_runs()) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "--seeds x",
+            "invalid value for '--seeds': expected a valid integer; see `mlp",
+        ),
+        ("--seeds 1", "invalid value for '--seeds'"),
+        ("--seeds 2 --overwrite", "--overwrite: is for one run"),
+        ("--time-budget soon", "expected a time such as 20s, 2m or 1h, got 'soon'"),
+        ("--time-budget 0s", "time_budget must be a number in (0, 10000000.0] or null"),
+        ("--target 98", "target must be a number in (0, 1] or null, got 98.0"),
+        ("--resume none --seeds 2", "none: no runs of several seeds"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(words: str, told: str) -> None:
+    out = ["--out", "a"] if "resume" not in words else []
+    status, output, err = call("train", *out, *words.split())
+
+    assert (status, output) == (2, "")
+    assert told in err
+    assert err.count("\n") == 1
+    assert not Path("a").exists()
+
+
+def test_compare_says_what_it_cannot_tell(run: str, small: list[str]) -> None:
+    assert call("train", *small, "--out", "b", "--seed", "1", "-q").status == 0
+
+    status, out, err = call("compare", run, "b", "--fail-if-worse")
+
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert re.fullmatch(r"the test split of .*dots.npz, 90 images, best weights", lines[0])
+    assert lines[1].split() == ["accuracy", "alone", "right"]
+    assert lines[2].startswith("run ")
+    assert re.fullmatch(r"difference: \S+ points \(95 % interval \S+ to \S+\)", lines[4])
+    assert re.fullmatch(r"p = \d\.\d{3}, McNemar's exact test, one seed each", lines[5])
+    assert lines[6] == "verdict: cannot tell which is better (p of 0.05 or more)"
+
+
+def test_compare_json_is_one_object_as_the_contract_has_it(run: str, five: str) -> None:
+    for pair in ((run, run), (five, five)):
+        found = facts(call("compare", *pair, "--json"))
+
+        several = pair == (five, five)
+        assert kinds(found) == {
+            "schema": "int",
+            "runs": "list",
+            "data": "str",
+            "split": "str",
+            "weights": "str",
+            "accuracy": "list",
+            "difference": "float",
+            "ci95": "list",
+            "test": "str",
+            "p": "float",
+            "n": "int",
+            "only": "NoneType" if several else "list",
+            "seeds": "list",
+            "verdict": "str",
+        }
+        assert found["verdict"] == "cannot tell"
+        assert documented(found)
+
+
+def test_a_worse_run_can_be_a_failed_check(run: str, small: list[str]) -> None:
+    lost = ("--set", "optimizer.lr=1e-9", "--seed", "5")
+    assert call("train", *small, *lost, "--out", "b", "-q", "--no-preflight").status == 0
+
+    status, out, err = call("compare", run, "b", "--fail-if-worse")
+
+    assert status == 1
+    assert "p < 0.001, McNemar's mid-p test, one seed each\nverdict: b is worse than run\n" in out
+    assert re.fullmatch(r"error: b: is worse than run by 0\.\d+ \(p \S+\)\n", err)
+    assert call("compare", run, "b").status == 0
+    assert "verdict: run is better than b" in call("compare", "b", run, "--fail-if-worse").out
+
+
+def test_a_budget_and_a_target_are_told_in_the_result(small: list[str]) -> None:
+    long = [*small[:-1], "100000"]
+
+    ended = facts(call("train", *long, "--out", "a", "--time-budget", "0.2s", "--json", "-q"))
+    reached = facts(call("train", *small, "--out", "b", "--target", "0.1", "--json", "-q"))
+
+    assert (ended["ended_by"], reached["ended_by"]) == ("time_budget", "target")
+    assert reached["epochs"] == 1
+    assert json.loads(Path("a", "run.json").read_text())["reproducible"] is False
+    assert call("eval", "a").status == 0
+
+
+@needs_terminal
+def test_seeds_are_shown_on_a_terminal_and_in_a_pipe(small: list[str]) -> None:
+    command = ("train", *small, "--seeds", "2")
+
+    assert "seed 1: a/seed-1" in on_terminal(*command, "--out", "a").err
+    assert "seed 1: b/seed-1\n" in piped(*command, "--out", "b").err
+    assert piped(*command, "--out", "c", "--quiet").err == ""
+
+
+def test_the_runs_of_several_seeds_are_named_one_by_one(five: str) -> None:
+    for command in ("runs rm", "runs show", "reproduce", "gradcheck --run"):
+        status, out, err = call(*command.split(), five)
+
+        assert (status, out) == (2, ""), command
+        assert "such as five/seed-0" in err, command

@@ -1,0 +1,243 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlpcli.config.load import LARGEST_FILE, MOST_ERRORS, dump_config, json_schema, load_config
+from mlpcli.config.schema import Adam, Config, Cosine, OneCycle
+from mlpcli.config.shipped import shipped
+from mlpcli.errors import ConfigError
+
+Write = Callable[[str], str]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Puts text into x.yaml of a new working folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def put(text: str) -> str:
+        Path("x.yaml").write_text(text, encoding="utf-8")
+        return "x.yaml"
+
+    return put
+
+
+def complaint(source: str | None, *overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(source, overrides)
+    return str(caught.value).splitlines()
+
+
+def test_no_source_gives_the_defaults() -> None:
+    assert load_config(None) == Config()
+
+
+def test_every_shipped_config_loads_and_opens_with_its_command() -> None:
+    for name, file in shipped().items():
+        lines = file.read_text(encoding="utf-8").splitlines()
+
+        assert isinstance(load_config(name), Config)
+        assert lines[0] == f"# mlp train --config {name}"
+        assert lines[1] == "# yaml-language-server: $schema=./config.schema.json"
+
+
+def test_a_dumped_config_loads_to_itself(write: Write) -> None:
+    original = load_config(None, ["optimizer.name=adam", "network.hidden=[3, 4]", "seed=7"])
+
+    assert load_config(write(dump_config(original))) == original
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", "0.001", ".001", "1.0e-03"])
+def test_every_way_to_write_a_number_is_a_number(text: str, write: Write) -> None:
+    assert load_config(write(f"optimizer: {{lr: {text}}}")).optimizer.lr == 0.001
+
+
+@pytest.mark.parametrize("text", ["no", "off", "yes", "on"])
+def test_words_that_yaml_1_1_took_for_booleans_are_text(text: str, write: Write) -> None:
+    assert load_config(write(f"data: {{name: {text}}}")).data.name == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("trian:\n  epochs: 3", "x.yaml:1:1: unknown key 'trian'; did you mean 'train'?"),
+        (
+            "optimizer:\n  learning_rate: 1",
+            "x.yaml:2:3: unknown key 'learning_rate' in optimizer; did you mean 'lr'?",
+        ),
+        (
+            "train:\n  batch_size: 0",
+            "x.yaml:2:3: batch_size must be an integer in [1, 60000], got 0",
+        ),
+        ("train: {epochs: True}", "x.yaml:1:9: epochs must be an integer in [1, 100000], got True"),
+        ("train: {epochs: '3'}", "x.yaml:1:9: epochs must be an integer in [1, 100000], got '3'"),
+        (
+            "network: {hidden: [5, 0]}",
+            "x.yaml:1:23: entry 2 of hidden must be an integer in [1, 65536], got 0",
+        ),
+        ("optimizer: {lr: .nan}", "x.yaml:1:13: lr must be a number in (0, 100], got nan"),
+        (
+            "optimizer: {name: adm}",
+            "x.yaml:1:13: name must be one of 'sgd', 'adam', 'adamw', got 'adm'",
+        ),
+        (
+            "optimizer: {name: adam, momentum: 0.9}",
+            "x.yaml:1:25: unknown key 'momentum' in optimizer; expected one of name, lr, beta1, "
+            "beta2, eps, weight_decay",
+        ),
+        (
+            "optimizer: {name: adamw, beta1: 1}",
+            "x.yaml:1:26: beta1 must be a number in [0, 1), got 1",
+        ),
+        ("optimizer: {nesterov: 1}", "x.yaml:1:13: nesterov must be true or false, got 1"),
+        (
+            "schedule:\n  name: linear",
+            "x.yaml:2:3: name must be one of 'constant', 'step', 'cosine', 'one_cycle', "
+            "got 'linear'",
+        ),
+        ("schedule: {warmup: 1}", "x.yaml:1:12: warmup must be a number in [0, 1), got 1"),
+        (
+            "schedule: {name: one_cycle, warmup: 0.6}",
+            "x.yaml:1:29: warmup must be a number in (0, 0.5], got 0.6",
+        ),
+        (
+            "schedule: {name: step, at: [0.5, 2]}",
+            "x.yaml:1:34: entry 2 of at must be a number in (0, 1), got 2",
+        ),
+        (
+            "schedule: {at: [0.5]}",
+            "x.yaml:1:12: unknown key 'at' in schedule; expected one of name, warmup",
+        ),
+        ("schedule: cosine", "x.yaml:1:1: schedule must be a section of settings, got 'cosine'"),
+        ("network: {dropout: 1}", "x.yaml:1:11: dropout must be a number in [0, 1), got 1"),
+        (
+            "network: {max_norm: 0}",
+            "x.yaml:1:11: max_norm must be a number in (0, 1000] or null, got 0",
+        ),
+        (
+            "network: {init: he_normal}",
+            "x.yaml:1:11: init must be one of 'he', 'glorot', 'lecun', got 'he_normal'",
+        ),
+        ("train: {ema: 1}", "x.yaml:1:9: ema must be a number in (0, 1) or null, got 1"),
+        ("data: 3", "x.yaml:1:1: data must be a section of settings, got 3"),
+        (
+            "train:\n  patience: soon",
+            "x.yaml:2:3: patience must be an integer in [1, 100000] or null, got 'soon'",
+        ),
+        ("- 1", "x.yaml:1:1: expected settings as `key: value`"),
+        ("a: [1", "x.yaml:1:6: not valid YAML: expected ',' or ']', but got '<stream end>'"),
+        ("a: &x [1]\nb: *x", "x.yaml:1:4: aliases are not allowed; write the value out"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_where_and_what(
+    text: str, expected: str, write: Write
+) -> None:
+    assert complaint(write(text)) == [expected]
+
+
+def test_a_repeated_key_is_refused(write: Write) -> None:
+    assert "duplicate key" in complaint(write("seed: 1\nseed: 2"))[0]
+
+
+def test_a_tag_that_would_build_an_object_is_refused(write: Write) -> None:
+    (line,) = complaint(write("seed: !!python/object/apply:os.system ['true']"))
+
+    assert line == (
+        "x.yaml:1:7: expected text, a number, a list or a section, got "
+        "'python/object/apply:os.system'; is it text that needs quotes?"
+    )
+
+
+@pytest.mark.parametrize("value", ["2020-01-01", "!!set {1, 2}", "!!binary aGk=", "!own 3", "="])
+def test_a_value_of_another_kind_is_refused(value: str, write: Write) -> None:
+    (line,) = complaint(write(f"seed: {value}"))
+
+    assert line.startswith("x.yaml:1:7: expected text, a number, a list or a section, got ")
+
+
+@pytest.mark.parametrize("value", ["!!bool x", "!!int ''", "!!int abc", "!!float ."])
+def test_a_tag_that_does_not_fit_its_value_is_refused(value: str, write: Write) -> None:
+    (line,) = complaint(write(f"seed: {value}"))
+
+    assert line.startswith("x.yaml: not valid YAML: ")
+
+
+@pytest.mark.parametrize("text", ["1: 2", "null: 3", "? [a]\n: 1", "<<: {seed: 1}", "data: {1: 2}"])
+def test_a_key_that_is_no_name_is_refused(text: str, write: Write) -> None:
+    (line,) = complaint(write(text))
+
+    assert line.endswith(": expected a setting's name")
+
+
+def test_all_mistakes_are_reported_at_once(write: Write) -> None:
+    lines = complaint(write("seed: -1\ndata: {nam: x}\ntrain: {epochs: 0}"), "optimizer.lr=fast")
+
+    assert len(lines) == 4
+    assert "--set optimizer.lr=fast: lr must be a number in (0, 100], got 'fast'" in lines
+
+
+def test_of_thousands_of_mistakes_the_first_are_reported(write: Write) -> None:
+    lines = complaint(write("\n".join(f"k{i}: 1" for i in range(2000))))
+
+    assert len(lines) == MOST_ERRORS + 1
+    assert lines[-1] == "settings: and 1950 more mistakes"
+
+
+def test_an_override_wins_over_the_file_and_reads_yaml(write: Write) -> None:
+    settings = load_config(
+        write("optimizer: {name: adam, lr: 1e-2}"), ["optimizer.lr=2e-2", "network.hidden=[8]"]
+    )
+
+    assert settings.optimizer == Adam(lr=0.02)
+    assert settings.network.hidden == (8,)
+
+
+@pytest.mark.parametrize("override", ["lr", "=3", "x="])
+def test_an_override_without_key_or_section_is_refused(override: str) -> None:
+    assert complaint(None, override)[0].startswith(f"--set {override}: ")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    assert complaint("quickstar") == [
+        "unknown config 'quickstar'; did you mean 'quickstart'? `mlp config list` shows what "
+        "there is"
+    ]
+
+
+def test_a_missing_binary_or_huge_file_is_refused(write: Write, tmp_path: Path) -> None:
+    assert complaint("none.yaml") == [
+        "none.yaml: cannot read the config: No such file or directory"
+    ]
+    write("")
+    (tmp_path / "x.yaml").write_bytes(b"\x1f\x8b\xff")
+    assert "not UTF-8 text at byte 1" in complaint("x.yaml")[0]
+    write("# " + "x" * LARGEST_FILE)
+    assert "is this a config?" in complaint("x.yaml")[0]
+
+
+def test_deep_nesting_is_refused(write: Write) -> None:
+    assert complaint(write("[" * 5000))[0].startswith("x.yaml")
+
+
+def test_the_shipped_schema_is_the_models() -> None:
+    """When this fails, run `make docs`."""
+    shipped = Path(__file__).parents[2] / "configs" / "config.schema.json"
+
+    assert shipped.read_text(encoding="utf-8") == json_schema()
+
+
+def test_another_schedule_begins_with_its_own_defaults() -> None:
+    settings = load_config(None, ["schedule.warmup=0.9", "schedule.name=one_cycle"])
+
+    assert settings.schedule == OneCycle()
+    assert load_config(None, ["schedule.warmup=0.9", "schedule.name=cosine"]).schedule == Cosine(
+        warmup=0.9
+    )
+
+
+def test_another_optimizer_begins_with_its_own_defaults() -> None:
+    adam = load_config("mnist", ["optimizer.name=adam", "optimizer.lr=1e-3"]).optimizer
+
+    assert adam == Adam(lr=1e-3)
+    assert load_config("mnist", ["optimizer.name=sgd"]) == load_config("mnist")

@@ -1,0 +1,152 @@
+import gzip
+import io
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+
+from mlpcli.data import image_sources
+from mlpcli.data.image_sources import Source
+from mlpcli.errors import DataError
+
+Image = pytest.importorskip("PIL.Image")
+
+IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
+IDX = b"".join(n.to_bytes(4, "big") for n in (2051, *IMAGES.shape)) + IMAGES.tobytes()
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def npz(**arrays: NDArray[Any]) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def picture(form: str = "PNG", level: int = 255) -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (6, 8), level).save(file, format=form)
+    return file.getvalue()
+
+
+def found(*places: str, stdin: BinaryIO | None = None) -> list[Source]:
+    """The images of places that are all right."""
+    all_ = list(image_sources.find(places, stdin or io.BytesIO()))
+    assert not [each for each in all_ if isinstance(each, DataError)]
+    return [each for each in all_ if isinstance(each, Source)]
+
+
+def refused(*places: str, stdin: BinaryIO | None = None) -> str:
+    """The one message about a place that is not."""
+    (error,) = image_sources.find(places, stdin or io.BytesIO())
+    assert isinstance(error, DataError)
+    return str(error)
+
+
+MANY = {
+    "idx": IDX,
+    "gz": gzip.compress(IDX),
+    "npz": npz(images=IMAGES),
+    "own": npz(x_train=IMAGES[:1], x_test=IMAGES, y_test=np.arange(3, dtype=np.uint8)),
+}
+
+
+@pytest.mark.parametrize("form", MANY)
+@pytest.mark.parametrize("piped", [False, True])
+def test_many_images_come_from_one_file(form: str, piped: bool) -> None:
+    Path("any.name").write_bytes(MANY[form])
+
+    with open("any.name", "rb") as file:
+        (source,) = found("-", stdin=file) if piped else found("any.name")
+
+    assert (source.name, source.numbered) == ("-" if piped else "any.name", True)
+    assert_array_equal(source.images, IMAGES)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
+def test_a_picture_comes_by_its_bytes_too(form: str) -> None:
+    (source,) = found("-", stdin=io.BytesIO(picture(form)))
+
+    assert (source.name, source.numbered, source.images.shape) == ("-", False, (1, 8, 6))
+
+
+def test_a_folder_gives_its_pictures_in_order_and_those_of_its_folders() -> None:
+    for name in ("b/2.png", "b/10.PNG", "a.jpg", ".hidden/x.png", "b/.x.png", "notes.txt"):
+        Path("all", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("all", name).write_bytes(picture())
+
+    assert [source.name for source in found("all")] == ["all/a.jpg", "all/b/10.PNG", "all/b/2.png"]
+
+
+def test_names_from_standard_input_may_be_anything() -> None:
+    names = ["a.png", "ü き.png", " b .png", "BM.png", "PK"]
+    for name in names:
+        Path(name).write_bytes(picture())
+    Path("folder").mkdir()
+    Path("folder", "c.png").write_bytes(picture())
+    lines = "\r\n".join([names[3], "", *names, "folder"]).encode()
+
+    read = found("-", stdin=io.BytesIO(lines))
+
+    assert [source.name for source in read] == ["BM.png", *names, "folder/c.png"]
+
+
+def test_a_name_is_looked_at_as_soon_as_its_line_is_there() -> None:
+    Path("a.png").write_bytes(picture())
+    ours, theirs = os.pipe()
+    with open(ours, "rb") as stdin, open(theirs, "wb", buffering=0) as writer:
+        events = image_sources.find(["-"], stdin)
+        for _ in range(3):
+            writer.write(b"a.png\n")
+            source = next(events)  # would wait for ever otherwise
+            assert isinstance(source, Source)
+
+
+def test_one_wrong_place_among_others_is_told_in_its_place() -> None:
+    Path("a.png").write_bytes(picture())
+    Path("b.png").write_text("not a picture")
+
+    first, second, third = image_sources.find(["a.png", "b.png", "a.png"], io.BytesIO())
+
+    assert isinstance(first, Source)
+    assert str(second).startswith("b.png: is not an image")
+    assert isinstance(third, Source)
+
+
+def test_a_wrong_place_has_its_message() -> None:
+    Path("none").mkdir()
+    content = {
+        "cut.gz": gzip.compress(IDX)[:-9],
+        "empty.idx": IDX[:4] + bytes(12),
+        "names.npz": npz(pictures=IMAGES),
+        "float.npz": npz(x=IMAGES / 255),
+    }
+    for name, data in content.items():
+        Path(name).write_bytes(data)
+
+    assert refused("none") == "none: holds no pictures; IDX and npz files are named themselves"
+    assert refused("no.png") == "no.png: not readable: No such file or directory"
+    assert refused("\0") == "\0: cannot be the name of a file"
+    assert refused("x" * 999).endswith(": not readable: File name too long")
+    assert refused("cut.gz").startswith("cut.gz: the gzip data is truncated")
+    assert refused("empty.idx") == "empty.idx: holds no images"
+    assert refused("names.npz").startswith("names.npz: has none of the arrays images, x")
+    assert refused("float.npz").endswith("got float64 of shape (3, 4, 5)")
+
+
+def test_standard_input_is_called_by_its_own_name_in_messages() -> None:
+    for data, told in {
+        b"": "-: is empty",
+        picture("JPEG")[:-40]: "-: cannot be decoded",
+        gzip.compress(IDX)[:-9]: "-: the gzip data is truncated",
+        b"\0" + IDX: "-: is not an image",
+    }.items():
+        assert refused("-", stdin=io.BytesIO(data)).startswith(told)

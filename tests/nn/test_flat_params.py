@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from mlpcli.nn import mlp
+from mlpcli.nn.flat_params import Layout
+
+LIT = np.array([4, 0, 3])
+
+
+def test_what_is_written_is_read_back(tiny: mlp.Params) -> None:
+    layout = Layout((6, 5, 4, 3), LIT)
+    flat = np.full(layout.length, np.nan)
+
+    layout.write(tiny, flat)
+
+    assert layout.length == sum(W.size + b.size for W, b in tiny)
+    for mine, theirs in zip(layout.read(flat), tiny, strict=True):
+        assert_array_equal(mine.W, theirs.W)
+        assert_array_equal(mine.b, theirs.b)
+
+
+def test_slices_part_biases_from_weights_and_live_from_dark(tiny: mlp.Params) -> None:
+    layout = Layout((6, 5, 4, 3), LIT)
+    flat = np.zeros(layout.length)
+    biases_alone = tuple(mlp.Layer(0 * W, b + 1) for W, b in tiny)
+
+    layout.write(biases_alone, flat)
+
+    assert_array_equal(flat[layout.weights], 0)
+    assert_array_equal(flat[: layout.weights.start], 1)
+    assert_array_equal(flat[layout.dark], 0)
+    assert layout.dark.stop - layout.dark.start == 3 * 5
+
+
+def test_views_hold_the_rows_of_lit_inputs_in_their_order(tiny: mlp.Params) -> None:
+    layout = Layout((6, 5, 4, 3), LIT)
+    flat = np.zeros(layout.length)
+    layout.write(tiny, flat)
+
+    views = layout.views(flat)
+
+    assert_array_equal(views[0].W, tiny[0].W[LIT])
+    views[2].b[1] = 9
+    assert layout.read(flat)[2].b[1] == 9
+
+
+@pytest.mark.parametrize("sizes", [(6, 5, 4, 3), (1024, 512, 256, 10), (1024, 2500, 10), (6, 3)])
+def test_blocks_make_up_the_vector_and_name_its_rows(sizes: tuple[int, ...]) -> None:
+    layout = Layout(sizes, LIT)
+    flat = np.zeros(layout.length)
+    params = mlp.init(sizes, rng=np.random.default_rng(0), dtype="float64")
+    layout.write(params, flat)
+
+    found = list(layout.blocks(dark=True))
+
+    covered = np.concatenate([np.arange(layout.length)[block.flat] for block in found])
+    assert_array_equal(np.sort(covered), np.arange(layout.length))
+    for layer, rows, part in found:
+        if layer is not None:
+            order = np.r_[LIT, layout.unlit] if layer == 0 else np.arange(sizes[layer])
+            assert_array_equal(
+                flat[part].reshape(-1, sizes[layer + 1]), params[layer].W[order[rows]]
+            )
+
+
+def test_without_dark_rows_the_blocks_end_before_them() -> None:
+    layout = Layout((6, 5, 4, 3), LIT)
+
+    assert max(block.flat.stop for block in layout.blocks(dark=False)) == layout.dark.start

@@ -1,0 +1,128 @@
+"""TensorBoard event files, read back."""
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpcli.api import runs as index
+from mlpcli.api.resume import resume
+from mlpcli.api.trainer import train
+from mlpcli.config.schema import Config, Log
+from mlpcli.errors import ConfigError
+from mlpcli.runs.folder import RunFolder
+from mlpcli.training.progress import Epoch
+
+TAGS = {"loss/train", "loss/validation", "accuracy/validation", "lr", "images_per_second"}
+
+
+@pytest.fixture
+def logged(settings: Config) -> Config:
+    pytest.importorskip("tensorboardX")
+    return settings.model_copy(update={"log": Log(tensorboard=True)})
+
+
+def longer(config: Config, epochs: int) -> Config:
+    train = config.train.model_copy(update={"epochs": epochs})
+    return config.model_copy(update={"train": train})
+
+
+def written(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Step and value of all that is in the event files, by tag, nothing taken for void."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    found: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for path in (folder / "events").iterdir():
+        data, at = path.read_bytes(), 0
+        while at < len(data):  # each record: length, its sum, event, its sum
+            end = at + 12 + int.from_bytes(data[at : at + 8], "little")
+            event = Event.FromString(data[at + 12 : end])
+            for value in event.summary.value:
+                found[value.tag].append((event.step, value.simple_value))
+            at = end + 4
+    return found
+
+
+def expected(folder: Path, name: str) -> list[tuple[int, Any]]:
+    return [
+        (each.epoch, pytest.approx(getattr(each, name)))
+        for each in RunFolder(folder).load_metrics()
+    ]
+
+
+def test_each_epoch_is_in_the_event_file_once(logged: Config, tmp_path: Path) -> None:
+    list(train(logged, tmp_path / "run"))
+
+    found = written(tmp_path / "run")
+    assert set(found) == TAGS
+    assert [step for step, _ in found["lr"]] == [1, 2, 3]
+    assert found["loss/train"] == expected(tmp_path / "run", "train_loss")
+    assert found["accuracy/validation"] == expected(tmp_path / "run", "validation_accuracy")
+
+
+def test_an_epoch_can_be_read_as_soon_as_it_is_done(logged: Config, tmp_path: Path) -> None:
+    for event in train(logged, tmp_path / "run"):
+        if isinstance(event, Epoch):
+            found = written(tmp_path / "run")["loss/validation"]
+            assert found == expected(tmp_path / "run", "validation_loss")
+            assert found[-1][0] == event.metrics.epoch
+
+
+def test_a_resumed_run_doubles_no_epoch_and_lacks_none(logged: Config, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    steps = iter(train(logged, folder))
+    next(event for event in steps if isinstance(event, Epoch) and event.metrics.epoch == 2)
+    del steps  # it stops after the second epoch
+    list(resume(longer(logged, 4), folder))
+
+    found = written(folder)
+    assert all([step for step, _ in found[tag]] == [1, 2, 3, 4] for tag in TAGS)
+    assert found["loss/validation"] == expected(folder, "validation_loss")
+
+
+def test_a_run_can_be_resumed_with_event_files_that_it_did_not_have(
+    settings: Config, logged: Config, tmp_path: Path
+) -> None:
+    list(train(settings, tmp_path / "run"))
+    assert not (tmp_path / "run" / "events").exists()
+
+    list(resume(longer(logged, 4), tmp_path / "run"))
+
+    assert [step for step, _ in written(tmp_path / "run")["lr"]] == [1, 2, 3, 4]
+
+
+def test_tensorboard_reads_what_was_written(logged: Config, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    list(train(logged, tmp_path / "run"))
+    found = EventAccumulator(str(tmp_path / "run" / "events")).Reload()
+
+    assert set(found.Tags()["scalars"]) == TAGS
+    scalars = [(each.step, each.value) for each in found.Scalars("accuracy/validation")]
+    assert scalars == expected(tmp_path / "run", "validation_accuracy")
+
+
+def test_event_files_go_with_their_run(settings: Config, logged: Config, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    list(train(logged, folder))
+    list(train(settings, folder, overwrite=True))
+    assert not (folder / "events").exists()
+
+    list(train(logged, folder, overwrite=True))
+    index.remove(folder)
+    assert not folder.exists()
+
+
+def test_without_the_library_nothing_is_begun(
+    settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    wanted = settings.model_copy(update={"log": Log(tensorboard=True)})
+
+    for training in (train, resume):
+        with pytest.raises(ConfigError, match=r"log\.tensorboard: .*mlpcli\[tensorboard\]"):
+            next(training(wanted, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()

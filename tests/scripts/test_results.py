@@ -1,0 +1,170 @@
+"""The page of results is written from what the program itself prints."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.cli.outcome import call
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "results.py"
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("results", SCRIPT)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, with short rows and everything it writes in a folder of its own."""
+    module = load()
+    (tmp_path / "README.md").write_text(f"Before\n{module.OPENED}old\n\n{module.CLOSED}after\n")
+    words = f"--set data.name={dots} --set 'network.hidden=[8]' --epochs 2"
+    rows = (
+        module.Row("dots", words, "none", seeds=2, quick=True, title="Dots"),
+        module.Row("one", words, "at least 50%", seeds=1, judge="--weights last", cold=True),
+        module.Row("none", "--config no-such-config", "none"),
+    )
+    for name, value in {
+        "ROWS": rows,
+        "COLD": 1,
+        "PAGE": tmp_path / "results.md",
+        "README": tmp_path / "README.md",
+        "FACTS": tmp_path / "results.json",
+        "RUNS": tmp_path / "results",
+        "committed": lambda: "0123456789",
+    }.items():
+        monkeypatch.setattr(module, name, value)
+    return module
+
+
+def run(results: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["results.py", *words])
+    results.main()
+
+
+def table(results: ModuleType) -> dict[str, list[str]]:
+    """The cells of each row of the page, by the row's name."""
+    lines = results.PAGE.read_text().splitlines()
+    cells = [line.strip("|").split("|") for line in lines if line.startswith("|")]
+    return {name.strip(): [cell.strip() for cell in rest] for name, *rest in cells}
+
+
+def test_rows_are_measured_once_and_the_page_keeps_its_notes(
+    results: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(results, monkeypatch, "--rows", "dots")
+    page = results.PAGE.read_text() + "\nWhat was tried.\n"
+    results.PAGE.write_text(page)
+    before = results.FACTS.read_text()
+
+    run(results, monkeypatch, "--rows", "dots")
+
+    assert results.PAGE.read_text() == page
+    assert results.FACTS.read_text() == before
+    assert capfd.readouterr().err.endswith("dots: already measured at 0123456789\n")
+    found = json.loads(before)["dots"]
+    goal, accuracy, interval, seeds, _, commands, commit, _ = table(results)["dots"]
+    assert goal == "none"
+    assert accuracy == " ± ".join(results.percent(found[key]) for key in ("accuracy", "sd"))
+    assert interval.endswith("%")
+    assert (seeds, commit) == ("0, 1", "0123456789")
+    assert "--seeds 2 --name dots`, `mlp eval runs/dots`" in commands
+    assert table(results)["one"][1] == "not measured"
+    before_table, shown, after = results.README.read_text().partition("| Dots |")
+    assert before_table.startswith(f"Before\n{results.OPENED}\n| data set |")
+    assert shown
+    assert f" | {accuracy} | 0, 1 | " in after
+    assert after.endswith(f"\n\n{results.CLOSED}after\n")
+
+
+@pytest.fixture
+def asked(results: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The commands that the script gives, which run in this process meanwhile."""
+    words_of_each: list[tuple[str, ...]] = []
+
+    def mlp(*words: str) -> Any:
+        words_of_each.append(words)
+        outcome = call(*words, "--json")
+        if outcome.status:
+            raise results.Failed
+        return json.loads(outcome.out)
+
+    monkeypatch.setattr(results, "mlp", mlp)
+    return words_of_each
+
+
+def test_an_interrupted_row_goes_on(
+    results: ModuleType, asked: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlp = results.mlp
+    monkeypatch.setattr(results, "mlp", lambda *w: mlp(*w) if w[0] == "train" else sys.exit(130))
+    with pytest.raises(SystemExit):
+        run(results, monkeypatch, "--rows", "dots")
+    assert not results.FACTS.exists()
+    monkeypatch.setattr(results, "mlp", mlp)
+
+    run(results, monkeypatch, "--rows", "dots")
+
+    out = str(results.RUNS / "0123456789" / "dots")
+    assert asked[1:] == [("train", "--resume", out, "--seeds", "2"), ("eval", out)]
+    assert len(json.loads(results.FACTS.read_text())["dots"]["accuracies"]) == 2
+
+
+def test_a_row_is_judged_as_the_command_beside_it_says(
+    results: ModuleType, asked: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(results, monkeypatch, "--rows", "one")
+
+    out = str(results.RUNS / "0123456789" / "one")
+    assert ("eval", out, "--weights", "last") in asked
+    assert table(results)["one"][5].endswith(", `mlp eval runs/one --weights last`")
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_row_that_cannot_be_measured_is_said_to_be_so(
+    results: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(results, monkeypatch, "--rows", "none", "one")
+
+    assert "none: not measured\n" in capfd.readouterr().err
+    cells = table(results)
+    assert cells["none"][1] == "not measured"
+    assert cells["one"][3] == "0"
+    assert cells["one"][4].endswith(" for the whole command, cold")
+
+
+@pytest.mark.usefixtures("asked")
+def test_quick_prints_a_seed_and_writes_no_page(
+    results: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(results, monkeypatch, "--quick")
+
+    out = capfd.readouterr().out
+    assert out.startswith("dots: ")
+    assert out.endswith(" s; goal: none\n")
+    assert not results.PAGE.exists()
+
+
+def test_the_page_and_the_readme_are_those_of_the_facts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = load()
+    for name in ("PAGE", "README"):
+        copied = tmp_path / f"{name}.md"
+        copied.write_bytes(getattr(script, name).read_bytes())
+        monkeypatch.setattr(script, name, copied)
+
+    run(script, monkeypatch, "--page")
+
+    assert script.PAGE.read_bytes() == load().PAGE.read_bytes()
+    assert script.README.read_bytes() == load().README.read_bytes()

@@ -1,0 +1,121 @@
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from threadpoolctl import threadpool_limits
+
+from mlpcli.config.load import load_config
+from mlpcli.config.schema import Config
+from mlpcli.data import dataset
+from mlpcli.training import loader, loop
+from mlpcli.training.loader import active_inputs, batches, load_split
+
+
+def test_each_row_comes_once_an_epoch_with_a_short_last_batch(settings: Config) -> None:
+    split = load_split(settings, "train")
+    rows, _ = loader.split_rows(settings, split)
+    numbered = split._replace(
+        images=np.arange(300, dtype="uint16").view("uint8").reshape(300, 1, 2),
+    )
+
+    lit = dataset.places((1, 2))
+    found = [x for x, _ in batches(settings, numbered, rows, lit, epoch=1)]
+
+    assert [len(x) for x in found] == [32] * 8 + [14]
+    # a batch whose images are all black in the second pixel leaves it out
+    seen = np.concatenate([np.pad(x, ((0, 0), (0, 2 - x.shape[1]))) for x in found]) * 255
+    assert_allclose(np.sort(seen @ [1, 256]), rows, atol=1e-3)
+
+
+def test_a_batch_holds_the_lit_inputs_up_to_the_last_that_it_lights(
+    settings: Config, rng: np.random.Generator
+) -> None:
+    split = load_split(settings, "train")
+    images = rng.integers(0, 256, split.images.shape, dtype="uint8")
+    images[:, 0] = 0
+    images[40:, 3] = 0
+    lit = dataset.lit(images)
+    full = dataset.inputs(images)
+
+    drawn = split._replace(images=images)
+    for first, (x, y) in enumerate(batches(settings, drawn, np.arange(300), lit, epoch=1)):
+        rows = slice(32 * first, 32 * first + len(x))
+        k = x.shape[1]
+        assert_array_equal(x, full[rows][:, lit[:k]])
+        assert not full[rows][:, lit[k:]].any()
+        assert k == (30 if first < 2 else 24)
+        assert_array_equal(y.argmax(axis=1), split.labels[rows])
+
+
+VARIED = ["augment.shift=1", "augment.rotate=20", "augment.elastic=0.5", "augment.erase=0.3"]
+
+
+def varied(settings: Config, *overrides: str) -> Config:
+    """The settings with augmentation and other changes."""
+    return load_config(None, [f"data.name={settings.data.name}", *VARIED, *overrides])
+
+
+def epoch(settings: Config, number: int, first: int = 0, workers: int = 0) -> tuple[Any, Any]:
+    """All inputs of one epoch, on all 1024 places, and all targets."""
+    split = load_split(settings, "train")
+    lit = active_inputs(settings, split)
+    order = np.arange(len(split.labels))[::-1]
+    made = list(batches(settings, split, order, lit, epoch=number, first=first, workers=workers))
+    x = np.zeros((sum(len(part) for part, _ in made), 1024), np.float32)
+    for at, (part, _) in zip(np.cumsum([0] + [len(p) for p, _ in made]), made, strict=False):
+        x[at : at + len(part), lit[: part.shape[1]]] = part
+    return x, np.concatenate([y for _, y in made])
+
+
+def test_a_variant_depends_on_seed_epoch_and_position_alone(settings: Config) -> None:
+    x, y = epoch(varied(settings, "train.batch_size=32"), 3)
+
+    others = [
+        epoch(varied(settings, f"train.batch_size={size}"), 3, first)
+        for size, first in [(7, 0), (300, 0), (32, 64), (32, 288)]
+    ]
+    for (found, targets), first in zip(others, (0, 0, 64, 288), strict=True):
+        assert found.tobytes() == x[first:].tobytes()
+        assert_array_equal(targets, y[first:])
+
+
+def test_another_epoch_or_seed_gives_other_variants_of_the_same_labels(settings: Config) -> None:
+    x, y = epoch(varied(settings), 3)
+    for other in (epoch(varied(settings), 4), epoch(varied(settings, "seed=1"), 3)):
+        assert (other[0] != x).any(axis=1).mean() > 0.99
+        assert_array_equal(other[1], y)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_threads_change_no_bit_of_a_batch(settings: Config, workers: int) -> None:
+    settings = varied(settings, "train.batch_size=16")
+    with threadpool_limits(1):
+        x, y = epoch(settings, 1)
+
+    with threadpool_limits(2):
+        found, targets = epoch(settings, 1, workers=workers)
+
+    assert found.tobytes() == x.tobytes()
+    assert targets.tobytes() == y.tobytes()
+
+
+def test_an_epoch_that_is_left_leaves_no_thread(settings: Config) -> None:
+    before = threading.active_count()
+    events = loop.fit(
+        varied(settings, "train.batch_size=16"), load_split(settings, "train"), threads=2
+    )
+    next(events)
+    assert threading.active_count() == before + 1
+
+    events.close()  # type: ignore[attr-defined]  # a generator
+
+    assert threading.active_count() == before
+
+
+def test_without_augmentation_the_lit_inputs_of_the_images_are_in_use(settings: Config) -> None:
+    split = load_split(settings, "train")
+
+    assert_array_equal(active_inputs(settings, split), dataset.lit(split.images))
+    assert set(active_inputs(varied(settings), split)) > set(dataset.lit(split.images))
