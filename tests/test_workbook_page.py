@@ -118,6 +118,13 @@ def test_every_quoted_line_is_in_the_file_that_is_named_last() -> None:
     assert len(set(quoted)) == len(quoted) > 10
 
 
+def test_every_file_that_is_named_exists() -> None:
+    files = re.findall(r"`((?:mlpcli|tests)/[\w/]+\.py)`", PAGE)
+
+    assert files
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
 def test_the_formulas_survive_markdown() -> None:
     prose = re.sub(r"```.*?```|`[^`\n]*`", "", PAGE, flags=re.DOTALL)
     formulas = re.findall(r"\$([^$]+)\$", prose)
