@@ -1,1 +1,1 @@
-"""What is measured, against whom, and how: see README.md in this folder."""
+"""Benchmarks against other libraries: see README.md in this folder."""

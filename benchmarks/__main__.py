@@ -1,6 +1,6 @@
-"""`python -m benchmarks`: measures all rows, prints their table; progress goes to standard error.
+"""`python -m benchmarks`: measures all rows and prints the table; progress goes to standard error.
 
-A whole run writes its results down (results.py); a quick or partial one does not.
+A full run also writes its results to files (results.py); a quick or partial one does not.
 """
 
 import argparse
@@ -35,8 +35,12 @@ LARGE = 1_000_000  # images whose half is more than a small training needs
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller data")
-    parser.add_argument("--only", choices=SECTIONS, help="one part of the rows")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rounds, smaller data, no files written"
+    )
+    parser.add_argument(
+        "--only", choices=SECTIONS, help="measure one section only, and write no files"
+    )
     options = parser.parse_args()
     before = os.getloadavg()
     facts: dict[str, Any] = {}
@@ -59,7 +63,7 @@ def main() -> None:
 
 
 def measure(section: str, plan: Plan, facts: dict[str, Any]) -> Iterator[Row]:
-    """The rows of a section; what else is known of them goes into facts."""
+    """The rows of a section; further facts about them go into facts."""
     if section == "epochs":
         measured = epochs.measure(plan.epochs)
         facts |= measured.facts

@@ -1,7 +1,7 @@
-"""What augmentation costs: an epoch of training with it against one without it, and its parts.
+"""What augmentation costs: an epoch of training with it, compared with one without it.
 
-Run as `python benchmarks/augment.py`. MNIST where it is in the cache, otherwise as many images of
-synth. Epochs of the cases alternate, medians count; each begins a training of its own.
+Run as `python benchmarks/augment.py`. It uses MNIST if it is in the cache, else as many images of
+synth. The cases take turns, each epoch starts a new training, and medians are printed.
 """
 
 import statistics
@@ -36,7 +36,7 @@ def epoch(split: Split, changes: list[str]) -> float:
 
 
 def alone(split: Split) -> float:
-    """Microseconds an image of augmentation, in one thread that does nothing else."""
+    """Microseconds of augmentation per image, in one thread that does nothing else."""
     warp = warper(HANDWRITING)
     starts = range(0, len(split.labels), BATCH)
     started = time.perf_counter()
@@ -68,8 +68,8 @@ def main() -> None:
     write(f"{split.name}, {len(split.labels):,} images, batch {BATCH}, {cores()} cores\n")
     for name, seconds in taken.items():
         median = statistics.median(seconds)
-        write(f"{name}: {median:.2f} s an epoch, ratio {median / first:.2f}\n")
-    write(f"augmentation alone, one thread: {statistics.median(made):.1f} microseconds an image\n")
+        write(f"{name}: {median:.2f} s per epoch, ratio {median / first:.2f}\n")
+    write(f"augmentation alone, one thread: {statistics.median(made):.1f} microseconds per image\n")
 
 
 if __name__ == "__main__":

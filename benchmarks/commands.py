@@ -1,4 +1,4 @@
-"""Whole commands: start-up, `mlp eval`, a cold training to 98 %, its memory, the gradient check."""
+"""Whole commands: start-up, `mlp eval`, a cold training to 98%, its memory, the gradient check."""
 
 import json
 import sys
@@ -43,9 +43,9 @@ def gradient_check(rounds: int) -> Row:
 
 
 def on_mnist(rounds: int) -> Iterator[Row]:
-    """A cold training to 98 %, peak memory, and `mlp eval`; without MNIST in the cache, nothing."""
+    """A cold training to 98%, peak memory, and `mlp eval`; without MNIST in the cache, nothing."""
     if images.load("train").name != "mnist":
-        say("MNIST is not in the cache, so some rows are left out; `mlp download mnist`")
+        say("MNIST is not in the cache, so some rows are skipped; run `mlp download mnist`")
         return
     with TemporaryDirectory() as folder:
         ours, theirs, note = _cold(Path(folder), rounds)
@@ -53,11 +53,11 @@ def on_mnist(rounds: int) -> Iterator[Row]:
         evaluations = [run(MLP, "eval", f"{folder}/mnist") for _ in range(rounds)]
     seconds = [ended.seconds for ended in ours]
     peers = [ended.seconds for ended in theirs]
-    what = "cold training to 98 % on MNIST"
+    what = "cold training to 98% on MNIST"
     yield Row(what, seconds, "PyTorch script", peers, goal=Goal("faster", 3), note=note)
     yield Row(f"{what}, seconds", seconds, goal=Goal("most", 4))
     yield Row(
-        "peak memory of a training on MNIST", [memory.peak / MB], unit="MB", goal=Goal("most", 250)
+        "peak memory when training on MNIST", [memory.peak / MB], unit="MB", goal=Goal("most", 250)
     )
     yield Row(
         "`mlp eval` on 10,000 images",
@@ -78,9 +78,9 @@ def _cold(folder: Path, rounds: int) -> tuple[list[Ended], list[Ended], str]:
         ours.append(run(*train))
         theirs += [run(*peer)] if peers else []
     judged = json.loads(run(MLP, "eval", f"{folder}/run", "--json").out)
-    note = f"test accuracy: ours {100 * judged['accuracy']:.2f} %"
+    note = f"test accuracy: mlpcli {100 * judged['accuracy']:.2f}%"
     if peers:
-        note += f", PyTorch's {100 * float(run(*peer, 'test').out):.2f} %"
+        note += f", PyTorch {100 * float(run(*peer, 'test').out):.2f}%"
     return ours, theirs, note
 
 

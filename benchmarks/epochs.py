@@ -1,4 +1,4 @@
-"""One epoch of training, and the accuracy after a few: ours against PyTorch, JAX and scikit-learn.
+"""One epoch of training, and the accuracy after a few, compared with PyTorch, JAX and scikit-learn.
 
 Each side first tries its variants; the fastest of them runs in the rounds, in which all sides take
 turns. The first epoch of each variant is a warm-up, and not counted.
@@ -94,7 +94,7 @@ def measure(plan: Plan) -> Measured:
 
 
 def _tried(worker: Worker, side: str, rule: str, tries: int) -> dict[str, float]:
-    """Fewest seconds of each variant; one that does not run is told of and left out."""
+    """Fewest seconds of each variant; one that fails is reported and skipped."""
     found = {}
     for variant in variants(side, rule):
         say(f"{NAMES[side]}: trying {variant}")
@@ -102,7 +102,7 @@ def _tried(worker: Worker, side: str, rule: str, tries: int) -> dict[str, float]
             _epoch(worker, variant, rule)
             found[variant] = min(_epoch(worker, variant, rule) for _ in range(tries))
         except WorkerError as err:
-            say(f"{NAMES[side]}: {variant} does not run: {err}")
+            say(f"{NAMES[side]}: {variant} failed: {err}")
     return found
 
 
@@ -127,7 +127,7 @@ def _epoch(worker: Worker, variant: str, rule: str) -> float:
 def _accuracy(
     workers: dict[str, Worker], best: dict[Key, str], rule: str, plan: Plan
 ) -> Iterator[Row]:
-    """Test accuracy after the same epochs, seed by seed, in per cent."""
+    """Test accuracy after the same epochs, seed by seed, in percent."""
     found: dict[str, list[float]] = {}
     for side in ("ours", "pytorch", "jaxed", "scikit"):
         if (side, rule) in best:

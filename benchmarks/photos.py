@@ -1,7 +1,7 @@
-"""How well `mlp predict` reads pictures: MNIST's test digits as photos, and as they are.
+"""How well `mlp predict` recognizes MNIST's test digits, as simulated photos and as they are.
 
-Run as `python benchmarks/photos.py RUN`, with a run on MNIST. A digit of ten times its size stands
-somewhere on a sheet of 800x600 pixels, sharp or with the blur, noise and shadow of a camera.
+Run as `python benchmarks/photos.py RUN`, with a run on MNIST. A digit, enlarged ten times, is
+placed at random on a sheet of 800x600 pixels, with or without a camera's noise and shadow.
 """
 
 import io
@@ -65,7 +65,7 @@ PICTURES: dict[str, Draw] = {
 
 
 def accuracy(kept: Checkpoint, draw: Draw, digits: Digit, labels: NDArray[np.int64]) -> float:
-    """Fraction of the digits that are recognised from pictures in files, JPEG where large."""
+    """Fraction of the digits that are recognized from pictures in files, JPEG where large."""
     rng = np.random.default_rng(1)
     right = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +87,7 @@ def main() -> None:
     rows = np.random.default_rng(0).choice(len(test.labels), COUNT, replace=False)
     for name, draw in PICTURES.items():
         found = accuracy(kept, draw, test.images[rows], test.labels[rows])
-        sys.stdout.write(f"{name}: {100 * found:.1f} %\n")
+        sys.stdout.write(f"{name}: {100 * found:.1f}%\n")
 
 
 if __name__ == "__main__":

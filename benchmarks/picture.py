@@ -1,4 +1,4 @@
-"""The picture of the results: seconds of an epoch by library, and how far each goal is met."""
+"""The picture of the results: seconds per epoch by library, and the share of each goal reached."""
 
 import statistics
 from pathlib import Path
@@ -37,7 +37,7 @@ def _epochs(axes: Any, rows: list[dict[str, Any]]) -> None:
                 y = len(names)
                 axes.barh(y, statistics.median(seconds), color=OURS if name == "ours" else THEIRS)
                 axes.plot(seconds, [y] * len(seconds), "|", color="black", alpha=0.5)
-                names.append(f"{name}, {rule}")
+                names.append(f"{'mlpcli' if name == 'ours' else name}, {rule}")
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_xlabel("seconds")
@@ -49,7 +49,7 @@ def _epoch(rule: str) -> str:
 
 
 def _goals(axes: Any, rows: list[dict[str, Any]]) -> None:
-    """Each goal's share that is reached: 1 or more is met; a bar ends at MOST."""
+    """The share of each goal that is reached, 1 or more if it is met; a bar ends at MOST."""
     judged = [row for row in rows if row["met"] is not None and row["goal"]["kind"] != "better"]
     for y, row in enumerate(judged):
         share = row["value"] / row["goal"]["value"]
@@ -62,4 +62,4 @@ def _goals(axes: Any, rows: list[dict[str, Any]]) -> None:
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xlim(0, 1.15 * MOST)
-    axes.set_title("Share of the goal; 1 is met", fontsize=10)
+    axes.set_title("Share of the goal reached (1: met)", fontsize=10)

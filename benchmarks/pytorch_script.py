@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 
 def main(folder: Path, out: Path, recipe: dict[str, Any], test: bool) -> None:
-    """Train and save, or load and judge."""
+    """Train and save, or load and evaluate."""
     torch.manual_seed(recipe["seed"])
     widths = [1024, *recipe["hidden"], 10]
     layers: list[Any] = []
@@ -41,7 +41,7 @@ def main(folder: Path, out: Path, recipe: dict[str, Any], test: bool) -> None:
 
 
 def train(model: Any, x: Any, labels: Any, recipe: dict[str, Any]) -> None:
-    """The epochs of the recipe; the optimiser is fused, as that is its fastest form."""
+    """The epochs of the recipe; the optimizer is fused, as that is its fastest form."""
     optimizer = torch.optim.SGD(model.parameters(), momentum=recipe["momentum"], fused=True)
     size, smoothing = recipe["batch_size"], recipe["label_smoothing"]
     total, done = recipe["epochs"] * math.ceil(len(x) / size), 0
@@ -55,7 +55,7 @@ def train(model: Any, x: Any, labels: Any, recipe: dict[str, Any]) -> None:
 
 
 def rate(progress: float, warmup: float) -> float:
-    """Up along a line, then down along half a cosine."""
+    """A linear warm-up, then a cosine decay."""
     if progress < warmup:
         return progress / warmup
     return (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup))) / 2

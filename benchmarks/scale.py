@@ -1,4 +1,4 @@
-"""What an image costs in small and in large data, and training on data larger than memory."""
+"""The cost per image for small and large data, and training on data larger than memory."""
 
 import json
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ MB = 1e6
 
 
 def time_per_image(few: int, many: int, rounds: int) -> Row:
-    """Microseconds of the step loop, in much data against little, in turns."""
+    """Microseconds of the step loop, for large data and for small, in turns."""
     with Worker("scale") as small, Worker("scale") as large:
         sides = [partial(_take, large, many), partial(_take, small, few)]
-        say(f"cost per image: drawing {many:,} images")
+        say(f"time per image: drawing {many:,} images")
         for side in sides:  # draws the images and warms up
             side()
         ours, theirs = turns(rounds, *sides)
@@ -52,16 +52,16 @@ def larger_than_memory(images: int, held: dict[str, Any]) -> Iterator[Row]:
         run(MLP, "data", "write", "synth", digits, "--images", str(images))
         mapped = _train(folder, f"data.name={digits}", limit=size // 2)
     yield Row(
-        f"memory limit of a training on {images:,} images in files",
+        f"memory limit when training on {images:,} images in files",
         [size / 2 / MB],
         "size of the files",
         [size / MB],
         unit="MB",
         goal=Goal("longer", 1),
-        note=f"largest resident size {mapped['peak'] / MB:.0f} MB, with pages of the mapped files",
+        note=f"peak resident size {mapped['peak'] / MB:.0f} MB, with pages of the mapped files",
     )
     yield Row(
-        "time per image of it",
+        "time per image of that training",
         [1e6 / mapped["images_per_second"]],
         "the same in memory",
         [1e6 / held["images_per_second"]],

@@ -1,4 +1,4 @@
-"""Rows of measurements: what they come to, whether a goal is met, and how they are printed."""
+"""Rows of measurements: their value, whether the goal is met, and the printed table."""
 
 import statistics
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class Goal(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One comparison, or one quantity of ours alone."""
+    """One comparison, or one quantity of mlpcli alone."""
 
     what: str
     ours: Sequence[float]  # every measurement, in unit
@@ -32,7 +32,7 @@ class Row(NamedTuple):
 
 
 def value(row: Row) -> float | None:
-    """What a row comes to, of medians; None where the peer is missing.
+    """The value of a row, from medians; None if the peer is missing.
 
     >>> value(Row("epoch", (1.0, 2.0, 9.0), "PyTorch", (4.0, 5.0, 6.0)))
     2.5
@@ -50,7 +50,7 @@ def value(row: Row) -> float | None:
 
 
 def met(row: Row) -> bool | None:
-    """Whether the goal is met; None where there is no goal, or no peer.
+    """Whether the goal is met; None if there is no goal, or no peer.
 
     >>> met(Row("help", (0.09,), "import", (0.08,), goal=Goal("longer", 1.5)))
     True
@@ -80,7 +80,7 @@ def as_object(row: Row) -> dict[str, Any]:
 
 def as_markdown(rows: Sequence[Row]) -> str:
     """The rows as a table of Markdown, its columns aligned for a terminal; notes below."""
-    head = ("what", "ours", "compared with", "theirs", "ratio", "goal", "met")
+    head = ("measurement", "mlpcli", "compared with", "other", "ratio", "goal", "met")
     cells = [head, *map(_cells, rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
     lines = [
@@ -96,7 +96,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     kind = row.goal.kind if row.goal else row.kind
     found = value(row)
     sign = {"faster": "≥ ", "better": "≥ ", "longer": "≤ ", "most": "≤ "}[kind]
-    unit = f" {row.unit}" if kind in ("most", "better") else ""
+    unit = _unit(row.unit) if kind in ("most", "better") else ""
     ratio = "" if kind == "most" or found is None else f"{_number(found)}{unit}"
     return (
         row.what,
@@ -111,11 +111,15 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _measured(values: Sequence[float], unit: str, kind: Kind) -> str:
     middle = statistics.mean if kind == "better" else statistics.median
-    return f"{_number(middle(values))} {unit}"
+    return f"{_number(middle(values))}{_unit(unit)}"
+
+
+def _unit(unit: str) -> str:
+    return unit if unit == "%" else f" {unit}"
 
 
 def _number(value: float) -> str:
-    """Three digits that count, none in vain.
+    """Three significant digits, without trailing zeros.
 
     >>> [_number(v) for v in (1511.68, 98.423, 2.5, 0.0361, -0.02, 1.0)]
     ['1,512', '98.4', '2.5', '0.0361', '-0.02', '1']

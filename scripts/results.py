@@ -1,9 +1,9 @@
-"""Measure the accuracies that docs/results.md states, by the commands that stand beside them.
+"""Measure the accuracies in docs/results.md, by the commands listed there.
 
-`make results` measures each row that is not yet measured with the code and configs as committed. A
-row is written to docs/results.json when it is done, and from that file the page and a table in the
-README; an interrupted one goes on where it was. What follows the marker on the page is written by
-hand and stays.
+`make results` measures each row that has not been measured with the committed code and configs. A
+finished row is written to docs/results.json, from which the page and a table in the README are
+made; an interrupted row is resumed. The part of the page after the marker is written by hand and
+is kept.
 """
 
 import argparse
@@ -26,7 +26,7 @@ README = ROOT / "README.md"
 RUNS = ROOT / "runs" / "results"
 MARKER = "<!-- what follows is written by hand -->\n"
 OPENED, CLOSED = "<!-- written by make results -->\n", "<!-- to here -->\n"  # in the README
-COLD = 5  # processes whose median is stated
+COLD = 5  # processes whose median is reported
 
 
 class Row(NamedTuple):
@@ -42,7 +42,7 @@ class Row(NamedTuple):
     title: str = ""  # in the README, which shows rows that have one
 
 
-LONG = "at most 20 minutes a seed"
+LONG = "at most 20 minutes per seed"
 LAST = "--weights last"  # where the mean validation accuracy of all seeds rises to the end
 ROWS = (
     Row("mnist", "--config mnist", "at least 98.5%", quick=True, title="MNIST"),
@@ -83,12 +83,12 @@ ROWS = (
         judge=LAST,
         title="Fashion-MNIST, augmented",
     ),
-    Row("kmnist", "--config kmnist", "stated"),
-    Row("synth", "--set data.name=synth", "stated", quick=True, title="synth"),
+    Row("kmnist", "--config kmnist", "none"),
+    Row("synth", "--set data.name=synth", "none", quick=True, title="synth"),
     Row(
         "synth-linear",
         "--set data.name=synth --set 'network.hidden=[]'",
-        "stated",
+        "none",
         quick=True,
         title="synth, linear model",
     ),
@@ -96,31 +96,33 @@ ROWS = (
 
 HEAD = """# Results
 
-Written by `make results`. Each row was measured by the commands in it, on test images that training
-never reads, with the weights that did best on the validation images, or with the last where the
-command says so.
+This page is written by `make results`. Each row was measured by the commands listed in it, on test
+images that training never reads, with the weights that have the best validation accuracy, or with
+the final weights where the command says so.
 
 Mean and standard deviation are over the seeds. The 95% interval is that of the mean, by Student's
-t: it is about other seeds, on the same images. Of a single seed it is Wilson's: about other images.
-The seconds are those of a seed's training, with validation and saving. The load is how many
-processes wanted a core when the row began.
+t: it covers other seeds on the same images. For a single seed it is Wilson's and covers other
+images. A goal of "none" means that the accuracy is only reported. The seconds are the training time
+of one seed, including validation and saving. The load is the load average at the start.
 
 """
-HEADLINES = "data set|commands|test accuracy|seeds|seconds a seed"
-COLUMNS = "row|goal|test accuracy|95% interval|seeds|seconds a seed|commands|commit|machine"
+HEADLINES = "data set|commands|test accuracy|seeds|seconds per seed"
+COLUMNS = "row|goal|test accuracy|95% interval|seeds|seconds per seed|commands|commit|machine"
 
 
 class Failed(Exception):
-    """A command ended with another status than 0; its message is on standard error."""
+    """A command exited with a nonzero status; its message is on standard error."""
 
 
 def main() -> None:
-    """Measure what is asked for and write the page."""
+    """Measure the requested rows and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     names = [row.name for row in ROWS]
     parser.add_argument("--rows", nargs="+", choices=names, default=[], metavar="NAME")
-    parser.add_argument("--quick", action="store_true", help="short rows, one seed, no page")
-    parser.add_argument("--page", action="store_true", help="write the page, measure nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="measure the short rows with one seed, write no page"
+    )
+    parser.add_argument("--page", action="store_true", help="write the page without measuring")
     asked = parser.parse_args()
     rows = [row for row in ROWS if row.name in asked.rows] or list(ROWS)
     if asked.quick:
@@ -132,12 +134,12 @@ def main() -> None:
 
 
 def full(rows: list[Row]) -> None:
-    """Measure rows, unless they are known at this commit, and write file and page after each."""
+    """Measure rows that are not known at this commit, and write file and page after each."""
     for row in rows:
         commit = committed()
         before = known().get(row.name, {})
         if (before.get("commit"), before.get("commands")) == (commit, commands(row)):
-            say(f"{row.name}: is measured at {commit} already")
+            say(f"{row.name}: already measured at {commit}")
             continue
         say(f"{row.name}: {'; '.join(commands(row))}")
         try:
@@ -157,14 +159,14 @@ def known() -> dict[str, Any]:
 
 
 def commands(row: Row) -> list[str]:
-    """What a reader types to see the row's accuracy."""
+    """The commands that reproduce the row's accuracy."""
     seeds = f" --seeds {row.seeds}" if row.seeds > 1 else ""
     judge = f" {row.judge}" if row.judge else ""
     return [f"mlp train {row.train}{seeds} --name {row.name}", f"mlp eval runs/{row.name}{judge}"]
 
 
 def measure(row: Row, folder: Path) -> dict[str, Any]:
-    """The facts of a row; its runs lie in folder, and go on if they are there already."""
+    """The facts of a row; its runs are in folder, and are resumed if they exist."""
     out = folder / row.name
     load = round(os.getloadavg()[0], 1)
     seeds = ["--seeds", str(row.seeds)] if row.seeds > 1 else []
@@ -192,14 +194,14 @@ def measure(row: Row, folder: Path) -> dict[str, Any]:
 
 
 def cold(row: Row, out: Path) -> float:
-    """Seconds of a process that trains one seed: imports, data, training, saving."""
+    """Seconds of a process that trains one seed: imports, data, training and saving."""
     started = time.perf_counter()
     mlp("train", *shlex.split(row.train), "--out", str(out), "--overwrite", "--quiet")
     return round(time.perf_counter() - started, 2)
 
 
 def quick(rows: list[Row]) -> None:
-    """Print rows of one seed each."""
+    """Print each row with one seed."""
     shutil.rmtree(RUNS / "quick", ignore_errors=True)
     for row in (row._replace(seeds=1) for row in rows):
         try:
@@ -215,12 +217,12 @@ def quick(rows: list[Row]) -> None:
 
 
 def mlp(*words: str) -> dict[str, Any]:
-    """What a command prints as JSON; its progress goes to standard error."""
+    """The JSON that a command prints; its progress goes to standard error."""
     command = [sys.executable, "-m", "mlpcli", *words, "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         out, _ = process.communicate()
-    except KeyboardInterrupt:  # it has had the signal too, and saves its state
+    except KeyboardInterrupt:  # the command got the signal too, and saves its state
         process.wait()
         sys.exit(130)
     if process.returncode in (130, 143):
@@ -232,21 +234,23 @@ def mlp(*words: str) -> dict[str, Any]:
 
 
 def committed() -> str:
-    """The last commit that changed what is measured; ends the program where there are others."""
+    """The last commit that changed what is measured; exits if there are uncommitted changes."""
     places = ("mlpcli", "configs", "pyproject.toml")
     if git("status", "--porcelain", "--", *places):
-        sys.exit("error: mlpcli, configs: have changes; commit them, so that a row can name them")
+        sys.exit(
+            "error: mlpcli, configs: uncommitted changes; commit them, so that rows can name them"
+        )
     return git("log", "-1", "--format=%h", "--abbrev=10", "--", *places)
 
 
 def git(*words: str) -> str:
-    """What git prints; ends the program when it fails."""
+    """The output of git; exits if it fails."""
     done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else sys.exit(f"error: {done.stderr}")
 
 
 def write(facts: dict[str, Any]) -> None:
-    """Write the page, whose part by hand stays, and the table of the README."""
+    """Write the page, keeping its hand-written part, and the table in the README."""
     kept = PAGE.read_text("utf-8").partition(MARKER)[2] if PAGE.exists() else ""
     rows = table(COLUMNS, [cells(row, facts.get(row.name)) for row in ROWS])
     PAGE.write_text(f"{HEAD}{rows}\n{MARKER}{kept}", encoding="utf-8")
@@ -254,7 +258,7 @@ def write(facts: dict[str, Any]) -> None:
     before, opened, rest = README.read_text("utf-8").partition(OPENED)
     _, closed, after = rest.partition(CLOSED)
     if not (opened and closed):
-        sys.exit(f"error: {README}: lacks the comments around the table of results")
+        sys.exit(f"error: {README}: the comments around the table of results are missing")
     text = f"{before}{opened}\n{table(HEADLINES, shown)}\n{closed}{after}"
     README.write_text(text, encoding="utf-8")
 
@@ -282,7 +286,7 @@ def cells(row: Row, found: dict[str, Any] | None) -> list[str]:
         accuracy += f" ± {percent(found['sd'])}"
     seconds = f"{statistics.fmean(found['seconds']):.1f}"
     if found["cold"]:
-        seconds += f"; {statistics.median(found['cold']):.1f} the whole command, cold"
+        seconds += f"; {statistics.median(found['cold']):.1f} for the whole command, cold"
     where = found["environment"]
     machine = (
         f"{where['cpu']}, {where['cores']} cores, load {found['load']}; NumPy {where['numpy']}"
@@ -301,7 +305,7 @@ def cells(row: Row, found: dict[str, Any] | None) -> list[str]:
 
 
 def say(text: str) -> None:
-    """Tell what happens next, on standard error."""
+    """Report progress on standard error."""
     sys.stderr.write(f"{text}\n")
 
 

@@ -54,7 +54,7 @@ def test_the_table_is_aligned_and_ends_with_the_notes() -> None:
     ]
 
     assert as_markdown(rows) == (
-        "| what         | ours   | compared with | theirs | ratio | goal     | met |\n"
+        "| measurement  | mlpcli | compared with | other  | ratio | goal     | met |\n"
         "|--------------|--------|---------------|--------|-------|----------|-----|\n"
         "| `mlp --help` | 0.09 s | imports       | 0.08 s | 1.12  | ≤ 1.5    | yes |\n"
         "| peak memory  | 148 MB |               |        |       | ≤ 250 MB | yes |\n"

@@ -30,9 +30,9 @@ def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> Modul
     (tmp_path / "README.md").write_text(f"Before\n{module.OPENED}old\n\n{module.CLOSED}after\n")
     words = f"--set data.name={dots} --set 'network.hidden=[8]' --epochs 2"
     rows = (
-        module.Row("dots", words, "stated", seeds=2, quick=True, title="Dots"),
+        module.Row("dots", words, "none", seeds=2, quick=True, title="Dots"),
         module.Row("one", words, "at least 50%", seeds=1, judge="--weights last", cold=True),
-        module.Row("none", "--config no-such-config", "stated"),
+        module.Row("none", "--config no-such-config", "none"),
     )
     for name, value in {
         "ROWS": rows,
@@ -71,11 +71,11 @@ def test_rows_are_measured_once_and_the_page_keeps_its_notes(
 
     assert results.PAGE.read_text() == page
     assert results.FACTS.read_text() == before
-    assert capfd.readouterr().err.endswith("dots: is measured at 0123456789 already\n")
+    assert capfd.readouterr().err.endswith("dots: already measured at 0123456789\n")
     found = json.loads(before)["dots"]
     goal, accuracy, interval, seeds, _, commands, commit, _ = table(results)["dots"]
-    assert goal == "stated"
-    assert accuracy == f"{100 * found['accuracy']:.2f}% ± {100 * found['sd']:.2f}%"
+    assert goal == "none"
+    assert accuracy == " ± ".join(results.percent(found[key]) for key in ("accuracy", "sd"))
     assert interval.endswith("%")
     assert (seeds, commit) == ("0, 1", "0123456789")
     assert "--seeds 2 --name dots`, `mlp eval runs/dots`" in commands
@@ -140,7 +140,7 @@ def test_a_row_that_cannot_be_measured_is_said_to_be_so(
     cells = table(results)
     assert cells["none"][1] == "not measured"
     assert cells["one"][3] == "0"
-    assert cells["one"][4].endswith(" the whole command, cold")
+    assert cells["one"][4].endswith(" for the whole command, cold")
 
 
 @pytest.mark.usefixtures("asked")
@@ -151,7 +151,7 @@ def test_quick_prints_a_seed_and_writes_no_page(
 
     out = capfd.readouterr().out
     assert out.startswith("dots: ")
-    assert out.endswith(" s; goal: stated\n")
+    assert out.endswith(" s; goal: none\n")
     assert not results.PAGE.exists()
 
 

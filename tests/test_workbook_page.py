@@ -1,0 +1,137 @@
+"""The page of the derivation agrees with the check and with the code."""
+
+import json
+import re
+import zlib
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlpcli.api.gradcheck import workbook_point
+from mlpcli.api.workbook import Verification
+from mlpcli.checks.workbook.statements import STATEMENTS, check_statements
+from mlpcli.data import dataset
+from mlpcli.nn import mlp
+from mlpcli.show.workbook import as_json
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "workbook.md").read_text(encoding="utf-8")
+CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+FILE = re.compile(r"mlpcli/[\w/]+\.py")
+# Training image 41806 of MNIST, a 0: the one that the check takes where MNIST is in the cache
+ZERO = (
+    "eNpjYBg4oDX76iodrDKM+e/+fvvx3ooRU4qj8N+7HAa+o/8qMOUi/n22AFIN/94Zo0uJvP1TC6L1v/5bz4Qml/vvKYTh"
+    "/e9fDKoU1/uvnhCW/It/h1E1Rv07DGNm/PtnjizFtP+PJ4wt//nfcmQ5zn/vEJzJ/26x4ZKzRzUURY7r7b8EJDn290hy"
+    "DK/+9SJbuOWvNYJT9G8zslzIv0UIjguqHO+/b9a45BjD/z3XgHGi//mhxl7xvw9THMFMjc87WdGi1mTHv7/fNy5evPjq"
+    "XmbMiNdKWb169Y0tCVwDlCYB4OxeGw=="
+)
+
+
+@pytest.fixture(scope="module")
+def verification(tmp_path_factory: pytest.TempPathFactory) -> Verification:
+    """What `mlp workbook --verify` finds on the image of the page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLPCLI_DATA", str(tmp_path_factory.mktemp("cache")))
+        point = workbook_point()
+    image = np.frombuffer(zlib.decompress(b64decode(ZERO)), "uint8").reshape(1, 28, 28)
+    x = dataset.inputs(image, np.zeros((1, dataset.INPUTS)))
+    problem = point.problem._replace(x=x, y=mlp.one_hot(np.array([0]), 10))
+    return Verification(point._replace(problem=problem), check_statements(problem))
+
+
+@pytest.fixture(scope="module")
+def printed(verification: Verification) -> list[dict[str, Any]]:
+    """What it prints with --json."""
+    values: list[dict[str, Any]] = json.loads(as_json(verification))["statements"]
+    return values
+
+
+def statements() -> list[tuple[str, str, list[str]]]:
+    """Section and number of each statement of the page, with the numbers after its arrows."""
+    all_of_them = []
+    for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
+        section, _, text = part.partition("\n")
+        _, *pieces = re.split(r"^- \*\*(\w+)\.\*\* ", text, flags=re.MULTILINE)
+        for number, said in zip(pieces[::2], pieces[1::2], strict=True):
+            all_of_them.append((section, number, re.findall(r"→ `(.+?)`", said)))
+    return all_of_them
+
+
+def digits(value: float | list[int]) -> str:
+    return str(tuple(value)) if isinstance(value, list) else f"{value:.6g}"
+
+
+def test_every_statement_is_on_the_page_once_and_in_order() -> None:
+    on_the_page = [(section, number) for section, number, _ in statements()]
+
+    assert on_the_page == [(s.section, s.number) for s in STATEMENTS]
+
+
+def test_every_statement_has_the_number_that_the_check_prints(
+    printed: list[dict[str, Any]],
+) -> None:
+    for (section, number, numbers), values in zip(statements(), printed, strict=True):
+        assert numbers == [digits(values["measured"])], f"{section} {number}"
+        assert numbers == [digits(values["stated"])], f"{section} {number}"
+        assert values["ok"], f"{section} {number}"
+    assert f"`{len(printed)} of {len(printed)} statements of the workbook hold`" in PAGE
+
+
+def test_the_table_has_the_probabilities_and_the_gradient(verification: Verification) -> None:
+    by_number = {(r.statement.section, r.statement.number): r for r in verification.results}
+    gradient = by_number["Backpropagation to z3", "12"]
+    rows = re.findall(r"^\| \$(.+?)\$ \| (.+) \|$", PAGE, re.MULTILINE)
+    table = {name: row.split(" | ") for name, row in rows}
+
+    assert table["h"] == [f"{h:.3f}" for h in by_number["Backpropagation to z3", "9"].right]
+    assert table["h - y"] == [f"{g:.3f}" for g in gradient.left]
+    assert table["y"] == ["1"] + ["0"] * 9
+
+
+def test_the_text_names_the_units_and_classes_that_the_check_shows(
+    verification: Verification, printed: list[dict[str, Any]]
+) -> None:
+    index = {(s["section"], s["number"]): s["index"] for s in printed}
+    unit, right = index["Backprop to W3", "2"]
+    (wrong,) = index["Backpropagation: The Concept", "2a"]
+    (silent,) = (r for r in verification.results if r.statement.text.startswith("where h2_i = 0"))
+
+    assert f"from unit {unit}, the most active one, to the correct class" in PAGE
+    assert f"a handwritten {right}, so" in PAGE
+    assert f"from unit {unit} to class {wrong}" in PAGE
+    assert f"at $({unit}, {right})$" in PAGE
+    assert f"silenced {silent.left.sum():.0f} of {silent.left.size} units" in PAGE
+
+
+def test_every_quoted_line_is_in_the_file_that_is_named_last() -> None:
+    quoted = []
+    for block in CODE.finditer(PAGE):
+        file = FILE.findall(PAGE[: block.start()])[-1]
+        lines = [line.strip() for line in (ROOT / file).read_text(encoding="utf-8").splitlines()]
+        for line in block[1].splitlines():
+            assert line in lines, f"{file}: {line}"
+            quoted.append(line)
+
+    assert len(set(quoted)) == len(quoted) > 10
+
+
+def test_every_file_that_is_named_exists() -> None:
+    files = re.findall(r"`((?:mlpcli|tests)/[\w/]+\.py)`", PAGE)
+
+    assert files
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
+def test_the_formulas_survive_markdown() -> None:
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", PAGE, flags=re.DOTALL)
+    formulas = re.findall(r"\$([^$]+)\$", prose)
+
+    assert len(formulas) > 100
+    for formula in formulas:
+        assert "\n" not in formula
+        assert "*" not in formula  # would begin emphasis
+        assert not re.search(r"\\[^a-zA-Z]", formula)  # Markdown would take the backslash
+        assert not re.search(r"[^a-zA-Z]_", formula)  # after a letter, _ cannot begin emphasis
