@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import reference
-from mlpcli.checks.moves import MOVES
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Pass
@@ -94,10 +93,10 @@ def rises(
     if layer == len(problem.params) - 1:
         y, p = problem.y[sample][j], run.h[-1][sample][j]
         return *(np.log1p(p * np.expm1(D)) - y * D for D in (up, down)), crossed
-    f, moved = problem.activation, MOVES[problem.activation]
+    f = problem.activation
     if f.kinked:
         crossed |= (up > -z[j]) != (down > -z[j])
-    up, down = moved(z[j], up), moved(z[j], down)
+    up, down = f.increment(z[j], up), f.increment(z[j], down)
     if problem.masks is not None and (mask := problem.masks[layer + 1]) is not None:
         up, down = up * mask[sample, j], down * mask[sample, j]
     risen = np.zeros((2, len(i)))
@@ -115,13 +114,13 @@ def _carry(
     problem: Problem, run: Pass, sample: int, layer: int, up: Array, down: Array
 ) -> tuple[Array, Array, Array]:
     """Rises of the loss for moves (m, units) of z[layer], and whether a kink lies between them."""
-    f, moved, masks = problem.activation, MOVES[problem.activation], problem.masks
+    f, masks = problem.activation, problem.masks
     crossed = np.zeros(len(up), bool)
     for k in range(layer, len(problem.params) - 1):
         z = run.z[k][sample]
         if f.kinked:
             crossed |= ((up > -z) != (down > -z)).any(axis=1)
-        up, down = moved(z, up), moved(z, down)
+        up, down = f.increment(z, up), f.increment(z, down)
         if masks is not None and (mask := masks[k + 1]) is not None:
             up, down = up * mask[sample], down * mask[sample]
         up, down = up @ problem.params[k + 1].W, down @ problem.params[k + 1].W

@@ -3,7 +3,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mlpcli.checks import numeric, reference, selftest
-from mlpcli.checks.moves import MOVES
 from mlpcli.checks.problem import Problem, derived_gradient, loss
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
@@ -11,19 +10,19 @@ from mlpcli.nn.mlp import Layer
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_a_move_is_the_difference_of_two_values(name: str, rng: np.random.Generator) -> None:
-    f, move = ACTIVATIONS[name], MOVES[ACTIVATIONS[name]]
+def test_an_increment_is_the_difference_of_two_values(name: str, rng: np.random.Generator) -> None:
+    f = ACTIVATIONS[name]
     z, D = rng.normal(0, 2, 1000), rng.normal(0, 1, 1000)
 
-    assert_allclose(move(z, D), f.f(z + D) - f.f(z), atol=1e-14)
+    assert_allclose(f.increment(z, D), f.f(z + D) - f.f(z), atol=1e-14)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_a_tiny_move_keeps_all_its_digits(name: str, rng: np.random.Generator) -> None:
+def test_a_tiny_increment_keeps_all_its_digits(name: str, rng: np.random.Generator) -> None:
     f, z = ACTIVATIONS[name], rng.normal(0, 2, 1000)
 
     assert_allclose(
-        MOVES[f](z, np.full_like(z, 1e-12)) / 1e-12,
+        f.increment(z, np.full_like(z, 1e-12)) / 1e-12,
         reference.derivative(f, z),
         rtol=1e-9,
         atol=1e-12,
