@@ -15,7 +15,7 @@ from mlpcli.checks.matching import FIT, combination, factor, fits, ratio, same
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array
 from mlpcli.nn.activation import ACTIVATIONS
-from mlpcli.nn.mlp import Layer, Params, Pass
+from mlpcli.nn.mlp import Layer, Params, ForwardPass
 
 Hypothesis = tuple[str, str, Array]  # kind, what it says, the numbers it would give
 
@@ -32,7 +32,7 @@ class Facts(NamedTuple):
     """What is known to be right."""
 
     problem: Problem
-    run: Pass
+    run: ForwardPass
     grad_z: list[Array]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from mlpcli.checks import reference
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array
-from mlpcli.nn.mlp import Pass
+from mlpcli.nn.mlp import ForwardPass
 
 STEP = 1e-7  # of a parameter
 HALVINGS = 10  # of the step, before a parameter counts as standing at a kink
@@ -62,7 +62,7 @@ def central(problem: Problem, *, step: float = STEP, threads: int = 2) -> list[C
     return found
 
 
-def _portions(problem: Problem, run: Pass, layer: int) -> Iterator[tuple[int, Moves]]:
+def _portions(problem: Problem, run: ForwardPass, layer: int) -> Iterator[tuple[int, Moves]]:
     """Every parameter that moves z at all, image by image, in portions."""
     units = len(problem.params[layer].b)
     for sample in range(len(problem.x)):
@@ -74,7 +74,7 @@ def _portions(problem: Problem, run: Pass, layer: int) -> Iterator[tuple[int, Mo
 
 
 def slopes(
-    problem: Problem, run: Pass, sample: int, moves: Moves, *, step: float
+    problem: Problem, run: ForwardPass, sample: int, moves: Moves, *, step: float
 ) -> tuple[Array, Array]:
     """Central difference of one image's loss for each move; and whether it crosses a kink."""
     up, down, crossed = rises(problem, run, sample, moves, step=step)
@@ -82,7 +82,7 @@ def slopes(
 
 
 def rises(
-    problem: Problem, run: Pass, sample: int, moves: Moves, *, step: float
+    problem: Problem, run: ForwardPass, sample: int, moves: Moves, *, step: float
 ) -> tuple[Array, Array, Array]:
     """Rises of one image's loss for moves by +step and -step, and whether a kink lies between."""
     layer, i, j = moves
@@ -111,7 +111,7 @@ def rises(
 
 
 def _carry(
-    problem: Problem, run: Pass, sample: int, layer: int, up: Array, down: Array
+    problem: Problem, run: ForwardPass, sample: int, layer: int, up: Array, down: Array
 ) -> tuple[Array, Array, Array]:
     """Rises of the loss for moves (m, units) of z[layer], and whether a kink lies between them."""
     f, masks = problem.activation, problem.masks
@@ -128,7 +128,9 @@ def _carry(
     return np.log1p(np.expm1(up) @ p) - up @ y, np.log1p(np.expm1(down) @ p) - down @ y, crossed
 
 
-def _halve(problem: Problem, run: Pass, layer: int, slope: Array, kink: Array, step: float) -> None:
+def _halve(
+    problem: Problem, run: ForwardPass, layer: int, slope: Array, kink: Array, step: float
+) -> None:
     """Mutates slope and kink: derivatives at smaller steps, where a step crossed a kink."""
     for _ in range(HALVINGS):
         if not kink.any():

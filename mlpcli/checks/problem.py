@@ -56,7 +56,7 @@ def engine_gradient(problem: Problem) -> Params:
         engine = Engine(
             params,
             batch_size=len(x),
-            lit=lit,
+            active_inputs=lit,
             activation=activation,
             weight_decay=weight_decay,
             team=team,

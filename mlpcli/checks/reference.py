@@ -10,12 +10,12 @@ import numpy as np
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import Activation
-from mlpcli.nn.mlp import Layer, Masks, Params, Pass
+from mlpcli.nn.mlp import Layer, Masks, Params, ForwardPass
 
 TINY = 1e-30  # its square vanishes beside any number
 
 
-def forward(problem: Problem) -> Pass:
+def forward(problem: Problem) -> ForwardPass:
     """Every z and h of the problem."""
     return mlp.forward(
         problem.params, problem.x, activation=problem.activation, masks=problem.masks

@@ -101,7 +101,7 @@ def test_a_wrong_grad_z3_in_the_code_breaks_the_statements_about_it(
 ) -> None:
     right = mlp.backward
 
-    def without_y(params: mlp.Params, run: mlp.Pass, y: Array, **options: Any) -> mlp.Params:
+    def without_y(params: mlp.Params, run: mlp.ForwardPass, y: Array, **options: Any) -> mlp.Params:
         return right(params, run, 0 * y, **options)
 
     monkeypatch.setattr(mlp, "backward", without_y)
@@ -130,7 +130,7 @@ def test_a_linear_map_with_rows_and_columns_swapped_breaks_what_connects(
 ) -> None:
     right = mlp.forward
 
-    def reversed_classes(params: mlp.Params, x: Array, **options: Any) -> mlp.Pass:
+    def reversed_classes(params: mlp.Params, x: Array, **options: Any) -> mlp.ForwardPass:
         W, b = params[-1]
         return right((*params[:-1], mlp.Layer(W[..., ::-1], b)), x, **options)
 
