@@ -90,7 +90,7 @@ def check(
 def self_test() -> SelfTest:
     """Check the check: with mutants of `mlp.backward`, and with random correct networks."""
     trials = list(selftest.trials(rng=np.random.default_rng(0)))
-    verdicts = selftest.correct(selftest.NETWORKS, rng=np.random.default_rng(1))
+    verdicts = selftest.check_networks(selftest.NETWORKS, rng=np.random.default_rng(1))
     alarms = [verdict.point for verdict in verdicts if not verdict.right]
     return SelfTest(trials, alarms, selftest.NETWORKS)
 

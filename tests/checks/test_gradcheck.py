@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mlpcli.checks import directional, gradcheck, mutants, selftest
-from mlpcli.checks.mutants import FAULTS
-from mlpcli.checks.numeric import Central
+from mlpcli.checks.mutants import MUTANTS
+from mlpcli.checks.numeric import CentralDifferences
 from mlpcli.checks.problem import Problem, derived_gradient
 from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Layer, Params
@@ -89,16 +89,16 @@ def test_a_kink_is_named_and_not_counted_as_checked(rng: np.random.Generator) ->
 
 
 def test_both_zero_is_no_error() -> None:
-    zero = Central(np.zeros(3), np.zeros(3, bool))
+    zero = CentralDifferences(np.zeros(3), np.zeros(3, bool))
 
-    assert gradcheck.judge("b1", np.zeros(3), zero).right
+    assert gradcheck.check_tensor("b1", np.zeros(3), zero).right
 
 
 def test_a_wrong_zero_is_an_error() -> None:
-    numeric = Central(np.array([1.0, 0.0]), np.zeros(2, bool))
+    numeric = CentralDifferences(np.array([1.0, 0.0]), np.zeros(2, bool))
 
-    assert not gradcheck.judge("b1", np.zeros(2), numeric).right
-    assert not gradcheck.judge("b1", np.array([1.0, np.nan]), numeric).right
+    assert not gradcheck.check_tensor("b1", np.zeros(2), numeric).right
+    assert not gradcheck.check_tensor("b1", np.array([1.0, np.nan]), numeric).right
 
 
 def test_plain_losses_agree_along_directions(problem: Problem, rng: np.random.Generator) -> None:
@@ -110,18 +110,18 @@ def test_plain_losses_agree_along_directions(problem: Problem, rng: np.random.Ge
 
 
 def test_random_networks_raise_no_false_alarm(rng: np.random.Generator) -> None:
-    assert [v.point for v in selftest.correct(40, rng=rng) if not v.right] == []
+    assert [v.point for v in selftest.check_networks(40, rng=rng) if not v.right] == []
 
 
 def test_each_method_alone_catches_each_fault(rng: np.random.Generator) -> None:
     trials = list(selftest.trials(rng=rng))
 
     assert [t.fault.name for t in trials if not (t.killed and t.diagnosed)] == []
-    assert len(trials) == len(FAULTS)
+    assert len(trials) == len(MUTANTS)
 
 
 def test_faults_are_planted_in_what_is_otherwise_right(rng: np.random.Generator) -> None:
-    for fault in FAULTS:
-        problem = mutants.problem(fault, rng=rng)
+    for fault in MUTANTS:
+        problem = mutants.make_problem(fault, rng=rng)
 
         assert gradcheck.check(problem, point="", rng=rng, quick=True).right

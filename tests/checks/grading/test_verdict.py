@@ -8,8 +8,8 @@ import pytest
 
 from mlpcli.api.grade_worker import Runner
 from mlpcli.checks import reference
-from mlpcli.checks.grading.answers import FORMS, FUNCTIONS, Answer, Answers
-from mlpcli.checks.grading.verdict import Verdict, judge
+from mlpcli.checks.grading.answers import FUNCTIONS, LAYOUTS, Answer, Answers
+from mlpcli.checks.grading.verdict import GradeVerdict, evaluate
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Layer
@@ -30,8 +30,8 @@ def problem(rng: np.random.Generator) -> Problem:
 def verdict(problem: Problem, tmp_path: Path) -> Any:
     """Of a source, its functions called in this process."""
 
-    def of(source: str) -> Verdict:
-        return judge(problem, called(source, problem, tmp_path))
+    def of(source: str) -> GradeVerdict:
+        return evaluate(problem, called(source, problem, tmp_path))
 
     return of
 
@@ -41,7 +41,7 @@ def called(source: str, problem: Problem, folder: Path) -> Answers:
     for i, (W, b) in enumerate(problem.params, start=1):
         arrays |= {f"W{i}": W, f"b{i}": b}
     np.savez(folder / "inputs.npz", allow_pickle=False, **arrays)
-    forms = [form._asdict() for form in FORMS]
+    forms = [form._asdict() for form in LAYOUTS]
     job = {"file": "mywork.py", "functions": FUNCTIONS, "forms": forms, "memory": 1, "timeout": 1}
     out = io.StringIO()
     runner = Runner(job, folder, out)
@@ -58,7 +58,7 @@ def called(source: str, problem: Problem, folder: Path) -> Answers:
             if not line["failure"]:
                 with np.load(folder / f"{line['form']}-{line['step']}.npz") as found:
                     arrays_ = [found[f"arr_{i}"] for i in range(len(found))]
-            answers.setdefault(FORMS[line["form"]], {})[line["step"]] = Answer(
+            answers.setdefault(LAYOUTS[line["form"]], {})[line["step"]] = Answer(
                 arrays_, line["failure"], tuple(line["changed"]), line["given"] == "yours"
             )
     return answers
@@ -120,4 +120,4 @@ def test_a_batch_counts_more_than_one_image_on_which_n_cannot_be_wrong(verdict: 
 
 
 def test_no_answer_at_all_is_not_right(problem: Problem) -> None:
-    assert not judge(problem, {}).ok
+    assert not evaluate(problem, {}).ok

@@ -43,7 +43,7 @@ def one_image() -> Problem:
 @pytest.fixture(scope="module")
 def tried() -> Tried:
     """Both sides of every statement."""
-    return {name(r.statement): (r.left, r.right) for r in statements.walk(one_image())}
+    return {name(r.statement): (r.left, r.right) for r in statements.check_statements(one_image())}
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def moved_at(side: Array, k: int) -> Array:
 
 @each_statement
 def test_the_statement_holds(statement: Statement, tried: Tried) -> None:
-    result = statements.judge(statement, *tried[name(statement)])
+    result = statements.compare(statement, *tried[name(statement)])
 
     assert result.ok, result
 
@@ -70,8 +70,8 @@ def test_the_statement_fails_when_either_side_is_moved(statement: Statement, tri
     left, right = tried[name(statement)]
 
     for k in range(0, left.size, max(1, left.size // 20)):
-        assert not statements.judge(statement, moved_at(left, k), right).ok
-        assert not statements.judge(statement, left, moved_at(right, k)).ok
+        assert not statements.compare(statement, moved_at(left, k), right).ok
+        assert not statements.compare(statement, left, moved_at(right, k)).ok
 
 
 @each_statement
@@ -80,8 +80,8 @@ def test_the_statement_fails_when_a_side_has_another_shape_or_is_not_finite(
 ) -> None:
     left, right = tried[name(statement)]
 
-    assert not statements.judge(statement, left[None], right).ok
-    assert not statements.judge(statement, left, np.full(right.shape, np.nan)).ok
+    assert not statements.compare(statement, left[None], right).ok
+    assert not statements.compare(statement, left, np.full(right.shape, np.nan)).ok
 
 
 def test_every_number_of_the_workbook_has_its_statement() -> None:
@@ -93,7 +93,7 @@ def test_every_number_of_the_workbook_has_its_statement() -> None:
 
 
 def fails(problem: Problem) -> set[str]:
-    return {name(r.statement) for r in statements.walk(problem) if not r.ok}
+    return {name(r.statement) for r in statements.check_statements(problem) if not r.ok}
 
 
 def test_a_wrong_grad_z3_in_the_code_breaks_the_statements_about_it(
