@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.checks import gradcheck, mutants
+from mlpcli.checks import gradcheck, mutants, numeric
 from mlpcli.checks.mutants import Mutant
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import mlp
@@ -39,9 +39,8 @@ def trials(*, rng: np.random.Generator) -> Iterator[Trial]:
     """Every mutant, checked like any gradient."""
     for mutant in mutants.MUTANTS:
         problem = mutants.make_problem(mutant, rng=rng)
-        gradients = {mutant.name: mutants.gradient(mutant, problem)}
-        result = gradcheck.check(problem, point=mutant.name, rng=rng, gradients=gradients)
-        verdict = result.gradients[0]
+        gradient, central = mutants.gradient(mutant, problem), numeric.central(problem)
+        verdict = gradcheck.check_gradient(mutant.name, problem, gradient, central, rng)
         first = verdict.findings[0] if verdict.findings else None
         yield Trial(
             mutant,

@@ -66,8 +66,8 @@ def test_a_run_brings_its_own_settings() -> None:
 
 
 def test_a_wrong_derivation_is_named_and_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    fault = next(f for f in MUTANTS if f.kind == "missing-mask")
-    monkeypatch.setattr(mlp, "backward", mutants.mutate(fault))
+    mutant = next(m for m in MUTANTS if m.kind == "missing-mask")
+    monkeypatch.setattr(mlp, "backward", mutants.mutate(mutant))
 
     status, out, err = call("gradcheck", *SMALL)
 
@@ -84,10 +84,10 @@ def test_the_self_test_reports_its_rates(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (found["networks"], found["false_alarms"]) == (10, [])
 
 
-def test_a_fault_that_survives_fails_the_self_test(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mutant_that_survives_fails_the_self_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selftest, "NETWORKS", 1)
     harmless = MUTANTS[0]._replace(old="h[-1] - y", new="-y + h[-1]")
-    monkeypatch.setattr(mutants, "FAULTS", (harmless,))
+    monkeypatch.setattr(mutants, "MUTANTS", (harmless,))
 
     status, out, _ = call("gradcheck", "--self-test", "--json")
 
