@@ -69,13 +69,13 @@ def diagnose(truth: GroundTruth, gradient: Params) -> list[Finding]:
 
 
 def backpropagate(truth: GroundTruth, layer: int, above: Array) -> Array:
-    """The grad_z of a hidden layer that follows from the grad_z above it."""
+    """The grad_z of a hidden layer, (n, units), that follows from the grad_z above it."""
     grad_h = _drop(truth, layer, above @ truth.problem.params[layer + 1].W.T)
     return grad_h * reference.derivative(truth.problem.activation, truth.run.z[layer])
 
 
 def grad_W(truth: GroundTruth, layer: int, grad_z: Array) -> Array:
-    """The grad_W that follows from grad_z."""
+    """The grad_W, (fan_in, fan_out), that follows from grad_z, (n, fan_out)."""
     problem = truth.problem
     return truth.run.h[layer].T @ grad_z + problem.weight_decay * problem.params[layer].W
 
@@ -105,7 +105,7 @@ def diagnose_hidden_z(
 
 
 def diagnose_W(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Finding:
-    """The mistake in grad_W = h.T @ grad_z + weight_decay * W, given grad_z."""
+    """The mistake in grad_W = h.T @ grad_z + weight_decay * W, given grad_z, (n, fan_out)."""
     problem, (z, h) = truth.problem, truth.run
     W, decay, n = problem.params[layer].W, problem.weight_decay, len(grad_z)
     place, data, penalty = f"grad_W{layer + 1}", h[layer].T @ grad_z, decay * W
@@ -143,7 +143,7 @@ def diagnose_W(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Fin
 
 
 def diagnose_b(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Finding:
-    """The mistake in grad_b = sum of grad_z over the batch, given grad_z."""
+    """The mistake in grad_b = sum of grad_z over the batch, given grad_z, (n, fan_out)."""
     b, expected = truth.problem.params[layer].b, grad_z.sum(axis=0)
     name = f"grad_z{layer + 1}"
     hypotheses: list[Hypothesis] = [

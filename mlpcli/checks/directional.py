@@ -78,6 +78,7 @@ def _directions(
 
 
 def _tensors(params: Params) -> list[tuple[Place, Array]]:
+    """Every W, (fan_in, fan_out), and b, (fan_out,), with its place."""
     return [((i, name), a) for i, layer in enumerate(params) for name, a in layer._asdict().items()]
 
 

@@ -176,7 +176,7 @@ def check_gradient(
 
 
 def check_tensor(name: str, derived: Array, central: CentralDifferences) -> TensorVerdict:
-    """One tensor of a gradient compared with its central differences, of the same shape."""
+    """The comparison of a tensor of a gradient, as W or b, with its central differences."""
     n, kink = central.derivative, central.kink
     difference = np.abs(derived - n)
     scale = np.maximum(np.maximum(np.abs(derived), np.abs(n)), MIN_SCALE * np.abs(n).max())
@@ -203,6 +203,7 @@ def check_tensor(name: str, derived: Array, central: CentralDifferences) -> Tens
 
 
 def _tensors(params: Params) -> list[tuple[int, str, Array]]:
+    """Every W, (fan_in, fan_out), and b, (fan_out,), with its layer, from 0, and its field."""
     return [(i, field, a) for i, layer in enumerate(params) for field, a in layer._asdict().items()]
 
 

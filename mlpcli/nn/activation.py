@@ -14,7 +14,7 @@ from mlpcli.nn import Array
 
 
 class Activation(NamedTuple):
-    """A function applied to every entry of z; all three keep shape and dtype."""
+    """A function of every entry of z, which has any shape; results keep shape and dtype."""
 
     f: Callable[[Array], Array]
     derivative: Callable[[Array], Array]  # f'(z)

@@ -25,7 +25,7 @@ def sgd(momentum: float, *, nesterov: bool = False) -> UpdateRule:
     """
 
     def update(theta: Array, grad: Array, state: Array, lr: float, t: int) -> None:
-        """Mutates theta, grad and state."""
+        """Mutates theta, (m,), grad, (m,), and state, (1, m)."""
         (velocity,) = state
         velocity *= momentum
         velocity += grad
@@ -45,7 +45,7 @@ def adam(beta1: float, beta2: float, eps: float) -> UpdateRule:
     """
 
     def update(theta: Array, grad: Array, state: Array, lr: float, t: int) -> None:
-        """Mutates theta, grad and state."""
+        """Mutates theta, (m,), grad, (m,), and state, (2, m)."""
         first, second = state
         first *= beta1
         first += grad

@@ -86,7 +86,7 @@ def conventions(layout: Layout, answer: Answer) -> Notes:
 
 
 def parse_array(name: str, layout: Layout, answer: Answer, shape: Shape) -> ParsedArray:
-    """The array that a function was asked for, in the expected shape."""
+    """The array that a function was asked for, in the expected shape, e.g. (n, classes)."""
     notes = conventions(layout, answer)
     if answer.failure:
         return ParsedArray(None, notes, Finding(name, *answer.failure))
@@ -113,8 +113,8 @@ def parse_array(name: str, layout: Layout, answer: Answer, shape: Shape) -> Pars
 def parse_gradient(truth: GroundTruth, layout: Layout, arrays: list[Array]) -> ParsedGradient:
     """The gradient that `backward` was asked for.
 
-    Arrays are recognized by their shapes, since all layers have different widths: any nesting, any
-    order and any names will do.
+    Arrays are recognized by their shapes, (fan_in, fan_out) or its transpose and (fan_out,), since
+    all layers have different widths: any nesting, any order and any names will do.
     """
     shapes: dict[str, Shape] = {
         f"grad_{field}{i}": array.T.shape if layout.transposed else array.shape
@@ -190,16 +190,19 @@ def _match(shapes: dict[str, Shape], arrays: list[Array]) -> dict[str, int]:
 
 
 def _is_bias(got: Array, width: int) -> bool:
+    """Whether an array is (width,), (1, width) or (width, 1)."""
     return got.ndim in (1, 2) and got.size == width == max(got.shape)
 
 
 def _finiteness_problem(place: str, got: Array) -> Finding | None:
+    """The finding for an array of any shape with entries that are not finite."""
     if np.isfinite(got).all():
         return None
     return Finding(place, "non-finite", f"{place} has entries that are not finite")
 
 
 def _shape_problem(place: str, got: Array, shape: Shape) -> Finding:
+    """The finding for an array that has another shape."""
     text = f"{place} must have shape {shape}, got {got.shape}"
     if len(shape) == 1 and got.ndim == 2 and shape[0] in got.shape:
         return Finding(place, "not-summed", f"{text}; sum over the batch")

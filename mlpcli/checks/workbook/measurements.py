@@ -98,11 +98,12 @@ def by_bias(problem: Problem, layer: int) -> Array:
     """d CE / d b_j of params[layer], in the shape of b, from one forward pass for each bias."""
     (W, b), h = problem.params[layer], reference.forward(problem).h[layer]
 
-    def loss_of(b: Array) -> Array:
+    def ce_of(b: Array) -> Array:
+        """CE, (m,), for each row of b, (m, units)."""
         layers = (Layer(W, b), *problem.params[layer + 1 :])
         return ce(mlp.forward(layers, h, activation=problem.activation).z[-1], problem.y)
 
-    return partials(loss_of, b)
+    return partials(ce_of, b)
 
 
 def central_in_weight(s: Measurements, i: int, j: int) -> Array:
