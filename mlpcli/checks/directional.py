@@ -49,7 +49,7 @@ def central(
 ) -> list[DirectionalDerivative]:
     """Derivatives along one random direction in each tensor and one in all, by two plain losses."""
     directions = _directions(problem, rng, 1)
-    in_all = _normalized({place: _normal(a, rng) for place, a in _tensors(problem.params)})
+    in_all = _normalized({place: _normal(a, rng) for place, a in tensors(problem.params)})
     derivatives = []
     for name, direction in [*directions, ("all", in_all)]:
         step = STEP
@@ -68,18 +68,18 @@ def central(
     return derivatives
 
 
+def tensors(params: Params) -> list[tuple[Place, Array]]:
+    """Every W, (fan_in, fan_out), and b, (fan_out,), with its place."""
+    return [((i, name), a) for i, layer in enumerate(params) for name, a in layer._asdict().items()]
+
+
 def _directions(
     problem: Problem, rng: np.random.Generator, count: int
 ) -> Iterator[tuple[str, Direction]]:
     """Names of tensors, each with a random direction in it; `count` for each tensor."""
-    for place, tensor in _tensors(problem.params):
+    for place, tensor in tensors(problem.params):
         for _ in range(count):
             yield f"{place[1]}{place[0] + 1}", _normalized({place: _normal(tensor, rng)})
-
-
-def _tensors(params: Params) -> list[tuple[Place, Array]]:
-    """Every W, (fan_in, fan_out), and b, (fan_out,), with its place."""
-    return [((i, name), a) for i, layer in enumerate(params) for name, a in layer._asdict().items()]
 
 
 def _normal(like: Array, rng: np.random.Generator) -> Array:
@@ -112,8 +112,8 @@ def _compare(
     name: str, numeric: float, gradient: Params, direction: Direction, *, noise: float = 0.0
 ) -> DirectionalDerivative:
     """A numeric derivative and the gradient's; noise: the effect of the losses' rounding on it."""
-    tensors = dict(_tensors(gradient))
-    pairs = [(tensors[place], a) for place, a in direction.items()]
+    by_place = dict(tensors(gradient))
+    pairs = [(by_place[place], a) for place, a in direction.items()]
     derived = float(sum(np.vdot(g, d) for g, d in pairs))
     norm = float(np.sqrt(sum((g**2).sum() for g, _ in pairs)))
     count = sum(g.size for g, _ in pairs)

@@ -158,8 +158,8 @@ def check_gradient(
     """The verdict on one gradient; central: one for each tensor, or none in a quick check."""
     tensors = [
         check_tensor(f"{field}{i + 1}", derived, differences)
-        for (i, field, derived), differences in zip(
-            _tensors(gradient), central, strict=bool(central)
+        for ((i, field), derived), differences in zip(
+            directional.tensors(gradient), central, strict=bool(central)
         )
     ]
     verdict = GradientVerdict(
@@ -202,15 +202,12 @@ def check_tensor(name: str, derived: Array, central: CentralDifferences) -> Tens
     )
 
 
-def _tensors(params: Params) -> list[tuple[int, str, Array]]:
-    """Every W, (fan_in, fan_out), and b, (fan_out,), with its layer, from 0, and its field."""
-    return [(i, field, a) for i, layer in enumerate(params) for field, a in layer._asdict().items()]
-
-
 def _kinks(problem: Problem, central: list[CentralDifferences], limit: int = 5) -> list[Kink]:
     """Where activations change sides, for the first few parameters that cannot be checked."""
     kinks: list[Kink] = []
-    for (i, field, _), differences in zip(_tensors(problem.params), central, strict=bool(central)):
+    for ((i, field), _), differences in zip(
+        directional.tensors(problem.params), central, strict=bool(central)
+    ):
         for index in np.argwhere(differences.kink)[: limit - len(kinks)].tolist():
             kinks.append(_kink(problem, i, field, tuple(index)))
     return kinks

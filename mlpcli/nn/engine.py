@@ -128,8 +128,8 @@ class Engine:
     ) -> float:
         """Mutates theta by one update; returns the loss before it, in nats.
 
-        x (n, k), y (n, classes), masks: as in `gradient`. Raises FloatingPointError, whose text names the first
-        quantity that is not finite, with the parameters left as they were.
+        x (n, k), y (n, classes), masks: as in `gradient`. Raises FloatingPointError, whose text
+        names the first quantity that is not finite, with the parameters left as they were.
         """
         h0 = _masked_input(x, masks)
         blocks = iter(self._blocks)

@@ -125,8 +125,8 @@ def test_steps_equal_those_of_the_derivation(
 
     mean = np.average(thetas, axis=0, weights=0.8 ** np.arange(5)[::-1])
     same: dict[str, Any] = {"rtol": tolerance, "atol": tolerance}
-    for expected, found in ((flat, engine.optimizer_state[-1]), (mean, engine.params)):
-        for mine, theirs in zip(found, unflattened(expected, sizes), strict=True):
+    for expected, params in ((flat, engine.optimizer_state[-1]), (mean, engine.params)):
+        for mine, theirs in zip(params, unflattened(expected, sizes), strict=True):
             assert_allclose(mine.W, theirs.W, **same)
             assert_allclose(mine.b, theirs.b, **same)
 
@@ -238,16 +238,16 @@ def test_a_step_with_a_non_finite_loss_changes_nothing(rng: np.random.Generator)
 
 
 @pytest.mark.parametrize(
-    ("layer", "entry", "found"), [(0, (3, 2), "z1"), (1, (0, 0), "z2"), (2, (1, 1), "z3")]
+    ("layer", "entry", "name"), [(0, (3, 2), "z1"), (1, (0, 0), "z2"), (2, (1, 1), "z3")]
 )
 def test_a_refused_step_names_the_first_quantity_that_is_not_finite(
-    layer: int, entry: tuple[int, int], found: str, rng: np.random.Generator
+    layer: int, entry: tuple[int, int], name: str, rng: np.random.Generator
 ) -> None:
     params, x, y = problem(rng, (9, 8, 6, 4), "float64", 5)
     params[layer].W[entry] = np.inf
     engine = Engine(params, batch_size=9, slots=1)
 
-    with pytest.raises(FloatingPointError, match=f"^{found}$"):
+    with pytest.raises(FloatingPointError, match=f"^{name}$"):
         engine.step(x, y, optim.sgd(0.9), lr=0.1)
 
 

@@ -76,7 +76,7 @@ def check_statements(problem: Problem) -> list[Result]:
 
 
 def compare(statement: Statement, left: Array, right: Array) -> Result:
-    """The error between both sides, of any shape: infinite if shapes differ or one is not finite."""
+    """The error between sides of any shape: infinite if shapes differ or one is not finite."""
     left, right = np.asarray(left), np.asarray(right)
     if left.shape != right.shape or not np.isfinite([left, right]).all():
         return Result(statement, left, right, np.inf)
