@@ -60,7 +60,7 @@ def _measure(settings: Config, split: dataset.Split) -> tuple[Spent, dict[int, f
     for _ in range(ROUNDS):
         for size in whole:
             with threads.thread_team(size, batch_size=128) as team:
-                engine, rule = build.make_engine(settings, classes=10, lit=lit, team=team)
+                engine, rule = build.make_engine(settings, classes=10, active_inputs=lit, team=team)
                 started = time.perf_counter()
                 for x, y in made:
                     engine.step(x, y, rule, lr=1e-3)
@@ -86,7 +86,7 @@ def _parts(settings: Config, made: list[Any], lit: Any) -> Spent:
 
         return call
 
-    engine, rule = build.make_engine(settings, classes=10, lit=lit, team=Team())
+    engine, rule = build.make_engine(settings, classes=10, active_inputs=lit, team=Team())
     for attribute, name in PARTS.items():
         setattr(engine, attribute, timed(name, getattr(engine, attribute)))
     loss, engines._fused_cross_entropy = (
@@ -108,7 +108,7 @@ def _gradient(block: Any, h0: Any) -> str:
 PARTS: dict[str, str | Callable[..., str]] = {
     "_forward": "forward: z1, h1, z2, h2, z3",
     "_backward": "backward: grad_z2, grad_z1",
-    "_find": _gradient,
+    "_block_gradient": _gradient,
 }
 
 if __name__ == "__main__":

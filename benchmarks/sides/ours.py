@@ -34,7 +34,7 @@ class Trainer:
         self.stack = ExitStack()  # the team works as long as this trainer is there
         team = self.stack.enter_context(threads.thread_team(threads.cores(), batch_size=batch_size))
         self.engine, self.rule = build.make_engine(
-            self.config, classes=classes, lit=self.data.active_inputs, team=team
+            self.config, classes=classes, active_inputs=self.data.active_inputs, team=team
         )
         self.rng = np.random.default_rng(seed)
 

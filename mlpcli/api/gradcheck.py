@@ -91,7 +91,7 @@ def check(
 def self_test() -> SelfTest:
     """Check the check: with mutants of `mlp.backward`, and with random correct networks."""
     trials = list(selftest.trials(rng=np.random.default_rng(0)))
-    verdicts = selftest.correct(selftest.NETWORKS, rng=np.random.default_rng(1))
+    verdicts = selftest.check_networks(selftest.NETWORKS, rng=np.random.default_rng(1))
     alarms = [verdict.point for verdict in verdicts if not verdict.right]
     return SelfTest(trials, alarms, selftest.NETWORKS)
 
@@ -128,7 +128,9 @@ def points_of_config(config: Config) -> Iterator[Point]:
     yield Point("initial parameters", problem(config, start, split), split.name, config)
     rows = np.arange(len(split.labels))
     data = TrainingData(split, rows, rows[:0], active_inputs(config, split), 0.0)
-    engine, rule = build.make_engine(config, classes=len(split.classes), lit=data.active_inputs)
+    engine, rule = build.make_engine(
+        config, classes=len(split.classes), active_inputs=data.active_inputs
+    )
     order = rng.permutation(rows)
     for x, y in islice(batches(config, data, order, epoch=1), STEPS):
         masks = build.dropout_masks(config, x, "check", 3, engine.steps)

@@ -21,8 +21,8 @@ import numpy as np
 from mlpcli.api import grade_worker
 from mlpcli.api.gradcheck import points_of_config
 from mlpcli.checks import reference
-from mlpcli.checks.grading.answers import FORMS, FUNCTIONS, Answer, Answers
-from mlpcli.checks.grading.verdict import Verdict, judge
+from mlpcli.checks.grading.answers import FUNCTIONS, LAYOUTS, Answer, Answers
+from mlpcli.checks.grading.verdict import GradeVerdict, evaluate
 from mlpcli.checks.problem import Problem
 from mlpcli.config.load import load_config
 from mlpcli.errors import SubmissionError, nearest
@@ -45,7 +45,7 @@ class Grade(NamedTuple):
 
     file: str
     problem: Problem  # what its functions were called with
-    verdict: Verdict
+    verdict: GradeVerdict
 
     @property
     def ok(self) -> bool:
@@ -59,7 +59,7 @@ def grade(file: Path, *, timeout: int) -> Grade:
     timeout: seconds for all of it. Raises SubmissionError.
     """
     problem = next(points_of_config(load_config(None, PLAIN_SETTINGS))).problem
-    return Grade(str(file), problem, judge(problem, run(file, problem, timeout=timeout)))
+    return Grade(str(file), problem, evaluate(problem, run(file, problem, timeout=timeout)))
 
 
 def run(file: Path, problem: Problem, *, timeout: int) -> Answers:
@@ -86,7 +86,7 @@ def _write(folder: Path, file: Path, problem: Problem, timeout: int) -> None:
     job = {
         "file": str(file),
         "functions": FUNCTIONS,
-        "forms": [form._asdict() for form in FORMS],
+        "forms": [form._asdict() for form in LAYOUTS],
         "memory": MAX_MEMORY,
         "timeout": timeout,
     }
@@ -127,7 +127,7 @@ def _read(folder: Path, file: Path, status: int | None, timeout: int) -> Answers
         raise SubmissionError(f"{file}: its answers cannot be read; does it write files?") from err
     if defined and not names:
         raise SubmissionError(f"{file}: {_none(others)}")
-    first = answers.get(FORMS[0], {})
+    first = answers.get(LAYOUTS[0], {})
     done = any(line["event"] == "end" for line in lines)
     if done or (names and all(name in first and not first[name].failure for name in names)):
         return answers  # a form that works will do, even when a later one took too long
@@ -144,11 +144,11 @@ def _answers(folder: Path, lines: list[dict[str, Any]]) -> Answers:
     for line in lines:
         failure = (str(line["failure"][0]), str(line["failure"][1])) if line["failure"] else None
         path = folder / f"{int(line['form'])}-{line['step']}.npz"
-        answers.setdefault(FORMS[line["form"]], {})[line["step"]] = Answer(
+        answers.setdefault(LAYOUTS[line["form"]], {})[line["step"]] = Answer(
             arrays=[] if failure else _arrays(path),
             failure=failure,
             changed=tuple(map(str, line["changed"])),
-            given=line["given"] == "yours",
+            own_grad_z3=line["given"] == "yours",
         )
     return answers
 

@@ -111,22 +111,22 @@ class Runner:
 
     def inputs(self, form: dict[str, Any]) -> dict[str, Any]:
         """Arguments by name, laid out as the form says."""
-        a, layout = self.arrays, form["layout"]
+        a, examples = self.arrays, form["examples"]
 
         def arrange(v: Any) -> Any:
-            v = v[:1] if form["one"] else v
-            return np.array({"rows": v, "columns": v.T, "vector": v[0]}[layout])
+            v = v[:1] if form["single"] else v
+            return np.array({"rows": v, "columns": v.T, "vector": v[0]}[examples])
 
         depth = sum(name.startswith("W") for name in a)
         params = [
             (
                 np.ascontiguousarray(a[f"W{i}"].T) if form["transposed"] else a[f"W{i}"],
-                a[f"b{i}"][:, None] if layout == "columns" else a[f"b{i}"],
+                a[f"b{i}"][:, None] if examples == "columns" else a[f"b{i}"],
             )
             for i in range(1, depth + 1)
         ]
         h, y = [arrange(a[f"h{i}"]) for i in range(depth + 1)], arrange(a["y"])
-        grad_z = (h[-1] - y) / (1 if form["one"] else len(a["y"]))
+        grad_z = (h[-1] - y) / (1 if form["single"] else len(a["y"]))
         return {"params": params, "h": h, "h2": h[-2], "h3": h[-1], "y": y, "grad_z3": grad_z}
 
     def describe(self, err: BaseException, function: Callable[..., Any] | None = None) -> str:

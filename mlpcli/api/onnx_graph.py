@@ -3,7 +3,7 @@
 Tensors are named as in the workbook: h0 are the pixels in [0, 1], z1 = h0 @ W1 + b1, h1 = f(z1).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,30 @@ from mlpcli.version import __version__
 
 PIXELS, PROBABILITIES = "pixels", "probabilities"  # names of the input and the output
 LARGEST = 2**31 - 2**20  # bytes; a protocol buffer holds less than 2 GiB
-ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {  # operator and its attributes
-    "relu": ("Relu", {}),
-    "leaky_relu": ("LeakyRelu", {"alpha": LEAK}),
-    "gelu": ("Gelu", {"approximate": "tanh"}),
-    "silu": ("Sigmoid", {}),  # and a product with z
-    "tanh": ("Tanh", {}),
-    "sigmoid": ("Sigmoid", {}),
+
+
+class Operator(NamedTuple):
+    """How a graph computes an activation."""
+
+    name: str
+    attributes: dict[str, Any]
+    opset: int = 13  # lowest version of the operators that has it and Softmax by rows
+    times_z: bool = False  # whether z is multiplied by the result
+
+
+ACTIVATIONS = {
+    "relu": Operator("Relu", {}),
+    "leaky_relu": Operator("LeakyRelu", {"alpha": LEAK}),
+    "gelu": Operator("Gelu", {"approximate": "tanh"}, opset=20),
+    "silu": Operator("Sigmoid", {}, times_z=True),
+    "tanh": Operator("Tanh", {}),
+    "sigmoid": Operator("Sigmoid", {}),
 }
 
 
 def opset(activation: str) -> int:
-    """The lowest version of the operators that has all of the graph: Softmax by rows, and Gelu."""
-    return 20 if activation == "gelu" else 13
+    """The lowest version of the operators that a graph with this activation needs."""
+    return ACTIVATIONS[activation].opset
 
 
 def build(params: Params, activation: str, facts: dict[str, str]) -> bytes:
@@ -85,16 +96,16 @@ def _nodes(onnx: Any, layers: int, activation: str) -> list[Any]:
         node("Cast", ["row"], ["levels"], to=onnx.TensorProto.FLOAT),
         node("Div", ["levels", "white"], ["h0"]),
     ]
-    name, attributes = ACTIVATIONS[activation]
+    operator = ACTIVATIONS[activation]
     for i in range(1, layers + 1):
         nodes.append(node("Gemm", [f"h{i - 1}", f"W{i}", f"b{i}"], [f"z{i}"]))
         if i == layers:
             nodes.append(node("Softmax", [f"z{i}"], [PROBABILITIES], axis=1))
-        elif activation == "silu":
-            nodes.append(node(name, [f"z{i}"], [f"gate{i}"]))
-            nodes.append(node("Mul", [f"z{i}", f"gate{i}"], [f"h{i}"]))
-        else:
-            nodes.append(node(name, [f"z{i}"], [f"h{i}"], **attributes))
+            continue
+        result = f"gate{i}" if operator.times_z else f"h{i}"
+        nodes.append(node(operator.name, [f"z{i}"], [result], **operator.attributes))
+        if operator.times_z:
+            nodes.append(node("Mul", [f"z{i}", result], [f"h{i}"]))
     return nodes
 
 

@@ -1,8 +1,11 @@
-"""What is wrong with a gradient: the first wrong quantity, and the mistake that explains it.
+"""The diagnosis of a gradient: the first wrong quantity, and the mistake that explains it.
 
-A gradient is read from the last layer down, as it was derived. From grad_W and grad_b the grad_z
-that must have been in hand is recovered, and each step is judged by what it was given. A mistake
-is named only when it reproduces the wrong numbers to FIT; otherwise the place alone is named.
+A gradient is read from the last layer down, as it was derived. The grad_z that was used is computed
+back from grad_W and grad_b, and each step is checked given its own inputs. A mistake is named only
+if it reproduces the wrong numbers to MATCH_TOLERANCE; otherwise only the place is named.
+
+Everywhere here `layer` counts from 0, a grad_z is (n, units of the layer), a grad_W (fan_in,
+fan_out) and a grad_b (fan_out,); the result under diagnosis, `got`, may have a wrong shape.
 """
 
 from collections.abc import Iterator
@@ -11,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import reference
-from mlpcli.checks.matching import FIT, combination, factor, fits, ratio, same
+from mlpcli.checks.matching import MATCH_TOLERANCE, combination, factor, fits, ratio, same
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array
 from mlpcli.nn.activation import ACTIVATIONS
-from mlpcli.nn.mlp import Layer, Params, Pass
+from mlpcli.nn.mlp import ForwardPass, Layer, Params
 
-Hypothesis = tuple[str, str, Array]  # kind, what it says, the numbers it would give
+Hypothesis = tuple[str, str, Array]  # kind and text of a mistake, and the numbers it would give
 
 
 class Finding(NamedTuple):
@@ -28,161 +31,156 @@ class Finding(NamedTuple):
     text: str  # for people
 
 
-class Facts(NamedTuple):
-    """What is known to be right."""
+class GroundTruth(NamedTuple):
+    """The right values of a problem."""
 
     problem: Problem
-    run: Pass
-    grad_z: list[Array]
+    run: ForwardPass
+    grad_z: list[Array]  # (n, units) for each layer
 
 
-def facts(problem: Problem) -> Facts:
+def ground_truth(problem: Problem) -> GroundTruth:
     """The right values of a problem, from its forward pass."""
-    return Facts(problem, reference.forward(problem), reference.grad_z(problem))
+    return GroundTruth(problem, reference.forward(problem), reference.grad_z(problem))
 
 
-def diagnose(known: Facts, claimed: Params) -> list[Finding]:
-    """The mistakes in a claimed gradient, last layer first; none when it is right."""
-    found: list[Finding] = []
-    above: Array | None = None  # grad_z of the layer above, as the claimant had it
-    for layer in reversed(range(len(claimed))):
-        grads = claimed[layer]
-        due = known.grad_z[-1] if above is None else step_back(known, layer, above)
-        W_right = fits(grad_W(known, layer, due), grads.W)
-        b_right = fits(due.sum(axis=0), grads.b)
-        held = None if W_right else _implied(known, layer, grads)
-        W_wrong = None if W_right else wrong_W(known, layer, grads.W, due)
+def diagnose(truth: GroundTruth, gradient: Params) -> list[Finding]:
+    """The mistakes in a gradient, last layer first; none if it is right."""
+    findings: list[Finding] = []
+    above: Array | None = None  # the grad_z of the layer above that was used
+    for layer in reversed(range(len(gradient))):
+        grads = gradient[layer]
+        expected = truth.grad_z[-1] if above is None else backpropagate(truth, layer, above)
+        W_right = fits(grad_W(truth, layer, expected), grads.W)
+        b_right = fits(expected.sum(axis=0), grads.b)
+        implied = None if W_right else _implied_grad_z(truth, layer, grads)
+        W_wrong = None if W_right else diagnose_W(truth, layer, grads.W, expected)
         if b_right and W_wrong and W_wrong.kind != "unknown":
-            held = None  # a mistake in grad_W alone explains it
-        if held is not None and above is None:
-            found.append(last_grad_z(known, held))
-        elif held is not None and above is not None:
-            found.append(hidden_grad_z(known, layer, held, above, claimed[layer + 1].W))
+            implied = None  # a mistake in grad_W alone explains it
+        if implied is not None and above is None:
+            findings.append(diagnose_last_z(truth, implied))
+        elif implied is not None and above is not None:
+            findings.append(diagnose_hidden_z(truth, layer, implied, above, gradient[layer + 1].W))
         else:
-            found += [W_wrong] if W_wrong else []
-            found += [] if b_right else [wrong_b(known, layer, grads.b, due)]
-        above = due if held is None else held
-    return found
+            findings += [W_wrong] if W_wrong else []
+            findings += [] if b_right else [diagnose_b(truth, layer, grads.b, expected)]
+        above = expected if implied is None else implied
+    return findings
 
 
-def step_back(known: Facts, layer: int, above: Array) -> Array:
-    """The grad_z of a hidden layer that follows from the grad_z above it."""
-    grad_h = _dropped(known, layer, above @ known.problem.params[layer + 1].W.T)
-    return grad_h * reference.derivative(known.problem.activation, known.run.z[layer])
+def backpropagate(truth: GroundTruth, layer: int, above: Array) -> Array:
+    """The grad_z of a hidden layer, (n, units), that follows from the grad_z above it."""
+    grad_h = _drop(truth, layer, above @ truth.problem.params[layer + 1].W.T)
+    return grad_h * reference.derivative(truth.problem.activation, truth.run.z[layer])
 
 
-def grad_W(known: Facts, layer: int, grad_z: Array) -> Array:
-    """The grad_W that follows from grad_z."""
-    problem = known.problem
-    return known.run.h[layer].T @ grad_z + problem.weight_decay * problem.params[layer].W
+def grad_W(truth: GroundTruth, layer: int, grad_z: Array) -> Array:
+    """The grad_W, (fan_in, fan_out), that follows from grad_z, (n, fan_out)."""
+    problem = truth.problem
+    return truth.run.h[layer].T @ grad_z + problem.weight_decay * problem.params[layer].W
 
 
-def last_grad_z(known: Facts, got: Array) -> Finding:
-    """The mistake in the last layer's grad_z = (h - y) / n."""
-    return _explain(
-        f"grad_z{len(known.run.z)}",
-        got,
-        known.grad_z[-1],
-        [*_last_hypotheses(known, got)],
-        len(got),
-    )
+def diagnose_last_z(truth: GroundTruth, got: Array) -> Finding:
+    """The mistake in the last layer's grad_z = (h - y) / n, (n, classes)."""
+    place, expected = f"grad_z{len(truth.run.z)}", truth.grad_z[-1]
+    return _explain(place, got, expected, [*_last_hypotheses(truth, got)], len(got))
 
 
-def hidden_grad_z(known: Facts, layer: int, got: Array, above: Array, next_W: Array) -> Finding:
-    """The mistake in a hidden grad_z; above and next_W: grad_z and grad_W of the layer after."""
-    due = step_back(known, layer, above)
-    hypotheses = [*_hidden_hypotheses(known, layer, above)]
+def diagnose_hidden_z(
+    truth: GroundTruth, layer: int, got: Array, above: Array, next_W: Array
+) -> Finding:
+    """The mistake in a hidden grad_z, (n, units).
+
+    above: grad_z of the layer after, (n, its units); next_W: grad_W of that layer.
+    """
+    expected = backpropagate(truth, layer, above)
+    hypotheses = [*_hidden_hypotheses(truth, layer, above)]
     if above.shape[1] == next_W.shape[1]:  # W - lr * grad_W, for the lr that would explain it
-        slip = _dropped(known, layer, above @ next_W.T)
-        slip = slip * reference.derivative(known.problem.activation, known.run.z[layer])
-        if (lr := ratio(slip, due - got)) is not None and lr:
+        shift = _drop(truth, layer, above @ next_W.T)
+        shift = shift * reference.derivative(truth.problem.activation, truth.run.z[layer])
+        if (lr := ratio(shift, expected - got)) is not None and lr:
             text = f"W{layer + 2} was updated (learning rate {lr:.6g}) before it was used"
             hypotheses.append(("updated-weight", text, got))
-    return _explain(f"grad_z{layer + 1}", got, due, hypotheses, len(got))
+    return _explain(f"grad_z{layer + 1}", got, expected, hypotheses, len(got))
 
 
-def wrong_W(known: Facts, layer: int, got: Array, grad_z: Array) -> Finding:
-    """The mistake in grad_W = h.T @ grad_z + weight_decay * W."""
-    problem, (z, h) = known.problem, known.run
+def diagnose_W(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Finding:
+    """The mistake in grad_W = h.T @ grad_z + weight_decay * W, given grad_z, (n, fan_out)."""
+    problem, (z, h) = truth.problem, truth.run
     W, decay, n = problem.params[layer].W, problem.weight_decay, len(grad_z)
-    place, due, data = f"grad_W{layer + 1}", grad_W(known, layer, grad_z), h[layer].T @ grad_z
-    if got.shape != due.shape:
-        return _explain(place, got, due, [("transposed", "is transposed", due.T)], n)
-    hypotheses: list[Hypothesis] = [("transposed", "is transposed", due.T)]
+    place, data, penalty = f"grad_W{layer + 1}", h[layer].T @ grad_z, decay * W
+    expected = grad_W(truth, layer, grad_z)
+    hypotheses: list[Hypothesis] = [("transposed", "is transposed", expected.T)]
+    if got.shape != expected.shape:
+        return _explain(place, got, expected, hypotheses, n)
     if (pair := combination(data, W, got)) is not None:
         a, c = pair
         if same(a, 1):
-            hypotheses.append((*_decay(c, decay), got))
+            hypotheses.append((*_decay_mistake(c, decay), got))
         elif same(c, decay) and decay:
             kind, text = factor(a, n)
             hypotheses.append((kind, f"h{layer}.T @ grad_z{layer + 1} {text}", got))
-    regular = decay * W
-    hypotheses += [
-        ("decay-sign", "weight decay takes sign(W) in place of W", data + decay * np.sign(W)),
-        *(
-            (
-                "stale-h",
-                f"h{layer} is shifted by {k} rows of the batch",
-                rolled.T @ grad_z + regular,
-            )
-            for k in range(1, n)
-            for rolled in [np.roll(h[layer], k, axis=0)]
-        ),
-    ]
+    sign_text = "weight decay takes sign(W) in place of W"
+    hypotheses.append(("decay-sign", sign_text, data + decay * np.sign(W)))
+    for k in range(1, n):
+        text = f"h{layer} is shifted by {k} rows of the batch"
+        hypotheses.append(("stale-h", text, np.roll(h[layer], k, axis=0).T @ grad_z + penalty))
     if layer:
         past = f"h{layer}"
         hypotheses += [
-            ("z-for-h", f"z{layer} stands in place of {past}", z[layer - 1].T @ grad_z + regular),
-            (
-                "on-for-h",
-                f"{past} > 0 stands in place of {past}",
-                (h[layer] > 0).T @ grad_z + regular,
-            ),
-            (
-                "dropout-missing",
-                f"{past} lacks its dropout mask",
-                problem.activation.f(z[layer - 1]).T @ grad_z + regular,
-            ),
+            (kind, text, used.T @ grad_z + penalty)
+            for kind, text, used in (
+                ("z-for-h", f"z{layer} stands in place of {past}", z[layer - 1]),
+                ("on-for-h", f"{past} > 0 stands in place of {past}", h[layer] > 0),
+                (
+                    "dropout-missing",
+                    f"{past} lacks its dropout mask",
+                    problem.activation.f(z[layer - 1]),
+                ),
+            )
         ]
-    return _explain(place, got, due, hypotheses, n, known_part=regular)
+    return _explain(place, got, expected, hypotheses, n, common_part=penalty)
 
 
-def wrong_b(known: Facts, layer: int, got: Array, grad_z: Array) -> Finding:
-    """The mistake in grad_b = sum of grad_z over the batch."""
-    b, due = known.problem.params[layer].b, grad_z.sum(axis=0)
+def diagnose_b(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Finding:
+    """The mistake in grad_b = sum of grad_z over the batch, given grad_z, (n, fan_out)."""
+    b, expected = truth.problem.params[layer].b, grad_z.sum(axis=0)
     name = f"grad_z{layer + 1}"
     hypotheses: list[Hypothesis] = [
-        ("reversed", "its entries are in reverse order", due[::-1]),
+        ("reversed", "its entries are in reverse order", expected[::-1]),
         *(("one-row", f"only row {k} of {name} is used", row) for k, row in enumerate(grad_z)),
         *(
-            ("row-missing", f"row {k} of {name} is left out", due - row)
+            ("row-missing", f"row {k} of {name} is left out", expected - row)
             for k, row in enumerate(grad_z)
         ),
         *(
-            ("shifted", f"its entries are shifted by {k}", np.roll(due, k))
-            for k in range(1, len(due))
+            ("shifted", f"its entries are shifted by {k}", np.roll(expected, k))
+            for k in range(1, len(expected))
         ),
     ]
-    pair = combination(due[:, None], b[:, None], got[:, None]) if got.shape == b.shape else None
-    if pair is not None and same(pair[0], 1) and pair[1]:
-        text = f"weight decay ({pair[1]:.6g}) is applied to the bias"
-        hypotheses.insert(0, ("decay-on-bias", text, got))
-    return _explain(f"grad_b{layer + 1}", got, due, hypotheses, len(grad_z))
+    if got.shape == b.shape:
+        pair = combination(expected[:, None], b[:, None], got[:, None])
+        if pair is not None and same(pair[0], 1) and pair[1]:
+            text = f"weight decay ({pair[1]:.6g}) is applied to the bias"
+            hypotheses.insert(0, ("decay-on-bias", text, got))
+    return _explain(f"grad_b{layer + 1}", got, expected, hypotheses, len(grad_z))
 
 
-def _last_hypotheses(known: Facts, got: Array) -> Iterator[Hypothesis]:
-    y, p, z, due = known.problem.y, known.run.h[-1], known.run.z[-1], known.grad_z[-1]
-    n, k = len(y), len(known.run.z)
+def _last_hypotheses(truth: GroundTruth, got: Array) -> Iterator[Hypothesis]:
+    """Mistakes in the last grad_z; got: (n, classes), as each of their numbers."""
+    y, p, z, expected = truth.problem.y, truth.run.h[-1], truth.run.z[-1], truth.grad_z[-1]
+    n, k = len(y), len(truth.run.z)
     hard = np.eye(y.shape[1])[y.argmax(axis=1)]
     for shift in range(1, n):
         text = f"the labels are shifted by {shift} {'row' if shift == 1 else 'rows'}"
         yield "shifted", text, (p - np.roll(y, shift, axis=0)) / n
-    used = p - n * got  # the targets that were subtracted
-    near = np.abs(used[:, None] - y).max(axis=2).argmin(axis=1)
-    text = f"row i has the label of row {near.tolist()}[i]"
-    yield "shifted", text, (p - y[near]) / n
+    targets = p - n * got  # the targets that were subtracted
+    nearest = np.abs(targets[:, None] - y).max(axis=2).argmin(axis=1)
+    text = f"row i has the label of row {nearest.tolist()}[i]"
+    yield "shifted", text, (p - y[nearest]) / n
     for row in range(n):
-        yield "only-row", f"only row {row} of the batch counts", due * np.eye(n)[:, row : row + 1]
+        only_row = expected * np.eye(n)[:, row : row + 1]
+        yield "only-row", f"only row {row} of the batch counts", only_row
     yield "smoothing-missing", "label smoothing is left out", (p - hard) / n
     yield "log-for-softmax", f"log(h{k}) stands in place of h{k}", (np.log(p) - y) / n
     yield "z-for-softmax", f"z{k} stands in place of h{k}", (z - y) / n
@@ -191,12 +189,13 @@ def _last_hypotheses(known: Facts, got: Array) -> Iterator[Hypothesis]:
     yield "softmax-missing", f"is the derivative wrt h{k}; softmax is missing", -y / p / n
 
 
-def _hidden_hypotheses(known: Facts, layer: int, above: Array) -> Iterator[Hypothesis]:
-    problem, (z, h) = known.problem, known.run
+def _hidden_hypotheses(truth: GroundTruth, layer: int, above: Array) -> Iterator[Hypothesis]:
+    """Mistakes in a hidden grad_z; their numbers are (n, units), above is (n, units above)."""
+    problem, (z, h) = truth.problem, truth.run
     f, W, k = problem.activation, problem.params[layer + 1].W, layer + 1
     slope = reference.derivative(f, z[layer])
     grad_h = above @ W.T
-    dropped = _dropped(known, layer, grad_h)
+    dropped = _drop(truth, layer, grad_h)
     yield "missing-mask", f"the derivative of h{k} with respect to z{k} is missing", dropped
     if problem.masks is not None and (mask := problem.masks[layer + 1]) is not None:
         yield "dropout-missing", f"the dropout mask of h{k} is missing", grad_h * slope
@@ -220,25 +219,26 @@ def _hidden_hypotheses(known: Facts, layer: int, above: Array) -> Iterator[Hypot
             text = f"the derivative is that of {name}"
             yield "other-activation", text, dropped * reference.derivative(other_f, z[layer])
     if W.shape[0] == W.shape[1]:
-        flat = _dropped(known, layer, above @ W)
-        yield "not-transposed", f"W{k + 1} is not transposed", flat * slope
+        not_transposed = _drop(truth, layer, above @ W)
+        yield "not-transposed", f"W{k + 1} is not transposed", not_transposed * slope
     if above.shape == z[layer].shape:
-        past = _dropped(known, layer, above)
-        yield "weight-missing", f"W{k + 1} is left out", past * slope
+        without_W = _drop(truth, layer, above)
+        yield "weight-missing", f"W{k + 1} is left out", without_W * slope
 
 
 def _explain(
     place: str,
     got: Array,
-    due: Array,
+    expected: Array,
     hypotheses: list[Hypothesis],
     n: int,
     *,
-    known_part: Array | float = 0.0,
+    common_part: Array | float = 0.0,
 ) -> Finding:
-    """The first mistake that fits, a factor beside it allowed; "unknown" when none does.
+    """The first mistake that fits, a factor beside it allowed; "unknown" if none does.
 
-    known_part: what is in both got and due, and hides how the rest is wrong.
+    n: rows of the batch. common_part: a term of both got and expected, which would hide a mistake
+    in one row, column or entry of the rest.
     """
     if not np.isfinite(got).all():
         return Finding(place, "non-finite", f"{place} has entries that are not finite")
@@ -247,25 +247,26 @@ def _explain(
     for kind, text, candidate in hypotheses:
         if fits(candidate, got):
             return Finding(place, kind, f"{place}: {text}")
-    if got.shape == due.shape and (c := ratio(due, got)) is not None:
+    if got.shape == expected.shape and (c := ratio(expected, got)) is not None:
         kind, text = factor(c, n)
         return Finding(place, kind, f"{place} {text}")
     for kind, text, candidate in hypotheses:
         if (c := ratio(candidate, got)) is not None:
             return Finding(place, kind, f"{place}: {text}, and it {factor(c, n)[1]}")
-    if got.shape != due.shape:
-        return Finding(place, "shape", f"{place} must have shape {due.shape}, got {got.shape}")
-    return _partial(place, got - known_part, due - known_part, n) or Finding(
+    if got.shape != expected.shape:
+        text = f"{place} must have shape {expected.shape}, got {got.shape}"
+        return Finding(place, "shape", text)
+    return _local_mistake(place, got - common_part, expected - common_part, n) or Finding(
         place, "unknown", f"{place} is the first wrong quantity; no common mistake explains it"
     )
 
 
-def _partial(place: str, got: Array, due: Array, n: int) -> Finding | None:
-    """A mistake in one row, one column or one entry."""
-    wrong = np.abs(got - due) > FIT * np.abs(due).max()
+def _local_mistake(place: str, got: Array, expected: Array, n: int) -> Finding | None:
+    """A mistake in one row, one column or one entry; got and expected have one shape."""
+    wrong = np.abs(got - expected) > MATCH_TOLERANCE * np.abs(expected).max()
     if wrong.sum() == 1:
         at = tuple(int(axis[0]) for axis in np.nonzero(wrong))
-        text = f"{place}{list(at)} alone is wrong: {got[at]:.6g} in place of {due[at]:.6g}"
+        text = f"{place}{list(at)} alone is wrong: {got[at]:.6g} in place of {expected[at]:.6g}"
         return Finding(place, "one-entry", text)
     if wrong.ndim == 1:
         return None
@@ -273,30 +274,32 @@ def _partial(place: str, got: Array, due: Array, n: int) -> Finding | None:
         where = np.flatnonzero(wrong.any(axis=axis))
         if len(where) == 1:
             part = got.take(where[0], axis=1 - axis)
-            c = ratio(due.take(where[0], axis=1 - axis), part)
-            what = "is wrong" if c is None else factor(c, n)[1]
-            return Finding(place, f"one-{name}", f"{name} {where[0]} of {place} {what}")
+            c = ratio(expected.take(where[0], axis=1 - axis), part)
+            text = "is wrong" if c is None else factor(c, n)[1]
+            return Finding(place, f"one-{name}", f"{name} {where[0]} of {place} {text}")
     return None
 
 
-def _implied(known: Facts, layer: int, grads: Layer) -> Array | None:
-    """The grad_z that gives both grad_W and grad_b, if there is one."""
-    problem, h = known.problem, known.run.h[layer]
+def _implied_grad_z(truth: GroundTruth, layer: int, grads: Layer) -> Array | None:
+    """The grad_z, (n, units), that gives both grad_W and grad_b, if there is one."""
+    problem, h = truth.problem, truth.run.h[layer]
     if grads.W.shape != problem.params[layer].W.shape:
         return None
     inputs = np.vstack([h.T, np.ones(len(h))])  # b is the weight of an input that is always 1
     data = np.vstack([grads.W - problem.weight_decay * problem.params[layer].W, grads.b])
-    held: Array = np.linalg.lstsq(inputs, data, rcond=None)[0]
-    return held if fits(inputs @ held, data) else None
+    grad_z: Array = np.linalg.lstsq(inputs, data, rcond=None)[0]
+    return grad_z if fits(inputs @ grad_z, data) else None
 
 
-def _dropped(known: Facts, layer: int, grad_h: Array) -> Array:
-    masks = known.problem.masks
+def _drop(truth: GroundTruth, layer: int, grad_h: Array) -> Array:
+    """grad_h of a hidden layer, (n, units), after its dropout mask."""
+    masks = truth.problem.masks
     mask = None if masks is None else masks[layer + 1]
     return grad_h if mask is None else grad_h * mask
 
 
-def _decay(c: float, decay: float) -> tuple[str, str]:
+def _decay_mistake(c: float, decay: float) -> tuple[str, str]:
+    """Kind and text for a weight decay of c in place of decay."""
     if same(c, 0):
         return "decay-missing", "weight decay is missing"
     if not decay:

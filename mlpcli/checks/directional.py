@@ -1,7 +1,7 @@
-"""Derivatives of the loss along random directions, against what a gradient says they are.
+"""Derivatives of the loss along random directions, compared with those of a gradient.
 
-Two independent opinions: the complex step, exact to rounding, on the loss as it is computed, and
-central differences of two plain losses.
+Two independent methods: the complex step on the loss itself, exact to rounding, and central
+differences of two plain losses.
 Source: Squire and Trapp (1998), SIAM Review 40(1), 110-112; Griewank and Walther (2008), section 3.
 """
 
@@ -15,18 +15,18 @@ from mlpcli.checks.problem import Problem, loss
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer, Params
 
-STEP = 1e-5  # length of a central difference's way to either side
-HALVINGS = 12  # of it, while the ends have other active units
+STEP = 1e-5  # of a central difference, to either side
+MAX_HALVINGS = 12  # of the step, while the two ends have different active units
 
 
 Place = tuple[int, str]  # params[i], "W" or "b"
-Direction = dict[Place, Array]  # of length 1; what is not in it stays where it is
+Direction = dict[Place, Array]  # of length 1, each in its tensor's shape; other tensors stay
 
 
-class Along(NamedTuple):
+class DirectionalDerivative(NamedTuple):
     """A derivative along one direction of length 1."""
 
-    tensor: str  # what the direction moves: "W1", ... or "all"
+    tensor: str  # the tensor that the direction moves: "W1", ... or "all"
     numeric: float
     derived: float  # the gradient's inner product with the direction
     error: float  # relative to the size a random derivative has; nan: every step met a kink
@@ -34,66 +34,73 @@ class Along(NamedTuple):
 
 def complex_step(
     problem: Problem, gradient: Params, *, rng: np.random.Generator, count: int = 2
-) -> list[Along]:
+) -> list[DirectionalDerivative]:
     """Derivatives along `count` random directions in each tensor, by an imaginary step."""
-    found = []
+    derivatives = []
     for name, direction in _directions(problem, rng, count):
-        moved = _shifted(problem.params, direction, reference.TINY * 1j)
-        numeric = float(loss(problem, moved).imag / reference.TINY)
-        found.append(_along(name, numeric, gradient, direction))
-    return found
+        end = _shifted(problem.params, direction, reference.COMPLEX_STEP * 1j)
+        numeric = float(loss(problem, end).imag / reference.COMPLEX_STEP)
+        derivatives.append(_compare(name, numeric, gradient, direction))
+    return derivatives
 
 
-def central(problem: Problem, gradient: Params, *, rng: np.random.Generator) -> list[Along]:
+def central(
+    problem: Problem, gradient: Params, *, rng: np.random.Generator
+) -> list[DirectionalDerivative]:
     """Derivatives along one random direction in each tensor and one in all, by two plain losses."""
     directions = _directions(problem, rng, 1)
-    everything = _scaled({place: _normal(a, rng) for place, a in _tensors(problem.params)})
-    found = []
-    for name, direction in [*directions, ("all", everything)]:
+    in_all = _normalized({place: _normal(a, rng) for place, a in tensors(problem.params)})
+    derivatives = []
+    for name, direction in [*directions, ("all", in_all)]:
         step = STEP
-        for _ in range(HALVINGS):
+        for _ in range(MAX_HALVINGS):
             ends = [_shifted(problem.params, direction, sign * step) for sign in (1, -1)]
-            if _same_side(problem, ends):
+            if _same_active_units(problem, ends):
                 break
             step /= 2
         else:
-            found.append(Along(name, np.nan, np.nan, np.nan))
+            derivatives.append(DirectionalDerivative(name, np.nan, np.nan, np.nan))
             continue
         up, down = (float(loss(problem, end)) for end in ends)
         noise = 8 * np.finfo(float).eps * max(1.0, abs(up)) / step
-        found.append(_along(name, (up - down) / (2 * step), gradient, direction, noise=noise))
-    return found
+        numeric = (up - down) / (2 * step)
+        derivatives.append(_compare(name, numeric, gradient, direction, noise=noise))
+    return derivatives
+
+
+def tensors(params: Params) -> list[tuple[Place, Array]]:
+    """Every W, (fan_in, fan_out), and b, (fan_out,), with its place."""
+    return [((i, name), a) for i, layer in enumerate(params) for name, a in layer._asdict().items()]
 
 
 def _directions(
     problem: Problem, rng: np.random.Generator, count: int
 ) -> Iterator[tuple[str, Direction]]:
-    for place, tensor in _tensors(problem.params):
+    """Names of tensors, each with a random direction in it; `count` for each tensor."""
+    for place, tensor in tensors(problem.params):
         for _ in range(count):
-            yield f"{place[1]}{place[0] + 1}", _scaled({place: _normal(tensor, rng)})
-
-
-def _tensors(params: Params) -> list[tuple[Place, Array]]:
-    return [((i, name), a) for i, layer in enumerate(params) for name, a in layer._asdict().items()]
+            yield f"{place[1]}{place[0] + 1}", _normalized({place: _normal(tensor, rng)})
 
 
 def _normal(like: Array, rng: np.random.Generator) -> Array:
+    """Standard normal draws in the shape of like."""
     return rng.standard_normal(like.shape)
 
 
-def _scaled(direction: Direction) -> Direction:
+def _normalized(direction: Direction) -> Direction:
     length = np.sqrt(sum((a**2).sum() for a in direction.values()))
     return {place: a / length for place, a in direction.items()}
 
 
-def _shifted(params: Params, direction: Direction, by: complex) -> Params:
-    moved = [layer._asdict() for layer in params]
+def _shifted(params: Params, direction: Direction, step: complex) -> Params:
+    """params + step * direction."""
+    layers = [layer._asdict() for layer in params]
     for (i, name), a in direction.items():
-        moved[i][name] = moved[i][name] + by * a
-    return tuple(Layer(**layer) for layer in moved)
+        layers[i][name] = layers[i][name] + step * a
+    return tuple(Layer(**layer) for layer in layers)
 
 
-def _same_side(problem: Problem, ends: list[Params]) -> bool:
+def _same_active_units(problem: Problem, ends: list[Params]) -> bool:
     """Whether the same units are active at both ends, for an activation with a kink."""
     if not problem.activation.kinked:
         return True
@@ -101,16 +108,16 @@ def _same_side(problem: Problem, ends: list[Params]) -> bool:
     return all(((a > 0) == (b > 0)).all() for a, b in zip(up, down, strict=True))
 
 
-def _along(
+def _compare(
     name: str, numeric: float, gradient: Params, direction: Direction, *, noise: float = 0.0
-) -> Along:
-    """noise: how much of the difference the rounding of the losses can explain."""
-    tensors = dict(_tensors(gradient))
-    pairs = [(tensors[place], a) for place, a in direction.items()]
+) -> DirectionalDerivative:
+    """A numeric derivative and the gradient's; noise: the effect of the losses' rounding on it."""
+    by_place = dict(tensors(gradient))
+    pairs = [(by_place[place], a) for place, a in direction.items()]
     derived = float(sum(np.vdot(g, d) for g, d in pairs))
     norm = float(np.sqrt(sum((g**2).sum() for g, _ in pairs)))
     count = sum(g.size for g, _ in pairs)
     typical = max(norm / np.sqrt(count), abs(numeric))  # |g . d| of a random d has this size
     excess = max(0.0, abs(numeric - derived) - noise)
     error = float(excess / typical) if typical else 0.0
-    return Along(name, numeric, derived, error)
+    return DirectionalDerivative(name, numeric, derived, error)

@@ -1,7 +1,7 @@
 """One image through the network and back, step by step, in the order of the workbook.
 
 Every quantity comes with its formula; the arithmetic is that of `mlp.forward` and `mlp.backward`,
-to the last bit. An image is one row there; here the row axis is left out, as in the workbook.
+bit-identical. An image is one row there; here the row axis is left out, as in the workbook.
 """
 
 from collections.abc import Iterator
@@ -15,47 +15,47 @@ from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Layer
 
-SIZES = (4, 3, 2)  # of the example that is shown in full
-SEED = 317  # of the example: no number is 0, one of its hidden units is dead, its guess is wrong
+EXAMPLE_SIZES = (4, 3, 2)  # small enough to show in full
+EXAMPLE_SEED = 317  # no number is 0, one hidden unit is dead, the predicted class is wrong
 
 Kind = Literal[
     "affine", "activation", "softmax", "loss", "error", "outer", "bias", "back", "derivative"
 ]
 
 
-class Step(NamedTuple):
+class Quantity(NamedTuple):
     """One quantity of the forward or the backward pass."""
 
     layer: int  # counted from 1
-    kind: Kind  # which formula it is, whatever the layer
+    kind: Kind  # its formula, regardless of the layer
     name: str  # "z2", "grad_W2"
     formula: str  # "h1 @ W2 + b2"
     value: Array  # of one image: (units,), (fan_in, fan_out), or () for CE
 
 
 class Explanation(NamedTuple):
-    """A network, an image and everything between them."""
+    """A network, an image and every quantity between them."""
 
     sizes: tuple[int, ...]  # width of every layer, input first
     activation: str
     weight_decay: float
-    given: dict[str, Array]  # h0, y, W1, b1, W2, ...
-    steps: list[Step]
+    given: dict[str, Array]  # h0 (inputs,), y (classes,), W1 (fan_in, fan_out), b1 (fan_out,), ...
+    steps: list[Quantity]
 
     @property
     def values(self) -> dict[str, Array]:
-        """Every array by its name, given or computed."""
+        """Every array, given or computed, by its name."""
         return self.given | {step.name: step.value for step in self.steps}
 
 
 def example() -> Problem:
-    """A 4-3-2 network and an image, of numbers short enough to follow by hand."""
-    rng = np.random.default_rng(SEED)
+    """A 4-3-2 network and one image, with numbers short enough to follow by hand."""
+    rng = np.random.default_rng(EXAMPLE_SEED)
     params = tuple(
         Layer(W.round(1), (0.2 * rng.standard_normal(len(b))).round(1) + 0.0)
-        for W, b in mlp.init(SIZES, rng=rng, dtype="float64")
+        for W, b in mlp.init(EXAMPLE_SIZES, rng=rng, dtype="float64")
     )
-    return Problem(params, rng.random((1, SIZES[0])).round(1), np.array([[1.0, 0.0]]))
+    return Problem(params, rng.random((1, EXAMPLE_SIZES[0])).round(1), np.array([[1.0, 0.0]]))
 
 
 def explain(problem: Problem, *, image: int = 0) -> Explanation:
@@ -66,7 +66,7 @@ def explain(problem: Problem, *, image: int = 0) -> Explanation:
     for i, (W, b) in enumerate(params, 1):
         given |= {f"W{i}": W, f"b{i}": b}
     return Explanation(
-        sizes=(len(params[0].W), *(len(b) for _, b in params)),
+        sizes=mlp.layer_sizes(params),
         activation=_name(problem),
         weight_decay=problem.weight_decay,
         given=given,
@@ -74,19 +74,20 @@ def explain(problem: Problem, *, image: int = 0) -> Explanation:
     )
 
 
-def _forward(problem: Problem) -> Iterator[Step]:
+def _forward(problem: Problem) -> Iterator[Quantity]:
+    """As in `mlp.forward`, for the one image of the problem."""
     (z, h), last = reference.forward(problem), len(problem.params)
     for i in range(1, last + 1):
-        yield Step(i, "affine", f"z{i}", f"h{i - 1} @ W{i} + b{i}", z[i - 1][0])
+        yield Quantity(i, "affine", f"z{i}", f"h{i - 1} @ W{i} + b{i}", z[i - 1][0])
         if i < last:
-            yield Step(i, "activation", f"h{i}", f"{_name(problem)}(z{i})", h[i][0])
-    yield Step(last, "softmax", f"h{last}", f"softmax(z{last})", h[-1][0])
+            yield Quantity(i, "activation", f"h{i}", f"{_name(problem)}(z{i})", h[i][0])
+    yield Quantity(last, "softmax", f"h{last}", f"softmax(z{last})", h[-1][0])
     ce = np.asarray(mlp.cross_entropy(z[-1], problem.y))
-    yield Step(last, "loss", "CE", f"-(y * log(h{last})).sum()", ce)
+    yield Quantity(last, "loss", "CE", f"-(y * log(h{last})).sum()", ce)
 
 
-def _backward(problem: Problem) -> Iterator[Step]:
-    """As in `mlp.backward`, with every intermediate quantity."""
+def _backward(problem: Problem) -> Iterator[Quantity]:
+    """As in `mlp.backward`, with every intermediate quantity, for the one image of the problem."""
     (z, h), last, decay = reference.forward(problem), len(problem.params), problem.weight_decay
     f, relu = problem.activation, _name(problem) == "relu"
     grad_z = h[-1] - problem.y
@@ -94,16 +95,16 @@ def _backward(problem: Problem) -> Iterator[Step]:
         W = problem.params[i - 1].W
         if i < last:
             grad_h = grad_z @ problem.params[i].W.T
-            yield Step(i, "back", f"grad_h{i}", f"W{i + 1} @ grad_z{i + 1}", grad_h[0])
+            yield Quantity(i, "back", f"grad_h{i}", f"W{i + 1} @ grad_z{i + 1}", grad_h[0])
             grad_z = grad_h * f.derivative(z[i - 1])
             slope = f"(z{i} > 0)" if relu else f"{_name(problem)}'(z{i})"
-            yield Step(i, "derivative", f"grad_z{i}", f"grad_h{i} * {slope}", grad_z[0])
+            yield Quantity(i, "derivative", f"grad_z{i}", f"grad_h{i} * {slope}", grad_z[0])
         else:
-            yield Step(i, "error", f"grad_z{i}", f"h{i} - y", grad_z[0])
+            yield Quantity(i, "error", f"grad_z{i}", f"h{i} - y", grad_z[0])
         grad_W = h[i - 1].T @ grad_z + decay * W
         formula = f"h{i - 1} outer grad_z{i}" + (f" + {decay:g} * W{i}" if decay else "")
-        yield Step(i, "outer", f"grad_W{i}", formula, grad_W)
-        yield Step(i, "bias", f"grad_b{i}", f"grad_z{i}", grad_z.sum(axis=0))
+        yield Quantity(i, "outer", f"grad_W{i}", formula, grad_W)
+        yield Quantity(i, "bias", f"grad_b{i}", f"grad_z{i}", grad_z.sum(axis=0))
 
 
 def _name(problem: Problem) -> str:

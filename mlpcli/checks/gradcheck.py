@@ -1,6 +1,6 @@
-"""The verdict on a gradient: every parameter judged by one rule, and a diagnosis where it fails.
+"""The gradient check: one rule for every parameter, and a diagnosis where it fails.
 
-Two gradients are judged: that of the derivation (`mlp.backward`) and that of training
+Two gradients are checked: the derivation's (`mlp.backward`) and the training step's
 (`Engine.gradient`), each against central differences of every parameter, the complex step and
 central differences along random directions.
 """
@@ -12,31 +12,32 @@ import numpy as np
 
 from mlpcli.checks import diagnosis, directional, numeric, reference
 from mlpcli.checks.diagnosis import Finding
-from mlpcli.checks.directional import Along
-from mlpcli.checks.numeric import Central, Moves
+from mlpcli.checks.directional import DirectionalDerivative
+from mlpcli.checks.numeric import CentralDifferences, Perturbations
 from mlpcli.checks.problem import Problem, derived_gradient, engine_gradient, loss
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Params
 
 # One rule for every parameter: error = |derived - numeric| / max(|derived|, |numeric|, floor),
-# where floor is FLOOR of the tensor's largest derivative, so that rounding near 0 is no error.
-FLOOR = 1e-4
+# where floor is MIN_SCALE times the tensor's largest derivative, so that rounding near 0 does not
+# count as an error.
+MIN_SCALE = 1e-4
 TOLERANCE = 1e-9
 COMPLEX_TOLERANCE, CENTRAL_TOLERANCE = 1e-12, 1e-5  # along directions
 FORWARD_TOLERANCE = 1e-13  # of the loss: incremental against plain forward passes, absolute, nats
-INFORMATIVE = 0.01  # share of a tensor's parameters that must have a derivative other than 0
-CROSS_CHECKED = 300  # parameters
-CROSS_STEP = 1e-3  # far enough to cross kinks, which both ways of computing must survive
+MIN_INFORMATIVE_SHARE = 0.01  # of a tensor's parameters; they have a derivative other than 0
+CROSS_CHECK_COUNT = 300  # parameters whose forward passes are compared
+CROSS_CHECK_STEP = 1e-3  # far enough to cross kinks, which both forward passes must survive
 
 
 class TensorVerdict(NamedTuple):
-    """One tensor against central differences."""
+    """The comparison of one tensor with central differences."""
 
     name: str  # W1, b1, ...
     parameters: int
     checked: int  # all but those at a kink
     informative: int  # numeric derivative not exactly 0
-    zero: int  # numeric derivative exactly 0: a dead pixel, a dead unit
+    zero: int  # numeric derivative exactly 0: a black pixel, a dead unit
     kinks: int
     max_rel_error: float  # by the rule above
     max_abs_error: float
@@ -44,7 +45,7 @@ class TensorVerdict(NamedTuple):
     derived: float  # both values there
     numeric: float
     right: bool  # no error above the tolerance
-    enough: bool  # enough of it is informative
+    enough: bool  # at least MIN_INFORMATIVE_SHARE of it is informative
 
 
 class Kink(NamedTuple):
@@ -59,18 +60,18 @@ class Kink(NamedTuple):
     step: float
 
 
-class Judged(NamedTuple):
-    """What was found about one gradient."""
+class GradientVerdict(NamedTuple):
+    """The result of a check of one gradient."""
 
     name: str  # "derivation" or "engine"
     tensors: list[TensorVerdict]  # empty in a quick check
-    complex_step: list[Along]
-    central: list[Along]  # empty in a quick check
+    complex_step: list[DirectionalDerivative]
+    central: list[DirectionalDerivative]  # empty in a quick check
     findings: list[Finding]
 
     @property
     def right(self) -> bool:
-        """Whether no number contradicts the gradient."""
+        """Whether the gradient passes every comparison."""
         return (
             all(t.right for t in self.tensors)
             and all(a.error <= COMPLEX_TOLERANCE for a in self.complex_step)
@@ -81,22 +82,22 @@ class Judged(NamedTuple):
 class Verdict(NamedTuple):
     """The result of a check at one point."""
 
-    point: str  # where: "initial", "after 25 steps", a run's folder
-    gradients: list[Judged]
+    point: str  # "initial parameters", "after 25 steps of training" or a run's folder
+    gradients: list[GradientVerdict]
     kinks: list[Kink]  # the first few
     forward_error: float | None  # incremental against plain forward passes; None in a quick check
     seconds: float
 
     @property
     def right(self) -> bool:
-        """Whether no number contradicts the gradients."""
+        """Whether the gradients pass every comparison."""
         return all(g.right for g in self.gradients) and (
             self.forward_error is None or self.forward_error <= FORWARD_TOLERANCE
         )
 
     @property
     def enough(self) -> bool:
-        """Whether enough checks inform for the verdict to mean something."""
+        """Whether enough derivatives are informative for a verdict."""
         return all(t.enough for g in self.gradients for t in g.tensors)
 
     @property
@@ -106,15 +107,15 @@ class Verdict(NamedTuple):
 
     def __repr__(self) -> str:
         verdict = "right" if self.ok else "not informative" if self.right else "wrong"
-        told = [f"{g.name}: {finding.text}" for g in self.gradients for finding in g.findings]
+        details = [f"{g.name}: {finding.text}" for g in self.gradients for finding in g.findings]
         if tensors := self.gradients[0].tensors:
             checked, parameters = (
                 sum(t.checked for t in tensors),
                 sum(t.parameters for t in tensors),
             )
             worst = max(t.max_rel_error for g in self.gradients for t in g.tensors)
-            told.append(f"{checked:,} of {parameters:,} parameters, largest error {worst:.1e}")
-        return f"<{self.point}: {'; '.join([verdict, *(told or ['by the complex step'])])}>"
+            details.append(f"{checked:,} of {parameters:,} parameters, largest error {worst:.1e}")
+        return f"<{self.point}: {'; '.join([verdict, *(details or ['by the complex step'])])}>"
 
 
 def check(
@@ -123,13 +124,13 @@ def check(
     point: str,
     rng: np.random.Generator,
     quick: bool = False,
-    cross_checked: int = CROSS_CHECKED,
+    cross_checks: int = CROSS_CHECK_COUNT,
     gradients: dict[str, Params] | None = None,
 ) -> Verdict:
-    """Judge gradients of a problem, by default those of the derivation and of training.
+    """Check gradients of a problem, by default those of the derivation and of training.
 
-    quick: by the complex step alone. cross_checked: parameters for which the incremental forward
-    pass is compared with a plain one.
+    quick: by the complex step alone. cross_checks: number of parameters for which the incremental
+    forward pass is compared with a plain one.
     """
     started = time.perf_counter()
     if gradients is None:
@@ -137,45 +138,48 @@ def check(
             "derivation": derived_gradient(problem),
             "engine": engine_gradient(problem),
         }
-    found = [] if quick else numeric.central(problem)
-    judged = [_judged(name, problem, gradient, found, rng) for name, gradient in gradients.items()]
+    central = [] if quick else numeric.central(problem)
     return Verdict(
         point=point,
-        gradients=judged,
-        kinks=_kinks(problem, found),
-        forward_error=None if quick else _forward_error(problem, cross_checked, rng),
+        gradients=[check_gradient(n, problem, g, central, rng) for n, g in gradients.items()],
+        kinks=_kinks(problem, central),
+        forward_error=None if quick else _forward_error(problem, cross_checks, rng),
         seconds=time.perf_counter() - started,
     )
 
 
-def _judged(
+def check_gradient(
     name: str,
     problem: Problem,
     gradient: Params,
-    found: list[Central],
+    central: list[CentralDifferences],
     rng: np.random.Generator,
-) -> Judged:
+) -> GradientVerdict:
+    """The verdict on one gradient; central: one for each tensor, or none in a quick check."""
     tensors = [
-        judge(f"{field}{i + 1}", derived, central)
-        for (i, field, derived), central in zip(_tensors(gradient), found, strict=bool(found))
+        check_tensor(f"{field}{i + 1}", derived, differences)
+        for ((i, field), derived), differences in zip(
+            directional.tensors(gradient), central, strict=bool(central)
+        )
     ]
-    judged = Judged(
+    verdict = GradientVerdict(
         name,
         tensors,
         directional.complex_step(problem, gradient, rng=rng),
-        directional.central(problem, gradient, rng=rng) if found else [],
+        directional.central(problem, gradient, rng=rng) if central else [],
         [],
     )
-    if judged.right:
-        return judged
-    return judged._replace(findings=diagnosis.diagnose(diagnosis.facts(problem), gradient))
+    if verdict.right:
+        return verdict
+    truth = diagnosis.ground_truth(problem)
+    return verdict._replace(findings=diagnosis.diagnose(truth, gradient))
 
 
-def judge(name: str, derived: Array, central: Central) -> TensorVerdict:
-    """One tensor of a gradient against its central differences."""
+def check_tensor(name: str, derived: Array, central: CentralDifferences) -> TensorVerdict:
+    """The comparison of a tensor of a gradient, as W or b, with its central differences."""
     n, kink = central.derivative, central.kink
     difference = np.abs(derived - n)
-    scale = np.maximum(np.maximum(np.abs(derived), np.abs(n)), FLOOR * np.abs(n).max())
+    scale = np.maximum(np.maximum(np.abs(derived), np.abs(n)), MIN_SCALE * np.abs(n).max())
     error = np.divide(difference, scale, out=np.zeros_like(n), where=scale > 0)
     error[~np.isfinite(derived)] = np.inf
     error[kink] = 0
@@ -194,25 +198,24 @@ def judge(name: str, derived: Array, central: Central) -> TensorVerdict:
         derived=float(derived[worst]),
         numeric=float(n[worst]),
         right=bool(error[worst] <= TOLERANCE),
-        enough=informative >= max(1, INFORMATIVE * n.size),
+        enough=informative >= max(1, MIN_INFORMATIVE_SHARE * n.size),
     )
 
 
-def _tensors(params: Params) -> list[tuple[int, str, Array]]:
-    return [(i, field, a) for i, layer in enumerate(params) for field, a in layer._asdict().items()]
-
-
-def _kinks(problem: Problem, found: list[Central], most: int = 5) -> list[Kink]:
+def _kinks(problem: Problem, central: list[CentralDifferences], limit: int = 5) -> list[Kink]:
     """Where activations change sides, for the first few parameters that cannot be checked."""
     kinks: list[Kink] = []
-    for (i, field, _), central in zip(_tensors(problem.params), found, strict=bool(found)):
-        for index in np.argwhere(central.kink)[: most - len(kinks)].tolist():
+    for ((i, field), _), differences in zip(
+        directional.tensors(problem.params), central, strict=bool(central)
+    ):
+        for index in np.argwhere(differences.kink)[: limit - len(kinks)].tolist():
             kinks.append(_kink(problem, i, field, tuple(index)))
     return kinks
 
 
 def _kink(problem: Problem, i: int, field: str, index: tuple[int, ...]) -> Kink:
-    step = numeric.STEP / 2**numeric.HALVINGS
+    """The unit that changes sides when this entry of params[i] moves by the smallest step."""
+    step = numeric.STEP / 2**numeric.MAX_HALVINGS
     ends = []
     for sign in (1, -1):
         moved = [layer._replace(W=layer.W.copy(), b=layer.b.copy()) for layer in problem.params]
@@ -229,25 +232,25 @@ def _kink(problem: Problem, i: int, field: str, index: tuple[int, ...]) -> Kink:
 
 def _forward_error(problem: Problem, count: int, rng: np.random.Generator) -> float:
     """The largest difference between incremental and plain forward passes, in nats."""
-    run, rest = reference.forward(problem), count
+    run, remaining = reference.forward(problem), count
     params = tuple(layer._replace(W=layer.W.copy(), b=layer.b.copy()) for layer in problem.params)
     worst = 0.0
     for layer, (W, b) in enumerate(params):
-        share = rest // (len(params) - layer)
-        rest -= share
-        lit = np.append(np.flatnonzero(run.h[layer].any(axis=0)), len(W))
-        moves = Moves(layer, rng.choice(lit, share), rng.integers(0, len(b), share))
+        share = remaining // (len(params) - layer)
+        remaining -= share
+        active = np.append(np.flatnonzero(run.h[layer].any(axis=0)), len(W))
+        moves = Perturbations(layer, rng.choice(active, share), rng.integers(0, len(b), share))
         ends = [
-            numeric.rises(problem, run, sample, moves, step=CROSS_STEP)[:2]
+            numeric.rises(problem, run, sample, moves, step=CROSS_CHECK_STEP)[:2]
             for sample in range(len(problem.x))
         ]
         rise = np.mean([up - down for up, down in ends], axis=0)
         for i, j, expected in zip(moves.i, moves.j, rise, strict=True):
             tensor, at = (W, (i, j)) if i < len(W) else (b, (j,))
-            kept, losses = tensor[at], []
+            original, losses = tensor[at], []
             for sign in (1, -1):
-                tensor[at] = kept + sign * CROSS_STEP
+                tensor[at] = original + sign * CROSS_CHECK_STEP
                 losses.append(float(loss(problem._replace(weight_decay=0.0), params)))
-            tensor[at] = kept
+            tensor[at] = original
             worst = max(worst, abs(losses[0] - losses[1] - float(expected)))
     return worst

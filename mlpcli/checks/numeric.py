@@ -14,78 +14,80 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import reference
-from mlpcli.checks.moves import MOVES
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array
-from mlpcli.nn.mlp import Pass
+from mlpcli.nn.mlp import ForwardPass
 
 STEP = 1e-7  # of a parameter
-HALVINGS = 10  # of the step, before a parameter counts as standing at a kink
-ROWS = 1024  # moved copies in work at once: their z of 256 units fit the second-level cache
+MAX_HALVINGS = 10  # of the step, before a parameter counts as being at a kink
+CHUNK_SIZE = 1024  # moved copies at once: their z of 256 units fits into the second-level cache
 
 
-class Central(NamedTuple):
+class CentralDifferences(NamedTuple):
     """Central differences of one tensor."""
 
     derivative: Array  # in the tensor's shape
-    kink: Array  # bool: the two ends have other active units at every step tried, no derivative
+    kink: Array  # bool, as derivative: at every step tried, other units are active at the two ends
 
 
-class Moves(NamedTuple):
-    """Parameters to be moved, each at one entry of one layer's W, or of b where i is fan_in."""
+class Perturbations(NamedTuple):
+    """The m parameters to be moved, each at one entry of a layer's W, or of b where i is fan_in."""
 
     layer: int
-    i: Array  # rows
-    j: Array  # columns
+    i: Array  # rows, (m,)
+    j: Array  # columns, (m,)
 
 
-def central(problem: Problem, *, step: float = STEP, threads: int = 2) -> list[Central]:
+def central(problem: Problem, *, step: float = STEP, threads: int = 2) -> list[CentralDifferences]:
     """Derivatives of the loss with respect to every parameter: W1, b1, W2, b2, ...
 
-    Where relu or its like changes sides between the two ends, the step is halved.
+    Where an activation with a kink changes sides between the two ends, the step is halved.
     """
     run = reference.forward(problem)
-    found = []
+    differences = []
     with ThreadPoolExecutor(threads) as pool:
         for layer, (W, b) in enumerate(problem.params):
             slope = np.zeros((len(W) + 1, len(b)))  # the last row is b's
             kink = np.zeros(slope.shape, bool)
-            work = list(_portions(problem, run, layer))
-            shares = pool.map(lambda part: slopes(problem, run, *part, step=step), work)
-            for (_, moves), (share, crossed) in zip(work, shares, strict=True):
-                slope[moves.i, moves.j] += share / len(problem.x)
+            chunks = list(_chunks(problem, run, layer))
+            results = pool.map(lambda chunk: slopes(problem, run, *chunk, step=step), chunks)
+            for (_, moves), (part, crossed) in zip(chunks, results, strict=True):
+                slope[moves.i, moves.j] += part / len(problem.x)
                 kink[moves.i, moves.j] |= crossed
-            _halve(problem, run, layer, slope, kink, step)
-            found += [
-                Central(slope[:-1] + problem.weight_decay * W, kink[:-1]),
-                Central(slope[-1], kink[-1]),
+            _halve_step_at_kinks(problem, run, layer, slope, kink, step)
+            differences += [
+                CentralDifferences(slope[:-1] + problem.weight_decay * W, kink[:-1]),
+                CentralDifferences(slope[-1], kink[-1]),
             ]
-    return found
+    return differences
 
 
-def _portions(problem: Problem, run: Pass, layer: int) -> Iterator[tuple[int, Moves]]:
-    """Every parameter that moves z at all, image by image, in portions."""
+def _chunks(problem: Problem, run: ForwardPass, layer: int) -> Iterator[tuple[int, Perturbations]]:
+    """Every parameter that moves z at all, image by image, in chunks."""
     units = len(problem.params[layer].b)
     for sample in range(len(problem.x)):
-        lit = np.append(np.flatnonzero(run.h[layer][sample]), len(problem.params[layer].W))
-        many = max(1, ROWS * 8 // units)
-        for first in range(0, len(lit), many):
-            i, j = np.meshgrid(lit[first : first + many], np.arange(units), indexing="ij")
-            yield sample, Moves(layer, i.ravel(), j.ravel())
+        active = np.append(np.flatnonzero(run.h[layer][sample]), len(problem.params[layer].W))
+        rows = max(1, CHUNK_SIZE * 8 // units)
+        for first in range(0, len(active), rows):
+            i, j = np.meshgrid(active[first : first + rows], np.arange(units), indexing="ij")
+            yield sample, Perturbations(layer, i.ravel(), j.ravel())
 
 
 def slopes(
-    problem: Problem, run: Pass, sample: int, moves: Moves, *, step: float
+    problem: Problem, run: ForwardPass, sample: int, moves: Perturbations, *, step: float
 ) -> tuple[Array, Array]:
-    """Central difference of one image's loss for each move; and whether it crosses a kink."""
+    """Central difference of one image's loss for each move, and whether it crosses a kink: (m,)."""
     up, down, crossed = rises(problem, run, sample, moves, step=step)
     return (up - down) / (2 * step), crossed
 
 
 def rises(
-    problem: Problem, run: Pass, sample: int, moves: Moves, *, step: float
+    problem: Problem, run: ForwardPass, sample: int, moves: Perturbations, *, step: float
 ) -> tuple[Array, Array, Array]:
-    """Rises of one image's loss for moves by +step and -step, and whether a kink lies between."""
+    """Rises of one image's loss for moves by +step and by -step, and whether a kink is crossed.
+
+    Each (m,), in nats; the last is bool.
+    """
     layer, i, j = moves
     h = np.append(run.h[layer][sample], 1.0)  # b is the weight of an input that is always 1
     up, down = step * h[i], -step * h[i]  # of z[layer][j]
@@ -94,34 +96,37 @@ def rises(
     if layer == len(problem.params) - 1:
         y, p = problem.y[sample][j], run.h[-1][sample][j]
         return *(np.log1p(p * np.expm1(D)) - y * D for D in (up, down)), crossed
-    f, moved = problem.activation, MOVES[problem.activation]
+    f = problem.activation
     if f.kinked:
         crossed |= (up > -z[j]) != (down > -z[j])
-    up, down = moved(z[j], up), moved(z[j], down)
+    up, down = f.increment(z[j], up), f.increment(z[j], down)
     if problem.masks is not None and (mask := problem.masks[layer + 1]) is not None:
         up, down = up * mask[sample, j], down * mask[sample, j]
-    risen = np.zeros((2, len(i)))
-    live = np.flatnonzero((up != 0) | (down != 0))
-    for first in range(0, len(live), ROWS):
-        rows = live[first : first + ROWS]
+    result = np.zeros((2, len(i)))
+    moving = np.flatnonzero((up != 0) | (down != 0))
+    for first in range(0, len(moving), CHUNK_SIZE):
+        rows = moving[first : first + CHUNK_SIZE]
         W = problem.params[layer + 1].W[j[rows]]
         ends = up[rows, None] * W, down[rows, None] * W
-        *risen[:, rows], across = _carry(problem, run, sample, layer + 1, *ends)
-        crossed[rows] |= across
-    return risen[0], risen[1], crossed
+        *result[:, rows], crossed_later = _carry(problem, run, sample, layer + 1, *ends)
+        crossed[rows] |= crossed_later
+    return result[0], result[1], crossed
 
 
 def _carry(
-    problem: Problem, run: Pass, sample: int, layer: int, up: Array, down: Array
+    problem: Problem, run: ForwardPass, sample: int, layer: int, up: Array, down: Array
 ) -> tuple[Array, Array, Array]:
-    """Rises of the loss for moves (m, units) of z[layer], and whether a kink lies between them."""
-    f, moved, masks = problem.activation, MOVES[problem.activation], problem.masks
+    """Rises of the loss for moves of z[layer] by up and by down, and whether a kink is crossed.
+
+    up, down: (m, units). Returns (m,) each, rises in nats.
+    """
+    f, masks = problem.activation, problem.masks
     crossed = np.zeros(len(up), bool)
     for k in range(layer, len(problem.params) - 1):
         z = run.z[k][sample]
         if f.kinked:
             crossed |= ((up > -z) != (down > -z)).any(axis=1)
-        up, down = moved(z, up), moved(z, down)
+        up, down = f.increment(z, up), f.increment(z, down)
         if masks is not None and (mask := masks[k + 1]) is not None:
             up, down = up * mask[sample], down * mask[sample]
         up, down = up @ problem.params[k + 1].W, down @ problem.params[k + 1].W
@@ -129,15 +134,17 @@ def _carry(
     return np.log1p(np.expm1(up) @ p) - up @ y, np.log1p(np.expm1(down) @ p) - down @ y, crossed
 
 
-def _halve(problem: Problem, run: Pass, layer: int, slope: Array, kink: Array, step: float) -> None:
-    """Mutates slope and kink: derivatives at smaller steps, where a step crossed a kink."""
-    for _ in range(HALVINGS):
+def _halve_step_at_kinks(
+    problem: Problem, run: ForwardPass, layer: int, slope: Array, kink: Array, step: float
+) -> None:
+    """Mutates slope and kink, (fan_in + 1, fan_out): smaller steps where a kink was crossed."""
+    for _ in range(MAX_HALVINGS):
         if not kink.any():
             return
         step /= 2
-        moves = Moves(layer, *np.nonzero(kink))
-        shares = [
+        moves = Perturbations(layer, *np.nonzero(kink))
+        results = [
             slopes(problem, run, sample, moves, step=step) for sample in range(len(problem.x))
         ]
-        slope[moves.i, moves.j] = np.mean([share for share, _ in shares], axis=0)
-        kink[moves.i, moves.j] = np.any([crossed for _, crossed in shares], axis=0)
+        slope[moves.i, moves.j] = np.mean([part for part, _ in results], axis=0)
+        kink[moves.i, moves.j] = np.any([crossed for _, crossed in results], axis=0)

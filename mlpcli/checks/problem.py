@@ -1,4 +1,4 @@
-"""What every check is about: a network at one point, a batch, and the gradients judged there."""
+"""The subject of every check: a network at one point, a batch, and the two gradients there."""
 
 from typing import NamedTuple
 
@@ -18,12 +18,12 @@ class Problem(NamedTuple):
     x: Array  # (n, inputs)
     y: Array  # (n, classes), rows sum to 1
     activation: Activation = RELU
-    masks: Masks | None = None  # dropout masks, fixed for the check
+    masks: Masks | None = None  # dropout masks, fixed for the check; masks[i] as h[i], (n, units)
     weight_decay: float = 0.0
 
 
 def loss(problem: Problem, params: Params | None = None) -> Array:
-    """The loss of the problem, or of other params on the same batch; in nats."""
+    """The loss of the problem, or of other params on the same batch: a scalar, in nats."""
     return mlp.loss(
         problem.params if params is None else params,
         problem.x,
@@ -35,7 +35,7 @@ def loss(problem: Problem, params: Params | None = None) -> Array:
 
 
 def derived_gradient(problem: Problem) -> Params:
-    """The gradient as the derivation states it: `mlp.backward`."""
+    """The gradient from the derivation, `mlp.backward`, in the shape of the params."""
     params, x, y, activation, masks, weight_decay = problem
     run = mlp.forward(params, x, activation=activation, masks=masks)
     return mlp.backward(
@@ -44,22 +44,22 @@ def derived_gradient(problem: Problem) -> Params:
 
 
 def engine_gradient(problem: Problem) -> Params:
-    """The gradient as training computes it: `Engine.gradient`, on the very code of the step.
+    """The gradient as training computes it, `Engine.gradient`, in the shape of the params.
 
-    As in training, inputs that are dark in all images are left out, and threads share the work.
+    As in training, inputs that are zero in all images are left out, and threads share the work.
     """
     params, x, y, activation, masks, weight_decay = problem
-    lit = np.flatnonzero(x.any(axis=0))
+    active = np.flatnonzero(x.any(axis=0))
     if masks and masks[0] is not None:
-        masks = [masks[0][:, lit], *masks[1:]]
+        masks = [masks[0][:, active], *masks[1:]]
     with Team(2) as team:
         engine = Engine(
             params,
             batch_size=len(x),
-            lit=lit,
+            active_inputs=active,
             activation=activation,
             weight_decay=weight_decay,
             team=team,
         )
-        engine.gradient(x[:, lit], y, masks=masks)
+        engine.gradient(x[:, active], y, masks=masks)
     return engine.grads

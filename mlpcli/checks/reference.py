@@ -1,6 +1,6 @@
 """The right derivatives, from the forward pass alone: no line of the derivation is used.
 
-An imaginary step of 1e-30 leaves the value as it is and carries the derivative in the imaginary
+An imaginary step of 1e-30 leaves the value unchanged and carries the derivative in the imaginary
 part, exact to rounding, since nothing is subtracted.
 Source: Squire and Trapp (1998), SIAM Review 40(1), 110-112.
 """
@@ -10,13 +10,13 @@ import numpy as np
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import Activation
-from mlpcli.nn.mlp import Layer, Masks, Params, Pass
+from mlpcli.nn.mlp import ForwardPass, Layer, Masks, Params
 
-TINY = 1e-30  # its square vanishes beside any number
+COMPLEX_STEP = 1e-30  # its square vanishes beside any number
 
 
-def forward(problem: Problem) -> Pass:
-    """Every z and h of the problem."""
+def forward(problem: Problem) -> ForwardPass:
+    """Every z and h of the problem, (n, units) each."""
     return mlp.forward(
         problem.params, problem.x, activation=problem.activation, masks=problem.masks
     )
@@ -29,7 +29,7 @@ def grad_z(problem: Problem) -> list[Array]:
 
 
 def gradient(problem: Problem) -> Params:
-    """The gradient of `problem.loss`, from `grad_z` and what W and b do to z."""
+    """The gradient of `problem.loss`, from `grad_z` and the dependence of z on W and b."""
     h = forward(problem).h
     return tuple(
         Layer(W=h[i].T @ g + problem.weight_decay * W, b=g.sum(axis=0))
@@ -38,25 +38,26 @@ def gradient(problem: Problem) -> Params:
 
 
 def derivative(activation: Activation, z: Array) -> Array:
-    """f'(z), from f alone."""
-    return activation.f(z + TINY * 1j).imag / TINY
+    """f'(z), from f alone, in the shape of z."""
+    return activation.f(z + COMPLEX_STEP * 1j).imag / COMPLEX_STEP
 
 
 def _grad_z(problem: Problem, z: Array, layer: int) -> Array:
-    rest = problem.params[layer + 1 :]
+    """d(mean cross-entropy)/dz of one layer, from its z; both (n, units)."""
+    later_layers = problem.params[layer + 1 :]
     rows = []
     for sample, y in enumerate(problem.y):
-        moved = z[sample] + TINY * 1j * np.eye(z.shape[1])  # row j moves entry j
-        if rest:
+        moved = z[sample] + COMPLEX_STEP * 1j * np.eye(z.shape[1])  # row j moves entry j
+        if later_layers:
             h = problem.activation.f(moved)
-            masks = _of_sample(problem.masks, sample, layer + 1)
-            moved = mlp.forward(rest, h, activation=problem.activation, masks=masks).z[-1]
-        rows.append(-(y * mlp.log_softmax(moved)).sum(axis=1).imag / TINY)
+            masks = _masks_of_sample(problem.masks, sample, layer + 1)
+            moved = mlp.forward(later_layers, h, activation=problem.activation, masks=masks).z[-1]
+        rows.append(-(y * mlp.log_softmax(moved)).sum(axis=1).imag / COMPLEX_STEP)
     return np.stack(rows) / len(problem.y)
 
 
-def _of_sample(masks: Masks | None, sample: int, first: int) -> Masks | None:
-    """Masks of one image, from layer first on."""
+def _masks_of_sample(masks: Masks | None, sample: int, first: int) -> Masks | None:
+    """The masks of one image, (units,) each, from layer `first` on."""
     if masks is None:
         return None
     return [None if mask is None else mask[sample] for mask in masks[first:]]

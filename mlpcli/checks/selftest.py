@@ -1,63 +1,64 @@
-"""Can the check be trusted? It must catch every planted fault, and never accuse correct code."""
+"""Can the check be trusted? It must catch every mutant and raise no false alarm."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.checks import gradcheck, mutants
-from mlpcli.checks.mutants import Fault
+from mlpcli.checks import gradcheck, mutants, numeric
+from mlpcli.checks.mutants import Mutant
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
 
-NETWORKS = 1000  # correct ones, of random shape, that must not be accused
+NETWORKS = 1000  # correct ones, of random shape, that must raise no alarm
 
 
 class Trial(NamedTuple):
-    """One planted fault."""
+    """The check of one mutant."""
 
-    fault: Fault
+    mutant: Mutant
     by_central: bool  # caught by central differences of every parameter
     by_complex_step: bool  # caught by the complex step along random directions
-    place: str  # first finding, "" when there is none
+    place: str  # of the first finding, "" if there is none
     kind: str
     text: str
 
     @property
     def killed(self) -> bool:
-        """Whether either method alone would have caught it."""
+        """Whether each method alone catches it."""
         return self.by_central and self.by_complex_step
 
     @property
     def diagnosed(self) -> bool:
-        """Whether the place and the mistake were named rightly."""
-        return (self.place, self.kind) == (self.fault.place, self.fault.kind)
+        """Whether place and mistake are named correctly."""
+        return (self.place, self.kind) == (self.mutant.place, self.mutant.kind)
 
 
 def trials(*, rng: np.random.Generator) -> Iterator[Trial]:
-    """Every planted fault, judged as any gradient is."""
-    for fault in mutants.FAULTS:
-        problem = mutants.problem(fault, rng=rng)
-        claimed = {fault.name: mutants.claimed(fault, problem)}
-        verdict = gradcheck.check(problem, point=fault.name, rng=rng, gradients=claimed)
-        judged = verdict.gradients[0]
-        first = judged.findings[0] if judged.findings else None
+    """Every mutant, checked like any gradient."""
+    for mutant in mutants.MUTANTS:
+        problem = mutants.make_problem(mutant, rng=rng)
+        gradient, central = mutants.gradient(mutant, problem), numeric.central(problem)
+        verdict = gradcheck.check_gradient(mutant.name, problem, gradient, central, rng)
+        first = verdict.findings[0] if verdict.findings else None
         yield Trial(
-            fault,
-            by_central=not all(t.right for t in judged.tensors),
-            by_complex_step=any(a.error > gradcheck.COMPLEX_TOLERANCE for a in judged.complex_step),
+            mutant,
+            by_central=not all(t.right for t in verdict.tensors),
+            by_complex_step=any(
+                d.error > gradcheck.COMPLEX_TOLERANCE for d in verdict.complex_step
+            ),
             place=first.place if first else "",
             kind=first.kind if first else "",
             text=first.text if first else "",
         )
 
 
-def correct(count: int, *, rng: np.random.Generator) -> Iterator[gradcheck.Verdict]:
-    """Verdicts on the real gradients of `count` random networks; each must be right."""
+def check_networks(count: int, *, rng: np.random.Generator) -> Iterator[gradcheck.Verdict]:
+    """Verdicts on the unchanged gradients of `count` random networks; each must be right."""
     for i in range(count):
-        problem, words = random_problem(rng)
-        yield gradcheck.check(problem, point=f"network {i}: {words}", rng=rng, cross_checked=12)
+        problem, text = random_problem(rng)
+        yield gradcheck.check(problem, point=f"network {i}: {text}", rng=rng, cross_checks=12)
 
 
 def random_problem(rng: np.random.Generator) -> tuple[Problem, str]:

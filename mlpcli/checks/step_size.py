@@ -1,9 +1,9 @@
-"""The error of a finite difference against its step h, and the slopes of both of its sides.
+"""The error of a finite difference against its step h, and the slopes of the curve's two sides.
 
 A long step truncates: the error of a central difference grows as h^2, that of a forward one as h.
 A short step rounds: the loss is known to one part in 1 / eps, and the difference is divided by h.
-The last layer is moved, behind which no relu lies: the loss is smooth there, and no kink bends a
-curve. It is a network of its own, with h of the layer before as its image.
+Only the last layer is moved. No relu follows it, so the loss is smooth and no kink bends a curve.
+It is a network of its own, with h of the layer before as its image.
 """
 
 from collections.abc import Callable
@@ -20,11 +20,12 @@ PER_DECADE = 8  # steps h
 STEPS: Array = 10.0 ** (-np.arange(12 * PER_DECADE + 1) / PER_DECADE)  # from 1 to 1e-12
 DIRECTIONS = 32  # the error is their median; each entry of a direction is drawn from N(0, 1)
 
-# A side is fitted where it stands clear of the lowest error and of where its law ends: a truncation
-# error above 1 % has higher terms, and a step may vanish beside a parameter in float32.
-CLEAR = 10.0  # times the lowest error
-LARGEST_TRUNCATION, LARGEST_ROUNDING = 0.01, 0.1
-NEAR = 0.25  # how far a measured slope may be from what theory says
+# A side is fitted only where its law holds: well above the lowest error, where rounding and
+# truncation mix, and below the limits. A truncation error above 1% has higher terms, and in float32
+# a parameter may absorb a very short step.
+MIN_ERROR_RATIO = 10.0  # to the lowest error
+MAX_TRUNCATION_ERROR, MAX_ROUNDING_ERROR = 0.01, 0.1
+SLOPE_TOLERANCE = 0.25  # absolute distance of a measured slope from the theoretical one
 
 
 class Slope(NamedTuple):
@@ -32,26 +33,26 @@ class Slope(NamedTuple):
 
     measured: float
     expected: float
-    points: int  # that it was fitted to
+    points: int  # of the curve that were fitted
 
     @property
     def ok(self) -> bool:
         """Whether theory and measurement agree."""
-        return abs(self.measured - self.expected) <= NEAR
+        return abs(self.measured - self.expected) <= SLOPE_TOLERANCE
 
 
 class Curve(NamedTuple):
-    """One way to take differences, in one precision."""
+    """One kind of difference in one precision."""
 
     name: str
-    error: Array  # relative to the derived derivative, one for each of STEPS
+    error: Array  # relative to the derived derivative, one for each of STEPS, (len(STEPS),)
     best: int  # index of the step with the lowest error
     rounding: Slope
     truncation: Slope
 
     @property
     def ok(self) -> bool:
-        """Whether both sides follow their law."""
+        """Whether both slopes agree with theory."""
         return self.rounding.ok and self.truncation.ok
 
 
@@ -67,17 +68,20 @@ def sweep(problem: Problem, *, rng: np.random.Generator) -> list[Curve]:
 def slope(error: Array, *, order: int) -> tuple[int, Slope, Slope]:
     """Index of the best step, and the slopes of the rounding and the truncation side.
 
-    order: the power of h that truncation follows.
+    error: one for each of STEPS; order: the power of h by which the truncation error grows.
     """
     best, index = int(error.argmin()), np.arange(len(error))
-    clear = error >= CLEAR * error[best]
-    rounding = (index > best) & clear & (error <= LARGEST_ROUNDING)
-    truncation = (index < best) & clear & (error <= LARGEST_TRUNCATION)
+    one_sided = error >= MIN_ERROR_RATIO * error[best]
+    rounding = (index > best) & one_sided & (error <= MAX_ROUNDING_ERROR)
+    truncation = (index < best) & one_sided & (error <= MAX_TRUNCATION_ERROR)
     return best, _fit(error, rounding, -1), _fit(error, truncation, order)
 
 
 def _fit(error: Array, side: Array, expected: float) -> Slope:
-    """By least squares; nan, which is never ok, where fewer than three points remain."""
+    """The line through one side by least squares; nan, never ok, with fewer than three points.
+
+    error, and side as its bool mask: (len(STEPS),).
+    """
     points = int(side.sum())
     if points < 3:
         return Slope(np.nan, expected, points)
@@ -104,10 +108,11 @@ def _curve(
     order: int,
     rng: np.random.Generator,
 ) -> Curve:
-    rough = _last_layer(problem, dtype)  # rounded once: the derived gradient is that of its values
-    exact = _last_layer(rough, "float64")
+    """Median error over DIRECTIONS random directions; order: as in `slope`."""
+    rounded = _last_layer(problem, dtype)  # so the derived gradient belongs to the rounded values
+    exact = _last_layer(rounded, "float64")
     ((grad_W, grad_b),) = derived_gradient(exact)
-    ((W, b),) = rough.params
+    ((W, b),) = rounded.params
     errors = []
     for _ in range(DIRECTIONS):
         d = Layer(*(rng.standard_normal(a.shape).astype(dtype) for a in (W, b)))
@@ -115,7 +120,7 @@ def _curve(
 
         def f(h: float, d: Layer = d) -> float:
             step = np.dtype(dtype).type(h)
-            return float(loss(rough, (Layer(W + step * d.W, b + step * d.b),)))
+            return float(loss(rounded, (Layer(W + step * d.W, b + step * d.b),)))
 
         errors.append([abs(difference(f, float(h)) - derived) / abs(derived) for h in STEPS])
     error = np.median(errors, axis=0)
@@ -123,7 +128,7 @@ def _curve(
 
 
 def _last_layer(problem: Problem, dtype: str) -> Problem:
-    """The last layer as a network of its own, in another precision."""
+    """The last layer as a network of its own, in another precision; x is the h before it."""
     W, b = problem.params[-1]
     h = reference.forward(problem).h[len(problem.params) - 1]
     return Problem(

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from mlpcli.nn.activation import ACTIVATIONS
+
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, le=100)]
 Decay = Annotated[
@@ -58,7 +60,7 @@ class Network(Section):
     hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
         default=(512, 256), strict=False, max_length=32, description="units of each hidden layer"
     )
-    activation: Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"] = Field(
+    activation: Literal[tuple(ACTIVATIONS)] = Field(  # type: ignore[valid-type]  # from one table
         default="relu", description="function of the hidden layers"
     )
     init: Literal["he", "glorot", "lecun"] = Field(

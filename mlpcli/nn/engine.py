@@ -1,9 +1,9 @@
 """The training step of `mlp.py` for speed: the same arithmetic on arrays that are allocated once.
 
-All parameters lie in one flat vector, and so do their gradients, in the order of `layout.py`. A
-team of threads shares a step: first by rows of the batch, up to the gradient at every z, then by
+All parameters lie in one flat vector, and so do their gradients, in the order of `flat_params.py`.
+A team of threads shares a step: first by rows of the batch, up to the gradient at every z, then by
 blocks of the parameters, each updated as soon as its gradient is known, while both are in the
-cache. Inputs that are dark in every training image are left out: their products are zero, so their
+cache. Inputs that are zero in every training image are left out: their products are zero, so their
 rows of W1 change by weight decay alone. The tests hold the engine to `mlp.backward`, and the
 gradient check runs on it. What each part costs: docs/performance.md.
 """
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from mlpcli.nn import Array
 from mlpcli.nn.activation import RELU, Activation
-from mlpcli.nn.flat_params import Block, Layout
-from mlpcli.nn.mlp import Masks, Params
-from mlpcli.nn.optim import Rule, average, bound, decay
+from mlpcli.nn.flat_params import Block, FlatLayout
+from mlpcli.nn.mlp import Masks, Params, layer_sizes
+from mlpcli.nn.optim import UpdateRule, clip_max_norm, decoupled_weight_decay, ema_update
 from mlpcli.nn.team import Team
 
-KEPT = 1 << 24  # bytes of freed memory that stay with the process
+RETAINED_BYTES = 1 << 24  # freed memory that stays with the process
 
 
 class Engine:
@@ -29,7 +29,7 @@ class Engine:
         params: Params,
         *,
         batch_size: int,
-        lit: NDArray[np.intp] | None = None,
+        active_inputs: NDArray[np.intp] | None = None,
         activation: Activation = RELU,
         weight_decay: float = 0.0,
         slots: int = 0,
@@ -38,17 +38,18 @@ class Engine:
         ema: float | None = None,
         team: Team | None = None,
     ) -> None:
-        """Copies params; slots is how many vectors the update rule remembers (`optim.SLOTS`).
+        """Copies params; slots is the number of vectors in the update rule's state (`optim.SLOTS`).
 
-        lit: the inputs in use, in the order of the columns of x; all of them without it.
-        weight_decay: factor in the loss; decoupled_decay: in the update, times lr (`optim.decay`);
-        max_norm: of a hidden unit's incoming weights (`optim.bound`); ema: decay of the mean over
-        the steps, which then stands for the parameters (`optim.average`).
-        team: the threads of a step; the caller's alone without it.
+        active_inputs: indices (k,), in the order of the columns of x; default: all inputs.
+        weight_decay: factor in the loss; decoupled_decay: in the update, times lr;
+        max_norm: of a hidden unit's incoming weights (`optim.clip_max_norm`); ema: decay of the
+        average over the steps, which then stands for the parameters (`optim.ema_update`).
+        team: the threads of a step; default: the caller's alone.
         """
-        dtype = params[0].W.dtype
-        sizes = [len(params[0].W), *(len(b) for _, b in params)]
-        self.layout = Layout(sizes, np.arange(sizes[0]) if lit is None else lit)
+        dtype, sizes = params[0].W.dtype, layer_sizes(params)
+        if active_inputs is None:
+            active_inputs = np.arange(sizes[0])
+        self.layout = FlatLayout(sizes, active_inputs)
         self.theta: Array = np.empty(self.layout.length, dtype)
         self.grad: Array = np.zeros_like(self.theta)
         self.state: Array = np.zeros((slots, self.layout.length), dtype)
@@ -67,30 +68,30 @@ class Engine:
         # relu can work in place, since its derivative can be read off h; the others need z again
         self._h = self._z if activation is RELU else [np.empty_like(z) for z in self._z]
         self._grad_z: list[Array] = [np.empty_like(z) for z in self._z]
-        self._above = [np.empty(z.shape, bool) for z in self._z]  # where z > 0
+        self._relu_slope = [np.empty(z.shape, bool) for z in self._z]  # z > 0
         self._ones = np.ones(batch_size, dtype)
-        self._loss = np.zeros(self._team.size)  # each member's part
+        self._loss = np.zeros(self._team.size)  # one part for each rank
         self._squares = np.zeros((2, self._team.size, len(self._z)))  # of norms of h and of grad_z
-        # without decay or bound, nothing moves a parameter whose gradient is and was zero
-        dark = bool(weight_decay or decoupled_decay or max_norm)
-        self._blocks = list(self.layout.blocks(dark=dark))
+        # without decay or max-norm, nothing moves a parameter whose gradient is and was zero
+        inactive = bool(weight_decay or decoupled_decay or max_norm)
+        self._blocks = list(self.layout.blocks(inactive=inactive))
         _keep_freed_memory()
 
     @property
     def params(self) -> Params:
-        """A copy of the parameters as they are now or, with ema, their mean; W1 has all rows."""
+        """A copy of the current parameters or, with ema, of their average; W1 has all rows."""
         return self.layout.read(self.mean)
 
     @property
     def grads(self) -> Params:
-        """A copy of what `gradient` found, in the shape of params; an update uses it up."""
+        """A copy of the result of `gradient`, in the shape of params; an update overwrites it."""
         return self.layout.read(self.grad)
 
     @property
     def optimizer_state(self) -> tuple[Params, ...]:
-        """A copy of what training resumes from besides params, each vector in their shape.
+        """A copy of the rest that training resumes from, each vector in the shape of params.
 
-        What the update rule remembers and, with ema, the parameters that the updates change.
+        The state of the update rule and, with ema, the parameters that the updates change.
         """
         raw = [] if self.ema is None else [self.theta]
         return tuple(self.layout.read(vector) for vector in (*self.state, *raw))
@@ -99,82 +100,89 @@ class Engine:
         """Mutates theta and state: to what `params` and `optimizer_state` were after `steps`."""
         raw = [] if self.ema is None else [self.theta]
         vectors = (self.mean, *self.state, *raw)
-        for vector, given in zip(vectors, (params, *optimizer_state), strict=True):
-            self.layout.write(given, vector)
+        for vector, source in zip(vectors, (params, *optimizer_state), strict=True):
+            self.layout.write(source, vector)
         self.steps = steps
 
     def gradient(self, x: Array, y: Array, *, masks: Masks | None = None) -> float:
         """Mutates grad: the gradient of `mlp.loss` for images x and targets y; returns that loss.
 
-        x: (n, k), the first k lit inputs of images that are black in all others; y: (n, classes);
-        with n at most batch_size, in the dtype of the parameters. The loss is in nats.
+        x: (n, k), the first k active inputs of images that are black in all others;
+        y: (n, classes); n is at most batch_size; both in the dtype of the parameters. masks[i]:
+        (n, width of h[i]), (n, k) for the inputs. The loss is in nats.
         """
         h0 = _masked_input(x, masks)
-        rest = iter(self._blocks)
+        blocks = iter(self._blocks)
 
-        def part(member: int) -> None:
-            self._propagate(member, h0, y, masks)
-            self._team.meet()
-            for block in rest:  # whoever is free takes the next; nothing depends on who
-                self._find(block, h0)
+        def task(rank: int) -> None:
+            self._forward_backward(rank, h0, y, masks)
+            self._team.barrier()
+            for block in blocks:  # the next free thread takes it; the result is the same for any
+                self._block_gradient(block, h0)
 
-        self._team(part)
+        self._team(task)
         return float(self._loss.sum())
 
     def step(
-        self, x: Array, y: Array, rule: Rule, *, lr: float, masks: Masks | None = None
+        self, x: Array, y: Array, rule: UpdateRule, *, lr: float, masks: Masks | None = None
     ) -> float:
         """Mutates theta by one update; returns the loss before it, in nats.
 
-        Raises FloatingPointError, whose text names the first quantity that is not finite, with the
-        parameters left as they were.
+        x (n, k), y (n, classes), masks: as in `gradient`. Raises FloatingPointError, whose text
+        names the first quantity that is not finite, with the parameters left as they were.
         """
         h0 = _masked_input(x, masks)
-        rest = iter(self._blocks)
+        blocks = iter(self._blocks)
         t = self.steps + 1
 
         def update(_: int) -> None:
-            for block in rest:
-                self._find(block, h0)
+            for block in blocks:
+                self._block_gradient(block, h0)
                 self._update(block, rule, lr, t)
 
-        def part(member: int) -> None:
-            self._propagate(member, h0, y, masks)
-            self._team.meet()
+        def task(rank: int) -> None:
+            self._forward_backward(rank, h0, y, masks)
+            self._team.barrier()
             if self._is_finite(len(h0)):
-                update(member)
+                update(rank)
 
-        self._team(part)
-        value = float(self._loss.sum())
+        self._team(task)
+        loss = float(self._loss.sum())
         if not self._is_finite(len(h0)):
-            self._refuse_non_finite(h0, value)
+            self._raise_unless_finite(h0, loss)
             self._team(update)
-        if (longest := self.max_norm) is not None:
-            self._team(lambda member: self._bound(member, longest, t))
+        if (max_norm := self.max_norm) is not None:
+            self._team(lambda rank: self._clip_norms(rank, max_norm, t))
         self.steps = t
-        return value
+        return loss
 
-    def _propagate(self, member: int, h0: Array, y: Array, masks: Masks | None) -> None:
-        """Mutates a member's rows of every z, h and grad_z, and its part of the loss."""
+    def _forward_backward(self, rank: int, h0: Array, y: Array, masks: Masks | None) -> None:
+        """Mutates a rank's rows of every z, h and grad_z, and its part of the loss.
+
+        h0: (n, k); y: (n, classes).
+        """
         n = len(h0)
-        rows = _share(n, member, self._team.size)
-        with np.errstate(all="ignore"):  # what overflows shows in the loss or the norms
+        rows = _share(n, rank, self._team.size)
+        with np.errstate(all="ignore"):  # an overflow shows in the loss or the norms
             h = self._forward(h0[rows], rows, masks)
             loss = _fused_cross_entropy(h[-1], y[rows], self._grad_z[-1][rows], n)
             self._backward(rows, masks)
-            self._loss[member] = loss + self._decay(member)
+            self._loss[rank] = loss + self._l2_penalty(rank)
             for i, grad_z in enumerate(self._grad_z):
-                self._squares[:, member, i] = _square(h[i]), _square(grad_z[rows])
+                self._squares[:, rank, i] = _squared_norm(h[i]), _squared_norm(grad_z[rows])
 
     def _is_finite(self, n: int) -> bool:
-        """Whether loss and gradient are finite for certain, told before the latter is formed."""
+        """Whether loss and gradient are certainly finite, known before the gradient is computed."""
         h_squared, grad_z_squared = self._squares.sum(axis=1)
         # Cauchy and Schwarz: no entry of h.T @ grad_z exceeds the product of both norms
         largest = np.sqrt((h_squared + n) * grad_z_squared).max()
         return bool(np.isfinite(self._loss.sum()) and largest < np.finfo(self.theta.dtype).max / 4)
 
     def _forward(self, h0: Array, rows: slice, masks: Masks | None) -> list[Array]:
-        """Mutates rows of z and h; returns h[0], ..., h[last] and, in its place, the last z."""
+        """Mutates rows of z and h; returns h[0], ..., h[last] and, in its place, the last z.
+
+        h0: (rows, k); h[i]: (rows, units).
+        """
         h, last = [h0], len(self._params) - 1
         for i, (W, b) in enumerate(self._params):
             z = self._z[i][rows]
@@ -187,15 +195,15 @@ class Engine:
         return h
 
     def _backward(self, rows: slice, masks: Masks | None) -> None:
-        """Mutates rows of grad_z, of which the last is known."""
+        """Mutates rows of every grad_z but the last, which must be known."""
         for i in reversed(range(1, len(self._params))):
             grad_z = self._grad_z[i - 1][rows]
             np.matmul(self._grad_z[i][rows], self._params[i].W.T, out=grad_z)
             _mask(grad_z, masks, i, rows)
             self._multiply_by_derivative(grad_z, i - 1, rows)
 
-    def _find(self, block: Block, h0: Array) -> None:
-        """Mutates grad where the block lies: the gradient of its parameters."""
+    def _block_gradient(self, block: Block, h0: Array) -> None:
+        """Mutates the block's part of grad: the gradient of its parameters; h0: (n, k)."""
         n = len(h0)
         i, rows, flat = block
         if i is None:
@@ -210,88 +218,95 @@ class Engine:
         if self.weight_decay:
             self.grad[flat] += self.weight_decay * self.theta[flat]
 
-    def _update(self, block: Block, rule: Rule, lr: float, t: int) -> None:
-        """Mutates theta and state where the block lies, and uses up grad there."""
+    def _update(self, block: Block, rule: UpdateRule, lr: float, t: int) -> None:
+        """Mutates the block's part of theta and state; overwrites that of grad."""
         theta, grad = self.theta[block.flat], self.grad[block.flat]
         if self.decoupled_decay and block.layer is not None:  # biases do not decay
-            decay(theta, lr * self.decoupled_decay)
+            decoupled_weight_decay(theta, lr * self.decoupled_decay)
         rule(theta, grad, self.state[:, block.flat], lr, t)
         if self.max_norm is None:
-            self._average(block, t)
+            self._update_ema(block, t)
 
-    def _bound(self, member: int, longest: float, t: int) -> None:
-        """Mutates theta: some of the hidden units of each layer; then the mean, which waited."""
-        dark = self.theta[self.layout.dark].reshape(-1, self.layout.sizes[1])
+    def _clip_norms(self, rank: int, max_norm: float, t: int) -> None:
+        """Mutates theta: a rank's share of each layer's hidden units; then the delayed average."""
+        inactive_rows = self.theta[self.layout.inactive_weights].reshape(-1, self.layout.sizes[1])
         for i, (W, b) in enumerate(self._params[:-1]):
-            units = _share(len(b), member, self._team.size)
-            rows = [W, dark] if i == 0 else [W]
-            bound([array[:, units] for array in rows], longest)
-        self._team.meet()
-        for block in self._blocks[member :: self._team.size]:
-            self._average(block, t)
+            units = _share(len(b), rank, self._team.size)
+            rows = [W, inactive_rows] if i == 0 else [W]
+            clip_max_norm([array[:, units] for array in rows], max_norm)
+        self._team.barrier()
+        for block in self._blocks[rank :: self._team.size]:
+            self._update_ema(block, t)
 
-    def _average(self, block: Block, t: int) -> None:
-        """Mutates the mean, and grad, where the block lies."""
+    def _update_ema(self, block: Block, t: int) -> None:
+        """Mutates the block's part of mean, and that of grad as scratch space."""
         if self.ema is not None:
             flat = block.flat
-            average(self.mean[flat], self.theta[flat], self.grad[flat], self.ema, t)
+            ema_update(self.mean[flat], self.theta[flat], self.grad[flat], self.ema, t)
 
-    def _refuse_non_finite(self, h0: Array, value: float) -> None:
-        """Raise FloatingPointError unless the gradient is finite after all."""
+    def _raise_unless_finite(self, h0: Array, loss: float) -> None:
+        """Mutates grad; raises FloatingPointError unless it is finite after all; h0: (n, k)."""
         with np.errstate(all="ignore"):
             for block in self._blocks:
-                self._find(block, h0)
-        made: list[tuple[str, Array | float]] = []  # in the order of the computation
-        made += [(f"z{i}", z[: len(h0)]) for i, z in enumerate(self._z, 1)]
-        made += [("loss", value)]
+                self._block_gradient(block, h0)
+        quantities: list[tuple[str, Array | float]] = []  # in the order of the computation
+        quantities += [(f"z{i}", z[: len(h0)]) for i, z in enumerate(self._z, 1)]
+        quantities += [("loss", loss)]
         for i, (grad_W, grad_b) in reversed(list(enumerate(self._grads, 1))):
-            made += [(f"grad_b{i}", grad_b), (f"grad_W{i}", grad_W)]
-        for name, array in made:
-            if not np.isfinite(array).all():
+            quantities += [(f"grad_b{i}", grad_b), (f"grad_W{i}", grad_W)]
+        for name, quantity in quantities:
+            if not np.isfinite(quantity).all():
                 raise FloatingPointError(name)
 
     def _activate(self, z: Array, h: Array) -> None:
+        """Mutates h = f(z), both (rows, units)."""
         if self.activation is RELU:
             np.maximum(z, 0, out=h)
         else:
             h[:] = self.activation.f(z)
 
     def _multiply_by_derivative(self, grad_h: Array, i: int, rows: slice) -> None:
-        z, above = self._z[i][rows], self._above[i][rows]
+        """Mutates grad_h, (rows, units): to grad_h * f'(z[i])."""
+        z, slope = self._z[i][rows], self._relu_slope[i][rows]
         if self.activation is RELU:  # z holds h by now, and h > 0 exactly where z was
-            np.multiply(grad_h, np.greater(z, 0, out=above), out=grad_h)
+            np.multiply(grad_h, np.greater(z, 0, out=slope), out=grad_h)
         else:
             grad_h *= self.activation.derivative(z)
 
-    def _decay(self, member: int) -> float:
-        """This member's share of weight_decay / 2 * sum(W**2)."""
+    def _l2_penalty(self, rank: int) -> float:
+        """A rank's share of weight_decay / 2 * sum(W**2)."""
         if not self.weight_decay:
             return 0.0
         W = self.theta[self.layout.weights]
-        return self.weight_decay / 2 * _square(W[_share(len(W), member, self._team.size)])
+        return self.weight_decay / 2 * _squared_norm(W[_share(len(W), rank, self._team.size)])
 
 
-def _share(n: int, member: int, size: int) -> slice:
-    """The part of n that is a member's, of so many."""
-    return slice(n * member // size, n * (member + 1) // size)
+def _share(n: int, rank: int, size: int) -> slice:
+    """The part of n items that belongs to a rank of a team of this size."""
+    return slice(n * rank // size, n * (rank + 1) // size)
 
 
-def _square(array: Array) -> float:
+def _squared_norm(array: Array) -> float:
     """Sum of the squares of all entries."""
     return float(np.vdot(array, array))
 
 
 def _masked_input(x: Array, masks: Masks | None) -> Array:
+    """The images x, (n, k), after input dropout."""
     return x * masks[0] if masks and masks[0] is not None else x
 
 
 def _mask(h: Array, masks: Masks | None, i: int, rows: slice) -> None:
+    """Mutates h, (rows, units): multiplies it by rows of masks[i]."""
     if masks and (mask := masks[i]) is not None:
         h *= mask[rows]
 
 
 def _fused_cross_entropy(z: Array, y: Array, grad_z: Array, n: int) -> float:
-    """Mutates z and grad_z = (softmax(z) - y) / n; returns these rows' part of the mean CE."""
+    """Mutates z and grad_z = (softmax(z) - y) / n; returns these rows' part of the mean CE.
+
+    z, y, grad_z: (rows, classes); n: rows of the whole batch. In nats.
+    """
     z -= z.max(axis=1, keepdims=True)  # exp of a large logit would overflow
     np.exp(z, out=grad_z)
     total = grad_z.sum(axis=1, keepdims=True)
@@ -308,4 +323,4 @@ def _keep_freed_memory() -> None:
     The GNU library gives up what is freed beyond a threshold, and each page that comes back costs
     a fault. The threshold follows the largest block that was ever freed, so we free one.
     """
-    np.empty(KEPT, np.uint8)
+    np.empty(RETAINED_BYTES, np.uint8)

@@ -1,8 +1,8 @@
 """Where each parameter lies in the flat vector that the engine trains.
 
-The biases come first, then the weights that training data can reach, then the rows of W1 that
-belong to dark inputs: those that are zero in every training image. So all weights are one slice:
-they decay, biases do not.
+The biases come first, then the weights that the training data can reach, then the rows of W1 that
+belong to inactive inputs: those that are zero in every training image. So all weights are one
+slice: they decay, biases do not.
 """
 
 import itertools
@@ -15,79 +15,80 @@ from numpy.typing import NDArray
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer, Params
 
-BLOCK = 1 << 17  # weights updated at once: 512 kB, so that both vectors of SGD stay in the cache
-FEWEST = 64  # rows of a block; with fewer, a matrix product hardly pays
+BLOCK_SIZE = 1 << 17  # weights: 512 kB, so that both vectors of SGD stay in the cache
+MIN_BLOCK_ROWS = 64  # with fewer rows, a matrix product hardly pays
 
 
 class Block(NamedTuple):
     """Parameters that are updated together: some rows of a layer's W, or all biases."""
 
     layer: int | None  # None: the biases
-    rows: slice  # of W; for the first layer, W1 in the order of the vector, dark inputs last
+    rows: slice  # of W; for the first layer, W1 in the order of the vector, inactive inputs last
     flat: slice  # where they lie in the flat vector
 
 
-class Layout:
-    """The order of parameters in a flat vector; `weights` and `dark` are its slices."""
+class FlatLayout:
+    """The order of parameters in a flat vector; `weights` and `inactive_weights` are its slices."""
 
-    def __init__(self, sizes: Sequence[int], lit: NDArray[np.intp]) -> None:
-        """sizes: width of every layer, input first; lit: the inputs in use."""
+    def __init__(self, sizes: Sequence[int], active_inputs: NDArray[np.intp]) -> None:
+        """Sizes are the widths of all layers, input first; active_inputs are indices, (k,)."""
         self.sizes = tuple(sizes)
-        self.lit = lit
-        self.unlit = np.setdiff1d(np.arange(sizes[0]), lit)
-        widths = (len(lit), *sizes[1:])
-        self._biases = [(size,) for size in sizes[1:]]
-        self._weights = list(itertools.pairwise(widths))
-        count = sum(sizes[1:])
-        end = count + sum(fan_in * fan_out for fan_in, fan_out in self._weights)
-        self.length = end + len(self.unlit) * sizes[1]
-        self.weights = slice(count, self.length)
-        self.dark = slice(end, self.length)
+        self.active_inputs = active_inputs
+        self.inactive_inputs = np.setdiff1d(np.arange(sizes[0]), active_inputs)
+        widths = (len(active_inputs), *sizes[1:])
+        self._bias_shapes = [(size,) for size in sizes[1:]]
+        self._weight_shapes = list(itertools.pairwise(widths))
+        start = sum(sizes[1:])
+        end = start + sum(fan_in * fan_out for fan_in, fan_out in self._weight_shapes)
+        self.length = end + len(self.inactive_inputs) * sizes[1]
+        self.weights = slice(start, self.length)
+        self.inactive_weights = slice(end, self.length)
 
     def views(self, flat: Array) -> Params:
-        """The parts of a flat vector as layers; W1 has the rows of lit inputs alone."""
-        parts = _cut(flat, [*self._biases, *self._weights])
-        layers = len(self._biases)
-        return tuple(Layer(W, b) for b, W in zip(parts[:layers], parts[layers:], strict=True))
+        """Views into a flat vector (length,) as layers; W1 has the rows of active inputs alone."""
+        views = _views(flat, [*self._bias_shapes, *self._weight_shapes])
+        depth = len(self._bias_shapes)
+        return tuple(Layer(W, b) for b, W in zip(views[:depth], views[depth:], strict=True))
 
-    def blocks(self, *, dark: bool) -> Iterator[Block]:
-        """All parameters, large blocks first; dark: with the rows of dark inputs."""
-        end = self.weights.start
-        for layer, (fan_in, fan_out) in enumerate(self._weights):
-            yield from _row_blocks(layer, 0, end, fan_in, fan_out)
-            end += fan_in * fan_out
-        if dark:
-            yield from _row_blocks(0, len(self.lit), end, len(self.unlit), self.sizes[1])
+    def blocks(self, *, inactive: bool) -> Iterator[Block]:
+        """All parameters, large blocks first; inactive: with the rows of inactive inputs."""
+        start = self.weights.start
+        for layer, (fan_in, fan_out) in enumerate(self._weight_shapes):
+            yield from _row_blocks(layer, 0, start, fan_in, fan_out)
+            start += fan_in * fan_out
+        if inactive:
+            first, count = len(self.active_inputs), len(self.inactive_inputs)
+            yield from _row_blocks(0, first, start, count, self.sizes[1])
         yield Block(None, slice(0), slice(0, self.weights.start))
 
     def read(self, flat: Array) -> Params:
-        """A copy of the whole parameters in a flat vector, W1 with all its rows in order."""
-        first, *rest = self.views(flat)
+        """A copy of all parameters in a flat vector (length,), W1 with all its rows in order."""
+        first, *others = self.views(flat)
         W1 = np.empty((self.sizes[0], self.sizes[1]), flat.dtype)
-        W1[self.lit] = first.W
-        W1[self.unlit] = flat[self.dark].reshape(-1, self.sizes[1])
-        return Layer(W1, first.b.copy()), *(Layer(W.copy(), b.copy()) for W, b in rest)
+        W1[self.active_inputs] = first.W
+        W1[self.inactive_inputs] = flat[self.inactive_weights].reshape(-1, self.sizes[1])
+        return Layer(W1, first.b.copy()), *(Layer(W.copy(), b.copy()) for W, b in others)
 
     def write(self, params: Params, flat: Array) -> None:
-        """Mutates flat: puts whole parameters into it, such as `read` returns."""
+        """Mutates flat, (length,): copies all parameters into it, such as `read` returns."""
         W1 = params[0].W
-        flat[self.dark] = W1[self.unlit].ravel()
-        given = (Layer(W1[self.lit], params[0].b), *params[1:])
-        for mine, theirs in zip(self.views(flat), given, strict=True):
-            mine.W[:], mine.b[:] = theirs
+        flat[self.inactive_weights] = W1[self.inactive_inputs].ravel()
+        sources = (Layer(W1[self.active_inputs], params[0].b), *params[1:])
+        for view, source in zip(self.views(flat), sources, strict=True):
+            view.W[:], view.b[:] = source
 
 
 def _row_blocks(layer: int, first: int, start: int, fan_in: int, fan_out: int) -> Iterator[Block]:
     """Blocks of fan_in rows of W; the first is row `first`, at `start` in the vector."""
-    step = max(FEWEST, BLOCK // fan_out)
+    step = max(MIN_BLOCK_ROWS, BLOCK_SIZE // fan_out)
     for row in range(0, fan_in, step):
         stop = min(row + step, fan_in)
         flat = slice(start + row * fan_out, start + stop * fan_out)
         yield Block(layer, slice(first + row, first + stop), flat)
 
 
-def _cut(flat: Array, shapes: Iterable[tuple[int, ...]]) -> list[Any]:
-    """Views of these shapes, one after another, into the beginning of flat."""
+def _views(flat: Array, shapes: Iterable[tuple[int, ...]]) -> list[Any]:
+    """Views of these shapes into the beginning of a flat vector, one after another."""
     views, start = [], 0
     for shape in shapes:
         end = start + int(np.prod(shape))

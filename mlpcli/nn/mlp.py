@@ -27,11 +27,11 @@ class Layer(NamedTuple):
 Params = tuple[Layer, ...]
 
 
-class Pass(NamedTuple):
-    """What a forward pass leaves for the backward pass."""
+class ForwardPass(NamedTuple):
+    """The values of a forward pass, which the backward pass needs."""
 
-    z: list[Array]  # pre-activations, z[i] has the width of params[i].b
-    h: list[Array]  # h[0] is the image, h[-1] the class probabilities
+    z: list[Array]  # pre-activations, z[i] of shape (n, len(params[i].b))
+    h: list[Array]  # h[0] is the images, (n, inputs); h[-1] the probabilities, (n, classes)
 
 
 INITS: dict[str, Callable[[int, int], float]] = {  # variance of W from fan_in and fan_out
@@ -70,7 +70,7 @@ def layer_sizes(params: Params) -> tuple[int, ...]:
 
 
 def parameter_count(sizes: Sequence[int]) -> int:
-    """How many weights and biases a network of these widths has.
+    """The number of weights and biases of a network of these widths.
 
     >>> parameter_count((1024, 512, 256, 10))
     658698
@@ -83,6 +83,7 @@ def one_hot(
 ) -> Array:
     """Targets y of shape (n, classes), each row summing to 1.
 
+    labels: integers, (n,).
     smoothing: fraction of each target spread evenly over all classes; 0 gives one-hot rows.
     Source of smoothing: Szegedy et al. (2016), arXiv:1512.00567, section 7.
 
@@ -97,25 +98,28 @@ def one_hot(
 
 def forward(
     params: Params, x: Array, *, activation: Activation = RELU, masks: Masks | None = None
-) -> Pass:
-    """Every z and h for the images x of shape (n, inputs)."""
+) -> ForwardPass:
+    """Every z and h for the images x of shape (n, inputs); masks[i] has the shape of h[i]."""
     z: list[Array] = []
     h: list[Array] = [_drop(x, masks, 0)]
     for i, (W, b) in enumerate(params):
         z.append(h[i] @ W + b)
         last = i == len(params) - 1
         h.append(softmax(z[i]) if last else _drop(activation.f(z[i]), masks, i + 1))
-    return Pass(z, h)
+    return ForwardPass(z, h)
 
 
 def log_softmax(z: Array) -> Array:
-    """Logarithm of the softmax of each row, formed without a probability that could underflow."""
+    """Logarithm of the softmax of each row, without a probability that could underflow.
+
+    z: (n, classes), the shape of the result.
+    """
     z = z - z.real.max(axis=-1, keepdims=True)  # exp of a large logit would overflow
     return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
 
 
 def softmax(z: Array) -> Array:
-    """Probabilities of shape z.shape: exp(z) over its row sum."""
+    """Class probabilities, exp(z) over its row sum; z: (n, classes), the shape of the result."""
     exp_z = np.exp(z - z.real.max(axis=-1, keepdims=True))  # exp of a large logit would overflow
     return exp_z / exp_z.sum(axis=-1, keepdims=True)
 
@@ -137,7 +141,10 @@ def loss(
     masks: Masks | None = None,
     weight_decay: float = 0.0,
 ) -> Array:
-    """What training lowers, in nats: mean cross-entropy + weight_decay / 2 * sum(W**2)."""
+    """The training loss, in nats: mean cross-entropy + weight_decay / 2 * sum(W**2).
+
+    x: (n, inputs); y: (n, classes); masks as in `forward`.
+    """
     z = forward(params, x, activation=activation, masks=masks).z
     penalty = sum((W**2).sum() for W, _ in params) if weight_decay else 0.0
     return cross_entropy(z[-1], y) + weight_decay / 2 * penalty
@@ -145,14 +152,17 @@ def loss(
 
 def backward(
     params: Params,
-    run: Pass,
+    run: ForwardPass,
     y: Array,
     *,
     activation: Activation = RELU,
     masks: Masks | None = None,
     weight_decay: float = 0.0,
 ) -> Params:
-    """Gradient of `loss`, in the shape of params; run is the forward pass of the same images."""
+    """Gradient of `loss`, in the shape of params; run is the forward pass of the same images.
+
+    y: (n, classes); masks as in `forward`.
+    """
     z, h = run
     grads = []
     grad_z = (h[-1] - y) / len(y)  # softmax and cross-entropy at once; the only 1/n
@@ -166,5 +176,6 @@ def backward(
 
 
 def _drop(h: Array, masks: Masks | None, i: int) -> Array:
+    """h, (n, units), after the dropout of h[i]."""
     mask = masks[i] if masks else None
     return h if mask is None else h * mask

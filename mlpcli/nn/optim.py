@@ -1,10 +1,10 @@
-"""Update rules, and what else an update does to the parameters: flat vectors, in place.
+"""Update rules, and the other changes of a step to the parameters: flat vectors, in place.
 
-A rule gets the parameters theta, their gradient, its own state (one row per vector it remembers,
-zero at the start), the learning rate and the number t = 1, 2, ... of the step. It uses the gradient
-up: the memory serves for what is subtracted from theta. It works entry by entry, on any part of the
-vectors, so that the engine can hand it what is in the cache. What an update does beside the rule
-stands below: decay of the weights alone, a bound on each unit's weights, the mean over the steps.
+An update rule takes five arguments: the parameters theta (m,), their gradient (m,), its own state
+(slots, m), which is zero at the start, the learning rate, and the number t = 1, 2, ... of the step.
+It overwrites the gradient, whose memory it uses for the change of theta. It works entry by entry,
+so the engine can call it for any part of the vectors, one that fits in the cache. Beside the rules
+stand decoupled weight decay, max-norm and the average of the parameters over the steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +13,10 @@ import numpy as np
 
 from mlpcli.nn import Array
 
-Rule = Callable[[Array, Array, Array, float, int], None]
+UpdateRule = Callable[[Array, Array, Array, float, int], None]
 
 
-def sgd(momentum: float, *, nesterov: bool = False) -> Rule:
+def sgd(momentum: float, *, nesterov: bool = False) -> UpdateRule:
     """Gradient descent with momentum: velocity = momentum * velocity + grad.
 
     theta moves by -lr * velocity or, with nesterov, by -lr * (grad + momentum * velocity).
@@ -25,7 +25,7 @@ def sgd(momentum: float, *, nesterov: bool = False) -> Rule:
     """
 
     def update(theta: Array, grad: Array, state: Array, lr: float, t: int) -> None:
-        """Mutates theta, grad and state."""
+        """Mutates theta, (m,), grad, (m,), and state, (1, m)."""
         (velocity,) = state
         velocity *= momentum
         velocity += grad
@@ -37,15 +37,15 @@ def sgd(momentum: float, *, nesterov: bool = False) -> Rule:
     return update
 
 
-def adam(beta1: float, beta2: float, eps: float) -> Rule:
-    """Adam; the state holds both moments without their factors 1 - beta, which cost nothing later.
+def adam(beta1: float, beta2: float, eps: float) -> UpdateRule:
+    """Adam; the state holds both moments without their factors 1 - beta, which are applied later.
 
     Source: Kingma and Ba (2015), arXiv:1412.6980, algorithm 1, where m = (1 - beta1) * first and
     v = (1 - beta2) * second.
     """
 
     def update(theta: Array, grad: Array, state: Array, lr: float, t: int) -> None:
-        """Mutates theta, grad and state."""
+        """Mutates theta, (m,), grad, (m,), and state, (2, m)."""
         first, second = state
         first *= beta1
         first += grad
@@ -62,8 +62,8 @@ def adam(beta1: float, beta2: float, eps: float) -> Rule:
     return update
 
 
-def decay(weights: Array, share: float) -> None:
-    """Mutates weights: takes this share of each away, apart from the gradient and the rule.
+def decoupled_weight_decay(weights: Array, share: float) -> None:
+    """Mutates weights, of any shape: takes this share of each away, apart from gradient and rule.
 
     AdamW is `adam` after such a decay by lr * weight_decay.
     Source: Loshchilov and Hutter (2019), arXiv:1711.05101, algorithm 2, with lr for eta, as in
@@ -72,24 +72,24 @@ def decay(weights: Array, share: float) -> None:
     weights *= 1 - share
 
 
-def bound(parts: Sequence[Array], longest: float) -> None:
-    """Mutates parts: shortens columns that are longer to that length.
+def clip_max_norm(parts: Sequence[Array], max_norm: float) -> None:
+    """Mutates parts: scales columns whose norm exceeds max_norm down to it.
 
     parts: arrays (k, units) whose rows together are all incoming weights; one column per unit.
-    Source: Srivastava et al. (2014), JMLR 15, section 5.1, where it is called max-norm.
+    Source: Srivastava et al. (2014), JMLR 15, section 5.1.
     """
-    length = np.sqrt(sum(np.einsum("ij,ij->j", W, W) for W in parts))
-    if (length > longest).any():
-        factor = longest / np.maximum(length, longest)
+    norm = np.sqrt(sum(np.einsum("ij,ij->j", W, W) for W in parts))
+    if (norm > max_norm).any():
+        factor = max_norm / np.maximum(norm, max_norm)
         for W in parts:
             W *= factor
 
 
-def average(mean: Array, theta: Array, scratch: Array, decay: float, t: int) -> None:
-    """Mutates mean and scratch: from the mean after t - 1 steps to that after t.
+def ema_update(mean: Array, theta: Array, scratch: Array, decay: float, t: int) -> None:
+    """Mutates mean and scratch: from the average after t - 1 steps to that after t; all (m,).
 
-    The mean of theta over all steps so far, where each counts decay times the step after it; so
-    that after step 1 it is theta, and nothing is left of the initial parameters.
+    The average of theta over all steps so far, each with decay times the weight of the next one; so
+    after step 1 it is theta, and the initial parameters do not count.
     Source: Polyak and Juditsky (1992); the weights are those of Kingma and Ba (2015), section 3.
     """
     share = (1 - decay) / (1 - decay**t)
@@ -98,7 +98,7 @@ def average(mean: Array, theta: Array, scratch: Array, decay: float, t: int) -> 
     mean += move
 
 
-SLOTS = {  # names of each rule's rows of state
+SLOTS = {  # names of the vectors in each rule's state
     "sgd": ("velocity",),
     "adam": ("first", "second"),
     "adamw": ("first", "second"),

@@ -7,12 +7,12 @@ Schedule = Callable[[float], float]
 
 
 def constant(progress: float) -> float:
-    """1 throughout."""
+    """Always 1."""
     return 1.0
 
 
 def step(at: Sequence[float], factor: float) -> Schedule:
-    """1 at first, times factor at each of these points.
+    """1 at first, multiplied by factor at each of these points.
 
     Source: He et al. (2015), arXiv:1512.03385, section 4.2, there at 1/2 and 3/4.
 
@@ -23,7 +23,7 @@ def step(at: Sequence[float], factor: float) -> Schedule:
 
 
 def cosine(progress: float) -> float:
-    """From 1 down to 0 along half a cosine.
+    """Falls from 1 to 0 along half a cosine.
 
     Source: Loshchilov and Hutter (2017), arXiv:1608.03983, eq. 5, without restarts.
 
@@ -34,7 +34,7 @@ def cosine(progress: float) -> float:
 
 
 def one_cycle(peak: float, start: float) -> Schedule:
-    """From start up to 1 at the peak, as long down again, then on to 0, each along a line.
+    """Rises linearly from start to 1 at the peak, falls as long to start, then falls to 0.
 
     peak: in (0, 0.5]. The momentum is not cycled.
     Source: Smith (2018), arXiv:1803.09820, section 4.1.
@@ -51,12 +51,12 @@ def one_cycle(peak: float, start: float) -> Schedule:
     return rate
 
 
-def warmed(schedule: Schedule, warmup: float) -> Schedule:
-    """From 0 up along a line, for this share of the training; the schedule is the rest.
+def with_warmup(schedule: Schedule, warmup: float) -> Schedule:
+    """Rises linearly from 0 during this fraction of the training; then the schedule begins.
 
     Source: Goyal et al. (2017), arXiv:1706.02677, section 2.2.
 
-    >>> [round(warmed(cosine, 0.2)(p), 3) for p in (0, 0.1, 0.2, 0.6, 1)]
+    >>> [round(with_warmup(cosine, 0.2)(p), 3) for p in (0, 0.1, 0.2, 0.6, 1)]
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
 

@@ -1,7 +1,7 @@
 """A few threads that share the work of a step: matrix products and ufuncs release Python's lock.
 
-The matrix library's own threads wait by spinning, which ruins a step on a machine that does
-anything else besides; these sleep. So each of them wants a matrix library of one thread.
+The matrix library's own threads wait by spinning, which ruins a step on a machine that runs
+anything else; these sleep. So each of them needs a matrix library limited to one thread.
 """
 
 from collections.abc import Callable
@@ -9,28 +9,28 @@ from threading import Barrier, BrokenBarrierError, Lock, Thread
 from types import TracebackType
 from typing import Self
 
-Task = Callable[[int], None]  # called with the number of a member, from 0
+Task = Callable[[int], None]  # called with the rank of a thread, from 0
 
 
 class Team:
-    """Runs a task once for each member, at the same time; its threads end with the context."""
+    """Runs a task once for each rank, at the same time; its threads end with the context."""
 
     def __init__(self, size: int = 1) -> None:
-        """size: members, the caller included; a team of one needs no context."""
+        """Size counts the caller, which has rank 0; a team of one needs no context."""
         self.size = size
         self._task: Task | None = None
         self._errors: list[BaseException] = []
         self._barrier = Barrier(size)
-        self._begin = [_held_lock() for _ in range(size - 1)]
-        self._end = [_held_lock() for _ in range(size - 1)]
+        self._begin = [_acquired_lock() for _ in range(size - 1)]
+        self._end = [_acquired_lock() for _ in range(size - 1)]
 
     def __call__(self, task: Task) -> None:
-        """Return when all members have done the task; raises what one of them raised."""
+        """Return when all ranks have run the task; raises the first error of any of them."""
         self._task = task
         for begin in self._begin:
             begin.release()
         try:
-            self._do(task, 0)
+            self._run(task, 0)
         finally:
             for end in self._end:
                 end.acquire()
@@ -39,13 +39,13 @@ class Team:
             first, self._errors = self._errors[0], []
             raise first
 
-    def meet(self) -> None:
-        """Wait, in the midst of a task, until every member is here."""
+    def barrier(self) -> None:
+        """Wait, within a task, until every rank is here."""
         self._barrier.wait()
 
     def __enter__(self) -> Self:
-        for member in range(1, self.size):
-            Thread(target=self._work, args=(member,), name=f"team-{member}", daemon=True).start()
+        for rank in range(1, self.size):
+            Thread(target=self._work, args=(rank,), name=f"team-{rank}", daemon=True).start()
         return self
 
     def __exit__(
@@ -55,26 +55,26 @@ class Team:
         for begin in self._begin:
             begin.release()
 
-    def _work(self, member: int) -> None:
+    def _work(self, rank: int) -> None:
         while True:
-            self._begin[member - 1].acquire()
+            self._begin[rank - 1].acquire()
             task = self._task
             if task is None:
                 return
-            self._do(task, member)
-            self._end[member - 1].release()
+            self._run(task, rank)
+            self._end[rank - 1].release()
 
-    def _do(self, task: Task, member: int) -> None:
+    def _run(self, task: Task, rank: int) -> None:
         try:
-            task(member)
-        except BrokenBarrierError:  # somebody else has an error, and cannot come
+            task(rank)
+        except BrokenBarrierError:  # another rank has an error and will not reach the barrier
             pass
         except BaseException as err:  # raised again by the caller
             self._errors.append(err)
             self._barrier.abort()
 
 
-def _held_lock() -> Lock:
+def _acquired_lock() -> Lock:
     lock = Lock()
     lock.acquire()
     return lock

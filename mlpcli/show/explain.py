@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlpcli.api.explain import Explained
-from mlpcli.checks.explain import Explanation, Step
+from mlpcli.checks.explain import Explanation, Quantity
 from mlpcli.nn import Array
 from mlpcli.show.format import json_object
 
@@ -61,7 +61,7 @@ def _array(a: Array) -> dict[str, Any]:
     }
 
 
-def _chosen(e: Explanation, layer: int | None) -> list[Step]:
+def _chosen(e: Explanation, layer: int | None) -> list[Quantity]:
     return [step for step in e.steps if layer in (None, step.layer)]
 
 
@@ -85,7 +85,7 @@ def _given(e: Explanation, layer: int | None) -> list[str]:
     return lines
 
 
-def _step(e: Explanation, step: Step) -> list[str]:
+def _step(e: Explanation, step: Quantity) -> list[str]:
     a = step.value
     if max(e.sizes) <= MAX_TERMS:
         return [line for at in np.ndindex(a.shape) for line in _entry(e, step, at)]
@@ -93,7 +93,7 @@ def _step(e: Explanation, step: Step) -> list[str]:
     return lines + [line for at in _largest(a, LARGEST_SHOWN) for line in _entry(e, step, at)]
 
 
-def _entry(e: Explanation, step: Step, at: tuple[int, ...]) -> list[str]:
+def _entry(e: Explanation, step: Quantity, at: tuple[int, ...]) -> list[str]:
     """The entry's formula in symbols, with its numbers, and its value, one below the other."""
     values, name = e.values, _symbol(step.name, *at)
     numbers = _formula(e, step, at, lambda array, *index: _number(values[array][index]))
@@ -102,7 +102,7 @@ def _entry(e: Explanation, step: Step, at: tuple[int, ...]) -> list[str]:
     return [f"{name if i == 0 else ' ' * len(name)} = {side}" for i, side in enumerate(sides)]
 
 
-def _formula(e: Explanation, step: Step, at: tuple[int, ...], w: Write) -> str:
+def _formula(e: Explanation, step: Quantity, at: tuple[int, ...], w: Write) -> str:
     """How an entry comes about: the one place that knows every formula entry by entry."""
     k, last, values = step.layer, e.sizes[-1], e.values
     h, z, W = f"h{k}", f"z{k}", f"W{k}"

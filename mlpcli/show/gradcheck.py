@@ -4,8 +4,8 @@ from typing import Any
 
 from mlpcli.api.gradcheck import GradientCheck, SelfTest
 from mlpcli.checks import gradcheck
-from mlpcli.checks.directional import Along
-from mlpcli.checks.gradcheck import Judged, TensorVerdict, Verdict
+from mlpcli.checks.directional import DirectionalDerivative
+from mlpcli.checks.gradcheck import GradientVerdict, TensorVerdict, Verdict
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.selftest import Trial
 from mlpcli.nn.mlp import layer_sizes, parameter_count
@@ -13,9 +13,9 @@ from mlpcli.show.format import json_object, table
 
 RULE = (
     "rule: error = |derived - numeric| / max(|derived|, |numeric|, "
-    f"{gradcheck.FLOOR:g} of the tensor's largest) is at most {gradcheck.TOLERANCE:g} for every "
-    f"parameter,\n      and at least {gradcheck.INFORMATIVE:.0%} of each tensor has a derivative "
-    "other than 0"
+    f"{gradcheck.MIN_SCALE:g} of the tensor's largest) is at most {gradcheck.TOLERANCE:g} "
+    f"for every parameter,\n      and at least {gradcheck.MIN_INFORMATIVE_SHARE:.0%} of each "
+    "tensor has a derivative other than 0"
 )
 
 
@@ -105,7 +105,7 @@ def self_test_as_json(result: SelfTest) -> str:
             "false_alarms": result.false_alarms,
             "trials": [
                 {
-                    "fault": t.fault.name,
+                    "fault": t.mutant.name,
                     "killed": t.killed,
                     "diagnosed": t.diagnosed,
                     "place": t.place,
@@ -135,7 +135,7 @@ def _verdict(result: Verdict) -> str:
         lines += _along(kind, [a for g in result.gradients for a in getattr(g, kind)], limit)
     if result.forward_error is not None:
         lines.append(
-            f"incremental against plain forward passes: {gradcheck.CROSS_CHECKED} parameters, "
+            f"incremental against plain forward passes: {gradcheck.CROSS_CHECK_COUNT} parameters, "
             f"largest difference {result.forward_error:.1e} nats "
             f"(at most {gradcheck.FORWARD_TOLERANCE:g})"
         )
@@ -151,7 +151,7 @@ def _verdict(result: Verdict) -> str:
 def _trial(trial: Trial) -> str:
     caught = "killed" if trial.killed else "SURVIVED"
     named = "diagnosed" if trial.diagnosed else "MISNAMED"
-    return f"{caught}, {named}: {trial.fault.name}: {trial.text}"
+    return f"{caught}, {named}: {trial.mutant.name}: {trial.text}"
 
 
 def _parameters(problem: Problem) -> int:
@@ -176,11 +176,11 @@ def _tensors(tensors: list[TensorVerdict]) -> list[str]:
     return table(rows)
 
 
-def _worst(gradient: Judged) -> float:
+def _worst(gradient: GradientVerdict) -> float:
     return max(t.max_rel_error for t in gradient.tensors)
 
 
-def _along(kind: str, along: list[Along], limit: float) -> list[str]:
+def _along(kind: str, along: list[DirectionalDerivative], limit: float) -> list[str]:
     free = [a.error for a in along if a.error == a.error]
     if not free:
         return []

@@ -1,7 +1,7 @@
 """The verdict on a learner's own backward pass, as text and JSON."""
 
 from mlpcli.api.grade import Grade
-from mlpcli.checks.grading.verdict import Step
+from mlpcli.checks.grading.verdict import StepVerdict
 from mlpcli.nn.mlp import layer_sizes
 from mlpcli.show.format import json_object
 
@@ -43,6 +43,6 @@ def score(result: Grade) -> str:
     return f"{result.verdict.right} of {len(result.verdict.steps)} steps right"
 
 
-def _line(step: Step) -> str:
+def _line(step: StepVerdict) -> str:
     whole = step.step.startswith("backward") and not step.text.startswith("backward")
     return f"{'right' if step.ok else 'wrong'}  {'backward: ' if whole else ''}{step.text}"

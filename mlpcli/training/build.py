@@ -34,18 +34,18 @@ def make_engine(
     config: Config,
     *,
     classes: int,
-    lit: NDArray[np.intp] | None = None,
+    active_inputs: NDArray[np.intp] | None = None,
     team: Team | None = None,
-) -> tuple[Engine, optim.Rule]:
+) -> tuple[Engine, optim.UpdateRule]:
     """The engine at its initial parameters, and the rule that updates them.
 
-    lit: the inputs in use, in the order of a batch's columns; all without it.
-    team: the threads of a step; the caller's alone without it.
+    active_inputs: indices (k,), in the order of the columns of a batch; default: all inputs.
+    team: the threads of a step; default: the caller's alone.
     """
     engine = Engine(
         initial_params(config, classes=classes),
         batch_size=config.train.batch_size,
-        lit=lit,
+        active_inputs=active_inputs,
         activation=activation(config),
         weight_decay=l2_penalty(config),
         decoupled_decay=config.optimizer.weight_decay - l2_penalty(config),
@@ -62,7 +62,7 @@ def activation(config: Config) -> Activation:
     return ACTIVATIONS[config.network.activation]
 
 
-def update_rule(config: Config) -> optim.Rule:
+def update_rule(config: Config) -> optim.UpdateRule:
     """How a step changes the parameters; the decay of AdamW comes before it."""
     optimizer = config.optimizer
     if isinstance(optimizer, Sgd):
@@ -105,4 +105,4 @@ def _schedule(config: Config) -> schedule.Schedule:
         shape = schedule.step(chosen.at, chosen.factor)
     else:
         shape = schedule.cosine if isinstance(chosen, Cosine) else schedule.constant
-    return schedule.warmed(shape, chosen.warmup)
+    return schedule.with_warmup(shape, chosen.warmup)

@@ -38,7 +38,7 @@ def _fit(
     config: Config, data: TrainingData, team: Team, since: State | None, *, workers: int
 ) -> Iterator[Step | Epoch]:
     engine, rule = build.make_engine(
-        config, classes=len(data.split.classes), lit=data.active_inputs, team=team
+        config, classes=len(data.split.classes), active_inputs=data.active_inputs, team=team
     )
     at = since.progress if since else Progress()
     if since:

@@ -16,7 +16,7 @@ from mlpcli.data.dataset import Split
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.engine import Engine
-from mlpcli.nn.optim import Rule
+from mlpcli.nn.optim import UpdateRule
 from mlpcli.training import build
 from mlpcli.training.rng import stream
 
@@ -35,7 +35,7 @@ def preflight(config: Config, split: Split) -> Iterator[str]:
     x = preprocessing.inputs(split.images[chosen])[:, lit]
     y = mlp.one_hot(split.labels[chosen], classes, dtype="float32")
     small = config.replace(train=config.train.replace(batch_size=len(chosen)))
-    engine, rule = build.make_engine(small, classes=classes, lit=lit)
+    engine, rule = build.make_engine(small, classes=classes, active_inputs=lit)
     with np.errstate(all="ignore"):
         engine.gradient(x, y)
     yield from _first_loss(config, preprocessing.inputs(split.images[chosen]), y)
@@ -62,7 +62,7 @@ def _small_gradients(engine: Engine) -> Iterator[str]:
             yield f"hardly any gradient reaches W{i}: at most {size:.2g}; try fewer layers or relu"
 
 
-def _overfit(engine: Engine, rule: Rule, x: Array, y: Array, *, lr: float) -> Iterator[str]:
+def _overfit(engine: Engine, rule: UpdateRule, x: Array, y: Array, *, lr: float) -> Iterator[str]:
     losses: list[float] = []
     started = time.perf_counter()
     try:

@@ -96,7 +96,7 @@ def test_an_onnx_file_says_what_it_takes_and_gives(folder: Path) -> None:
 
 def test_a_graph_that_differs_is_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime")
-    monkeypatch.setitem(onnx_graph.ACTIVATIONS, "relu", ("Tanh", {}))
+    monkeypatch.setitem(onnx_graph.ACTIVATIONS, "relu", onnx_graph.Operator("Tanh", {}))
 
     with pytest.raises(
         CheckFailed, match=r"within 1e-05, got a difference of 0\.\d+ on 1,000 images"

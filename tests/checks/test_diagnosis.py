@@ -2,52 +2,54 @@ import numpy as np
 import pytest
 
 from mlpcli.checks import diagnosis, mutants
-from mlpcli.checks.mutants import FAULTS, Fault
+from mlpcli.checks.mutants import MUTANTS, Mutant
 from mlpcli.checks.problem import derived_gradient
 from mlpcli.nn.mlp import Layer
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_planted_fault_is_located_and_named(fault: Fault) -> None:
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_is_located_and_named(mutant: Mutant) -> None:
     for seed in range(3):
-        problem = mutants.problem(fault, rng=np.random.default_rng(seed))
+        problem = mutants.make_problem(mutant, rng=np.random.default_rng(seed))
 
-        found = diagnosis.diagnose(diagnosis.facts(problem), mutants.claimed(fault, problem))
+        findings = diagnosis.diagnose(
+            diagnosis.ground_truth(problem), mutants.gradient(mutant, problem)
+        )
 
-        assert (found[0].place, found[0].kind) == (fault.place, fault.kind), found
+        assert (findings[0].place, findings[0].kind) == (mutant.place, mutant.kind), findings
 
 
-def test_there_are_at_least_forty_faults_of_different_kinds() -> None:
-    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 40
-    assert len({fault.kind for fault in FAULTS}) >= 30
+def test_there_are_at_least_forty_mutants_of_different_kinds() -> None:
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 40
+    assert len({mutant.kind for mutant in MUTANTS}) >= 30
 
 
 def test_a_right_gradient_has_no_finding(rng: np.random.Generator) -> None:
-    problem = mutants.problem(FAULTS[0], rng=rng)
+    problem = mutants.make_problem(MUTANTS[0], rng=rng)
 
-    assert diagnosis.diagnose(diagnosis.facts(problem), derived_gradient(problem)) == []
+    assert diagnosis.diagnose(diagnosis.ground_truth(problem), derived_gradient(problem)) == []
 
 
 def test_a_mistake_that_fits_only_nearly_is_not_named(rng: np.random.Generator) -> None:
-    problem = mutants.problem(FAULTS[0], rng=rng)
+    problem = mutants.make_problem(MUTANTS[0], rng=rng)
     *rest, last = derived_gradient(problem)
     noise = 1e-6 * rng.standard_normal(last.W.shape)
-    claimed = (*rest, Layer(-last.W * (1 + noise), last.b))
+    gradient = (*rest, Layer(-last.W * (1 + noise), last.b))
 
-    assert diagnosis.diagnose(diagnosis.facts(problem), claimed)[0].kind == "unknown"
+    assert diagnosis.diagnose(diagnosis.ground_truth(problem), gradient)[0].kind == "unknown"
 
 
 def test_a_gradient_that_is_not_finite_is_located(rng: np.random.Generator) -> None:
-    problem = mutants.problem(FAULTS[0], rng=rng)
+    problem = mutants.make_problem(MUTANTS[0], rng=rng)
     *rest, last = derived_gradient(problem)
     W = last.W.copy()
     W[1, 1] = np.nan
 
-    found = diagnosis.diagnose(diagnosis.facts(problem), (*rest, Layer(W, last.b)))
+    findings = diagnosis.diagnose(diagnosis.ground_truth(problem), (*rest, Layer(W, last.b)))
 
-    assert (found[0].place, found[0].kind) == ("grad_W4", "non-finite")
+    assert (findings[0].place, findings[0].kind) == ("grad_W4", "non-finite")
 
 
-def test_a_fault_whose_piece_is_gone_is_an_error() -> None:
-    with pytest.raises(ValueError, match="does not stand in"):
-        mutants.plant(FAULTS[0]._replace(old="no such piece"))
+def test_a_mutant_whose_piece_is_gone_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"is not in mlp\.backward"):
+        mutants.mutate(MUTANTS[0]._replace(old="no such piece"))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mlpcli.checks import directional, gradcheck, mutants, selftest
-from mlpcli.checks.mutants import FAULTS
-from mlpcli.checks.numeric import Central
+from mlpcli.checks.mutants import MUTANTS
+from mlpcli.checks.numeric import CentralDifferences
 from mlpcli.checks.problem import Problem, derived_gradient
 from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Layer, Params
@@ -28,8 +28,8 @@ def test_derivation_and_engine_pass(problem: Problem, rng: np.random.Generator) 
 
     assert verdict.ok
     assert [g.name for g in verdict.gradients] == ["derivation", "engine"]
-    for judged in verdict.gradients:
-        assert sum(t.checked for t in judged.tensors) == 20 * 12 + 12 + 12 * 8 + 8 + 8 * 5 + 5
+    for each in verdict.gradients:
+        assert sum(t.checked for t in each.tensors) == 20 * 12 + 12 + 12 * 8 + 8 + 8 * 5 + 5
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
@@ -62,7 +62,7 @@ def test_a_quick_check_sees_one_entry_off_by_1e_9(
 def test_too_few_informative_derivatives_give_no_pass(rng: np.random.Generator) -> None:
     params = mlp.init((300, 4, 2), rng=rng, dtype="float64")
     x = np.zeros((1, 300))
-    x[0, 7] = 1.0  # one lit pixel of 300
+    x[0, 7] = 1.0  # one of 300 pixels is not black
     problem = Problem(params, x, np.array([[1.0, 0.0]]))
 
     verdict = gradcheck.check(problem, point="here", rng=rng)
@@ -89,16 +89,16 @@ def test_a_kink_is_named_and_not_counted_as_checked(rng: np.random.Generator) ->
 
 
 def test_both_zero_is_no_error() -> None:
-    zero = Central(np.zeros(3), np.zeros(3, bool))
+    zero = CentralDifferences(np.zeros(3), np.zeros(3, bool))
 
-    assert gradcheck.judge("b1", np.zeros(3), zero).right
+    assert gradcheck.check_tensor("b1", np.zeros(3), zero).right
 
 
 def test_a_wrong_zero_is_an_error() -> None:
-    numeric = Central(np.array([1.0, 0.0]), np.zeros(2, bool))
+    numeric = CentralDifferences(np.array([1.0, 0.0]), np.zeros(2, bool))
 
-    assert not gradcheck.judge("b1", np.zeros(2), numeric).right
-    assert not gradcheck.judge("b1", np.array([1.0, np.nan]), numeric).right
+    assert not gradcheck.check_tensor("b1", np.zeros(2), numeric).right
+    assert not gradcheck.check_tensor("b1", np.array([1.0, np.nan]), numeric).right
 
 
 def test_plain_losses_agree_along_directions(problem: Problem, rng: np.random.Generator) -> None:
@@ -110,18 +110,20 @@ def test_plain_losses_agree_along_directions(problem: Problem, rng: np.random.Ge
 
 
 def test_random_networks_raise_no_false_alarm(rng: np.random.Generator) -> None:
-    assert [v.point for v in selftest.correct(40, rng=rng) if not v.right] == []
+    assert [v.point for v in selftest.check_networks(40, rng=rng) if not v.right] == []
 
 
-def test_each_method_alone_catches_each_fault(rng: np.random.Generator) -> None:
+def test_each_method_alone_catches_each_mutant(rng: np.random.Generator) -> None:
     trials = list(selftest.trials(rng=rng))
 
-    assert [t.fault.name for t in trials if not (t.killed and t.diagnosed)] == []
-    assert len(trials) == len(FAULTS)
+    assert [t.mutant.name for t in trials if not (t.killed and t.diagnosed)] == []
+    assert len(trials) == len(MUTANTS)
 
 
-def test_faults_are_planted_in_what_is_otherwise_right(rng: np.random.Generator) -> None:
-    for fault in FAULTS:
-        problem = mutants.problem(fault, rng=rng)
+def test_the_unchanged_gradient_of_the_mutants_problems_is_right(rng: np.random.Generator) -> None:
+    for mutant in {
+        m.activation: m for m in MUTANTS
+    }.values():  # the problems differ in nothing else
+        problem = mutants.make_problem(mutant, rng=rng)
 
         assert gradcheck.check(problem, point="", rng=rng, quick=True).right

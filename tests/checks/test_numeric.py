@@ -3,7 +3,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mlpcli.checks import numeric, reference, selftest
-from mlpcli.checks.moves import MOVES
 from mlpcli.checks.problem import Problem, derived_gradient, loss
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
@@ -11,19 +10,19 @@ from mlpcli.nn.mlp import Layer
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_a_move_is_the_difference_of_two_values(name: str, rng: np.random.Generator) -> None:
-    f, move = ACTIVATIONS[name], MOVES[ACTIVATIONS[name]]
+def test_an_increment_is_the_difference_of_two_values(name: str, rng: np.random.Generator) -> None:
+    f = ACTIVATIONS[name]
     z, D = rng.normal(0, 2, 1000), rng.normal(0, 1, 1000)
 
-    assert_allclose(move(z, D), f.f(z + D) - f.f(z), atol=1e-14)
+    assert_allclose(f.increment(z, D), f.f(z + D) - f.f(z), atol=1e-14)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_a_tiny_move_keeps_all_its_digits(name: str, rng: np.random.Generator) -> None:
+def test_a_tiny_increment_keeps_all_its_digits(name: str, rng: np.random.Generator) -> None:
     f, z = ACTIVATIONS[name], rng.normal(0, 2, 1000)
 
     assert_allclose(
-        MOVES[f](z, np.full_like(z, 1e-12)) / 1e-12,
+        f.increment(z, np.full_like(z, 1e-12)) / 1e-12,
         reference.derivative(f, z),
         rtol=1e-9,
         atol=1e-12,
@@ -35,15 +34,15 @@ def test_every_parameter_has_the_derivative_of_plain_losses(rng: np.random.Gener
         problem, _ = selftest.random_problem(rng)
         if problem.activation.kinked:
             continue
-        found = numeric.central(problem)
+        differences = numeric.central(problem)
         for i, layer in enumerate(problem.params):
-            for tensor, central in zip(layer, found[2 * i : 2 * i + 2], strict=True):
+            for tensor, central in zip(layer, differences[2 * i : 2 * i + 2], strict=True):
                 for at in np.ndindex(tensor.shape):
-                    kept, losses = tensor[at], []
+                    original, losses = tensor[at], []
                     for sign in (1, -1):
-                        tensor[at] = kept + sign * 1e-5
+                        tensor[at] = original + sign * 1e-5
                         losses.append(float(loss(problem)))
-                    tensor[at] = kept
+                    tensor[at] = original
                     plain = (losses[0] - losses[1]) / 2e-5
                     assert central.derivative[at] == pytest.approx(plain, rel=1e-5, abs=1e-9)
 
@@ -68,7 +67,7 @@ def test_a_parameter_at_a_kink_is_found_and_left_out() -> None:
     W1, b1, W2, _ = numeric.central(problem)
 
     assert b1.kink.tolist() == [True, False]
-    assert not W1.kink.any()  # the image is dark, so W1 moves nothing
+    assert not W1.kink.any()  # the image is black, so W1 moves nothing
     assert not W2.kink.any()
 
 
@@ -85,7 +84,7 @@ def test_a_step_is_halved_until_no_kink_lies_between() -> None:
     assert_allclose(b1.derivative, reference.gradient(problem)[0].b, rtol=1e-9)
 
 
-def test_a_dark_pixel_has_a_derivative_of_exactly_zero(rng: np.random.Generator) -> None:
+def test_a_black_pixel_has_a_derivative_of_exactly_zero(rng: np.random.Generator) -> None:
     params = mlp.init((3, 4, 2), rng=rng, dtype="float64")
     problem = Problem(params, x=np.array([[0.5, 0.0, 0.2]]), y=np.array([[1.0, 0.0]]))
 

@@ -4,8 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlpcli.api import gradcheck as api
+from mlpcli.api.gradcheck import StepSizes
 from mlpcli.checks import problem as problems
-from mlpcli.checks import step_size
+from mlpcli.checks import step_size as checks
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.step_size import STEPS, Curve
 from mlpcli.cli.gradcheck import gradcheck as command
@@ -14,21 +16,30 @@ from mlpcli.nn import mlp
 from mlpcli.show.step_size import png
 
 
-@pytest.fixture(autouse=True)
-def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command sees drawn images everywhere."""
-    monkeypatch.setenv("MLPCLI_DATA", str(tmp_path))
-
-
-@pytest.fixture
-def problem(rng: np.random.Generator) -> Problem:
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    rng = np.random.default_rng(0)
     params = mlp.init((40, 60, 10), rng=rng, dtype="float64")
     return Problem(params, rng.random((4, 40)), mlp.one_hot(np.array([1, 7, 3, 3]), 10))
 
 
-@pytest.fixture
-def curves(problem: Problem, rng: np.random.Generator) -> list[Curve]:
-    return step_size.sweep(problem, rng=rng)
+@pytest.fixture(scope="module")
+def curves(problem: Problem) -> list[Curve]:
+    return checks.sweep(problem, rng=np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def workbook_sizes(tmp_path_factory: pytest.TempPathFactory) -> StepSizes:
+    """The result of the command, on drawn images everywhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLPCLI_DATA", str(tmp_path_factory.mktemp("cache")))
+        return api.step_sizes()
+
+
+@pytest.fixture(autouse=True)
+def computed_once(workbook_sizes: StepSizes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command does not compute the curves again."""
+    monkeypatch.setattr(api, "step_sizes", lambda: workbook_sizes)
 
 
 def test_rounding_falls_as_1_over_h_and_truncation_rises_as_h_squared(curves: list[Curve]) -> None:
@@ -51,7 +62,7 @@ def test_the_best_step_is_longer_and_its_error_larger_in_float32(curves: list[Cu
 def test_slopes_are_those_of_a_curve_made_by_hand(order: int) -> None:
     error = STEPS**order / 2 + 1e-16 / STEPS
 
-    _, rounding, truncation = step_size.slope(error, order=order)
+    _, rounding, truncation = checks.slope(error, order=order)
 
     assert rounding.measured == pytest.approx(-1, abs=0.05)
     assert truncation.measured == pytest.approx(order, abs=0.05)
@@ -60,7 +71,7 @@ def test_slopes_are_those_of_a_curve_made_by_hand(order: int) -> None:
 
 
 def test_a_curve_without_sides_has_no_slope_and_fails() -> None:
-    _, rounding, truncation = step_size.slope(np.full(len(STEPS), 0.003), order=2)
+    _, rounding, truncation = checks.slope(np.full(len(STEPS), 0.003), order=2)
 
     assert not rounding.ok
     assert not truncation.ok
@@ -73,9 +84,9 @@ def test_a_wrong_gradient_bends_the_curve(
         (layer,) = problems.derived_gradient(problem)
         return (mlp.Layer(1.001 * layer.W, layer.b),)
 
-    monkeypatch.setattr(step_size, "derived_gradient", scaled)
+    monkeypatch.setattr(checks, "derived_gradient", scaled)
 
-    assert not any(curve.ok for curve in step_size.sweep(problem, rng=rng)[:2])
+    assert not any(curve.ok for curve in checks.sweep(problem, rng=rng)[:2])
 
 
 def test_the_command_prints_table_slopes_and_plot(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,16 +103,16 @@ def test_the_command_prints_table_slopes_and_plot(capsys: pytest.CaptureFixture[
 def test_the_command_prints_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     command(sweep=True, json=True)
 
-    found = json.loads(capsys.readouterr().out)
-    assert found["ok"] is True
-    assert len(found["curves"]) == 3
-    assert all(len(curve["error"]) == len(found["h"]) for curve in found["curves"])
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["ok"] is True
+    assert len(printed["curves"]) == 3
+    assert all(len(curve["error"]) == len(printed["h"]) for curve in printed["curves"])
 
 
 def test_the_command_fails_on_a_wrong_slope(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(step_size, "NEAR", 0.0)
+    monkeypatch.setattr(checks, "SLOPE_TOLERANCE", 0.0)
 
     with pytest.raises(CheckFailed, match="not those of theory: central, float32"):
         command(sweep=True, json=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mlpcli.checks import mutants, selftest
-from mlpcli.checks.mutants import FAULTS
+from mlpcli.checks.mutants import MUTANTS
 from mlpcli.nn import mlp
 from tests.cli.outcome import call, facts
 
@@ -66,8 +66,8 @@ def test_a_run_brings_its_own_settings() -> None:
 
 
 def test_a_wrong_derivation_is_named_and_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    fault = next(f for f in FAULTS if f.kind == "missing-mask")
-    monkeypatch.setattr(mlp, "backward", mutants.plant(fault))
+    mutant = next(m for m in MUTANTS if m.kind == "missing-mask")
+    monkeypatch.setattr(mlp, "backward", mutants.mutate(mutant))
 
     status, out, err = call("gradcheck", *SMALL)
 
@@ -103,14 +103,14 @@ def test_the_self_test_reports_its_rates(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(selftest, "NETWORKS", 10)
     found = facts(call("gradcheck", "--self-test", "--json"))
 
-    assert found["killed"] == found["diagnosed"] == found["faults"] == len(FAULTS)
+    assert found["killed"] == found["diagnosed"] == found["faults"] == len(MUTANTS)
     assert (found["networks"], found["false_alarms"]) == (10, [])
 
 
-def test_a_fault_that_survives_fails_the_self_test(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mutant_that_survives_fails_the_self_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selftest, "NETWORKS", 1)
-    harmless = FAULTS[0]._replace(old="h[-1] - y", new="-y + h[-1]")
-    monkeypatch.setattr(mutants, "FAULTS", (harmless,))
+    harmless = MUTANTS[0]._replace(old="h[-1] - y", new="-y + h[-1]")
+    monkeypatch.setattr(mutants, "MUTANTS", (harmless,))
 
     status, out, _ = call("gradcheck", "--self-test", "--json")
 

@@ -1,4 +1,4 @@
-"""A hundred steps in float64 beside PyTorch's own optimisers, schedules and regularisers."""
+"""A hundred steps in float64 beside PyTorch's own optimizers, schedules and regularizers."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -23,10 +23,10 @@ SMOOTHING = 0.1
 
 
 class Case(NamedTuple):
-    """An optimiser of PyTorch, and ours: the rule, and where the decay goes."""
+    """An optimizer of PyTorch, the same update rule here, and the option for its decay."""
 
     theirs: Any
-    rule: optim.Rule
+    rule: optim.UpdateRule
     slots: int
     decay: str = "weight_decay"
 
@@ -91,7 +91,7 @@ SCHEDULES: dict[str, tuple[Any, Schedule]] = {
         lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=STEPS),
         schedule.cosine,
     ),
-    "warmed cosine": (warmed_cosine, schedule.warmed(schedule.cosine, 0.2)),
+    "warmed cosine": (warmed_cosine, schedule.with_warmup(schedule.cosine, 0.2)),
     "one_cycle": (  # PyTorch ends its legs at pct_start * total_steps - 1 and total_steps - 1
         lambda o: torch.optim.lr_scheduler.OneCycleLR(
             o,
@@ -125,7 +125,7 @@ def batches(rng: np.random.Generator) -> Iterator[tuple[Any, Any]]:
 
 
 def network(params: mlp.Params, activation: str) -> Any:
-    """PyTorch's network with a copy of the same parameters; its W is the transpose of ours."""
+    """PyTorch's network with a copy of the same parameters; its W is the transpose of W here."""
     layers: list[Any] = []
     for W, b in params:
         linear = torch.nn.Linear(*W.shape, dtype=torch.float64)
@@ -186,7 +186,7 @@ def trained(
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("decay", [0.0, 0.02])
 @pytest.mark.parametrize("rate", SCHEDULES)
-def test_optimisers_decays_and_schedules_end_where_pytorchs_do(
+def test_optimizers_decays_and_schedules_agree_with_pytorchs(
     optimizer: str, decay: float, rate: str, params: mlp.Params, rng: np.random.Generator
 ) -> None:
     engine, model = trained(params, rng, optimizer=optimizer, decay=decay, rate=rate)
@@ -195,7 +195,7 @@ def test_optimisers_decays_and_schedules_end_where_pytorchs_do(
 
 
 @pytest.mark.parametrize("activation", MODULES)
-def test_activations_end_where_pytorchs_do(
+def test_activations_agree_with_pytorchs(
     activation: str, params: mlp.Params, rng: np.random.Generator
 ) -> None:
     engine, model = trained(params, rng, activation=activation)
@@ -203,9 +203,7 @@ def test_activations_end_where_pytorchs_do(
     assert_same(engine.params, model)
 
 
-def test_a_bound_on_the_weights_is_pytorchs_renorm(
-    params: mlp.Params, rng: np.random.Generator
-) -> None:
+def test_max_norm_is_pytorchs_renorm(params: mlp.Params, rng: np.random.Generator) -> None:
     def renorm(model: Any) -> None:
         for linear in linears(model)[:-1]:
             linear.weight.data = torch.renorm(linear.weight.data, p=2, dim=0, maxnorm=1.0)
@@ -217,10 +215,10 @@ def test_a_bound_on_the_weights_is_pytorchs_renorm(
     assert_allclose(np.linalg.norm(engine.params[0].W, axis=0).max(), 1.0, rtol=1e-12)
 
 
-def test_the_average_is_pytorchs_without_what_the_first_step_has_too_much(
+def test_the_average_is_pytorchs_without_its_excess_weight_of_the_first_step(
     params: mlp.Params, rng: np.random.Generator
 ) -> None:
-    """PyTorch's mean starts as theta_1, which keeps a share of decay**STEPS above its due."""
+    """PyTorch's mean starts as theta_1, which keeps an excess weight of decay**STEPS."""
     means: list[Any] = []
 
     def update(model: Any) -> None:

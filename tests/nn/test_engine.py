@@ -65,19 +65,19 @@ def test_engine_gradient_equals_backward(
 def test_inputs_left_out_have_the_gradient_of_weight_decay_alone(
     weight_decay: float, k: int, rng: np.random.Generator
 ) -> None:
-    """Of 9 inputs 5 are in use, of which the batch lights the first k."""
+    """Of 9 inputs 5 are active, of which the first k are not black in the batch."""
     params, x, y = problem(rng, (9, 8, 4), "float64", 16)
-    lit = np.array([7, 0, 2, 4, 3])
-    x[:, np.setdiff1d(np.arange(9), lit[:k])] = 0
-    engine = Engine(params, batch_size=16, lit=lit, weight_decay=weight_decay)
+    active = np.array([7, 0, 2, 4, 3])
+    x[:, np.setdiff1d(np.arange(9), active[:k])] = 0
+    engine = Engine(params, batch_size=16, active_inputs=active, weight_decay=weight_decay)
     engine.grad[:] = 7.0  # what an earlier step left
 
-    value = engine.gradient(x[:, lit[:k]], y)
+    value = engine.gradient(x[:, active[:k]], y)
 
     expected = mlp.backward(params, mlp.forward(params, x), y, weight_decay=weight_decay)
     assert_allclose(value, mlp.loss(params, x, y, weight_decay=weight_decay), rtol=1e-12)
     if not weight_decay:  # nothing reads or updates these entries
-        engine.grad[engine.layout.dark] = 0
+        engine.grad[engine.layout.inactive_weights] = 0
     for mine, theirs in zip(engine.grads, expected, strict=True):
         assert_allclose(mine.W, theirs.W, rtol=1e-12, atol=1e-14)
         assert_allclose(mine.b, theirs.b, rtol=1e-12, atol=1e-14)
@@ -98,11 +98,11 @@ def test_steps_equal_those_of_the_derivation(
     threads: int,
     rng: np.random.Generator,
 ) -> None:
-    """Five steps with all there is, the last on a short batch, with inputs left out."""
+    """Five steps with every option, the last on a short batch, with inactive inputs."""
     activation = ACTIVATIONS[name]
     params, x, y = problem(rng, sizes, dtype, 16)
-    lit = np.array([7, 0, 2, 4, 3])
-    x[:, np.setdiff1d(np.arange(9), lit)] = 0
+    active = np.array([7, 0, 2, 4, 3])
+    x[:, np.setdiff1d(np.arange(9), active)] = 0
     rule = optim.adam(0.9, 0.99, 1e-3) if optimizer == "adam" else RULES[optimizer]
     slots = SLOTS[optimizer]
     shared: dict[str, Any] = {"weight_decay": 0.01, "decoupled_decay": 0.3, "max_norm": max_norm}
@@ -111,18 +111,22 @@ def test_steps_equal_those_of_the_derivation(
     state, thetas = np.zeros((slots, len(flat)), dtype), []
 
     with Team(threads) as team:
-        engine = Engine(params, batch_size=16, lit=lit, slots=slots, ema=0.8, team=team, **shared)
+        engine = Engine(
+            params, batch_size=16, active_inputs=active, slots=slots, ema=0.8, team=team, **shared
+        )
         for t in range(1, 6):
             n = 5 if t == 5 else 16
             masks: list[Any] = [((rng.random((n, s)) < 0.7) / 0.7).astype(dtype) for s in sizes]
-            engine.step(x[:n][:, lit], y[:n], rule, lr=0.05, masks=[masks[0][:, lit], *masks[1:]])
+            engine.step(
+                x[:n][:, active], y[:n], rule, lr=0.05, masks=[masks[0][:, active], *masks[1:]]
+            )
             stepped(flat, sizes, x[:n], y[:n], masks, rule, state, t, **shared)
             thetas.append(flat.copy())
 
     mean = np.average(thetas, axis=0, weights=0.8 ** np.arange(5)[::-1])
     same: dict[str, Any] = {"rtol": tolerance, "atol": tolerance}
-    for expected, found in ((flat, engine.optimizer_state[-1]), (mean, engine.params)):
-        for mine, theirs in zip(found, unflattened(expected, sizes), strict=True):
+    for expected, params in ((flat, engine.optimizer_state[-1]), (mean, engine.params)):
+        for mine, theirs in zip(params, unflattened(expected, sizes), strict=True):
             assert_allclose(mine.W, theirs.W, **same)
             assert_allclose(mine.b, theirs.b, **same)
 
@@ -133,7 +137,7 @@ def stepped(
     x: Any,
     y: Any,
     masks: Any,
-    rule: optim.Rule,
+    rule: optim.UpdateRule,
     state: Any,
     t: int,
     *,
@@ -169,28 +173,30 @@ def unflattened(flat: Any, sizes: tuple[int, ...]) -> mlp.Params:
 @pytest.mark.parametrize("optimizer", RULES)
 @pytest.mark.parametrize("decay", [{}, {"weight_decay": 0.01}, {"decoupled_decay": 0.1}])
 @pytest.mark.parametrize("dropped", [False, True], ids=["all inputs", "input dropout"])
-def test_rows_of_dark_inputs_get_the_very_bits_of_the_full_computation(
+def test_rows_of_inactive_inputs_are_bit_identical_to_the_full_computation(
     optimizer: str, decay: dict[str, Any], dropped: bool, rng: np.random.Generator
 ) -> None:
     params, x, y = problem(rng, (9, 8, 4), "float32", 16)
-    lit, dark = np.array([7, 0, 2, 4, 3]), np.array([1, 5, 6, 8])
-    x[:, dark] = 0
-    part = Engine(params, batch_size=16, lit=lit, slots=SLOTS[optimizer], ema=0.9, **decay)
+    active, inactive = np.array([7, 0, 2, 4, 3]), np.array([1, 5, 6, 8])
+    x[:, inactive] = 0
+    part = Engine(
+        params, batch_size=16, active_inputs=active, slots=SLOTS[optimizer], ema=0.9, **decay
+    )
     whole = Engine(params, batch_size=16, slots=SLOTS[optimizer], ema=0.9, **decay)
 
     for _ in range(5):
         mask = (rng.random((16, 9)) < 0.5).astype("float32") * 2 if dropped else np.ones_like(x)
-        part.step(x[:, lit], y, RULES[optimizer], lr=0.1, masks=[mask[:, lit], None])
+        part.step(x[:, active], y, RULES[optimizer], lr=0.1, masks=[mask[:, active], None])
         whole.step(x, y, RULES[optimizer], lr=0.1, masks=[mask, None])
 
     for mine, theirs in zip(part.optimizer_state, whole.optimizer_state, strict=True):
-        assert_array_equal(mine[0].W[dark], theirs[0].W[dark])
-    assert_array_equal(part.params[0].W[dark], whole.params[0].W[dark])
-    assert np.array_equal(part.params[0].W[dark], params[0].W[dark]) == (not decay)
+        assert_array_equal(mine[0].W[inactive], theirs[0].W[inactive])
+    assert_array_equal(part.params[0].W[inactive], whole.params[0].W[inactive])
+    assert np.array_equal(part.params[0].W[inactive], params[0].W[inactive]) == (not decay)
 
 
 @pytest.mark.parametrize(("optimizer", "pieces"), [("sgd", {}), ("adam", {}), ("adam", ALL)])
-def test_two_teams_of_one_size_give_the_same_bits(
+def test_two_teams_of_one_size_give_bit_identical_results(
     optimizer: str, pieces: dict[str, Any], rng: np.random.Generator
 ) -> None:
     """At the default widths, whose many blocks go to whichever thread is free."""
@@ -232,16 +238,16 @@ def test_a_step_with_a_non_finite_loss_changes_nothing(rng: np.random.Generator)
 
 
 @pytest.mark.parametrize(
-    ("layer", "entry", "found"), [(0, (3, 2), "z1"), (1, (0, 0), "z2"), (2, (1, 1), "z3")]
+    ("layer", "entry", "name"), [(0, (3, 2), "z1"), (1, (0, 0), "z2"), (2, (1, 1), "z3")]
 )
 def test_a_refused_step_names_the_first_quantity_that_is_not_finite(
-    layer: int, entry: tuple[int, int], found: str, rng: np.random.Generator
+    layer: int, entry: tuple[int, int], name: str, rng: np.random.Generator
 ) -> None:
     params, x, y = problem(rng, (9, 8, 6, 4), "float64", 5)
     params[layer].W[entry] = np.inf
     engine = Engine(params, batch_size=9, slots=1)
 
-    with pytest.raises(FloatingPointError, match=f"^{found}$"):
+    with pytest.raises(FloatingPointError, match=f"^{name}$"):
         engine.step(x, y, optim.sgd(0.9), lr=0.1)
 
 
@@ -278,16 +284,16 @@ def test_a_restored_engine_continues_bit_identically(
 ) -> None:
     params, x, y = problem(rng, (9, 8, 4), "float32", 16)
     rule = RULES[optimizer]
-    lit = np.array([7, 0, 2, 4, 3])
-    shared: dict[str, Any] = {"lit": lit, "slots": SLOTS[optimizer], **pieces}
+    active = np.array([7, 0, 2, 4, 3])
+    shared: dict[str, Any] = {"active_inputs": active, "slots": SLOTS[optimizer], **pieces}
     engine = Engine(params, batch_size=16, **shared)
     for _ in range(3):
-        engine.step(x[:, lit], y, rule, lr=0.1)
+        engine.step(x[:, active], y, rule, lr=0.1)
     other = Engine(params, batch_size=16, **shared)
 
     other.restore(engine.params, engine.optimizer_state, steps=engine.steps)
     for each in (engine, other):
-        each.step(x[:, lit], y, rule, lr=0.1)
+        each.step(x[:, active], y, rule, lr=0.1)
 
     assert_array_equal(other.theta, engine.theta)
     assert_array_equal(other.mean, engine.mean)

@@ -3,13 +3,13 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from mlpcli.nn import mlp
-from mlpcli.nn.flat_params import Layout
+from mlpcli.nn.flat_params import FlatLayout
 
-LIT = np.array([4, 0, 3])
+ACTIVE = np.array([4, 0, 3])
 
 
 def test_what_is_written_is_read_back(tiny: mlp.Params) -> None:
-    layout = Layout((6, 5, 4, 3), LIT)
+    layout = FlatLayout((6, 5, 4, 3), ACTIVE)
     flat = np.full(layout.length, np.nan)
 
     layout.write(tiny, flat)
@@ -20,8 +20,8 @@ def test_what_is_written_is_read_back(tiny: mlp.Params) -> None:
         assert_array_equal(mine.b, theirs.b)
 
 
-def test_slices_part_biases_from_weights_and_live_from_dark(tiny: mlp.Params) -> None:
-    layout = Layout((6, 5, 4, 3), LIT)
+def test_slices_separate_biases_from_weights_and_active_from_inactive(tiny: mlp.Params) -> None:
+    layout = FlatLayout((6, 5, 4, 3), ACTIVE)
     flat = np.zeros(layout.length)
     biases_alone = tuple(mlp.Layer(0 * W, b + 1) for W, b in tiny)
 
@@ -29,42 +29,45 @@ def test_slices_part_biases_from_weights_and_live_from_dark(tiny: mlp.Params) ->
 
     assert_array_equal(flat[layout.weights], 0)
     assert_array_equal(flat[: layout.weights.start], 1)
-    assert_array_equal(flat[layout.dark], 0)
-    assert layout.dark.stop - layout.dark.start == 3 * 5
+    assert_array_equal(flat[layout.inactive_weights], 0)
+    assert layout.inactive_weights.stop - layout.inactive_weights.start == 3 * 5
 
 
-def test_views_hold_the_rows_of_lit_inputs_in_their_order(tiny: mlp.Params) -> None:
-    layout = Layout((6, 5, 4, 3), LIT)
+def test_views_have_the_rows_of_active_inputs_in_their_order(tiny: mlp.Params) -> None:
+    layout = FlatLayout((6, 5, 4, 3), ACTIVE)
     flat = np.zeros(layout.length)
     layout.write(tiny, flat)
 
     views = layout.views(flat)
 
-    assert_array_equal(views[0].W, tiny[0].W[LIT])
+    assert_array_equal(views[0].W, tiny[0].W[ACTIVE])
     views[2].b[1] = 9
     assert layout.read(flat)[2].b[1] == 9
 
 
 @pytest.mark.parametrize("sizes", [(6, 5, 4, 3), (1024, 512, 256, 10), (1024, 2500, 10), (6, 3)])
 def test_blocks_make_up_the_vector_and_name_its_rows(sizes: tuple[int, ...]) -> None:
-    layout = Layout(sizes, LIT)
+    layout = FlatLayout(sizes, ACTIVE)
     flat = np.zeros(layout.length)
     params = mlp.init(sizes, rng=np.random.default_rng(0), dtype="float64")
     layout.write(params, flat)
 
-    found = list(layout.blocks(dark=True))
+    blocks = list(layout.blocks(inactive=True))
 
-    covered = np.concatenate([np.arange(layout.length)[block.flat] for block in found])
+    covered = np.concatenate([np.arange(layout.length)[block.flat] for block in blocks])
     assert_array_equal(np.sort(covered), np.arange(layout.length))
-    for layer, rows, part in found:
+    for layer, rows, part in blocks:
         if layer is not None:
-            order = np.r_[LIT, layout.unlit] if layer == 0 else np.arange(sizes[layer])
+            order = np.r_[ACTIVE, layout.inactive_inputs] if layer == 0 else np.arange(sizes[layer])
             assert_array_equal(
                 flat[part].reshape(-1, sizes[layer + 1]), params[layer].W[order[rows]]
             )
 
 
-def test_without_dark_rows_the_blocks_end_before_them() -> None:
-    layout = Layout((6, 5, 4, 3), LIT)
+def test_without_inactive_rows_the_blocks_end_before_them() -> None:
+    layout = FlatLayout((6, 5, 4, 3), ACTIVE)
 
-    assert max(block.flat.stop for block in layout.blocks(dark=False)) == layout.dark.start
+    assert (
+        max(block.flat.stop for block in layout.blocks(inactive=False))
+        == layout.inactive_weights.start
+    )

@@ -72,9 +72,10 @@ def without_decay(options: dict[str, Any]) -> dict[str, Any]:
 def test_an_activation_survives_large_inputs_and_keeps_its_dtype(name: str) -> None:
     z = np.array([-1000.0, -1.0, 0.0, 1.0, 1000.0], "float32")
 
-    for function in ACTIVATIONS[name][:2]:
-        assert np.isfinite(function(z)).all()
-        assert function(z).dtype == z.dtype
+    f, derivative, increment, _ = ACTIVATIONS[name]
+    for result in (f(z), derivative(z), increment(z, np.full_like(z, 1e-7))):
+        assert np.isfinite(result).all()
+        assert result.dtype == z.dtype
 
 
 def test_softmax_and_cross_entropy_survive_large_logits() -> None:
@@ -117,10 +118,9 @@ def test_init_draws_with_the_variance_of_its_scheme(
     assert abs(W.mean()) < 4 * np.sqrt(variance / W.size)
 
 
-def test_init_draws_with_the_variance_of_he_and_the_seed_decides() -> None:
-    draw = [mlp.init((1024, 512, 10), rng=np.random.default_rng(seed)) for seed in (3, 3, 4)]
+def test_the_seed_decides_the_initial_weights_and_biases_are_zero() -> None:
+    draw = [mlp.init((6, 5, 3), rng=np.random.default_rng(seed)) for seed in (3, 3, 4)]
 
-    assert_allclose(draw[0][0].W.std(), np.sqrt(2 / 1024), rtol=0.01)
     assert not draw[0][0].b.any()
     assert_array_equal(draw[0][0].W, draw[1][0].W)
     assert not np.array_equal(draw[0][0].W, draw[2][0].W)

@@ -54,7 +54,7 @@ def test_nesterov_steps_from_where_the_velocity_leads(rng: np.random.Generator) 
     ],
 )
 def test_a_rule_changes_each_entry_alike_in_any_part_of_the_vectors(
-    rule: optim.Rule, slots: int, rng: np.random.Generator
+    rule: optim.UpdateRule, slots: int, rng: np.random.Generator
 ) -> None:
     length = 1007
     theta, grad = rng.random(length), rng.random(length)
@@ -72,33 +72,33 @@ def test_decay_takes_a_share_of_every_weight_away(rng: np.random.Generator) -> N
     weights = rng.random(5)
     expected = weights - 0.02 * weights
 
-    optim.decay(weights, 0.02)
+    optim.decoupled_weight_decay(weights, 0.02)
 
     assert_allclose(weights, expected, rtol=1e-15)
 
 
-def test_a_bound_shortens_the_long_columns_alone() -> None:
+def test_max_norm_scales_only_the_long_columns() -> None:
     upper, lower = np.array([[3.0, 0.1], [0.0, 0.2]]), np.array([[4.0, 0.2]])
 
-    optim.bound([upper, lower], 1.0)
+    optim.clip_max_norm([upper, lower], 1.0)
 
     assert_allclose(upper, [[0.6, 0.1], [0.0, 0.2]], rtol=1e-15)
     assert_allclose(lower, [[0.8, 0.2]], rtol=1e-15)
 
 
-def test_a_bound_that_no_column_meets_changes_nothing(rng: np.random.Generator) -> None:
+def test_max_norm_that_no_column_exceeds_changes_nothing(rng: np.random.Generator) -> None:
     W = rng.random((4, 3))
     before = W.copy()
 
-    optim.bound([W], 2.0)
+    optim.clip_max_norm([W], 2.0)
 
     assert_array_equal(W, before)
 
 
-def test_a_unit_without_weights_has_none_after_the_bound() -> None:
+def test_max_norm_keeps_zero_weights_at_zero() -> None:
     W = np.array([[0.0, 2.0]])
 
-    optim.bound([W], 1.0)
+    optim.clip_max_norm([W], 1.0)
 
     assert_array_equal(W, [[0.0, 1.0]])
 
@@ -109,6 +109,6 @@ def test_the_average_weighs_each_step_by_its_age(rng: np.random.Generator) -> No
     mean, scratch = np.full(length, 7.0), np.empty(length)
 
     for t, theta in enumerate(thetas, 1):
-        optim.average(mean, theta, scratch, 0.9, t)
+        optim.ema_update(mean, theta, scratch, 0.9, t)
 
     assert_allclose(mean, np.average(thetas, axis=0, weights=0.9 ** np.arange(4)[::-1]), rtol=1e-13)

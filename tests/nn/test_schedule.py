@@ -46,7 +46,7 @@ def test_one_cycle_passes_its_corners(peak: float, start: float) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_a_warm_up_rises_along_a_line_and_leaves_the_shape_its_rest(shape: Schedule) -> None:
-    rate = schedule.warmed(shape, 0.2)
+    rate = schedule.with_warmup(shape, 0.2)
 
     assert_allclose([rate(p) for p in (0, 0.05, 0.15)], [0, 0.25, 0.75])
     assert_allclose([rate(0.2 + 0.8 * p) for p in (0, 0.3, 1)], [shape(p) for p in (0, 0.3, 1)])
@@ -56,4 +56,4 @@ def test_a_warm_up_rises_along_a_line_and_leaves_the_shape_its_rest(shape: Sched
 def test_no_warm_up_leaves_the_shape_as_it_is(shape: Schedule) -> None:
     places = np.linspace(0, 1, 101)
 
-    assert [schedule.warmed(shape, 0.0)(p) for p in places] == [shape(p) for p in places]
+    assert [schedule.with_warmup(shape, 0.0)(p) for p in places] == [shape(p) for p in places]

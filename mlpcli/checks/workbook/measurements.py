@@ -1,4 +1,7 @@
-"""One image in a network of three layers, and derivatives measured there from values alone."""
+"""One image in a network of three layers, and derivatives measured there from values alone.
+
+All arrays are of that one image, without the row axis: h2 (256,), z3 (10,), W3 (256, 10).
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,31 +10,31 @@ import numpy as np
 
 from mlpcli.checks import reference
 from mlpcli.checks.problem import Problem, loss
-from mlpcli.checks.reference import TINY
+from mlpcli.checks.reference import COMPLEX_STEP
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.mlp import Layer
 
-STEP = 1e-4  # of a central difference, in z3 or a parameter of the last layer
+CENTRAL_STEP = 1e-4  # of a central difference, in z3 or a parameter of the last layer
 
 
-class Scene(NamedTuple):
-    """A network of three layers at one image, values without the row axis; and measurements."""
+class Measurements(NamedTuple):
+    """The values of one image in a network of three layers, and the last layer's gradients."""
 
     problem: Problem
     h2: Array  # (256,)
     z3: Array  # (10,)
-    h3: Array
-    y: Array  # one-hot
+    h3: Array  # (10,)
+    y: Array  # (10,), one-hot
     star: int  # y*, the right class
     i: int  # the most active unit of h2
     j: int  # the wrong class with the largest probability
-    grad_z3: Array  # measured: d CE / d z3_j, each by its own imaginary step
-    grad_W3: Array  # measured: d CE / d W3_ij
-    grad_b3: Array  # measured: d CE / d b3_j
+    grad_z3: Array  # (10,), d CE / d z3_j, each by its own imaginary step
+    grad_W3: Array  # (256, 10), d CE / d W3_ij
+    grad_b3: Array  # (10,), d CE / d b3_j
 
     @property
     def S(self) -> Array:
-        """The sum of exp(z3_j)."""
+        """The sum of exp(z3_j), a scalar."""
         return np.exp(self.z3).sum()
 
 
@@ -41,11 +44,11 @@ def first_image(problem: Problem) -> Problem:
     return problem._replace(x=problem.x[:1], y=y, masks=None, weight_decay=0.0)
 
 
-def scene(problem: Problem) -> Scene:
-    """The values of one image, and the gradients of the last layer, measured."""
+def measure(problem: Problem) -> Measurements:
+    """The values and measured gradients of a problem with one image."""
     z, h = reference.forward(problem)
     h3, y = h[-1][0], problem.y[0]
-    return Scene(
+    return Measurements(
         problem=problem,
         h2=h[-2][0],
         z3=z[-1][0],
@@ -61,74 +64,78 @@ def scene(problem: Problem) -> Scene:
 
 
 def ce(z3: Array, y: Array) -> Array:
-    """CE(softmax(z3), y) of each row, by the function that training lowers."""
+    """CE(softmax(z3), y) of each row, (m,), as in the training loss; z3: (m, 10), y: (10,)."""
     return -(y * mlp.log_softmax(z3)).sum(axis=-1)
 
 
 def slope(f: Callable[[Array], Array], x: Array) -> Array:
-    """f'(x), from f alone."""
-    return f(x + TINY * 1j).imag / TINY
+    """f'(x), from f alone, in the shape of x."""
+    return f(x + COMPLEX_STEP * 1j).imag / COMPLEX_STEP
 
 
 def partials(f: Callable[[Array], Array], at: Array) -> Array:
-    """Row i: d f / d at_i, from f alone; f maps rows to rows or to numbers."""
-    return f(at + TINY * 1j * np.eye(len(at))).imag / TINY
+    """Row i: d f / d at_i, from f alone; at: (k,); f maps (k, k) to k rows or k numbers."""
+    return f(at + COMPLEX_STEP * 1j * np.eye(len(at))).imag / COMPLEX_STEP
 
 
 def by_weight(problem: Problem, f: Callable[[Array], Array]) -> Array:
-    """d f(z3) / d W3_ij from one forward pass for each weight: (256, 10), or (256, 10, of f)."""
+    """d f(z3) / d W3_ij from one forward pass for each weight.
+
+    f maps (256, 10), a z3 for each i, to (256,) or (256, k); returns (256, 10) or (256, 10, k).
+    """
     (W, b), h2 = problem.params[-1], reference.forward(problem).h[-2]
-    every = np.arange(len(W))
+    rows = np.arange(len(W))
     columns = []
     for j in range(W.shape[1]):
         moved = np.tile(W.astype(complex), (len(W), 1, 1))  # one copy of W3 for each i
-        moved[every, every, j] += TINY * 1j
+        moved[rows, rows, j] += COMPLEX_STEP * 1j
         z3 = mlp.forward((Layer(moved, b),), h2).z[0][:, 0]
-        columns.append(f(z3).imag / TINY)
+        columns.append(f(z3).imag / COMPLEX_STEP)
     return np.stack(columns, axis=1)
 
 
 def by_bias(problem: Problem, layer: int) -> Array:
-    """d CE / d b_j of params[layer], from one forward pass for each bias."""
+    """d CE / d b_j of params[layer], in the shape of b, from one forward pass for each bias."""
     (W, b), h = problem.params[layer], reference.forward(problem).h[layer]
 
-    def moved(b: Array) -> Array:
-        rest = (Layer(W, b), *problem.params[layer + 1 :])
-        return ce(mlp.forward(rest, h, activation=problem.activation).z[-1], problem.y)
+    def ce_of(b: Array) -> Array:
+        """CE, (m,), for each row of b, (m, units)."""
+        layers = (Layer(W, b), *problem.params[layer + 1 :])
+        return ce(mlp.forward(layers, h, activation=problem.activation).z[-1], problem.y)
 
-    return partials(moved, b)
+    return partials(ce_of, b)
 
 
-def with_loss_moved(s: Scene, i: int, j: int) -> Array:
-    """d CE / d W3_ij by a central difference of two plain losses of the whole network."""
+def central_in_weight(s: Measurements, i: int, j: int) -> Array:
+    """d CE / d W3_ij, a scalar, by a central difference of plain losses of the whole network."""
     losses = []
-    for step in (STEP, -STEP):
+    for step in (CENTRAL_STEP, -CENTRAL_STEP):
         W = s.problem.params[-1].W.copy()
         W[i, j] += step
         losses.append(loss(s.problem, (*s.problem.params[:-1], s.problem.params[-1]._replace(W=W))))
-    return (losses[0] - losses[1]) / (2 * STEP)
+    return (losses[0] - losses[1]) / (2 * CENTRAL_STEP)
 
 
-def without_class(s: Scene) -> Scene:
-    """The scene with b3_j so low that softmax gives class j exactly 0, and so grad_z3_j = 0."""
+def without_class(s: Measurements) -> Measurements:
+    """The same with b3_j so low that softmax gives class j exactly 0, and so grad_z3_j = 0."""
     W, b = s.problem.params[-1]
     low = Layer(W, b - 1000 * np.eye(len(b))[s.j])
-    return scene(s.problem._replace(params=(*s.problem.params[:-1], low)))
+    return measure(s.problem._replace(params=(*s.problem.params[:-1], low)))
 
 
-def z_by_bias(s: Scene) -> Array:
-    """d z3_k / d b3_j, in row j."""
+def z_by_bias(s: Measurements) -> Array:
+    """d z3_k / d b3_j in row j, column k: (10, 10)."""
     W, h2 = s.problem.params[-1].W, s.h2[None]
     return partials(lambda b: mlp.forward((Layer(W, b),), h2).z[0], s.problem.params[-1].b)
 
 
-def second_term(s: Scene, star: int) -> Array:
-    """The partials of CE + z3_star, were star the right class."""
+def second_term(s: Measurements, star: int) -> Array:
+    """The partials of CE + z3_star, (10,), if star were the right class."""
     y = np.eye(len(s.y))[star]
     return partials(lambda z3: ce(z3, y) + z3[:, star], s.z3)
 
 
-def central_in_z(s: Scene) -> Array:
-    """d CE / d z3_j by a central difference."""
-    moves = STEP * np.eye(len(s.z3))
-    return (ce(s.z3 + moves, s.y) - ce(s.z3 - moves, s.y)) / (2 * STEP)
+def central_in_z(s: Measurements) -> Array:
+    """d CE / d z3_j by a central difference, (10,)."""
+    moves = CENTRAL_STEP * np.eye(len(s.z3))
+    return (ce(s.z3 + moves, s.y) - ce(s.z3 - moves, s.y)) / (2 * CENTRAL_STEP)

@@ -1,9 +1,9 @@
-"""The workbook, statement by statement: both sides of each, computed without each other.
+"""The workbook, statement by statement: both sides of each, computed independently.
 
-The left side is measured, by an imaginary step or a central difference of the loss, or is what the
-code returns; the right side is what the workbook says. A number is the workbook's; a letter parts
-what the workbook has under one number. Questions that ask why are checked by what their answer
-says must happen. The two forces of W3 6 are left open there, and answered here.
+The left side is measured, by an imaginary step or a central difference of the loss, or returned by
+the code; the right side is the workbook's formula. The numbers are the workbook's; a letter
+separates several statements under one number. Questions that ask why are checked by a consequence
+of their answer. The two forces of W3 6, an open question there, are answered here.
 """
 
 from collections.abc import Callable
@@ -14,34 +14,34 @@ import numpy as np
 from mlpcli.checks import reference
 from mlpcli.checks.problem import Problem, derived_gradient, loss
 from mlpcli.checks.workbook.measurements import (
-    Scene,
+    Measurements,
     by_bias,
     by_weight,
+    central_in_weight,
     central_in_z,
     first_image,
+    measure,
     partials,
-    scene,
     second_term,
     slope,
-    with_loss_moved,
     without_class,
     z_by_bias,
 )
 from mlpcli.nn import Array, mlp
 
-# error = |left - right| / max(|left|, |right|, FLOOR of the largest), the largest over the entries
-FLOOR = 1e-3
-EXACT = 1e-11  # an imaginary step or plain arithmetic: 1e-16 of the largest, in units of FLOOR
-CENTRAL = 1e-6  # a central difference, which rounds and truncates
+# error = |left - right| / max(|left|, |right|, MIN_SCALE * the largest entry); the largest of these
+MIN_SCALE = 1e-3
+EXACT_TOLERANCE = 1e-11  # an imaginary step or plain arithmetic: rounding, 1e-16 / MIN_SCALE
+CENTRAL_TOLERANCE = 1e-6  # a central difference, which rounds and truncates
 
 CALCULUS, CONCEPT = "Calculus", "Backpropagation: The Concept"
 TO_Z3, TO_W3, TO_B3 = "Backpropagation to z3", "Backprop to W3", "Backprop to b3"
 
-X = np.array([0.1, 0.5, 1.0, 1.7, 3.0])  # where the rules of calculus are tried
+X = np.array([0.1, 0.5, 1.0, 1.7, 3.0])  # points at which the rules of calculus are tested
 B = X[::-1] + 0.3  # a second number for each
 
 
-Sides = Callable[[Scene], tuple[Array, Array]]
+Sides = Callable[[Measurements], tuple[Array, Array]]
 
 
 class Statement(NamedTuple):
@@ -50,18 +50,18 @@ class Statement(NamedTuple):
     section: str
     number: str
     text: str
-    sides: Sides  # (left, right), each without the other
-    tolerance: float = EXACT
+    sides: Sides  # (left, right), of one shape, computed independently
+    tolerance: float = EXACT_TOLERANCE
 
 
 class Result(NamedTuple):
-    """A statement, tried."""
+    """The check of a statement."""
 
     statement: Statement
     left: Array
     right: Array
     error: float
-    at: tuple[int, ...] = ()  # an entry to show: the worst, or the largest where all are right
+    at: tuple[int, ...] = ()  # an entry to show: the worst, or the largest if all are right
 
     @property
     def ok(self) -> bool:
@@ -71,44 +71,46 @@ class Result(NamedTuple):
 
 def check_statements(problem: Problem) -> list[Result]:
     """Every statement on the first image of a problem of three relu layers."""
-    place = scene(first_image(problem))
-    return [judge(statement, *statement.sides(place)) for statement in STATEMENTS]
+    measurements = measure(first_image(problem))
+    return [compare(statement, *statement.sides(measurements)) for statement in STATEMENTS]
 
 
-def judge(statement: Statement, left: Array, right: Array) -> Result:
-    """How far apart both sides are; infinitely, when their shapes differ or one is not finite."""
+def compare(statement: Statement, left: Array, right: Array) -> Result:
+    """The error between sides of any shape: infinite if shapes differ or one is not finite."""
     left, right = np.asarray(left), np.asarray(right)
     if left.shape != right.shape or not np.isfinite([left, right]).all():
         return Result(statement, left, right, np.inf)
     size = np.maximum(abs(left), abs(right))
-    scale = np.maximum(size, FLOOR * size.max())
+    scale = np.maximum(size, MIN_SCALE * size.max())
     error = np.divide(abs(left - right), scale, out=np.zeros(left.shape), where=scale > 0)
     shown = size if error.max() <= statement.tolerance else error
     at = tuple(int(i) for i in np.unravel_index(shown.argmax(), shown.shape))
     return Result(statement, left, right, float(error.max()), at)
 
 
-def _grad_b_and_z(s: Scene, layer: int) -> tuple[Array, Array]:
-    """Both gradients of a layer: by moving each bias, and by moving each entry of z."""
+def _grad_b_and_z(s: Measurements, layer: int) -> tuple[Array, Array]:
+    """grad_b and grad_z of a layer, (units,): by moving each bias, and each entry of z."""
     return by_bias(s.problem, layer), reference.grad_z(s.problem)[layer][0]
 
 
 def _shape_of(a: Array) -> Array:
-    """The shape as numbers that can be compared."""
+    """The shape of an array as an array, (ndim,), that can be compared."""
     return np.array(a.shape)
 
 
-def _derived_W3(s: Scene) -> Array:
+def _derived_W3(s: Measurements) -> Array:
+    """grad_W3, (256, 10), as the code returns it."""
     return derived_gradient(s.problem)[-1].W
 
 
-def _zero_columns(s: Scene) -> tuple[Array, Array]:
+def _zero_columns(s: Measurements) -> tuple[Array, Array]:
+    """Where a column of grad_W3 is 0, and where grad_z3 is, with one class switched off: (10,)."""
     low = without_class(s)
     return (low.grad_W3 == 0).all(axis=0) * 1.0, (low.h3 - low.y == 0) * 1.0
 
 
-def _other_labels(s: Scene) -> tuple[Array, Array]:
-    """The partial of the second term, CE + z3_y*, with every class in turn as y*."""
+def _other_labels(s: Measurements) -> tuple[Array, Array]:
+    """The partials of the second term, CE + z3_y*, with each class in turn as y*: (10, 10)."""
     classes = range(len(s.y))
     return np.stack([second_term(s, k) for k in classes]), np.stack([s.h3 for _ in classes])
 
@@ -172,8 +174,8 @@ STATEMENTS = (
         CONCEPT,
         "1b",
         "its entry (i, j) is how CE changes with W3_ij",
-        lambda s: (with_loss_moved(s, s.i, s.star), _derived_W3(s)[s.i, s.star]),
-        CENTRAL,
+        lambda s: (central_in_weight(s, s.i, s.star), _derived_W3(s)[s.i, s.star]),
+        CENTRAL_TOLERANCE,
     ),
     Statement(
         CONCEPT,
@@ -210,7 +212,7 @@ STATEMENTS = (
         "1b",
         "its entry i is d CE / d z3_i",
         lambda s: (central_in_z(s), reference.grad_z(s.problem)[-1][0]),
-        CENTRAL,
+        CENTRAL_TOLERANCE,
     ),
     Statement(
         TO_Z3,
@@ -381,14 +383,14 @@ STATEMENTS = (
         "9",
         "d CE / d z3_j = (h3 - y)_j",
         lambda s: (central_in_z(s), s.h3 - s.y),
-        CENTRAL,
+        CENTRAL_TOLERANCE,
     ),
     Statement(
         TO_W3,
         "10",
         "d CE / d W3_ij = h2_i (h3 - y)_j",
-        lambda s: (with_loss_moved(s, s.i, s.star), s.h2[s.i] * (s.h3 - s.y)[s.star]),
-        CENTRAL,
+        lambda s: (central_in_weight(s, s.i, s.star), s.h2[s.i] * (s.h3 - s.y)[s.star]),
+        CENTRAL_TOLERANCE,
     ),
     Statement(
         TO_W3,

@@ -8,8 +8,8 @@ import pytest
 
 from mlpcli.api.grade_worker import Runner
 from mlpcli.checks import reference
-from mlpcli.checks.grading.answers import FORMS, FUNCTIONS, Answer, Answers
-from mlpcli.checks.grading.verdict import Verdict, judge
+from mlpcli.checks.grading.answers import FUNCTIONS, LAYOUTS, Answer, Answers
+from mlpcli.checks.grading.verdict import GradeVerdict, evaluate
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Layer
@@ -28,10 +28,10 @@ def problem(rng: np.random.Generator) -> Problem:
 
 @pytest.fixture
 def verdict(problem: Problem, tmp_path: Path) -> Any:
-    """Of a source, its functions called in this process."""
+    """Evaluates the functions of a source, called in this process."""
 
-    def of(source: str) -> Verdict:
-        return judge(problem, called(source, problem, tmp_path))
+    def of(source: str) -> GradeVerdict:
+        return evaluate(problem, called(source, problem, tmp_path))
 
     return of
 
@@ -41,38 +41,38 @@ def called(source: str, problem: Problem, folder: Path) -> Answers:
     for i, (W, b) in enumerate(problem.params, start=1):
         arrays |= {f"W{i}": W, f"b{i}": b}
     np.savez(folder / "inputs.npz", allow_pickle=False, **arrays)
-    forms = [form._asdict() for form in FORMS]
-    job = {"file": "mywork.py", "functions": FUNCTIONS, "forms": forms, "memory": 1, "timeout": 1}
+    layouts = [layout._asdict() for layout in LAYOUTS]
+    job = {"file": "mywork.py", "functions": FUNCTIONS, "forms": layouts, "memory": 1, "timeout": 1}
     out = io.StringIO()
     runner = Runner(job, folder, out)
     space: dict[str, Any] = {}
     exec(compile(source, "mywork.py", "exec"), space)
     functions = {name: space[name] for name in FUNCTIONS if name in space}
     with np.errstate(all="ignore"):
-        for number, form in enumerate(forms):
-            runner.call_all(functions, number, form)
+        for number, layout in enumerate(layouts):
+            runner.call_all(functions, number, layout)
     answers: Answers = {}
     for line in map(json.loads, out.getvalue().splitlines()):
         if line["event"] == "answer":
             arrays_ = []
             if not line["failure"]:
-                with np.load(folder / f"{line['form']}-{line['step']}.npz") as found:
-                    arrays_ = [found[f"arr_{i}"] for i in range(len(found))]
-            answers.setdefault(FORMS[line["form"]], {})[line["step"]] = Answer(
+                with np.load(folder / f"{line['form']}-{line['step']}.npz") as file:
+                    arrays_ = [file[f"arr_{i}"] for i in range(len(file))]
+            answers.setdefault(LAYOUTS[line["form"]], {})[line["step"]] = Answer(
                 arrays_, line["failure"], tuple(line["changed"]), line["given"] == "yours"
             )
     return answers
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_submission_is_right_whatever_its_conventions(name: str, verdict: Any) -> None:
+def test_a_right_submission_is_right_with_any_conventions(name: str, verdict: Any) -> None:
     source, conventions = RIGHT[name]
 
     result = verdict(source.replace("256", str(SIZES[-2])))
 
     assert result.ok, [s.text for s in result.steps if not s.ok]
     notes = {note for step in result.steps for note in step.conventions}
-    accepts = {form for part in result.parts for form in part.accepts}
+    accepts = {layout for part in result.parts for layout in part.accepts}
     for convention in conventions:
         convention = convention.replace("256", str(SIZES[-2]))
         assert any(convention in note for note in notes | accepts), (convention, notes, accepts)
@@ -95,7 +95,7 @@ def test_steps_are_in_the_order_of_the_workbook(verdict: Any) -> None:
     assert [s.step for s in result.steps] == ["grad_z3", "grad_W3", "grad_b3", *PLACES]
 
 
-def test_a_step_after_a_wrong_one_is_judged_by_what_it_was_given(verdict: Any) -> None:
+def test_a_step_after_a_wrong_one_is_checked_given_its_inputs(verdict: Any) -> None:
     result = verdict(WRONG["sign"][0])
 
     texts = [s.text for s in result.steps]
@@ -106,7 +106,7 @@ def test_a_step_after_a_wrong_one_is_judged_by_what_it_was_given(verdict: Any) -
     ]
 
 
-def test_functions_that_are_not_there_are_named_and_not_counted(verdict: Any) -> None:
+def test_missing_functions_are_named_and_not_counted(verdict: Any) -> None:
     result = verdict("def grad_b3(grad_z3):\n    return grad_z3.sum(axis=0)\n")
 
     assert (result.right, len(result.steps)) == (1, 1)
@@ -120,4 +120,4 @@ def test_a_batch_counts_more_than_one_image_on_which_n_cannot_be_wrong(verdict: 
 
 
 def test_no_answer_at_all_is_not_right(problem: Problem) -> None:
-    assert not judge(problem, {}).ok
+    assert not evaluate(problem, {}).ok
