@@ -38,11 +38,11 @@ EXCEPTIONS = {"cli/completion.py": {"mlpcli.data.registry"}}  # a shell waits fo
 ONLY_IN = {
     "typer": {"cli"},
     "rich": {"cli", "show"},
-    "tqdm": {"data/fetch.py", "data/transfer.py"},
+    "tqdm": {"data/fetch.py", "data/download.py"},
     "pooch": {"data/fetch.py"},
     "platformdirs": {"data/cache.py"},
-    "requests": {"data/transfer.py"},
-    "urllib3": {"data/transfer.py"},
+    "requests": {"data/download.py"},
+    "urllib3": {"data/download.py"},
     "ruamel": {"config/yaml_source.py"},
     "pydantic": {
         "config/load.py",

@@ -16,7 +16,7 @@ from mlpcli.nn.mlp import Params
 from mlpcli.version import __version__
 
 PIXELS, PROBABILITIES = "pixels", "probabilities"  # names of the input and the output
-LARGEST = 2**31 - 2**20  # bytes; a protocol buffer holds less than 2 GiB
+MAX_SIZE = 2**31 - 2**20  # bytes; a protocol buffer holds less than 2 GiB
 
 
 class Operator(NamedTuple):
@@ -28,7 +28,7 @@ class Operator(NamedTuple):
     times_z: bool = False  # whether z is multiplied by the result
 
 
-ACTIVATIONS = {
+OPERATORS = {
     "relu": Operator("Relu", {}),
     "leaky_relu": Operator("LeakyRelu", {"alpha": LEAK}),
     "gelu": Operator("Gelu", {"approximate": "tanh"}, opset=20),
@@ -40,7 +40,7 @@ ACTIVATIONS = {
 
 def opset(activation: str) -> int:
     """The lowest version of the operators that a graph with this activation needs."""
-    return ACTIVATIONS[activation].opset
+    return OPERATORS[activation].opset
 
 
 def build(params: Params, activation: str, facts: dict[str, str]) -> bytes:
@@ -50,9 +50,9 @@ def build(params: Params, activation: str, facts: dict[str, str]) -> bytes:
     """
     onnx, _ = _libraries()
     size = sum(W.nbytes + b.nbytes for W, b in params)
-    if size > LARGEST:
+    if size > MAX_SIZE:
         raise CheckpointError(
-            f"--format onnx: a file must have at most {LARGEST:,} bytes, got {size:,} of weights; "
+            f"--format onnx: a file must have at most {MAX_SIZE:,} bytes, got {size:,} of weights; "
             "use safetensors"
         )
     tensors: dict[str, Array] = {"white": np.array(255, np.float32)}
@@ -96,7 +96,7 @@ def _nodes(onnx: Any, layers: int, activation: str) -> list[Any]:
         node("Cast", ["row"], ["levels"], to=onnx.TensorProto.FLOAT),
         node("Div", ["levels", "white"], ["h0"]),
     ]
-    operator = ACTIVATIONS[activation]
+    operator = OPERATORS[activation]
     for i in range(1, layers + 1):
         nodes.append(node("Gemm", [f"h{i - 1}", f"W{i}", f"b{i}"], [f"z{i}"]))
         if i == layers:
@@ -114,5 +114,7 @@ def _libraries() -> tuple[Any, Any]:
         import onnx
         import onnxruntime
     except ImportError as err:
-        raise ConfigError(f"--format onnx: needs {err.name}; pip install 'mlpcli[onnx]'") from err
+        raise ConfigError(
+            f"--format onnx: needs {err.name}; `pip install onnx onnxruntime`"
+        ) from err
     return onnx, onnxruntime

@@ -9,7 +9,6 @@ from mlpcli.cli import completion
 from mlpcli.cli.eval import SplitName
 from mlpcli.cli.options import JsonOpt, OfflineOpt
 from mlpcli.cli.output import print_result
-from mlpcli.errors import ConfigError
 
 
 def report(
@@ -47,13 +46,7 @@ def report(
     """
     from mlpcli.api.report import analyze, default_path, select_runs
     from mlpcli.show import console
-
-    try:
-        from mlpcli.show import report as show
-    except ImportError as err:
-        raise ConfigError(
-            "report: needs matplotlib, jinja2 and pillow; `pip install 'mlpcli[report]'`"
-        ) from err
+    from mlpcli.show import report as show
 
     folders = select_runs(runs)
     path = out or default_path(runs)

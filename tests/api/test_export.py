@@ -96,11 +96,9 @@ def test_an_onnx_file_says_what_it_takes_and_gives(folder: Path) -> None:
 
 def test_a_graph_that_differs_is_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime")
-    monkeypatch.setitem(onnx_graph.ACTIVATIONS, "relu", onnx_graph.Operator("Tanh", {}))
+    monkeypatch.setitem(onnx_graph.OPERATORS, "relu", onnx_graph.Operator("Tanh", {}))
 
-    with pytest.raises(
-        CheckFailed, match=r"within 1e-05, got a difference of 0\.\d+ on 1,000 images"
-    ):
+    with pytest.raises(CheckFailed, match=r"to 1e-05, got a difference of 0\.\d+ on 1,000 images"):
         exported(folder, "onnx")
 
     assert [path.name for path in folder.parent.iterdir()] == ["run"]
@@ -108,7 +106,7 @@ def test_a_graph_that_differs_is_not_written(folder: Path, monkeypatch: pytest.M
 
 def test_weights_beyond_a_protocol_buffer_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime")
-    monkeypatch.setattr(onnx_graph, "LARGEST", 1000)
+    monkeypatch.setattr(onnx_graph, "MAX_SIZE", 1000)
 
     with pytest.raises(CheckpointError, match="must have at most 1,000 bytes, got"):
         onnx_graph.build(kept().params, "relu", {})

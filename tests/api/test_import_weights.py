@@ -193,8 +193,8 @@ def test_what_does_not_fit_has_its_message(tmp_path: Path) -> None:
     signalling = good | {"0.bias": np.full(8, 0x7F800001, np.uint32).view(np.float32)}
     large = {name: t.astype(np.float64) * 1e300 for name, t in good.items()}
     for tensors, message in (
-        (odd, "contains '1.running_mean' of shape (8,), which is no part of a linear layer"),
-        (conv, "contains 'conv.weight' of shape (8, 1, 3, 3), which is no part"),
+        (odd, "holds '1.running_mean' of shape (8,), which is not part of a linear layer"),
+        (conv, "holds 'conv.weight' of shape (8, 1, 3, 3), which is not part"),
         (whole, "'0.weight' must be one of F16, F32, F64, got I64"),
         (infinite, "'0.bias' contains values that are not finite"),
         (signalling, "'0.bias' contains values that are not finite"),

@@ -57,7 +57,7 @@ def test_export_json_is_one_object_as_the_contract_has_it(run: str, dots: str) -
 
 def test_a_graph_that_differs_fails_the_check(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime")
-    monkeypatch.setitem(onnx_graph.ACTIVATIONS, "relu", ("Sigmoid", {}))
+    monkeypatch.setitem(onnx_graph.OPERATORS, "relu", onnx_graph.Operator("Sigmoid", {}))
 
     status, out, err = call("export", run)
 

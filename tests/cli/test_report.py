@@ -139,19 +139,6 @@ def test_missing_test_images_give_one_line(run: str, dots: str) -> None:
     assert "neither a name nor a path that exists" in err
 
 
-def test_a_missing_extra_is_named(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "mlpcli.show.report", raising=False)
-    monkeypatch.delattr("mlpcli.show.report", raising=False)
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-
-    status, out, err = call("report", run)
-
-    assert (status, out) == (2, "")
-    assert err == (
-        "error: report: needs matplotlib, jinja2 and pillow; `pip install 'mlpcli[report]'`\n"
-    )
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="replaces xdg-open")
 def test_open_hands_the_file_to_the_browser(run: str, place: Path) -> None:
     Path("bin").mkdir()

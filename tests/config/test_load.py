@@ -213,7 +213,7 @@ def test_a_missing_binary_or_huge_file_is_refused(write: Write, tmp_path: Path) 
     (tmp_path / "x.yaml").write_bytes(b"\x1f\x8b\xff")
     assert "not UTF-8 text at byte 1" in complaint("x.yaml")[0]
     write("# " + "x" * MAX_CONFIG_SIZE)
-    assert "is this a config?" in complaint("x.yaml")[0]
+    assert "is it a config?" in complaint("x.yaml")[0]
 
 
 @pytest.mark.parametrize("text", ["[" * 5000, "{a: " * 5000, "- " * 5000, "? " * 5000])

@@ -34,7 +34,7 @@ def two_trainings(undisturbed: Whole, rng: np.random.Generator, place: Path) -> 
     assert len(refused) == 1, f"{told}: {outcomes}"
     (winner,) = outcomes.keys() - set(refused)
     told += f", the other is process {winner}"
-    check_told(outcomes[refused[0]], " a run ", told)
+    check_told(outcomes[refused[0]], " a run", told)
     named = f"process {winner} is writing" in outcomes[refused[0]].err
     assert named or "already contains a run" in outcomes[refused[0]].err, f"{told}: {outcomes}"
     assert result(place / "run") == undisturbed.result, f"{told}: the run differs"
