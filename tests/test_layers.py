@@ -45,6 +45,7 @@ ONLY_IN = {
     "urllib3": {"data/download.py"},
     "ruamel": {"config/yaml_source.py"},
     "pydantic": {
+        "training/progress.py",
         "config/load.py",
         "config/schema.py",
         "runs/checkpoint.py",
@@ -52,7 +53,7 @@ ONLY_IN = {
         "runs/folder.py",
         "runs/record.py",
     },
-    "pydantic_core": {"config/load.py", "runs/folder.py"},
+    "pydantic_core": {"config/load.py"},
     "filelock": {"lock.py"},
     "threadpoolctl": {"runs/environment.py", "training/threads.py"},
     "safetensors": {"api/export.py", "api/state_dict.py", "runs/checkpoint.py"},

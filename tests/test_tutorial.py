@@ -14,10 +14,7 @@ DATA = ROOT.parent / "shared" / "data"
 PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 SMALL = "--set 'network.hidden=[16]'"  # in place of 512 and 256 units
 # The one liberty that is taken with what the page says: what would take long is made small.
-SHORTER = {
-    r"^mlp train .*": rf"\g<0> --epochs 1 {SMALL}",
-    r"^mlp gradcheck$": rf"\g<0> {SMALL}",
-}
+SHORTER = {r"^mlp train .*": rf"\g<0> --epochs 1 {SMALL}", r"^mlp gradcheck$": rf"\g<0> {SMALL}"}
 
 Block = tuple[str, str, list[str]]  # language, what is typed, what the page shows of the output
 

@@ -107,11 +107,7 @@ class Subject(NamedTuple):
     def evaluate(self, p: Array | None = None) -> Evaluation:
         """Its scores; p: an array for the probabilities, as `score` takes it."""
         scores = score(
-            self.checkpoint.params,
-            self.images,
-            activation=self.activation,
-            rows=self.rows,
-            p=p,
+            self.checkpoint.params, self.images, activation=self.activation, rows=self.rows, p=p
         )
         images = (self.images.files, b"" if self.rows is None else self.rows.tobytes())
         return Evaluation(

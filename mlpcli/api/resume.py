@@ -25,12 +25,7 @@ FIXED_SETTINGS = {"network.hidden", "optimizer.name", "train.ema"}  # that no --
 
 
 def resume(
-    config: Config,
-    folder: Path,
-    *,
-    force: bool = False,
-    offline: bool = False,
-    threads: int = 1,
+    config: Config, folder: Path, *, force: bool = False, offline: bool = False, threads: int = 1
 ) -> Generator[Event]:
     """Train on from the last checkpoint in folder; yields and raises as `train` does.
 

@@ -15,7 +15,7 @@ from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed, Interrupted, MlpError, OutputError
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
-from mlpcli.runs.record import RunRecord, epoch_record, new_record
+from mlpcli.runs.record import RunRecord, new_record
 from mlpcli.runs.tensorboard import event_log, require_library
 from mlpcli.signals import StopRequest, deferred
 from mlpcli.training.loader import TrainingData, load_split, prepare
@@ -163,14 +163,13 @@ def _events(run: Run, since: State | None) -> Iterator[Step | Epoch]:
 def _keep(run: Run, epoch: Epoch, *, seconds: float) -> None:
     """Mutates the run's record; writes the epoch's metrics and weights."""
     metrics = epoch.metrics
-    last = epoch_record(metrics)
     run.folder.append_metrics(metrics)
     save(run, epoch, "last")
     best = run.record.best
     if epoch.best:
         save(run, epoch, "best")
-        best = last
-    run.record = run.record.replace(epochs=metrics.epoch, best=best, last=last, seconds=seconds)
+        best = metrics
+    run.record = run.record.replace(epochs=metrics.epoch, best=best, last=metrics, seconds=seconds)
     run.folder.save_record(run.record)
 
 

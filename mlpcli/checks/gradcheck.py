@@ -134,10 +134,7 @@ def check(
     """
     started = time.perf_counter()
     if gradients is None:
-        gradients = {
-            "derivation": derived_gradient(problem),
-            "engine": engine_gradient(problem),
-        }
+        gradients = {"derivation": derived_gradient(problem), "engine": engine_gradient(problem)}
     central = [] if quick else numeric.central(problem)
     return Verdict(
         point=point,

@@ -64,8 +64,7 @@ def write(
     name: DataArg,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder for the files.")],
     images: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Training images to draw; synth only."),
+        int | None, typer.Option(metavar="N", min=1, help="Training images to draw; synth only.")
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,

@@ -18,8 +18,7 @@ def grade(
         bool, typer.Option("--template", help="Print a file to start from, and exit.")
     ] = False,
     timeout: Annotated[
-        int,
-        typer.Option("--timeout", metavar="S", min=1, max=3600, help="Time limit in seconds."),
+        int, typer.Option("--timeout", metavar="S", min=1, max=3600, help="Time limit in seconds.")
     ] = 10,
     json: JsonOpt = False,
 ) -> None:

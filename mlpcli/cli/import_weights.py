@@ -49,13 +49,6 @@ def import_(
     from mlpcli.show.import_weights import as_json, as_text
 
     result = import_weights(
-        file,
-        out,
-        config,
-        set_ or [],
-        mean=mean,
-        std=std,
-        overwrite=overwrite,
-        offline=offline,
+        file, out, config, set_ or [], mean=mean, std=std, overwrite=overwrite, offline=offline
     )
     print_result(result, as_text, as_json, json=json)

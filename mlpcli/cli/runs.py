@@ -72,9 +72,7 @@ def show(run: RunArg, json: JsonOpt = False) -> None:
 
 
 @app.command()
-def rm(
-    runs: RunsArg,
-) -> None:
+def rm(runs: RunsArg) -> None:
     """Remove runs: their files, and each folder if nothing else is in it.
 
     Examples:

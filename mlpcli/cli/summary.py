@@ -5,10 +5,7 @@ from mlpcli.cli.output import print_result
 
 
 def summary(
-    config: ConfigOpt = None,
-    set_: SetOpt = None,
-    run: RunOpt = None,
-    json: JsonOpt = False,
+    config: ConfigOpt = None, set_: SetOpt = None, run: RunOpt = None, json: JsonOpt = False
 ) -> None:
     """Show a network's layers: shapes, parameters, FLOPs and memory.
 

@@ -52,10 +52,7 @@ def train(
     resume: Annotated[
         Path | None,
         typer.Option(
-            "--resume",
-            metavar="RUN",
-            help="Resume a run.",
-            autocompletion=completion.runs,
+            "--resume", metavar="RUN", help="Resume a run.", autocompletion=completion.runs
         ),
     ] = None,
     force: Annotated[
@@ -65,8 +62,7 @@ def train(
         bool, typer.Option("--preflight/--no-preflight", help="Run sanity checks before training.")
     ] = True,
     threads: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Number of threads (default: all cores)."),
+        int | None, typer.Option(metavar="N", min=1, help="Number of threads (default: all cores).")
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,

@@ -30,12 +30,7 @@ class Split(NamedTuple):
 
 
 def load(
-    name: str,
-    split: str,
-    *,
-    resize: bool = False,
-    offline: bool = False,
-    images: int | None = None,
+    name: str, split: str, *, resize: bool = False, offline: bool = False, images: int | None = None
 ) -> Split:
     """The "train" or "test" split of a named data set, of synth, or of the data at a path.
 

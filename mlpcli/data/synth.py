@@ -28,10 +28,7 @@ SEED = 0  # of the data set `synth`: every run sees the same images, as with a p
 # The ways to write each digit: strokes separated by "|", each the points x,y that the pen passes,
 # in hundredths of the digit's width and height, y downward. A point listed twice is a corner.
 GLYPHS = {
-    "0": (
-        "50,0 10,25 10,75 50,100 90,75 90,25 50,0",
-        "60,5 20,20 10,70 45,100 85,70 80,20 45,10",
-    ),
+    "0": ("50,0 10,25 10,75 50,100 90,75 90,25 50,0", "60,5 20,20 10,70 45,100 85,70 80,20 45,10"),
     "1": (
         "50,0 50,50 50,100",
         "25,25 55,0 55,0 55,50 55,100",

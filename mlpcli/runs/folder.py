@@ -18,8 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic import ValidationError
 
 from mlpcli import atomic, lock
 from mlpcli.config.load import dump_config, load_config
@@ -36,8 +35,6 @@ CONFIG, METRICS, RECORD = "config.yaml", "metrics.jsonl", "run.json"
 BEST, LAST = "best.safetensors", "last.safetensors"
 RUN_FILES = (CONFIG, METRICS, RECORD, BEST, LAST)
 REPORT, EVENTS = "report.html", "events"
-
-_METRICS = TypeAdapter(Metrics, config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
 @dataclass(frozen=True)
@@ -259,10 +256,8 @@ class RunFolder:
         epochs: list[Metrics] = []
         for number, line in enumerate(_content(path).split(b"\n")[:-1], 1):
             try:
-                values = from_json(line)
-                known = {field: values[field] for field in Metrics._fields if field in values}
-                epochs.append(_METRICS.validate_python(known))
-            except (ValueError, LookupError, TypeError) as err:
+                epochs.append(Metrics.model_validate_json(line))
+            except ValidationError as err:
                 raise CheckpointError(f"{path}:{number}: not the metrics of an epoch") from err
             if epochs[-1].epoch != number:
                 raise CheckpointError(f"{path}:{number}: expected epoch {number}")
@@ -304,7 +299,7 @@ class RunFolder:
 
 
 def _line(metrics: Metrics) -> bytes:
-    return (json.dumps({"schema": SCHEMA, **metrics._asdict()}) + "\n").encode()
+    return (json.dumps({"schema": SCHEMA, **metrics.model_dump()}) + "\n").encode()
 
 
 def _content(path: Path) -> bytes:

@@ -29,9 +29,7 @@ def commands(metadata: Metadata, record: RunRecord, name: str) -> list[str]:
         for word in ("--set", change)
     ]
     limit = ("--threads", record.environment.threads)
-    lines = [
-        _line("train", *words, "--epochs", epochs, "--seed", seed, *limit, "--name", name),
-    ]
+    lines = [_line("train", *words, "--epochs", epochs, "--seed", seed, *limit, "--name", name)]
     steps = math.ceil(record.data.training_images / metadata.config.train.batch_size)
     for done, longer in later:
         if done != epochs * steps:

@@ -37,20 +37,6 @@ class DataRecord(Part):
     sha256: dict[str, str]  # by the name of each file of the training images
 
 
-class EpochRecord(Part):
-    """The metrics of an epoch, with the names and units of `Metrics`."""
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    validation_accuracy: float
-    lr: float | None = None
-    seconds: float | None = None
-    images_per_second: float
-    weight_norms: tuple[float, ...] | None = None
-    gradient_norms: tuple[float, ...] | None = None
-
-
 class ResumeRecord(Part):
     """Where, when and how far on the run was resumed."""
 
@@ -74,8 +60,8 @@ class RunRecord(Part):
     started: str  # ISO 8601, UTC
     seconds: float
     epochs: int  # done
-    best: EpochRecord | None  # None before an epoch has ended
-    last: EpochRecord | None
+    best: Metrics | None  # None before an epoch has ended
+    last: Metrics | None
     warnings: tuple[str, ...]
     environment: Environment  # where it began
     resumed: tuple[ResumeRecord, ...] = ()
@@ -108,10 +94,8 @@ class RunRecord(Part):
                 "status": "running",
                 "ended_by": None,
                 "epochs": progress.epoch,
-                "best": epoch_record(metrics[progress.best_epoch - 1])
-                if progress.best_epoch
-                else None,
-                "last": epoch_record(metrics[-1]) if metrics else None,
+                "best": metrics[progress.best_epoch - 1] if progress.best_epoch else None,
+                "last": metrics[-1] if metrics else None,
                 "resumed": (*self.resumed, part),
             }
         )
@@ -156,18 +140,6 @@ def new_record(
         warnings=(),
         environment=environment(threads),
     )
-
-
-def epoch_record(metrics: Metrics) -> EpochRecord:
-    """The metrics of an epoch as the record has them."""
-    norms = {
-        field: None if values is None else tuple(values)
-        for field, values in (
-            ("weight_norms", metrics.weight_norms),
-            ("gradient_norms", metrics.gradient_norms),
-        )
-    }
-    return EpochRecord(**metrics._asdict() | norms)
 
 
 def _now() -> str:

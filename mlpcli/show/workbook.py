@@ -39,12 +39,7 @@ def summary(result: Verification) -> str:
 
 def as_json(result: Verification) -> str:
     """Every statement, as one JSON object."""
-    return json_object(
-        {
-            "ok": result.ok,
-            "statements": [_values(r) for r in result.results],
-        }
-    )
+    return json_object({"ok": result.ok, "statements": [_values(r) for r in result.results]})
 
 
 def _values(r: Result) -> dict[str, Any]:

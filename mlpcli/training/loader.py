@@ -46,10 +46,7 @@ def load_split(config: Config, split: str, *, offline: bool = False) -> Split:
 def prepare(config: Config, split: Split) -> TrainingData:
     """A training split made ready; raises ConfigError where it cannot be divided."""
     return TrainingData(
-        split,
-        *split_rows(config, split),
-        active_inputs(config, split),
-        light_share(split.images),
+        split, *split_rows(config, split), active_inputs(config, split), light_share(split.images)
     )
 
 

@@ -1,5 +1,7 @@
 """How large each layer's weights are, and the gradient in them."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,15 +10,12 @@ from mlpcli.nn.engine import Engine
 from mlpcli.nn.mlp import Params
 from mlpcli.training.loader import TrainingData, batch_maker
 
+Norms = tuple[float, ...] | None  # of each layer; None where one is not finite
+
 
 def norms(
-    engine: Engine,
-    config: Config,
-    data: TrainingData,
-    order: NDArray[np.intp],
-    *,
-    epoch: int,
-) -> tuple[list[float], list[float]]:
+    engine: Engine, config: Config, data: TrainingData, order: NDArray[np.intp], *, epoch: int
+) -> tuple[Norms, Norms]:
     """Frobenius norms of each W, and of the loss's gradient in it for the last images of order.
 
     order: (n,), rows of the split. The images are as the epoch saw them, and no unit is dropped.
@@ -29,5 +28,6 @@ def norms(
         return _frobenius(engine.params), _frobenius(engine.grads)
 
 
-def _frobenius(layers: Params) -> list[float]:
-    return [float(np.linalg.norm(W)) for W, _ in layers]
+def _frobenius(layers: Params) -> Norms:
+    norms = tuple(float(np.linalg.norm(W)) for W, _ in layers)
+    return norms if all(map(math.isfinite, norms)) else None

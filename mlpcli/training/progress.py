@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from pydantic import BaseModel, ConfigDict
+
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.mlp import Params
 
@@ -29,8 +31,10 @@ class State(NamedTuple):
     optimizer_state: tuple[Params, ...]  # as the engine has it, each in the shape of params
 
 
-class Metrics(NamedTuple):
-    """What is known at the end of an epoch."""
+class Metrics(BaseModel):
+    """What is known at the end of an epoch; a line of metrics.jsonl is checked against it."""
+
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
     epoch: int  # from 1
     train_loss: float  # mean over the epoch's steps of what training lowers, in nats
@@ -39,8 +43,8 @@ class Metrics(NamedTuple):
     lr: float  # at the last step
     seconds: float  # of the epoch's steps, without validation; since it was resumed, if it was
     images_per_second: float
-    weight_norms: list[float] | None = None  # Frobenius, of each W; None where not recorded
-    gradient_norms: list[float] | None = None  # of its gradient, for the epoch's last images
+    weight_norms: tuple[float, ...] | None = None  # Frobenius, of each W; None where not recorded
+    gradient_norms: tuple[float, ...] | None = None  # of its gradient, for the epoch's last images
 
 
 class Step(NamedTuple):

@@ -8,13 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpcli.api.reproduce import (
-    Reproduction,
-    compare,
-    recorded,
-    repetition_folder,
-    train_again,
-)
+from mlpcli.api.reproduce import Reproduction, compare, recorded, repetition_folder, train_again
 from mlpcli.api.resume import resume
 from mlpcli.api.trainer import Event, train
 from mlpcli.config.load import dump_config

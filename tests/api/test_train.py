@@ -77,8 +77,7 @@ def test_a_wrong_setting_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "folder"),
-    [({"out": Path("x/y")}, "x/y"), ({"name": "first"}, "runs/first")],
+    ("options", "folder"), [({"out": Path("x/y")}, "x/y"), ({"name": "first"}, "runs/first")]
 )
 def test_the_folder_is_the_one_that_is_named(options: dict[str, Any], folder: str) -> None:
     assert plan(None, [], **options).folder == Path(folder)

@@ -6,8 +6,7 @@ from benchmarks.table import Goal, Kind, Row, as_markdown, as_object, met, stand
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"),
-    [("faster", 2.5), ("longer", 0.4), ("most", 2.0), ("better", -1.0)],
+    ("kind", "expected"), [("faster", 2.5), ("longer", 0.4), ("most", 2.0), ("better", -1.0)]
 )
 def test_a_row_comes_to_what_its_goal_asks_for(kind: Kind, expected: float) -> None:
     row = Row("epoch", (9.0, 1.0, 2.0), "peer", (4.0, 5.0, 6.0), goal=Goal(kind, 1.0))

@@ -118,10 +118,7 @@ def test_help_and_version_import_nothing_heavy(option: str) -> None:
         "finally: print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, option],
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
+        [sys.executable, "-c", script, option], capture_output=True, encoding="utf-8", check=True
     )
 
     loaded = set(done.stderr.split())

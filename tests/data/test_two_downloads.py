@@ -64,10 +64,7 @@ def files(cache: Path) -> dict[str, bytes]:
 def test_the_second_download_waits_and_uses_what_the_first_fetched(
     tmp_path: Path, slow: Slow
 ) -> None:
-    with (
-        serve({"/f.gz": slow.answer}) as (url, requests),
-        fetching(url, tmp_path) as first,
-    ):
+    with serve({"/f.gz": slow.answer}) as (url, requests), fetching(url, tmp_path) as first:
         assert slow.requested.wait(TIMEOUT)
         with fetching(url, tmp_path) as second:
             waits = first_line(second)
@@ -82,10 +79,7 @@ def test_the_second_download_waits_and_uses_what_the_first_fetched(
 
 def test_the_second_download_goes_on_when_the_first_is_killed(tmp_path: Path, slow: Slow) -> None:
     answers: list[Answer] = [slow.answer, content(BODY)]
-    with (
-        serve({"/f.gz": answers}) as (url, requests),
-        fetching(url, tmp_path) as first,
-    ):
+    with serve({"/f.gz": answers}) as (url, requests), fetching(url, tmp_path) as first:
         assert slow.requested.wait(TIMEOUT)
         with fetching(url, tmp_path) as second:
             first_line(second)

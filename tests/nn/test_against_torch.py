@@ -79,10 +79,7 @@ def warmed_cosine(optimizer: Any) -> Any:
 
 
 SCHEDULES: dict[str, tuple[Any, Schedule]] = {
-    "constant": (
-        lambda o: torch.optim.lr_scheduler.ConstantLR(o, factor=1.0),
-        schedule.constant,
-    ),
+    "constant": (lambda o: torch.optim.lr_scheduler.ConstantLR(o, factor=1.0), schedule.constant),
     "step": (
         lambda o: torch.optim.lr_scheduler.MultiStepLR(o, milestones=[50, 75], gamma=0.1),
         schedule.step([0.5, 0.75], 0.1),

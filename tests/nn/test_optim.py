@@ -47,11 +47,7 @@ def test_nesterov_steps_from_where_the_velocity_leads(rng: np.random.Generator) 
 
 @pytest.mark.parametrize(
     ("rule", "slots"),
-    [
-        (optim.sgd(0.9), 1),
-        (optim.sgd(0.9, nesterov=True), 1),
-        (optim.adam(0.9, 0.999, 1e-8), 2),
-    ],
+    [(optim.sgd(0.9), 1), (optim.sgd(0.9, nesterov=True), 1), (optim.adam(0.9, 0.999, 1e-8), 2)],
 )
 def test_a_rule_changes_each_entry_alike_in_any_part_of_the_vectors(
     rule: optim.UpdateRule, slots: int, rng: np.random.Generator

@@ -124,10 +124,7 @@ def test_a_sparkline_of_many_epochs_ends_with_the_last_one() -> None:
             None,
             "epoch  2/12  loss 0.2500  validation loss 0.5000  accuracy 95.00%  10,000 images/s",
         ),
-        (
-            100,
-            "epoch  2/12  loss 0.2500  validation loss 0.5000  accuracy 95.00%  10,000 images/s",
-        ),
+        (100, "epoch  2/12  loss 0.2500  validation loss 0.5000  accuracy 95.00%  10,000 images/s"),
         (80, "epoch  2/12  loss 0.2500  validation loss 0.5000  accuracy 95.00%"),
         (50, "epoch  2/12  loss 0.2500  accuracy 95.00%"),
     ],

@@ -137,7 +137,10 @@ def test_the_same_runs_give_the_same_page(analyses: list[Analysis]) -> None:
 
 
 def test_norms_of_an_older_run_are_said_to_be_missing(analyses: list[Analysis]) -> None:
-    older = [m._replace(weight_norms=None, gradient_norms=None) for m in analyses[0].metrics]
+    older = [
+        m.model_copy(update={"weight_norms": None, "gradient_norms": None})
+        for m in analyses[0].metrics
+    ]
 
     page = report.page([analyses[0]._replace(metrics=older)])
 
@@ -155,7 +158,7 @@ def test_a_run_that_goes_on_is_told_as_such(analyses: list[Analysis]) -> None:
 
 def test_a_long_history_is_thinned_to_its_ends(analyses: list[Analysis]) -> None:
     last = analyses[0].metrics[-1]
-    long = [last._replace(epoch=i) for i in range(1, 5001)]
+    long = [last.model_copy(update={"epoch": i}) for i in range(1, 5001)]
 
     page = report.page([analyses[0]._replace(metrics=long)])
 

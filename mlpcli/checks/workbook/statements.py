@@ -286,10 +286,7 @@ STATEMENTS = (
         TO_Z3,
         "8",
         "d S / d z3_i / S = exp(z3_i) / S: one term of the sum remains",
-        lambda s: (
-            partials(lambda z: np.exp(z).sum(axis=1), s.z3) / s.S,
-            np.exp(s.z3) / s.S,
-        ),
+        lambda s: (partials(lambda z: np.exp(z).sum(axis=1), s.z3) / s.S, np.exp(s.z3) / s.S),
     ),
     Statement(TO_Z3, "9", "exp(z3_i) / S = h3_i", lambda s: (np.exp(s.z3) / s.S, s.h3)),
     Statement(TO_Z3, "10", "the partial of log S is h3_i, whichever class y* is", _other_labels),
@@ -447,10 +444,7 @@ STATEMENTS = (
         lambda s: (z_by_bias(s), np.eye(10)),
     ),
     Statement(
-        TO_B3,
-        "4",
-        "d CE / d b3_j = (h3 - y)_j",
-        lambda s: (s.grad_b3[s.star], s.h3[s.star] - 1),
+        TO_B3, "4", "d CE / d b3_j = (h3 - y)_j", lambda s: (s.grad_b3[s.star], s.h3[s.star] - 1)
     ),
     Statement(TO_B3, "5", "grad_b3 = h3 - y", lambda s: (s.grad_b3, s.h3 - s.y)),
     Statement(TO_B3, "6a", "grad_b1 = grad_z1", lambda s: _grad_b_and_z(s, 0)),

@@ -179,11 +179,7 @@ WRONG = {
         {"grad_W3": "factor-1/n"},
         3,
     ),
-    "h > 0 for h": (
-        but(LAYERED, "h2.T @", "(h2 > 0).T @"),
-        {"grad_W3": "on-for-h"},
-        3,
-    ),
+    "h > 0 for h": (but(LAYERED, "h2.T @", "(h2 > 0).T @"), {"grad_W3": "on-for-h"}, 3),
     "a sum without its axis": (but(LAYERED, "axis=0", ""), {"grad_b3": "shape"}, 3),
     "no mask": (
         but(WHOLE, " * (h[i] > 0)", ""),
