@@ -9,6 +9,8 @@ endif
 INSTALLED := .venv/.installed
 LOCK := constraints.txt
 # CI installs the locked releases, everyone else the newest that satisfy pyproject.toml
+# tests run on all cores, and a core that is free takes tests from the other
+PARALLEL := --numprocesses auto --dist worksteal
 PINS := $(if $(filter true,$(CI)),--constraint $(LOCK))
 
 .PHONY: help install demo test test-quick faults check format docs lock audit pictures bench bench-quick results results-quick build clean
@@ -32,10 +34,10 @@ demo: $(INSTALLED)  ## train on the built-in data set, evaluate, print the run f
 	@$(BIN)/mlp eval runs/demo
 
 test: $(INSTALLED)  ## run the whole test suite with doctests (without ../shared, tests that need it are skipped)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PARALLEL)
 
 test-quick: $(INSTALLED)  ## run the test suite without slow tests
-	@$(BIN)/python -m pytest -m 'not slow'
+	@$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
 
 faults: $(INSTALLED)  ## inject faults such as kills and full disks, count the outcomes (`make test` runs a short form)
 	@$(BIN)/python -m tests.faults --full
