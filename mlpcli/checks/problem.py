@@ -1,5 +1,6 @@
 """The subject of every check: a network at one point, a batch, and the two gradients there."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -34,11 +35,11 @@ def loss(problem: Problem, params: Params | None = None) -> Array:
     )
 
 
-def derived_gradient(problem: Problem) -> Params:
-    """The gradient from the derivation, `mlp.backward`, in the shape of the params."""
+def derived_gradient(problem: Problem, backward: Callable[..., Params] | None = None) -> Params:
+    """The gradient from `backward`, by default the derivation's, in the shape of the params."""
     params, x, y, activation, masks, weight_decay = problem
     run = mlp.forward(params, x, activation=activation, masks=masks)
-    return mlp.backward(
+    return (backward or mlp.backward)(
         params, run, y, activation=activation, masks=masks, weight_decay=weight_decay
     )
 
