@@ -23,16 +23,10 @@ class Problem(NamedTuple):
     weight_decay: float = 0.0
 
 
-def loss(problem: Problem, params: Params | None = None) -> Array:
-    """The loss of the problem, or of other params on the same batch: a scalar, in nats."""
-    return mlp.loss(
-        problem.params if params is None else params,
-        problem.x,
-        problem.y,
-        activation=problem.activation,
-        masks=problem.masks,
-        weight_decay=problem.weight_decay,
-    )
+def loss(problem: Problem) -> Array:
+    """The loss of the problem: a scalar, in nats."""
+    params, x, y, activation, masks, weight_decay = problem
+    return mlp.loss(params, x, y, activation=activation, masks=masks, weight_decay=weight_decay)
 
 
 def derived_gradient(problem: Problem, backward: Callable[..., Params] | None = None) -> Params:

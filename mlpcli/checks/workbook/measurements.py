@@ -51,7 +51,8 @@ class Measurements(NamedTuple):
         """d CE / d W3_ij, a scalar, by a central difference of losses of the whole network."""
         (*first, (W, b)), step = self.problem.params, np.zeros_like(self.grad_W3)
         step[i, j] = CENTRAL_STEP
-        up, down = (loss(self.problem, (*first, Layer(W + d, b))) for d in (step, -step))
+        ends = [(*first, Layer(W + move, b)) for move in (step, -step)]
+        up, down = (loss(self.problem._replace(params=end)) for end in ends)
         return (up - down) / (2 * CENTRAL_STEP)
 
     def second_term(self, star: int) -> Array:
