@@ -241,8 +241,7 @@ def _explain(
         if (c := ratio(candidate, got)) is not None:
             return Finding(place, kind, f"{place}: {text}, and it {factor(c, n)[1]}")
     if got.shape != expected.shape:
-        text = f"{place} must have shape {expected.shape}, got {got.shape}"
-        return Finding(place, "shape", text)
+        return Finding(place, "shape", f"{place} must have shape {expected.shape}, got {got.shape}")
     return _local_mistake(place, got - common_part, expected - common_part, n) or Finding(
         place, "unknown", f"{place} is the first wrong quantity; no common mistake explains it"
     )

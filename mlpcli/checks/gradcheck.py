@@ -151,11 +151,10 @@ def check_gradient(
     rng: np.random.Generator,
 ) -> GradientVerdict:
     """The verdict on one gradient; central: one for each tensor, or none in a quick check."""
+    pairs = zip(directional.tensors(gradient), central, strict=bool(central))
     tensors = [
         check_tensor(f"{field}{i + 1}", derived, differences)
-        for ((i, field), derived), differences in zip(
-            directional.tensors(gradient), central, strict=bool(central)
-        )
+        for ((i, field), derived), differences in pairs
     ]
     verdict = GradientVerdict(
         name,
@@ -166,8 +165,8 @@ def check_gradient(
     )
     if verdict.right:
         return verdict
-    truth = diagnosis.ground_truth(problem)
-    return verdict._replace(findings=diagnosis.diagnose(truth, gradient))
+    findings = diagnosis.diagnose(diagnosis.ground_truth(problem), gradient)
+    return verdict._replace(findings=findings)
 
 
 def check_tensor(name: str, derived: Array, central: CentralDifferences) -> TensorVerdict:
@@ -200,9 +199,8 @@ def check_tensor(name: str, derived: Array, central: CentralDifferences) -> Tens
 def _kinks(problem: Problem, central: list[CentralDifferences], limit: int = 5) -> list[Kink]:
     """Where activations change sides, for the first few parameters that cannot be checked."""
     kinks: list[Kink] = []
-    for ((i, field), _), differences in zip(
-        directional.tensors(problem.params), central, strict=bool(central)
-    ):
+    tensors = directional.tensors(problem.params)
+    for ((i, field), _), differences in zip(tensors, central, strict=bool(central)):
         for index in np.argwhere(differences.kink)[: limit - len(kinks)].tolist():
             kinks.append(_kink(problem, i, field, tuple(index)))
     return kinks

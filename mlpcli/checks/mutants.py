@@ -168,8 +168,7 @@ def mutate(mutant: Mutant) -> Callable[..., Params]:
         raise ValueError(f"mutant {mutant.name!r}: {mutant.old!r} is not in mlp.backward")
     namespace: dict[str, Any] = dict(vars(mlp))
     exec(source.replace(mutant.old, mutant.new), namespace)  # the text comes from this file
-    mutated: Callable[..., Params] = namespace["backward"]
-    return mutated
+    return namespace["backward"]
 
 
 def gradient(mutant: Mutant, problem: Problem) -> Params:

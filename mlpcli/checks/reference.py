@@ -17,9 +17,8 @@ COMPLEX_STEP = 1e-30  # its square vanishes beside any number
 
 def forward(problem: Problem) -> ForwardPass:
     """Every z and h of the problem, (n, units) each."""
-    return mlp.forward(
-        problem.params, problem.x, activation=problem.activation, masks=problem.masks
-    )
+    params, x, _, activation, masks, _ = problem
+    return mlp.forward(params, x, activation=activation, masks=masks)
 
 
 def grad_z(problem: Problem) -> list[Array]:

@@ -47,7 +47,12 @@ class Statement(NamedTuple):
     number: str
     text: str
     sides: Sides  # (left, right), of one shape, computed independently
-    tolerance: float
+
+    @property
+    def tolerance(self) -> float:
+        """The largest error with which the statement holds."""
+        central = (self.section, self.number) in BY_CENTRAL_DIFFERENCE
+        return CENTRAL_TOLERANCE if central else EXACT_TOLERANCE
 
 
 class Result(NamedTuple):
@@ -183,9 +188,7 @@ _SIDES: dict[str, dict[str, Sides]] = {
             s.y * np.exp(s.z3[s.star]),
         ),
         "6b z3_y* raises h3_y* and so lowers CE": lambda s: (
-            np.sign(
-                [partials(lambda z: mlp.softmax(z)[:, s.star], s.z3)[s.star], s.grad_z3[s.star]]
-            ),
+            np.sign([partials(mlp.softmax, s.z3)[s.star, s.star], s.grad_z3[s.star]]),
             [1.0, -1.0],
         ),
         "7 d/dz3_i log S = 1/S * d S / d z3_i, where S = sum_j exp(z3_j)": lambda s: (
@@ -264,10 +267,7 @@ _SIDES: dict[str, dict[str, Sides]] = {
             np.outer(s.h2, s.z3),
             s.h2[:, None] @ s.z3[None, :],
         ),
-        "12b the shape of u outer v is (a, b)": lambda s: (
-            np.outer(s.h2, s.z3).shape,
-            (len(s.h2), len(s.z3)),
-        ),
+        "12b the shape of u outer v is (a, b)": lambda s: (np.outer(s.h2, s.z3).shape, (256, 10)),
         "13 grad_W3 = h2 outer (h3 - y)": lambda s: (s.grad_W3, np.outer(s.h2, s.h3 - s.y)),
         "14 backpropagated: the code's own grad_W3 is the measured one": lambda s: (
             s.derived.W,
@@ -293,15 +293,9 @@ _SIDES: dict[str, dict[str, Sides]] = {
 }
 
 
-def _statement(section: str, claim: str, sides: Sides) -> Statement:
-    number, text = claim.split(" ", 1)
-    central = (section, number) in BY_CENTRAL_DIFFERENCE
-    tolerance = CENTRAL_TOLERANCE if central else EXACT_TOLERANCE
-    return Statement(section, number, text, sides, tolerance)
-
-
 STATEMENTS = tuple(
-    _statement(section, claim, sides)
+    Statement(section, number, text, sides)
     for section, claims in _SIDES.items()
     for claim, sides in claims.items()
+    for number, text in [claim.split(" ", 1)]
 )
