@@ -53,25 +53,24 @@ def diagnose(truth: GroundTruth, gradient: Params) -> list[Finding]:
         expected = truth.grad_z[-1] if above is None else backpropagate(truth, layer, above)
         W_right = fits(grad_W(truth, layer, expected), grads.W)
         b_right = fits(expected.sum(axis=0), grads.b)
+        W_wrong = [] if W_right else [diagnose_W(truth, layer, grads.W, expected)]
         implied = None if W_right else _implied_grad_z(truth, layer, grads)
-        W_wrong = None if W_right else diagnose_W(truth, layer, grads.W, expected)
-        if b_right and W_wrong and W_wrong.kind != "unknown":
+        if b_right and any(finding.kind != "unknown" for finding in W_wrong):
             implied = None  # a mistake in grad_W alone explains it
-        if implied is not None and above is None:
-            findings.append(diagnose_last_z(truth, implied))
-        elif implied is not None and above is not None:
-            findings.append(diagnose_hidden_z(truth, layer, implied, above, gradient[layer + 1].W))
-        else:
-            findings += [W_wrong] if W_wrong else []
+        if implied is None:
+            findings += W_wrong
             findings += [] if b_right else [diagnose_b(truth, layer, grads.b, expected)]
+        elif above is None:
+            findings.append(diagnose_last_z(truth, implied))
+        else:
+            findings.append(diagnose_hidden_z(truth, layer, implied, above, gradient[layer + 1].W))
         above = expected if implied is None else implied
     return findings
 
 
 def backpropagate(truth: GroundTruth, layer: int, above: Array) -> Array:
     """The grad_z of a hidden layer, (n, units), that follows from the grad_z above it."""
-    grad_h = _drop(truth, layer, above @ truth.problem.params[layer + 1].W.T)
-    return grad_h * reference.derivative(truth.problem.activation, truth.run.z[layer])
+    return _grad_z(truth, layer, above @ truth.problem.params[layer + 1].W.T)
 
 
 def grad_W(truth: GroundTruth, layer: int, grad_z: Array) -> Array:
@@ -96,8 +95,7 @@ def diagnose_hidden_z(
     expected = backpropagate(truth, layer, above)
     hypotheses = [*_hidden_hypotheses(truth, layer, above)]
     if above.shape[1] == next_W.shape[1]:  # W - lr * grad_W, for the lr that would explain it
-        shift = _drop(truth, layer, above @ next_W.T)
-        shift = shift * reference.derivative(truth.problem.activation, truth.run.z[layer])
+        shift = _grad_z(truth, layer, above @ next_W.T)
         if (lr := ratio(shift, expected - got)) is not None and lr:
             text = f"W{layer + 2} was updated (learning rate {lr:.6g}) before it was used"
             hypotheses.append(("updated-weight", text, got))
@@ -120,25 +118,21 @@ def diagnose_W(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Fin
         elif same(c, decay) and decay:
             kind, text = factor(a, n)
             hypotheses.append((kind, f"h{layer}.T @ grad_z{layer + 1} {text}", got))
-    sign_text = "weight decay takes sign(W) in place of W"
-    hypotheses.append(("decay-sign", sign_text, data + decay * np.sign(W)))
-    for k in range(1, n):
-        text = f"h{layer} is shifted by {k} rows of the batch"
-        hypotheses.append(("stale-h", text, np.roll(h[layer], k, axis=0).T @ grad_z + penalty))
+    text = "weight decay takes sign(W) in place of W"
+    hypotheses.append(("decay-sign", text, data + decay * np.sign(W)))
+    past = f"h{layer}"
+    inputs: list[Hypothesis] = [  # in place of h
+        ("stale-h", f"{past} is shifted by {k} rows of the batch", np.roll(h[layer], k, axis=0))
+        for k in range(1, n)
+    ]
     if layer:
-        past = f"h{layer}"
-        hypotheses += [
-            (kind, text, used.T @ grad_z + penalty)
-            for kind, text, used in (
-                ("z-for-h", f"z{layer} stands in place of {past}", z[layer - 1]),
-                ("on-for-h", f"{past} > 0 stands in place of {past}", h[layer] > 0),
-                (
-                    "dropout-missing",
-                    f"{past} lacks its dropout mask",
-                    problem.activation.f(z[layer - 1]),
-                ),
-            )
+        z_past = z[layer - 1]
+        inputs += [
+            ("z-for-h", f"z{layer} stands in place of {past}", z_past),
+            ("on-for-h", f"{past} > 0 stands in place of {past}", h[layer] > 0),
+            ("dropout-missing", f"{past} lacks its dropout mask", problem.activation.f(z_past)),
         ]
+    hypotheses += [(kind, text, used.T @ grad_z + penalty) for kind, text, used in inputs]
     return _explain(place, got, expected, hypotheses, n, common_part=penalty)
 
 
@@ -146,17 +140,12 @@ def diagnose_b(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Fin
     """The mistake in grad_b = sum of grad_z over the batch, given grad_z, (n, fan_out)."""
     b, expected = truth.problem.params[layer].b, grad_z.sum(axis=0)
     name = f"grad_z{layer + 1}"
+    rows, shifts = list(enumerate(grad_z)), range(1, len(expected))
     hypotheses: list[Hypothesis] = [
         ("reversed", "its entries are in reverse order", expected[::-1]),
-        *(("one-row", f"only row {k} of {name} is used", row) for k, row in enumerate(grad_z)),
-        *(
-            ("row-missing", f"row {k} of {name} is left out", expected - row)
-            for k, row in enumerate(grad_z)
-        ),
-        *(
-            ("shifted", f"its entries are shifted by {k}", np.roll(expected, k))
-            for k in range(1, len(expected))
-        ),
+        *(("one-row", f"only row {k} of {name} is used", row) for k, row in rows),
+        *(("row-missing", f"row {k} of {name} is left out", expected - row) for k, row in rows),
+        *(("shifted", f"its entries are shifted by {k}", np.roll(expected, k)) for k in shifts),
     ]
     if got.shape == b.shape:
         pair = combination(expected[:, None], b[:, None], got[:, None])
@@ -219,11 +208,9 @@ def _hidden_hypotheses(truth: GroundTruth, layer: int, above: Array) -> Iterator
             text = f"the derivative is that of {name}"
             yield "other-activation", text, dropped * reference.derivative(other_f, z[layer])
     if W.shape[0] == W.shape[1]:
-        not_transposed = _drop(truth, layer, above @ W)
-        yield "not-transposed", f"W{k + 1} is not transposed", not_transposed * slope
+        yield "not-transposed", f"W{k + 1} is not transposed", _grad_z(truth, layer, above @ W)
     if above.shape == z[layer].shape:
-        without_W = _drop(truth, layer, above)
-        yield "weight-missing", f"W{k + 1} is left out", without_W * slope
+        yield "weight-missing", f"W{k + 1} is left out", _grad_z(truth, layer, above)
 
 
 def _explain(
@@ -254,8 +241,7 @@ def _explain(
         if (c := ratio(candidate, got)) is not None:
             return Finding(place, kind, f"{place}: {text}, and it {factor(c, n)[1]}")
     if got.shape != expected.shape:
-        text = f"{place} must have shape {expected.shape}, got {got.shape}"
-        return Finding(place, "shape", text)
+        return Finding(place, "shape", f"{place} must have shape {expected.shape}, got {got.shape}")
     return _local_mistake(place, got - common_part, expected - common_part, n) or Finding(
         place, "unknown", f"{place} is the first wrong quantity; no common mistake explains it"
     )
@@ -289,6 +275,12 @@ def _implied_grad_z(truth: GroundTruth, layer: int, grads: Layer) -> Array | Non
     data = np.vstack([grads.W - problem.weight_decay * problem.params[layer].W, grads.b])
     grad_z: Array = np.linalg.lstsq(inputs, data, rcond=None)[0]
     return grad_z if fits(inputs @ grad_z, data) else None
+
+
+def _grad_z(truth: GroundTruth, layer: int, grad_h: Array) -> Array:
+    """The grad_z of a hidden layer that follows from its grad_h before dropout: (n, units)."""
+    slope = reference.derivative(truth.problem.activation, truth.run.z[layer])
+    return _drop(truth, layer, grad_h) * slope
 
 
 def _drop(truth: GroundTruth, layer: int, grad_h: Array) -> Array:

@@ -12,12 +12,12 @@ import numpy as np
 
 from mlpcli.checks import reference
 from mlpcli.checks.problem import Problem, loss
+from mlpcli.checks.reference import COMPLEX_STEP
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer, Params
 
 STEP = 1e-5  # of a central difference, to either side
 MAX_HALVINGS = 12  # of the step, while the two ends have different active units
-
 
 Place = tuple[int, str]  # params[i], "W" or "b"
 Direction = dict[Place, Array]  # of length 1, each in its tensor's shape; other tensors stay
@@ -38,8 +38,8 @@ def complex_step(
     """Derivatives along `count` random directions in each tensor, by an imaginary step."""
     derivatives = []
     for name, direction in _directions(problem, rng, count):
-        end = _shifted(problem.params, direction, reference.COMPLEX_STEP * 1j)
-        numeric = float(loss(problem, end).imag / reference.COMPLEX_STEP)
+        end = shifted(problem, direction, COMPLEX_STEP * 1j)
+        numeric = float(loss(end).imag / COMPLEX_STEP)
         derivatives.append(_compare(name, numeric, gradient, direction))
     return derivatives
 
@@ -49,19 +49,19 @@ def central(
 ) -> list[DirectionalDerivative]:
     """Derivatives along one random direction in each tensor and one in all, by two plain losses."""
     directions = _directions(problem, rng, 1)
-    in_all = _normalized({place: _normal(a, rng) for place, a in tensors(problem.params)})
+    in_all = _direction(tensors(problem.params), rng)
     derivatives = []
     for name, direction in [*directions, ("all", in_all)]:
         step = STEP
         for _ in range(MAX_HALVINGS):
-            ends = [_shifted(problem.params, direction, sign * step) for sign in (1, -1)]
-            if _same_active_units(problem, ends):
+            ends = [shifted(problem, direction, sign * step) for sign in (1, -1)]
+            if _same_active_units(*ends):
                 break
             step /= 2
         else:
             derivatives.append(DirectionalDerivative(name, np.nan, np.nan, np.nan))
             continue
-        up, down = (float(loss(problem, end)) for end in ends)
+        up, down = (float(loss(end)) for end in ends)
         noise = 8 * np.finfo(float).eps * max(1.0, abs(up)) / step
         numeric = (up - down) / (2 * step)
         derivatives.append(_compare(name, numeric, gradient, direction, noise=noise))
@@ -79,33 +79,28 @@ def _directions(
     """Names of tensors, each with a random direction in it; `count` for each tensor."""
     for place, tensor in tensors(problem.params):
         for _ in range(count):
-            yield f"{place[1]}{place[0] + 1}", _normalized({place: _normal(tensor, rng)})
+            yield f"{place[1]}{place[0] + 1}", _direction([(place, tensor)], rng)
 
 
-def _normal(like: Array, rng: np.random.Generator) -> Array:
-    """Standard normal draws in the shape of like."""
-    return rng.standard_normal(like.shape)
+def _direction(tensors: list[tuple[Place, Array]], rng: np.random.Generator) -> Direction:
+    """A random direction of length 1 in these tensors together."""
+    normal = {place: rng.standard_normal(tensor.shape) for place, tensor in tensors}
+    length = np.sqrt(sum((a**2).sum() for a in normal.values()))
+    return {place: a / length for place, a in normal.items()}
 
 
-def _normalized(direction: Direction) -> Direction:
-    length = np.sqrt(sum((a**2).sum() for a in direction.values()))
-    return {place: a / length for place, a in direction.items()}
-
-
-def _shifted(params: Params, direction: Direction, step: complex) -> Params:
-    """params + step * direction."""
-    layers = [layer._asdict() for layer in params]
+def shifted(problem: Problem, direction: Direction, step: complex) -> Problem:
+    """The problem with params + step * direction."""
+    layers = [layer._asdict() for layer in problem.params]
     for (i, name), a in direction.items():
         layers[i][name] = layers[i][name] + step * a
-    return tuple(Layer(**layer) for layer in layers)
+    return problem._replace(params=tuple(Layer(**layer) for layer in layers))
 
 
-def _same_active_units(problem: Problem, ends: list[Params]) -> bool:
+def _same_active_units(up: Problem, down: Problem) -> bool:
     """Whether the same units are active at both ends, for an activation with a kink."""
-    if not problem.activation.kinked:
-        return True
-    up, down = (reference.forward(problem._replace(params=end)).z[:-1] for end in ends)
-    return all(((a > 0) == (b > 0)).all() for a, b in zip(up, down, strict=True))
+    ends = zip(reference.forward(up).z[:-1], reference.forward(down).z[:-1], strict=True)
+    return not up.activation.kinked or all(((a > 0) == (b > 0)).all() for a, b in ends)
 
 
 def _compare(
@@ -118,6 +113,5 @@ def _compare(
     norm = float(np.sqrt(sum((g**2).sum() for g, _ in pairs)))
     count = sum(g.size for g, _ in pairs)
     typical = max(norm / np.sqrt(count), abs(numeric))  # |g . d| of a random d has this size
-    excess = max(0.0, abs(numeric - derived) - noise)
-    error = float(excess / typical) if typical else 0.0
+    error = float(max(0.0, abs(numeric - derived) - noise) / typical) if typical else 0.0
     return DirectionalDerivative(name, numeric, derived, error)

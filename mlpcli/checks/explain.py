@@ -61,12 +61,11 @@ def example() -> Problem:
 def explain(problem: Problem, *, image: int = 0) -> Explanation:
     """Every step for one row of the problem's batch, without dropout."""
     problem = problem._replace(x=problem.x[[image]], y=problem.y[[image]], masks=None)
-    params = problem.params
     given = {"h0": problem.x[0], "y": problem.y[0]}
-    for i, (W, b) in enumerate(params, 1):
+    for i, (W, b) in enumerate(problem.params, 1):
         given |= {f"W{i}": W, f"b{i}": b}
     return Explanation(
-        sizes=mlp.layer_sizes(params),
+        sizes=mlp.layer_sizes(problem.params),
         activation=_name(problem),
         weight_decay=problem.weight_decay,
         given=given,

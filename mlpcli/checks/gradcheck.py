@@ -16,7 +16,7 @@ from mlpcli.checks.directional import DirectionalDerivative
 from mlpcli.checks.numeric import CentralDifferences, Perturbations
 from mlpcli.checks.problem import Problem, derived_gradient, engine_gradient, loss
 from mlpcli.nn import Array
-from mlpcli.nn.mlp import Params
+from mlpcli.nn.mlp import Layer, Params
 
 # One rule for every parameter: error = |derived - numeric| / max(|derived|, |numeric|, floor),
 # where floor is MIN_SCALE times the tensor's largest derivative, so that rounding near 0 does not
@@ -109,10 +109,8 @@ class Verdict(NamedTuple):
         verdict = "right" if self.ok else "not informative" if self.right else "wrong"
         details = [f"{g.name}: {finding.text}" for g in self.gradients for finding in g.findings]
         if tensors := self.gradients[0].tensors:
-            checked, parameters = (
-                sum(t.checked for t in tensors),
-                sum(t.parameters for t in tensors),
-            )
+            checked = sum(t.checked for t in tensors)
+            parameters = sum(t.parameters for t in tensors)
             worst = max(t.max_rel_error for g in self.gradients for t in g.tensors)
             details.append(f"{checked:,} of {parameters:,} parameters, largest error {worst:.1e}")
         return f"<{self.point}: {'; '.join([verdict, *(details or ['by the complex step'])])}>"
@@ -153,11 +151,10 @@ def check_gradient(
     rng: np.random.Generator,
 ) -> GradientVerdict:
     """The verdict on one gradient; central: one for each tensor, or none in a quick check."""
+    pairs = zip(directional.tensors(gradient), central, strict=bool(central))
     tensors = [
         check_tensor(f"{field}{i + 1}", derived, differences)
-        for ((i, field), derived), differences in zip(
-            directional.tensors(gradient), central, strict=bool(central)
-        )
+        for ((i, field), derived), differences in pairs
     ]
     verdict = GradientVerdict(
         name,
@@ -168,8 +165,8 @@ def check_gradient(
     )
     if verdict.right:
         return verdict
-    truth = diagnosis.ground_truth(problem)
-    return verdict._replace(findings=diagnosis.diagnose(truth, gradient))
+    findings = diagnosis.diagnose(diagnosis.ground_truth(problem), gradient)
+    return verdict._replace(findings=findings)
 
 
 def check_tensor(name: str, derived: Array, central: CentralDifferences) -> TensorVerdict:
@@ -202,9 +199,8 @@ def check_tensor(name: str, derived: Array, central: CentralDifferences) -> Tens
 def _kinks(problem: Problem, central: list[CentralDifferences], limit: int = 5) -> list[Kink]:
     """Where activations change sides, for the first few parameters that cannot be checked."""
     kinks: list[Kink] = []
-    for ((i, field), _), differences in zip(
-        directional.tensors(problem.params), central, strict=bool(central)
-    ):
+    tensors = directional.tensors(problem.params)
+    for ((i, field), _), differences in zip(tensors, central, strict=bool(central)):
         for index in np.argwhere(differences.kink)[: limit - len(kinks)].tolist():
             kinks.append(_kink(problem, i, field, tuple(index)))
     return kinks
@@ -212,15 +208,13 @@ def _kinks(problem: Problem, central: list[CentralDifferences], limit: int = 5) 
 
 def _kink(problem: Problem, i: int, field: str, index: tuple[int, ...]) -> Kink:
     """The unit that changes sides when this entry of params[i] moves by the smallest step."""
-    step = numeric.STEP / 2**numeric.MAX_HALVINGS
-    ends = []
-    for sign in (1, -1):
-        moved = [layer._replace(W=layer.W.copy(), b=layer.b.copy()) for layer in problem.params]
-        moved[i]._asdict()[field][index] += sign * step
-        ends.append(reference.forward(problem._replace(params=tuple(moved))).z)
-    z = reference.forward(problem).z
-    for layer, (up, down) in enumerate(zip(*ends, strict=True)):
-        if layer < len(z) - 1 and len(across := np.argwhere((up > 0) != (down > 0))):
+    step, z = numeric.STEP / 2**numeric.MAX_HALVINGS, reference.forward(problem).z
+    move = np.zeros(getattr(problem.params[i], field).shape)
+    move[index] = step
+    ends = (directional.shifted(problem, {(i, field): move}, sign) for sign in (1, -1))
+    hidden = (reference.forward(end).z[:-1] for end in ends)
+    for layer, (up, down) in enumerate(zip(*hidden, strict=True)):
+        if len(across := np.argwhere((up > 0) != (down > 0))):
             sample, unit = across[0].tolist()
             at = float(z[layer][sample, unit])
             return Kink(f"{field}{i + 1}", index, layer + 1, unit, sample, at, step)
@@ -230,7 +224,8 @@ def _kink(problem: Problem, i: int, field: str, index: tuple[int, ...]) -> Kink:
 def _forward_error(problem: Problem, count: int, rng: np.random.Generator) -> float:
     """The largest difference between incremental and plain forward passes, in nats."""
     run, remaining = reference.forward(problem), count
-    params = tuple(layer._replace(W=layer.W.copy(), b=layer.b.copy()) for layer in problem.params)
+    params = tuple(Layer(W.copy(), b.copy()) for W, b in problem.params)
+    moved = problem._replace(params=params, weight_decay=0.0)
     worst = 0.0
     for layer, (W, b) in enumerate(params):
         share = remaining // (len(params) - layer)
@@ -247,7 +242,7 @@ def _forward_error(problem: Problem, count: int, rng: np.random.Generator) -> fl
             original, losses = tensor[at], []
             for sign in (1, -1):
                 tensor[at] = original + sign * CROSS_CHECK_STEP
-                losses.append(float(loss(problem._replace(weight_decay=0.0), params)))
+                losses.append(float(loss(moved)))
             tensor[at] = original
             worst = max(worst, abs(losses[0] - losses[1] - float(expected)))
     return worst

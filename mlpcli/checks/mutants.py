@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlpcli.checks.problem import Problem
+from mlpcli.checks.problem import Problem, derived_gradient
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Params
@@ -31,152 +31,119 @@ class Mutant(NamedTuple):
     activation: str = "relu"
 
 
-# The pieces; `i` counts from 0, so W3 is params[2], and the last pass over the loop makes grad_z1.
-DIFFERENCE, MEAN, TOP = "h[-1] - y", "/ len(y)", "(h[-1] - y) / len(y)"
-OUTER, WHOLE = "h[i].T @ grad_z", "W=grad_W + weight_decay * params[i].W"
-DECAY, BIAS = "weight_decay * params[i].W", "grad_z.sum(axis=0)"
-BACK, DROP = "grad_z @ params[i].W.T", "_drop(grad_z @ params[i].W.T, masks, i)"
-SLOPE, STEP = "activation.derivative(z[i - 1])", "grad_h * activation.derivative(z[i - 1])"
-
-MUTANTS = (
+# Mistakes in each piece of `mlp.backward`: name, what replaces the piece (again as {}), place, kind
+# and an activation other than relu. `i` counts from 0, so W3 is params[2], and the last pass over
+# the loop makes grad_z1.
+_MISTAKES: dict[str, tuple[tuple[str, ...], ...]] = {
     # grad_z4 = (h4 - y) / n
-    Mutant("y - h", DIFFERENCE, "y - h[-1]", "grad_z4", "sign"),
-    Mutant("sum, not mean", MEAN, "", "grad_z4", "factor-n"),
-    Mutant("divided by n twice", MEAN, "/ len(y) ** 2", "grad_z4", "factor-1/n"),
-    Mutant("divided by n - 1", MEAN, "/ (len(y) - 1)", "grad_z4", "factor"),
-    Mutant("gradient of 2 CE", TOP, "2 * (h[-1] - y) / len(y)", "grad_z4", "factor"),
-    Mutant(
-        "labels of the row before", DIFFERENCE, "h[-1] - np.roll(y, 1, 0)", "grad_z4", "shifted"
+    "h[-1] - y": (
+        ("y - h", "y - h[-1]", "grad_z4", "sign"),
+        ("labels of the row before", "h[-1] - np.roll(y, 1, 0)", "grad_z4", "shifted"),
+        ("labels in reverse order", "{}[::-1]", "grad_z4", "shifted"),
+        ("log h", "np.log(h[-1]) - y", "grad_z4", "log-for-softmax"),
+        ("z in place of h", "z[-1] - y", "grad_z4", "z-for-softmax"),
+        ("y forgotten", "h[-1]", "grad_z4", "target-missing"),
+        ("gradient wrt h", "-y / h[-1]", "grad_z4", "softmax-missing"),
+        ("no smoothing", "h[-1] - np.round(y)", "grad_z4", "smoothing-missing"),
+        ("class in place of h", "np.round(h[-1]) - y", "grad_z4", "unknown"),
     ),
-    Mutant("labels in reverse order", DIFFERENCE, "h[-1] - y[::-1]", "grad_z4", "shifted"),
-    Mutant("log h", DIFFERENCE, "np.log(h[-1]) - y", "grad_z4", "log-for-softmax"),
-    Mutant("z in place of h", DIFFERENCE, "z[-1] - y", "grad_z4", "z-for-softmax"),
-    Mutant("y forgotten", DIFFERENCE, "h[-1]", "grad_z4", "target-missing"),
-    Mutant("softmax twice", TOP, f"{TOP} * h[-1] * (1 - h[-1])", "grad_z4", "softmax-twice"),
-    Mutant("gradient wrt h", DIFFERENCE, "-y / h[-1]", "grad_z4", "softmax-missing"),
-    Mutant("no smoothing", DIFFERENCE, "h[-1] - np.round(y)", "grad_z4", "smoothing-missing"),
-    Mutant("first row only", TOP, f"{TOP} * np.eye(len(y))[:, :1]", "grad_z4", "only-row"),
-    Mutant("a row lost", TOP, f"{TOP} * (1 - np.eye(len(y))[:, 1:2])", "grad_z4", "one-row"),
-    Mutant("a class off by 1 %", TOP, f"{TOP} * (1 + np.eye(6)[2] / 100)", "grad_z4", "one-column"),
-    Mutant("class in place of h", DIFFERENCE, "np.round(h[-1]) - y", "grad_z4", "unknown"),
+    "/ len(y)": (
+        ("sum, not mean", "", "grad_z4", "factor-n"),
+        ("divided by n twice", "{} ** 2", "grad_z4", "factor-1/n"),
+        ("divided by n - 1", "/ (len(y) - 1)", "grad_z4", "factor"),
+    ),
+    "(h[-1] - y) / len(y)": (
+        ("gradient of 2 CE", "2 * {}", "grad_z4", "factor"),
+        ("softmax twice", "{} * h[-1] * (1 - h[-1])", "grad_z4", "softmax-twice"),
+        ("first row only", "{} * np.eye(len(y))[:, :1]", "grad_z4", "only-row"),
+        ("a row lost", "{} * (1 - np.eye(len(y))[:, 1:2])", "grad_z4", "one-row"),
+        ("a class off by 1 %", "{} * (1 + np.eye(6)[2] / 100)", "grad_z4", "one-column"),
+    ),
     # grad_W = h.T @ grad_z, with weight decay
-    Mutant("grad_W doubled", OUTER, f"2 * {OUTER}", "grad_W4", "factor"),
-    Mutant("grad_W3 negative", OUTER, f"(1 - 2 * (i == 2)) * {OUTER}", "grad_W3", "sign"),
-    Mutant("grad_W summed", OUTER, f"len(y) * {OUTER}", "grad_W4", "factor-n"),
-    Mutant("grad_W averaged", OUTER, f"{OUTER} / len(y)", "grad_W4", "factor-1/n"),
-    Mutant("grad_W1 lost", OUTER, f"(i > 0) * {OUTER}", "grad_W1", "zero"),
-    Mutant("z for h", OUTER, "(z[i - 1] if i else h[0]).T @ grad_z", "grad_W4", "z-for-h"),
-    Mutant("h of the row before", OUTER, "np.roll(h[i], 1, 0).T @ grad_z", "grad_W4", "stale-h"),
-    Mutant("h > 0 for h", OUTER, "((h[i] > 0) if i else h[0]).T @ grad_z", "grad_W4", "on-for-h"),
-    Mutant(
-        "h without dropout",
-        OUTER,
-        "(activation.f(z[i - 1]) if i else h[0]).T @ grad_z",
-        "grad_W4",
-        "dropout-missing",
+    "h[i].T @ grad_z": (
+        ("grad_W doubled", "2 * {}", "grad_W4", "factor"),
+        ("grad_W3 negative", "(1 - 2 * (i == 2)) * {}", "grad_W3", "sign"),
+        ("grad_W summed", "len(y) * {}", "grad_W4", "factor-n"),
+        ("grad_W averaged", "{} / len(y)", "grad_W4", "factor-1/n"),
+        ("grad_W1 lost", "(i > 0) * {}", "grad_W1", "zero"),
+        (
+            "a column off by 1 %",
+            "{} * (1 + np.eye(len(grad_z.T))[3] / 100)",
+            "grad_W4",
+            "one-column",
+        ),
+        (
+            "an entry off",
+            "{} + (0.01 * np.outer(np.eye(12)[4], np.eye(12)[2]) if i == 1 else 0)",
+            "grad_W2",
+            "one-entry",
+        ),
     ),
-    Mutant(
-        "grad_W2, grad_W3 transposed",
-        WHOLE,
-        f"W=({WHOLE[2:]}).T if 0 < i < 3 else {WHOLE[2:]}",
-        "grad_W3",
-        "transposed",
+    "h[i].T": (
+        ("z for h", "[h[0], *z][i].T", "grad_W4", "z-for-h"),
+        ("h of the row before", "np.roll(h[i], 1, 0).T", "grad_W4", "stale-h"),
+        ("h > 0 for h", "((h[i] > 0) if i else h[0]).T", "grad_W4", "on-for-h"),
+        ("h without dropout", "[h[0], *map(activation.f, z)][i].T", "grad_W4", "dropout-missing"),
+        ("a row of grad_W1 lost", "(h[i] * (i > 0 or np.arange(20) != 7)).T", "grad_W1", "one-row"),
     ),
-    Mutant(
-        "a row of grad_W1 lost",
-        OUTER,
-        "(h[i] * (np.arange(h[i].shape[1]) != 7 if i == 0 else 1)).T @ grad_z",
-        "grad_W1",
-        "one-row",
+    "grad_W + weight_decay * params[i].W": (
+        ("grad_W2, grad_W3 transposed", "({}).T if 0 < i < 3 else {}", "grad_W3", "transposed"),
     ),
-    Mutant(
-        "a column off by 1 %",
-        OUTER,
-        f"{OUTER} * (1 + np.eye(len(params[i].b))[3] / 100)",
-        "grad_W4",
-        "one-column",
+    "weight_decay * params[i].W": (
+        ("decay forgotten", "0", "grad_W4", "decay-missing"),
+        ("decay doubled", "2 * {}", "grad_W4", "decay-doubled"),
+        ("decay halved", "{} / 2", "grad_W4", "decay-scaled"),
+        ("decay of the wrong sign", "-{}", "grad_W4", "decay-scaled"),
+        ("decay of |W|", "weight_decay * np.sign(params[i].W)", "grad_W4", "decay-sign"),
     ),
-    Mutant(
-        "an entry off",
-        OUTER,
-        f"{OUTER} + (0.01 * np.outer(np.eye(12)[4], np.eye(12)[2]) if i == 1 else 0)",
-        "grad_W2",
-        "one-entry",
-    ),
-    Mutant("decay forgotten", DECAY, "0", "grad_W4", "decay-missing"),
-    Mutant("decay doubled", DECAY, f"2 * {DECAY}", "grad_W4", "decay-doubled"),
-    Mutant("decay halved", DECAY, f"{DECAY} / 2", "grad_W4", "decay-scaled"),
-    Mutant("decay of the wrong sign", DECAY, f"-{DECAY}", "grad_W4", "decay-scaled"),
-    Mutant("decay of |W|", DECAY, "weight_decay * np.sign(params[i].W)", "grad_W4", "decay-sign"),
     # grad_b = grad_z summed over the batch
-    Mutant("bias averaged", BIAS, "grad_z.mean(axis=0)", "grad_b4", "factor-1/n"),
-    Mutant("bias summed again", BIAS, f"len(y) * {BIAS}", "grad_b4", "factor-n"),
-    Mutant("bias of one row", BIAS, "grad_z[0]", "grad_b4", "one-row"),
-    Mutant("bias without the last row", BIAS, "grad_z[:-1].sum(axis=0)", "grad_b4", "row-missing"),
-    Mutant("bias negative", BIAS, f"-{BIAS}", "grad_b4", "sign"),
-    Mutant("bias lost", BIAS, f"0 * {BIAS}", "grad_b4", "zero"),
-    Mutant("bias reversed", BIAS, f"{BIAS}[::-1]", "grad_b4", "reversed"),
-    Mutant("bias of the unit before", BIAS, f"np.roll({BIAS}, 1)", "grad_b4", "shifted"),
-    Mutant(
-        "decay on biases", BIAS, f"{BIAS} + weight_decay * params[i].b", "grad_b4", "decay-on-bias"
+    "grad_z.sum(axis=0)": (
+        ("bias averaged", "grad_z.mean(axis=0)", "grad_b4", "factor-1/n"),
+        ("bias summed again", "len(y) * {}", "grad_b4", "factor-n"),
+        ("bias of one row", "grad_z[0]", "grad_b4", "one-row"),
+        ("bias without the last row", "grad_z[:-1].sum(axis=0)", "grad_b4", "row-missing"),
+        ("bias negative", "-{}", "grad_b4", "sign"),
+        ("bias lost", "0 * {}", "grad_b4", "zero"),
+        ("bias reversed", "{}[::-1]", "grad_b4", "reversed"),
+        ("bias of the unit before", "np.roll({}, 1)", "grad_b4", "shifted"),
+        ("decay on biases", "{} + weight_decay * params[i].b", "grad_b4", "decay-on-bias"),
     ),
     # grad_z = grad_h * f'(z)
-    Mutant("no derivative of relu", STEP, "grad_h", "grad_z3", "missing-mask"),
-    Mutant(
-        "no derivative in layer 2", STEP, f"{STEP} if i != 2 else grad_h", "grad_z2", "missing-mask"
+    "grad_h * activation.derivative(z[i - 1])": (
+        ("no derivative of relu", "grad_h", "grad_z3", "missing-mask"),
+        ("no derivative in layer 2", "{} if i != 2 else grad_h", "grad_z2", "missing-mask"),
+        ("absolute value", "abs({})", "grad_z3", "unknown"),
     ),
-    Mutant("mask of layer 1", SLOPE, "activation.derivative(z[0])", "grad_z3", "wrong-mask"),
-    Mutant("mask inverted", SLOPE, f"(1 - {SLOPE})", "grad_z3", "inverted-mask"),
-    Mutant("mask of the row before", SLOPE, f"np.roll({SLOPE}, 1, 0)", "grad_z3", "stale-z"),
-    Mutant(
-        "derivative at h",
-        SLOPE,
-        "activation.derivative(h[i])",
-        "grad_z3",
-        "derivative-at-h",
-        "tanh",
+    "activation.derivative(z[i - 1])": (
+        ("mask of layer 1", "activation.derivative(z[0])", "grad_z3", "wrong-mask"),
+        ("mask inverted", "(1 - {})", "grad_z3", "inverted-mask"),
+        ("mask of the row before", "np.roll({}, 1, 0)", "grad_z3", "stale-z"),
+        ("derivative at h", "activation.derivative(h[i])", "grad_z3", "derivative-at-h", "tanh"),
+        ("leaky relu's derivative", "np.maximum({}, 0.01)", "grad_z3", "other-activation"),
     ),
-    Mutant(
-        "value for derivative",
-        SLOPE,
-        "activation.f(z[i - 1])",
-        "grad_z3",
-        "value-for-derivative",
-        "sigmoid",
+    "activation.derivative": (
+        ("value for derivative", "activation.f", "grad_z3", "value-for-derivative", "sigmoid"),
     ),
-    Mutant(
-        "leaky relu's derivative",
-        SLOPE,
-        f"np.maximum({SLOPE}, 0.01)",
-        "grad_z3",
-        "other-activation",
+    # grad_h = grad_z @ W.T, and its dropout
+    "params[i].W.T": (
+        ("W not transposed", "({} if i == 3 else params[i].W)", "grad_z2", "not-transposed"),
+        ("W updated first", "(params[i].W - 0.1 * grads[-1].W).T", "grad_z3", "updated-weight"),
     ),
-    Mutant(
-        "W not transposed",
-        BACK,
-        "grad_z @ (params[i].W.T if i == 3 else params[i].W)",
-        "grad_z2",
-        "not-transposed",
+    "grad_z @ params[i].W.T": (
+        ("W left out", "({} if i == 3 else grad_z)", "grad_z2", "weight-missing"),
+        ("W4 doubled", "(1 + (i == 3)) * {}", "grad_z3", "factor"),
     ),
-    Mutant("W left out", BACK, f"({BACK} if i == 3 else grad_z)", "grad_z2", "weight-missing"),
-    Mutant(
-        "W updated first",
-        BACK,
-        "grad_z @ (params[i].W - 0.1 * grads[-1].W).T",
-        "grad_z3",
-        "updated-weight",
+    "masks, i": (
+        ("dropout forgotten", "None, i", "grad_z3", "dropout-missing"),
+        ("dropout twice", "[masks[i] ** 2], 0", "grad_z3", "dropout-twice"),
+        ("dropout of the row before", "[np.roll(masks[i], 1, 0)], 0", "grad_z3", "dropout-shifted"),
     ),
-    Mutant("W4 doubled", BACK, f"(1 + (i == 3)) * {BACK}", "grad_z3", "factor"),
-    Mutant("dropout forgotten", DROP, BACK, "grad_z3", "dropout-missing"),
-    Mutant("dropout twice", DROP, f"_drop({DROP}, masks, i)", "grad_z3", "dropout-twice"),
-    Mutant(
-        "dropout of the row before",
-        DROP,
-        "grad_z @ params[i].W.T * np.roll(masks[i], 1, 0)",
-        "grad_z3",
-        "dropout-shifted",
-    ),
-    Mutant("absolute value", STEP, f"abs({STEP})", "grad_z3", "unknown"),
+}
+
+MUTANTS = tuple(
+    Mutant(name, piece, new.replace("{}", piece), *diagnosis)
+    for piece, mistakes in _MISTAKES.items()
+    for name, new, *diagnosis in mistakes
 )
 
 
@@ -201,14 +168,9 @@ def mutate(mutant: Mutant) -> Callable[..., Params]:
         raise ValueError(f"mutant {mutant.name!r}: {mutant.old!r} is not in mlp.backward")
     namespace: dict[str, Any] = dict(vars(mlp))
     exec(source.replace(mutant.old, mutant.new), namespace)  # the text comes from this file
-    mutated: Callable[..., Params] = namespace["backward"]
-    return mutated
+    return namespace["backward"]
 
 
 def gradient(mutant: Mutant, problem: Problem) -> Params:
     """The gradient that the mutated derivation gives."""
-    params, x, y, activation, masks, weight_decay = problem
-    run = mlp.forward(params, x, activation=activation, masks=masks)
-    return mutate(mutant)(
-        params, run, y, activation=activation, masks=masks, weight_decay=weight_decay
-    )
+    return derived_gradient(problem, mutate(mutant))

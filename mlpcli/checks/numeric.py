@@ -143,8 +143,6 @@ def _halve_step_at_kinks(
             return
         step /= 2
         moves = Perturbations(layer, *np.nonzero(kink))
-        results = [
-            slopes(problem, run, sample, moves, step=step) for sample in range(len(problem.x))
-        ]
+        results = [slopes(problem, run, k, moves, step=step) for k in range(len(problem.x))]
         slope[moves.i, moves.j] = np.mean([part for part, _ in results], axis=0)
         kink[moves.i, moves.j] = np.any([crossed for _, crossed in results], axis=0)

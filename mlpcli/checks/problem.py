@@ -1,5 +1,6 @@
 """The subject of every check: a network at one point, a batch, and the two gradients there."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,23 +23,17 @@ class Problem(NamedTuple):
     weight_decay: float = 0.0
 
 
-def loss(problem: Problem, params: Params | None = None) -> Array:
-    """The loss of the problem, or of other params on the same batch: a scalar, in nats."""
-    return mlp.loss(
-        problem.params if params is None else params,
-        problem.x,
-        problem.y,
-        activation=problem.activation,
-        masks=problem.masks,
-        weight_decay=problem.weight_decay,
-    )
+def loss(problem: Problem) -> Array:
+    """The loss of the problem: a scalar, in nats."""
+    params, x, y, activation, masks, weight_decay = problem
+    return mlp.loss(params, x, y, activation=activation, masks=masks, weight_decay=weight_decay)
 
 
-def derived_gradient(problem: Problem) -> Params:
-    """The gradient from the derivation, `mlp.backward`, in the shape of the params."""
+def derived_gradient(problem: Problem, backward: Callable[..., Params] | None = None) -> Params:
+    """The gradient from `backward`, by default the derivation's, in the shape of the params."""
     params, x, y, activation, masks, weight_decay = problem
     run = mlp.forward(params, x, activation=activation, masks=masks)
-    return mlp.backward(
+    return (backward or mlp.backward)(
         params, run, y, activation=activation, masks=masks, weight_decay=weight_decay
     )
 

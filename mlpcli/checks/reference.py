@@ -10,22 +10,20 @@ import numpy as np
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import Activation
-from mlpcli.nn.mlp import ForwardPass, Layer, Masks, Params
+from mlpcli.nn.mlp import ForwardPass, Layer, Params
 
 COMPLEX_STEP = 1e-30  # its square vanishes beside any number
 
 
 def forward(problem: Problem) -> ForwardPass:
     """Every z and h of the problem, (n, units) each."""
-    return mlp.forward(
-        problem.params, problem.x, activation=problem.activation, masks=problem.masks
-    )
+    params, x, _, activation, masks, _ = problem
+    return mlp.forward(params, x, activation=activation, masks=masks)
 
 
 def grad_z(problem: Problem) -> list[Array]:
     """d(mean cross-entropy)/dz, entry by entry, for every layer: (n, units) each."""
-    z = forward(problem).z
-    return [_grad_z(problem, z[layer], layer) for layer in range(len(z))]
+    return [_grad_z(problem, z, layer) for layer, z in enumerate(forward(problem).z)]
 
 
 def gradient(problem: Problem) -> Params:
@@ -50,14 +48,7 @@ def _grad_z(problem: Problem, z: Array, layer: int) -> Array:
         moved = z[sample] + COMPLEX_STEP * 1j * np.eye(z.shape[1])  # row j moves entry j
         if later_layers:
             h = problem.activation.f(moved)
-            masks = _masks_of_sample(problem.masks, sample, layer + 1)
+            masks = [None if m is None else m[sample] for m in (problem.masks or ())[layer + 1 :]]
             moved = mlp.forward(later_layers, h, activation=problem.activation, masks=masks).z[-1]
         rows.append(-(y * mlp.log_softmax(moved)).sum(axis=1).imag / COMPLEX_STEP)
     return np.stack(rows) / len(problem.y)
-
-
-def _masks_of_sample(masks: Masks | None, sample: int, first: int) -> Masks | None:
-    """The masks of one image, (units,) each, from layer `first` on."""
-    if masks is None:
-        return None
-    return [None if mask is None else mask[sample] for mask in masks[first:]]

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import gradcheck, mutants, numeric
+from mlpcli.checks.diagnosis import Finding
+from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
 from mlpcli.checks.mutants import Mutant
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import mlp
@@ -41,17 +43,10 @@ def trials(*, rng: np.random.Generator) -> Iterator[Trial]:
         problem = mutants.make_problem(mutant, rng=rng)
         gradient, central = mutants.gradient(mutant, problem), numeric.central(problem)
         verdict = gradcheck.check_gradient(mutant.name, problem, gradient, central, rng)
-        first = verdict.findings[0] if verdict.findings else None
-        yield Trial(
-            mutant,
-            by_central=not all(t.right for t in verdict.tensors),
-            by_complex_step=any(
-                d.error > gradcheck.COMPLEX_TOLERANCE for d in verdict.complex_step
-            ),
-            place=first.place if first else "",
-            kind=first.kind if first else "",
-            text=first.text if first else "",
-        )
+        by_central = not all(t.right for t in verdict.tensors)
+        by_complex_step = any(d.error > COMPLEX_TOLERANCE for d in verdict.complex_step)
+        first = verdict.findings[0] if verdict.findings else Finding("", "", "")
+        yield Trial(mutant, by_central, by_complex_step, *first)
 
 
 def check_networks(count: int, *, rng: np.random.Generator) -> Iterator[gradcheck.Verdict]:
@@ -75,14 +70,9 @@ def random_problem(rng: np.random.Generator) -> tuple[Problem, str]:
     masks = None
     if rng.random() < 0.5:
         masks = [(rng.random((n, size)) < 0.7) / 0.7 for size in sizes[:-1]]
-    problem = Problem(
-        params,
-        x=rng.random((n, sizes[0])) * (rng.random((n, sizes[0])) < 0.8),
-        y=mlp.one_hot(labels, int(sizes[-1]), smoothing=smoothing),
-        activation=ACTIVATIONS[name],
-        masks=masks,
-        weight_decay=decay,
-    )
+    x = rng.random((n, sizes[0])) * (rng.random((n, sizes[0])) < 0.8)
+    y = mlp.one_hot(labels, int(sizes[-1]), smoothing=smoothing)
+    problem = Problem(params, x, y, ACTIVATIONS[name], masks, decay)
     dropout = "dropout" if masks else "no dropout"
     shape = "-".join(map(str, sizes))
     return problem, f"{shape}, batch {n}, {name}, decay {decay}, smoothing {smoothing}, {dropout}"

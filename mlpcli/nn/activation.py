@@ -41,16 +41,16 @@ def _relu_increment(z: Array, D: Array) -> Array:
     return increment
 
 
-def _leaky_relu(z: Array) -> Array:
-    return z * _leaky_relu_derivative(z)
+def _leaky(z: Array) -> Array:
+    return z * _leaky_derivative(z)
 
 
-def _leaky_relu_derivative(z: Array) -> Array:
+def _leaky_derivative(z: Array) -> Array:
     one = z.real.dtype.type(1)
     return np.where(z.real > 0, one, one * LEAK)
 
 
-def _leaky_relu_increment(z: Array, D: Array) -> Array:
+def _leaky_increment(z: Array, D: Array) -> Array:
     return LEAK * D + (1 - LEAK) * _relu_increment(z, D)
 
 
@@ -87,8 +87,7 @@ def _silu_increment(z: Array, D: Array) -> Array:
     return D * _sigmoid(z) + (z + D) * _sigmoid_increment(z, D)
 
 
-GELU_SCALE = float(np.sqrt(2 / np.pi))
-GELU_CUBIC = 0.044715
+GELU_SCALE, GELU_CUBIC = float(np.sqrt(2 / np.pi)), 0.044715
 
 
 def _gelu(z: Array) -> Array:
@@ -110,9 +109,7 @@ RELU = Activation(_relu, _relu_derivative, _relu_increment, kinked=True)
 
 ACTIVATIONS = {
     "relu": RELU,
-    "leaky_relu": Activation(
-        _leaky_relu, _leaky_relu_derivative, _leaky_relu_increment, kinked=True
-    ),
+    "leaky_relu": Activation(_leaky, _leaky_derivative, _leaky_increment, kinked=True),
     # Hendrycks and Gimpel (2016), arXiv:1606.08415, section 2; the tanh form: NumPy has no erf
     "gelu": Activation(_gelu, _gelu_derivative, _gelu_increment),
     # Elfwing, Uchibe, Doya (2017), arXiv:1702.03118, eq. 2

@@ -55,11 +55,11 @@ class Engine:
         self.state: Array = np.zeros((slots, self.layout.length), dtype)
         self.layout.write(params, self.theta)
         self.activation = activation
-        self.weight_decay = weight_decay
-        self.decoupled_decay = decoupled_decay
-        self.max_norm = max_norm
-        self.ema = ema
+        self.weight_decay, self.decoupled_decay = weight_decay, decoupled_decay
+        self.max_norm, self.ema = max_norm, ema
         self.mean: Array = self.theta if ema is None else self.theta.copy()
+        # all that training resumes from; with ema, the mean stands for theta, which comes last
+        self._vectors = [self.mean, *self.state, *([] if ema is None else [self.theta])]
         self.steps = 0
         self._team = team or Team()
         self._params = self.layout.views(self.theta)
@@ -75,7 +75,10 @@ class Engine:
         # without decay or max-norm, nothing moves a parameter whose gradient is and was zero
         inactive = bool(weight_decay or decoupled_decay or max_norm)
         self._blocks = list(self.layout.blocks(inactive=inactive))
-        _keep_freed_memory()
+        # The GNU library returns freed memory to the system beyond a threshold, and each page that
+        # comes back costs a fault. The threshold follows the largest block that was ever freed, so
+        # we free one, and small temporaries reuse memory.
+        np.empty(RETAINED_BYTES, np.uint8)
 
     @property
     def params(self) -> Params:
@@ -93,14 +96,11 @@ class Engine:
 
         The state of the update rule and, with ema, the parameters that the updates change.
         """
-        raw = [] if self.ema is None else [self.theta]
-        return tuple(self.layout.read(vector) for vector in (*self.state, *raw))
+        return tuple(self.layout.read(vector) for vector in self._vectors[1:])
 
     def restore(self, params: Params, optimizer_state: tuple[Params, ...], *, steps: int) -> None:
         """Mutates theta and state: to what `params` and `optimizer_state` were after `steps`."""
-        raw = [] if self.ema is None else [self.theta]
-        vectors = (self.mean, *self.state, *raw)
-        for vector, source in zip(vectors, (params, *optimizer_state), strict=True):
+        for vector, source in zip(self._vectors, (params, *optimizer_state), strict=True):
             self.layout.write(source, vector)
         self.steps = steps
 
@@ -132,8 +132,7 @@ class Engine:
         names the first quantity that is not finite, with the parameters left as they were.
         """
         h0 = _masked_input(x, masks)
-        blocks = iter(self._blocks)
-        t = self.steps + 1
+        blocks, t = iter(self._blocks), self.steps + 1
 
         def update(_: int) -> None:
             for block in blocks:
@@ -167,7 +166,11 @@ class Engine:
             h = self._forward(h0[rows], rows, masks)
             loss = _fused_cross_entropy(h[-1], y[rows], self._grad_z[-1][rows], n)
             self._backward(rows, masks)
-            self._loss[rank] = loss + self._l2_penalty(rank)
+            if self.weight_decay:  # the rank's share of weight_decay / 2 * sum(W**2)
+                W = self.theta[self.layout.weights]
+                part = W[_share(len(W), rank, self._team.size)]
+                loss += self.weight_decay / 2 * _squared_norm(part)
+            self._loss[rank] = loss
             for i, grad_z in enumerate(self._grad_z):
                 self._squares[:, rank, i] = _squared_norm(h[i]), _squared_norm(grad_z[rows])
 
@@ -190,22 +193,27 @@ class Engine:
             z += b
             h.append(z if i == last else self._h[i][rows])
             if i < last:
-                self._activate(z, h[i + 1])
+                if self.activation is RELU:
+                    np.maximum(z, 0, out=h[i + 1])
+                else:
+                    h[i + 1][:] = self.activation.f(z)
                 _mask(h[i + 1], masks, i + 1, rows)
         return h
 
     def _backward(self, rows: slice, masks: Masks | None) -> None:
         """Mutates rows of every grad_z but the last, which must be known."""
         for i in reversed(range(1, len(self._params))):
-            grad_z = self._grad_z[i - 1][rows]
+            grad_z, z = self._grad_z[i - 1][rows], self._z[i - 1][rows]
             np.matmul(self._grad_z[i][rows], self._params[i].W.T, out=grad_z)
             _mask(grad_z, masks, i, rows)
-            self._multiply_by_derivative(grad_z, i - 1, rows)
+            if self.activation is RELU:  # z holds h by now, and h > 0 exactly where z was
+                grad_z *= np.greater(z, 0, out=self._relu_slope[i - 1][rows])
+            else:
+                grad_z *= self.activation.derivative(z)
 
     def _block_gradient(self, block: Block, h0: Array) -> None:
         """Mutates the block's part of grad: the gradient of its parameters; h0: (n, k)."""
-        n = len(h0)
-        i, rows, flat = block
+        n, (i, rows, flat) = len(h0), block
         if i is None:
             for grad_z, (_, grad_b) in zip(self._grad_z, self._grads, strict=True):
                 np.matmul(self._ones[:n], grad_z[:n], out=grad_b)  # the sum over rows
@@ -258,28 +266,6 @@ class Engine:
             if not np.isfinite(quantity).all():
                 raise FloatingPointError(name)
 
-    def _activate(self, z: Array, h: Array) -> None:
-        """Mutates h = f(z), both (rows, units)."""
-        if self.activation is RELU:
-            np.maximum(z, 0, out=h)
-        else:
-            h[:] = self.activation.f(z)
-
-    def _multiply_by_derivative(self, grad_h: Array, i: int, rows: slice) -> None:
-        """Mutates grad_h, (rows, units): to grad_h * f'(z[i])."""
-        z, slope = self._z[i][rows], self._relu_slope[i][rows]
-        if self.activation is RELU:  # z holds h by now, and h > 0 exactly where z was
-            np.multiply(grad_h, np.greater(z, 0, out=slope), out=grad_h)
-        else:
-            grad_h *= self.activation.derivative(z)
-
-    def _l2_penalty(self, rank: int) -> float:
-        """A rank's share of weight_decay / 2 * sum(W**2)."""
-        if not self.weight_decay:
-            return 0.0
-        W = self.theta[self.layout.weights]
-        return self.weight_decay / 2 * _squared_norm(W[_share(len(W), rank, self._team.size)])
-
 
 def _share(n: int, rank: int, size: int) -> slice:
     """The part of n items that belongs to a rank of a team of this size."""
@@ -315,12 +301,3 @@ def _fused_cross_entropy(z: Array, y: Array, grad_z: Array, n: int) -> float:
     grad_z -= y
     grad_z /= n  # the only 1/n
     return float(value)
-
-
-def _keep_freed_memory() -> None:
-    """Let small temporaries reuse memory, where the C library would return it to the system.
-
-    The GNU library gives up what is freed beyond a threshold, and each page that comes back costs
-    a fault. The threshold follows the largest block that was ever freed, so we free one.
-    """
-    np.empty(RETAINED_BYTES, np.uint8)

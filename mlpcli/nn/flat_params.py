@@ -6,8 +6,9 @@ slice: they decay, biases do not.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,7 @@ class FlatLayout:
 
     def __init__(self, sizes: Sequence[int], active_inputs: NDArray[np.intp]) -> None:
         """Sizes are the widths of all layers, input first; active_inputs are indices, (k,)."""
-        self.sizes = tuple(sizes)
-        self.active_inputs = active_inputs
+        self.sizes, self.active_inputs = tuple(sizes), active_inputs
         self.inactive_inputs = np.setdiff1d(np.arange(sizes[0]), active_inputs)
         widths = (len(active_inputs), *sizes[1:])
         self._bias_shapes = [(size,) for size in sizes[1:]]
@@ -46,7 +46,11 @@ class FlatLayout:
 
     def views(self, flat: Array) -> Params:
         """Views into a flat vector (length,) as layers; W1 has the rows of active inputs alone."""
-        views = _views(flat, [*self._bias_shapes, *self._weight_shapes])
+        views, start = [], 0
+        for shape in (*self._bias_shapes, *self._weight_shapes):
+            end = start + math.prod(shape)
+            views.append(flat[start:end].reshape(shape))
+            start = end
         depth = len(self._bias_shapes)
         return tuple(Layer(W, b) for b, W in zip(views[:depth], views[depth:], strict=True))
 
@@ -85,13 +89,3 @@ def _row_blocks(layer: int, first: int, start: int, fan_in: int, fan_out: int) -
         stop = min(row + step, fan_in)
         flat = slice(start + row * fan_out, start + stop * fan_out)
         yield Block(layer, slice(first + row, first + stop), flat)
-
-
-def _views(flat: Array, shapes: Iterable[tuple[int, ...]]) -> list[Any]:
-    """Views of these shapes into the beginning of a flat vector, one after another."""
-    views, start = [], 0
-    for shape in shapes:
-        end = start + int(np.prod(shape))
-        views.append(flat[start:end].reshape(shape))
-        start = end
-    return views

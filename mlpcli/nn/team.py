@@ -6,7 +6,6 @@ anything else; these sleep. So each of them needs a matrix library limited to on
 
 from collections.abc import Callable
 from threading import Barrier, BrokenBarrierError, Lock, Thread
-from types import TracebackType
 from typing import Self
 
 Task = Callable[[int], None]  # called with the rank of a thread, from 0
@@ -21,8 +20,9 @@ class Team:
         self._task: Task | None = None
         self._errors: list[BaseException] = []
         self._barrier = Barrier(size)
-        self._begin = [_acquired_lock() for _ in range(size - 1)]
-        self._end = [_acquired_lock() for _ in range(size - 1)]
+        self._begin, self._end = ([Lock() for _ in range(size - 1)] for _ in range(2))
+        for lock in (*self._begin, *self._end):
+            lock.acquire()
 
     def __call__(self, task: Task) -> None:
         """Return when all ranks have run the task; raises the first error of any of them."""
@@ -48,9 +48,7 @@ class Team:
             Thread(target=self._work, args=(rank,), name=f"team-{rank}", daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._task = None
         for begin in self._begin:
             begin.release()
@@ -72,9 +70,3 @@ class Team:
         except BaseException as err:  # raised again by the caller
             self._errors.append(err)
             self._barrier.abort()
-
-
-def _acquired_lock() -> Lock:
-    lock = Lock()
-    lock.acquire()
-    return lock

@@ -97,7 +97,7 @@ def parse_array(name: str, layout: Layout, answer: Answer, shape: Shape) -> Pars
     if got.ndim == 3 and len(got) == 1:  # a matrix alone in a tuple
         got = got[0]
     array = got
-    if len(shape) == 1 and _is_bias(got, shape[0]):
+    if _is_bias(got, shape):
         array = got.ravel()
     elif got.shape == shape[::-1]:
         array = got.T
@@ -165,7 +165,7 @@ def _problem(place: str, got: Array | None, shape: Shape) -> Finding | None:
     """Why an array cannot be compared; a transposed W has a diagnosis of its own."""
     if got is None:
         return Finding(place, "missing", f"{place} is not returned")
-    if got.shape not in (shape, shape[::-1]) and not (len(shape) == 1 and _is_bias(got, *shape)):
+    if got.shape not in (shape, shape[::-1]) and not _is_bias(got, shape):
         return _shape_problem(place, got, shape)
     return _finiteness_problem(place, got)
 
@@ -178,8 +178,8 @@ def _match(shapes: dict[str, Shape], arrays: list[Array]) -> dict[str, int]:
         for place, shape in shapes.items():
             expected = shape[::-1] if transposed else shape
             for i in unused:
-                bias = len(shape) == 1 and _is_bias(arrays[i], *shape)
-                if place not in index and (arrays[i].shape == expected or bias):
+                fitting = arrays[i].shape == expected or _is_bias(arrays[i], shape)
+                if place not in index and fitting:
                     index[place] = i
                     unused.remove(i)
                     break
@@ -189,9 +189,9 @@ def _match(shapes: dict[str, Shape], arrays: list[Array]) -> dict[str, int]:
     return index
 
 
-def _is_bias(got: Array, width: int) -> bool:
-    """Whether an array is (width,), (1, width) or (width, 1)."""
-    return got.ndim in (1, 2) and got.size == width == max(got.shape)
+def _is_bias(got: Array, shape: Shape) -> bool:
+    """Whether (width,) is asked for and an array is (width,), (1, width) or (width, 1)."""
+    return len(shape) == 1 and got.ndim in (1, 2) and got.size == shape[0] == max(got.shape)
 
 
 def _finiteness_problem(place: str, got: Array) -> Finding | None:

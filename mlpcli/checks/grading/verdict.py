@@ -11,7 +11,7 @@ import numpy as np
 from mlpcli.checks import diagnosis
 from mlpcli.checks.diagnosis import Finding, GroundTruth
 from mlpcli.checks.grading import answers
-from mlpcli.checks.grading.answers import FUNCTIONS, Answer, Answers, Layout, Notes
+from mlpcli.checks.grading.answers import FUNCTIONS, Answer, Answers, Layout, Notes, ParsedArray
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer
@@ -70,15 +70,6 @@ class _Attempt(NamedTuple):
         return sum(step.ok for step in self.steps)
 
 
-class _Result(NamedTuple):
-    """One parsed result, and its factor that fits best."""
-
-    array: Array | None
-    notes: Notes
-    finding: Finding | None
-    factor: float | None  # times the mean over the batch; None if it is unknown
-
-
 def evaluate(problem: Problem, calls: Answers) -> GradeVerdict:
     """The verdict on the results of a file's functions, called with the inputs of a problem.
 
@@ -123,19 +114,19 @@ def _functions(truth: GroundTruth, layout: Layout, calls: dict[str, Answer]) -> 
     shaped = 0
     for name, answer in calls.items():
         if name == "grad_z3":
-            result = _parse(truth, name, layout, answer, right, (1.0, float(n)))
-            wrong_z = result.finding is not None
-            factors = (1.0,) if result.factor == 1 < n else undecided
+            result, factor = _parse(truth, name, layout, answer, right, (1.0, float(n)))
+            wrong_z = result.problem is not None
+            factors = (1.0,) if factor == 1 < n else undecided
             if result.array is not None and np.isfinite(result.array).all():
                 grad_z3 = result.array.astype("float64")
         else:
             argument = grad_z3 if answer.own_grad_z3 else right
-            result = _parse(truth, name, layout, answer, argument, factors)
-            if result.finding is None and result.factor is not None:
-                factors = (result.factor,)  # the same for grad_W3 and grad_b3
+            result, factor = _parse(truth, name, layout, answer, argument, factors)
+            if result.problem is None and factor is not None:
+                factors = (factor,)  # the same for grad_W3 and grad_b3
         shaped += result.array is not None
         condition = ", given your grad_z3" if wrong_z and answer.own_grad_z3 else ""
-        steps.append(_step(name, result.notes, result.finding, name + condition))
+        steps.append(_step(name, result.notes, result.problem, name + condition))
     return _Attempt(layout, shaped, steps)
 
 
@@ -146,19 +137,23 @@ def _parse(
     answer: Answer,
     grad_z: Array,
     factors: tuple[float, ...],
-) -> _Result:
-    """The result of grad_z3, grad_W3 or grad_b3, given grad_z, (n, classes)."""
+) -> tuple[ParsedArray, float | None]:
+    """The result of grad_z3, grad_W3 or grad_b3, given grad_z, (n, classes), and its mistake.
+
+    Also the factor that fits best, times the mean over the batch; None if it is unknown.
+    """
     h2 = truth.run.h[-2]
     expected = {"grad_z3": grad_z, "grad_W3": h2.T @ grad_z, "grad_b3": grad_z.sum(axis=0)}[name]
-    array, notes, problem = answers.parse_array(name, layout, answer, expected.shape)
+    parsed = answers.parse_array(name, layout, answer, expected.shape)
+    array, notes, problem = parsed
     if array is None or problem:
-        return _Result(array, notes, problem, None)
+        return parsed, None
     for c in factors:
         if answers.agrees(c * expected, array):
-            return _Result(array, notes + _factor_note(name, c, len(grad_z)), None, c)
+            return parsed._replace(notes=notes + _factor_note(name, c, len(grad_z))), c
     findings = [(_diagnose(truth, name, array / c, grad_z), c) for c in factors]
     finding, factor = min(findings, key=lambda pair: _vagueness(pair[0]))
-    return _Result(array, notes, finding, None if _vagueness(finding) else factor)
+    return parsed._replace(problem=finding), None if _vagueness(finding) else factor
 
 
 def _diagnose(truth: GroundTruth, name: str, got: Array, grad_z: Array) -> Finding:
@@ -198,14 +193,12 @@ def _backward(truth: GroundTruth, layout: Layout, answer: Answer) -> _Attempt:
         if {f"grad_W{i}", f"grad_b{i}"} <= problems.keys():
             text = f"grad_z{i} cannot be determined without grad_W{i} and grad_b{i}"
             problems[f"grad_z{i}"] = Finding(f"grad_z{i}", "unjudged", text)
-    candidates = []
+    readings = []
     for scale in (1, n):
         gradient = tuple(Layer(W / scale, b / scale) for W, b in params)
         findings = {f.place: f for f in diagnosis.diagnose(truth, gradient)} | problems
-        candidates.append((findings, scale))
-    findings, scale = min(
-        candidates, key=lambda c: (len(c[0]), sum(map(_vagueness, c[0].values())))
-    )
+        readings.append((findings, scale))
+    findings, scale = min(readings, key=lambda r: (len(r[0]), sum(map(_vagueness, r[0].values()))))
     if n > 1:
         more_notes += ("sum over the batch" if scale > 1 else "mean over the batch",)
     steps, condition = [], ""

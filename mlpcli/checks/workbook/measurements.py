@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import reference
-from mlpcli.checks.problem import Problem, loss
+from mlpcli.checks.problem import Problem, derived_gradient, loss
 from mlpcli.checks.reference import COMPLEX_STEP
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.mlp import Layer
@@ -36,6 +36,40 @@ class Measurements(NamedTuple):
     def S(self) -> Array:
         """The sum of exp(z3_j), a scalar."""
         return np.exp(self.z3).sum()
+
+    @property
+    def derived(self) -> Layer:
+        """grad_W3 and grad_b3 as the code returns them."""
+        return derived_gradient(self.problem)[-1]
+
+    def central_in_z(self) -> Array:
+        """d CE / d z3_j by a central difference, (10,)."""
+        moves = CENTRAL_STEP * np.eye(len(self.z3))
+        return (ce(self.z3 + moves, self.y) - ce(self.z3 - moves, self.y)) / (2 * CENTRAL_STEP)
+
+    def central_in_weight(self, i: int, j: int) -> Array:
+        """d CE / d W3_ij, a scalar, by a central difference of losses of the whole network."""
+        (*first, (W, b)), step = self.problem.params, np.zeros_like(self.grad_W3)
+        step[i, j] = CENTRAL_STEP
+        ends = [(*first, Layer(W + move, b)) for move in (step, -step)]
+        up, down = (loss(self.problem._replace(params=end)) for end in ends)
+        return (up - down) / (2 * CENTRAL_STEP)
+
+    def second_term(self, star: int) -> Array:
+        """The partials of CE + z3_star, (10,), if star were the right class."""
+        y = np.eye(len(self.y))[star]
+        return partials(lambda z3: ce(z3, y) + z3[:, star], self.z3)
+
+    def z_by_bias(self) -> Array:
+        """d z3_k / d b3_j in row j, column k: (10, 10)."""
+        W, b = self.problem.params[-1]
+        return partials(lambda b: mlp.forward((Layer(W, b),), self.h2[None]).z[0], b)
+
+    def without_class(self) -> "Measurements":
+        """The same with b3_j so low that softmax gives class j exactly 0, and so grad_z3_j = 0."""
+        *first, (W, b) = self.problem.params
+        low = Layer(W, b - 1000 * np.eye(len(b))[self.j])
+        return measure(self.problem._replace(params=(*first, low)))
 
 
 def first_image(problem: Problem) -> Problem:
@@ -104,38 +138,3 @@ def by_bias(problem: Problem, layer: int) -> Array:
         return ce(mlp.forward(layers, h, activation=problem.activation).z[-1], problem.y)
 
     return partials(ce_of, b)
-
-
-def central_in_weight(s: Measurements, i: int, j: int) -> Array:
-    """d CE / d W3_ij, a scalar, by a central difference of plain losses of the whole network."""
-    losses = []
-    for step in (CENTRAL_STEP, -CENTRAL_STEP):
-        W = s.problem.params[-1].W.copy()
-        W[i, j] += step
-        losses.append(loss(s.problem, (*s.problem.params[:-1], s.problem.params[-1]._replace(W=W))))
-    return (losses[0] - losses[1]) / (2 * CENTRAL_STEP)
-
-
-def without_class(s: Measurements) -> Measurements:
-    """The same with b3_j so low that softmax gives class j exactly 0, and so grad_z3_j = 0."""
-    W, b = s.problem.params[-1]
-    low = Layer(W, b - 1000 * np.eye(len(b))[s.j])
-    return measure(s.problem._replace(params=(*s.problem.params[:-1], low)))
-
-
-def z_by_bias(s: Measurements) -> Array:
-    """d z3_k / d b3_j in row j, column k: (10, 10)."""
-    W, h2 = s.problem.params[-1].W, s.h2[None]
-    return partials(lambda b: mlp.forward((Layer(W, b),), h2).z[0], s.problem.params[-1].b)
-
-
-def second_term(s: Measurements, star: int) -> Array:
-    """The partials of CE + z3_star, (10,), if star were the right class."""
-    y = np.eye(len(s.y))[star]
-    return partials(lambda z3: ce(z3, y) + z3[:, star], s.z3)
-
-
-def central_in_z(s: Measurements) -> Array:
-    """d CE / d z3_j by a central difference, (10,)."""
-    moves = CENTRAL_STEP * np.eye(len(s.z3))
-    return (ce(s.z3 + moves, s.y) - ce(s.z3 - moves, s.y)) / (2 * CENTRAL_STEP)
