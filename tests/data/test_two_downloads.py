@@ -14,10 +14,8 @@ from tests.server import Answer, content, serve
 
 FETCH = """
 import sys
-from mlpcli.data import fetch
-from tests.data.test_fetch import make_spec
-spec, file = make_spec(sys.argv[1])
-fetch.fetch(spec, [file])
+from tests.data.test_fetch import get
+get(sys.argv[1])
 """
 TIMEOUT = 60  # seconds
 
