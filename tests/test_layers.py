@@ -3,15 +3,13 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
+from tests.source import FILES, PACKAGE, calls, imports, place
 
-PACKAGE = Path(__file__).parent.parent / "mlpcli"
-FILES = sorted(PACKAGE.rglob("*.py"))
 BELOW_API = {"runs", "training", "config", "data", "checks", "nn"}
 ALLOWED: dict[str, set[str]] = {
     "nn": set(),
@@ -70,35 +68,9 @@ ONLY_IN = {
 WRITERS = {"open", "mkdir", "touch", "unlink", "rename", "rmdir", "save", "savez", "tofile"}
 
 
-def place(path: Path) -> str:
-    return path.relative_to(PACKAGE).as_posix()
-
-
 def layer(path: Path) -> str:
     """The folder of a module, or its own name if it lies beside the folders."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def nodes(path: Path) -> Iterator[ast.AST]:
-    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-
-
-def imports(path: Path) -> set[str]:
-    """The full name of all that a module imports, wherever it does so."""
-    names = set()
-    for node in nodes(path):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
-
-
-def calls(path: Path) -> set[str]:
-    """The last part of the name of each function or method that a module calls."""
-    called = (ast.unparse(node.func) for node in nodes(path) if isinstance(node, ast.Call))
-    return {name.rpartition(".")[2] for name in called}
 
 
 def module_name(path: Path) -> str:
@@ -147,7 +119,8 @@ def test_a_library_is_imported_in_its_own_place_only() -> None:
 
 def test_training_writes_no_file() -> None:
     for path in (PACKAGE / "training").rglob("*.py"):
-        written = {name for name in calls(path) if name in WRITERS or name.startswith("write")}
+        called = {name.rpartition(".")[2] for name, _ in calls(path)}
+        written = {name for name in called if name in WRITERS or name.startswith("write")}
         assert not written, f"{path}: {written}"
         assert not imports(path) & {"mlpcli.atomic", "mlpcli.lock"}, path
 
@@ -155,9 +128,8 @@ def test_training_writes_no_file() -> None:
 def test_text_leaves_by_one_place() -> None:
     for path in (PACKAGE / "cli").rglob("*.py"):
         if path.name != "output.py":
-            for node in nodes(path):
-                name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-                assert name not in ("print", "typer.echo", "typer.secho"), f"{path}: {name}"
+            called = {name for name, _ in calls(path)}
+            assert not called & {"print", "typer.echo", "typer.secho"}, path
 
 
 def test_every_module_says_what_it_owns() -> None:
