@@ -12,6 +12,7 @@ from mlpcli.errors import DataError
 from mlpcli.lock import LOCK_FILE
 from tests.server import Answer, content, dawdle, hang_up, serve, silence, status, trickle
 
+FOLDER = Path("cache", "set")
 BODY = gzip.compress(b"the right content", mtime=0) * 50
 CLOSED = "http://127.0.0.1:9"  # where no server listens
 
@@ -37,17 +38,17 @@ def get(
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and a patience that suits a test."""
-    monkeypatch.setenv("MLPCLI_DATA", str(tmp_path / "cache"))
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder to work in, with an empty cache, and a patience that suits a test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLPCLI_DATA", "cache")
     monkeypatch.setattr(fetch, "RETRY_DELAYS", (0.01, 0.01))
     monkeypatch.setattr(download, "TIMEOUT", 0.5)
-    return tmp_path / "cache"
 
 
-def cached(cache: Path) -> dict[str, bytes]:
-    files = (path for path in cache.rglob("*") if path.is_file() and path.name != LOCK_FILE)
-    return {path.name: path.read_bytes() for path in files}
+def cached() -> dict[str, bytes]:
+    files = (file for file in Path("cache").rglob("*") if file.is_file() and file.name != LOCK_FILE)
+    return {file.name: file.read_bytes() for file in files}
 
 
 def put(folder: Path, name: str, body: bytes) -> None:
@@ -55,21 +56,19 @@ def put(folder: Path, name: str, body: bytes) -> None:
     (folder / name).write_bytes(body)
 
 
-def test_a_file_is_fetched_once(cache: Path) -> None:
+def test_a_file_is_fetched_once() -> None:
     with serve({"/f.gz": content(BODY)}) as (url, requests):
         first, second = get(url), get(url)
 
-    assert first == second == [cache / "set" / "f.gz"]
-    assert cached(cache) == {"f.gz": BODY}
+    assert first == second == [FOLDER / "f.gz"]
+    assert cached() == {"f.gz": BODY}
     assert requests == ["/f.gz"]
 
 
 @pytest.mark.parametrize(
     "bad",
     [
-        status(403),
-        status(404),
-        status(500),
+        *map(status, (403, 404, 500)),
         status(301, Location="/f.gz"),
         content(b"<html>please sign in</html>"),
         content(BODY[:-1] + b"x"),
@@ -82,27 +81,27 @@ def test_a_file_is_fetched_once(cache: Path) -> None:
         hang_up,
     ],
 )
-def test_a_bad_mirror_gives_way_to_the_next(cache: Path, bad: Answer) -> None:
+def test_a_bad_mirror_gives_way_to_the_next(bad: Answer) -> None:
     with serve({"/f.gz": bad}) as (one, _), serve({"/f.gz": content(BODY)}) as (two, _):
         get(one, two)
 
-    assert cached(cache) == {"f.gz": BODY}
+    assert cached() == {"f.gz": BODY}
 
 
-def test_a_file_that_is_labeled_as_compressed_stays_as_it_is(cache: Path) -> None:
+def test_a_file_that_is_labeled_as_compressed_stays_as_it_is() -> None:
     with serve({"/f.gz": content(BODY, encoding="x-gzip")}) as (url, _):
         get(url)
 
-    assert cached(cache) == {"f.gz": BODY}
+    assert cached() == {"f.gz": BODY}
 
 
-def test_a_temporary_error_is_retried(cache: Path) -> None:
+def test_a_temporary_error_is_retried() -> None:
     answers = [status(503), content(BODY[:100], promised=len(BODY)), content(BODY)]
     with serve({"/f.gz": answers}) as (url, requests):
         get(url)
 
     assert len(requests) == 3
-    assert cached(cache) == {"f.gz": BODY}
+    assert cached() == {"f.gz": BODY}
 
 
 def test_a_wrong_checksum_is_not_retried() -> None:
@@ -112,7 +111,7 @@ def test_a_wrong_checksum_is_not_retried() -> None:
     assert len(requests) == 1
 
 
-def test_a_total_failure_says_what_was_tried_and_what_to_do(cache: Path) -> None:
+def test_a_total_failure_says_what_was_tried_and_what_to_do() -> None:
     with (
         serve({"/f.gz": content(b"wrong")}) as (one, _),
         serve({}) as (two, _),
@@ -128,9 +127,9 @@ def test_a_total_failure_says_what_was_tried_and_what_to_do(cache: Path) -> None
         f"    {two}/f.gz: 404 Not Found",
         f"    {CLOSED}/f.gz: Connection refused",
         f"    {FILE.checksum.replace(':', ' ')}",
-        f"    put it at {cache / 'set' / 'f.gz'}",
+        f"    put it at {FOLDER / 'f.gz'}",
     ]
-    assert cached(cache) == {}
+    assert cached() == {}
 
 
 def test_an_unreachable_host_is_not_asked_for_the_next_file() -> None:
@@ -138,12 +137,12 @@ def test_an_unreachable_host_is_not_asked_for_the_next_file() -> None:
         get(CLOSED, files=(FILE, FILE._replace(name="g.gz")))
 
 
-def test_a_damaged_file_in_the_cache_is_replaced(cache: Path) -> None:
-    put(cache / "set", "f.gz", b"damaged")
+def test_a_damaged_file_in_the_cache_is_replaced() -> None:
+    put(FOLDER, "f.gz", b"damaged")
     with serve({"/f.gz": content(BODY)}) as (url, _):
         get(url)
 
-    assert cached(cache) == {"f.gz": BODY}
+    assert cached() == {"f.gz": BODY}
 
 
 def test_offline_never_uses_the_network() -> None:
@@ -155,20 +154,20 @@ def test_offline_never_uses_the_network() -> None:
 
 
 @pytest.mark.parametrize("inner", ["", "set"])
-def test_files_can_come_from_a_folder(tmp_path: Path, cache: Path, inner: str) -> None:
-    put(tmp_path / "disk" / inner, "f.gz", BODY)
+def test_files_can_come_from_a_folder(inner: str) -> None:
+    put(Path("disk", inner), "f.gz", BODY)
 
-    get(source=str(tmp_path / "disk"), offline=True)
+    get(source="disk", offline=True)
 
-    assert cached(cache) == {"f.gz": BODY}
+    assert cached() == {"f.gz": BODY}
 
 
 @pytest.mark.parametrize("inner", ["", "/set"])
-def test_files_can_come_from_another_mirror(cache: Path, inner: str) -> None:
+def test_files_can_come_from_another_mirror(inner: str) -> None:
     with serve({f"{inner}/f.gz": content(BODY)}) as (url, _):
         get(CLOSED, source=url)
 
-    assert cached(cache) == {"f.gz": BODY}
+    assert cached() == {"f.gz": BODY}
 
 
 @pytest.mark.parametrize(
@@ -179,15 +178,12 @@ def test_files_can_come_from_another_mirror(cache: Path, inner: str) -> None:
         (".", r"f\.gz: has the wrong checksum"),
     ],
 )
-def test_a_source_without_the_file_is_named(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str
-) -> None:
-    put(tmp_path, "f.gz", b"wrong")
-    monkeypatch.chdir(tmp_path)
+def test_a_source_without_the_file_is_named(source: str, message: str) -> None:
+    put(Path("."), "f.gz", b"wrong")
 
     with pytest.raises(DataError, match=message):
         get(source=source)
-    assert cached(cache) == {}
+    assert cached() == {}
 
 
 def packed(body: bytes, member: str = "gzip/f.gz") -> tuple[bytes, File]:
@@ -198,41 +194,39 @@ def packed(body: bytes, member: str = "gzip/f.gz") -> tuple[bytes, File]:
     return out.getvalue(), published("a.zip", out.getvalue())
 
 
-def test_a_file_is_taken_out_of_an_archive(cache: Path) -> None:
+def test_a_file_is_taken_out_of_an_archive() -> None:
     whole, archive = packed(BODY)
     with serve({"/a.zip": content(whole)}) as (url, requests):
         get(url, archive=archive)
 
-    assert cached(cache) == {"a.zip": whole, "f.gz": BODY}
+    assert cached() == {"a.zip": whole, "f.gz": BODY}
     assert requests == ["/a.zip"]
 
 
-def test_a_cached_archive_serves_offline(cache: Path) -> None:
+def test_a_cached_archive_serves_offline() -> None:
     whole, archive = packed(BODY)
-    put(cache / "set", "a.zip", whole)
+    put(FOLDER, "a.zip", whole)
 
     get(archive=archive, offline=True)
 
-    assert cached(cache) == {"a.zip": whole, "f.gz": BODY}
+    assert cached() == {"a.zip": whole, "f.gz": BODY}
 
 
 @pytest.mark.parametrize(
     ("body", "member", "message"),
     [(b"wrong", "gzip/f.gz", "has the wrong checksum"), (BODY, "other", "no such file")],
 )
-def test_an_archive_with_other_content_is_refused(
-    cache: Path, body: bytes, member: str, message: str
-) -> None:
+def test_an_archive_with_other_content_is_refused(body: bytes, member: str, message: str) -> None:
     whole, archive = packed(body, member)
     refused = pytest.raises(DataError, match=rf"a\.zip: {message}")
     with serve({"/a.zip": content(whole)}) as (url, _), refused:
         get(url, archive=archive)
 
-    assert cached(cache) == {"a.zip": whole}
+    assert cached() == {"a.zip": whole}
 
 
-def test_an_unwritable_cache_is_one_line(cache: Path) -> None:
-    cache.write_text("a file where the folder should be")
+def test_an_unwritable_cache_is_one_line() -> None:
+    Path("cache").write_text("a file where the folder should be")
     refused = pytest.raises(DataError, match=r"cannot write it: .*; MLPCLI_DATA names another")
     with serve({"/f.gz": content(BODY)}) as (url, _), refused:
         get(url)

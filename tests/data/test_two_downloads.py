@@ -7,8 +7,6 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Event
 
-import pytest
-
 from tests.data.test_fetch import BODY
 from tests.server import Answer, content, serve
 
@@ -50,18 +48,12 @@ def first_line(process: subprocess.Popen[str]) -> str:
     return process.stderr.readline()
 
 
-@pytest.fixture
-def slow() -> Slow:
-    return Slow()
-
-
 def files(cache: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in cache.iterdir()}
 
 
-def test_the_second_download_waits_and_uses_what_the_first_fetched(
-    tmp_path: Path, slow: Slow
-) -> None:
+def test_the_second_download_waits_and_uses_what_the_first_fetched(tmp_path: Path) -> None:
+    slow = Slow()
     with serve({"/f.gz": slow.answer}) as (url, requests), fetching(url, tmp_path) as first:
         assert slow.requested.wait(TIMEOUT)
         with fetching(url, tmp_path) as second:
@@ -75,7 +67,8 @@ def test_the_second_download_waits_and_uses_what_the_first_fetched(
     assert files(tmp_path / "set") == {"f.gz": BODY, ".lock": f"{second.pid}".encode()}
 
 
-def test_the_second_download_goes_on_when_the_first_is_killed(tmp_path: Path, slow: Slow) -> None:
+def test_the_second_download_goes_on_when_the_first_is_killed(tmp_path: Path) -> None:
+    slow = Slow()
     answers: list[Answer] = [slow.answer, content(BODY)]
     with serve({"/f.gz": answers}) as (url, requests), fetching(url, tmp_path) as first:
         assert slow.requested.wait(TIMEOUT)
