@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.outcome import call
 
+Words = tuple[str, ...]  # of a command
 SCRIPT = Path(__file__).parents[2] / "scripts" / "results.py"
 
 
@@ -47,9 +48,10 @@ def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> Modul
     return module
 
 
-def run(results: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["results.py", *words])
-    results.main()
+def run(results: ModuleType, *words: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["results.py", *words])
+        results.main()
 
 
 def table(results: ModuleType) -> dict[str, list[str]]:
@@ -60,14 +62,14 @@ def table(results: ModuleType) -> dict[str, list[str]]:
 
 
 def test_rows_are_measured_once_and_the_page_keeps_its_notes(
-    results: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    results: ModuleType, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run(results, monkeypatch, "--rows", "dots")
+    run(results, "--rows", "dots")
     page = results.PAGE.read_text() + "\nWhat was tried.\n"
     results.PAGE.write_text(page)
     before = results.FACTS.read_text()
 
-    run(results, monkeypatch, "--rows", "dots")
+    run(results, "--rows", "dots")
 
     assert results.PAGE.read_text() == page
     assert results.FACTS.read_text() == before
@@ -88,9 +90,9 @@ def test_rows_are_measured_once_and_the_page_keeps_its_notes(
 
 
 @pytest.fixture
-def asked(results: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+def asked(results: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[Words]:
     """The commands that the script gives, which run in this process meanwhile."""
-    words_of_each: list[tuple[str, ...]] = []
+    words_of_each: list[Words] = []
 
     def mlp(*words: str) -> Any:
         words_of_each.append(words)
@@ -104,16 +106,16 @@ def asked(results: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple[st
 
 
 def test_an_interrupted_row_goes_on(
-    results: ModuleType, asked: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+    results: ModuleType, asked: list[Words], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mlp = results.mlp
     monkeypatch.setattr(results, "mlp", lambda *w: mlp(*w) if w[0] == "train" else sys.exit(130))
     with pytest.raises(SystemExit):
-        run(results, monkeypatch, "--rows", "dots")
+        run(results, "--rows", "dots")
     assert not results.FACTS.exists()
     monkeypatch.setattr(results, "mlp", mlp)
 
-    run(results, monkeypatch, "--rows", "dots")
+    run(results, "--rows", "dots")
 
     out = str(results.RUNS / "0123456789" / "dots")
     assert asked[1:] == [("train", "--resume", out, "--seeds", "2"), ("eval", out)]
@@ -121,9 +123,9 @@ def test_an_interrupted_row_goes_on(
 
 
 def test_a_row_is_judged_as_the_command_beside_it_says(
-    results: ModuleType, asked: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+    results: ModuleType, asked: list[Words]
 ) -> None:
-    run(results, monkeypatch, "--rows", "one")
+    run(results, "--rows", "one")
 
     out = str(results.RUNS / "0123456789" / "one")
     assert ("eval", out, "--weights", "last") in asked
@@ -132,9 +134,9 @@ def test_a_row_is_judged_as_the_command_beside_it_says(
 
 @pytest.mark.usefixtures("asked")
 def test_a_row_that_cannot_be_measured_is_said_to_be_so(
-    results: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    results: ModuleType, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run(results, monkeypatch, "--rows", "none", "one")
+    run(results, "--rows", "none", "one")
 
     assert "none: not measured\n" in capfd.readouterr().err
     cells = table(results)
@@ -145,9 +147,9 @@ def test_a_row_that_cannot_be_measured_is_said_to_be_so(
 
 @pytest.mark.usefixtures("asked")
 def test_quick_prints_a_seed_and_writes_no_page(
-    results: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    results: ModuleType, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run(results, monkeypatch, "--quick")
+    run(results, "--quick")
 
     out = capfd.readouterr().out
     assert out.startswith("dots: ")
@@ -164,7 +166,7 @@ def test_the_page_and_the_readme_are_those_of_the_facts(
         copied.write_bytes(getattr(script, name).read_bytes())
         monkeypatch.setattr(script, name, copied)
 
-    run(script, monkeypatch, "--page")
+    run(script, "--page")
 
     assert script.PAGE.read_bytes() == load().PAGE.read_bytes()
     assert script.README.read_bytes() == load().README.read_bytes()
