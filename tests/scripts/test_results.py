@@ -4,18 +4,19 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType as Script
 from typing import Any
 
 import pytest
 
 from tests.cli.outcome import call
 
-Words = tuple[str, ...]  # of a command
+Capture = pytest.CaptureFixture[str]
+Asked = list[tuple[str, ...]]  # the words of each command
 SCRIPT = Path(__file__).parents[2] / "scripts" / "results.py"
 
 
-def load() -> ModuleType:
+def load() -> Script:
     spec = importlib.util.spec_from_file_location("results", SCRIPT)
     assert spec
     assert spec.loader
@@ -25,7 +26,7 @@ def load() -> ModuleType:
 
 
 @pytest.fixture
-def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> Script:
     """The script, with short rows and everything it writes in a folder of its own."""
     module = load()
     (tmp_path / "README.md").write_text(f"Before\n{module.OPENED}old\n\n{module.CLOSED}after\n")
@@ -48,13 +49,13 @@ def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> Modul
     return module
 
 
-def run(results: ModuleType, *words: str) -> None:
+def run(results: Script, *words: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["results.py", *words])
         results.main()
 
 
-def table(results: ModuleType) -> dict[str, list[str]]:
+def table(results: Script) -> dict[str, list[str]]:
     """The cells of each row of the page, by the row's name."""
     lines = results.PAGE.read_text().splitlines()
     cells = [line.strip("|").split("|") for line in lines if line.startswith("|")]
@@ -62,7 +63,7 @@ def table(results: ModuleType) -> dict[str, list[str]]:
 
 
 def test_rows_are_measured_once_and_the_page_keeps_its_notes(
-    results: ModuleType, capfd: pytest.CaptureFixture[str]
+    results: Script, capfd: Capture
 ) -> None:
     run(results, "--rows", "dots")
     page = results.PAGE.read_text() + "\nWhat was tried.\n"
@@ -90,9 +91,9 @@ def test_rows_are_measured_once_and_the_page_keeps_its_notes(
 
 
 @pytest.fixture
-def asked(results: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[Words]:
+def asked(results: Script, monkeypatch: pytest.MonkeyPatch) -> Asked:
     """The commands that the script gives, which run in this process meanwhile."""
-    words_of_each: list[Words] = []
+    words_of_each: Asked = []
 
     def mlp(*words: str) -> Any:
         words_of_each.append(words)
@@ -106,7 +107,7 @@ def asked(results: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[Words]:
 
 
 def test_an_interrupted_row_goes_on(
-    results: ModuleType, asked: list[Words], monkeypatch: pytest.MonkeyPatch
+    results: Script, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mlp = results.mlp
     monkeypatch.setattr(results, "mlp", lambda *w: mlp(*w) if w[0] == "train" else sys.exit(130))
@@ -122,9 +123,7 @@ def test_an_interrupted_row_goes_on(
     assert len(json.loads(results.FACTS.read_text())["dots"]["accuracies"]) == 2
 
 
-def test_a_row_is_judged_as_the_command_beside_it_says(
-    results: ModuleType, asked: list[Words]
-) -> None:
+def test_a_row_is_judged_as_the_command_beside_it_says(results: Script, asked: Asked) -> None:
     run(results, "--rows", "one")
 
     out = str(results.RUNS / "0123456789" / "one")
@@ -133,9 +132,7 @@ def test_a_row_is_judged_as_the_command_beside_it_says(
 
 
 @pytest.mark.usefixtures("asked")
-def test_a_row_that_cannot_be_measured_is_said_to_be_so(
-    results: ModuleType, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_row_that_cannot_be_measured_is_said_to_be_so(results: Script, capfd: Capture) -> None:
     run(results, "--rows", "none", "one")
 
     assert "none: not measured\n" in capfd.readouterr().err
@@ -146,9 +143,7 @@ def test_a_row_that_cannot_be_measured_is_said_to_be_so(
 
 
 @pytest.mark.usefixtures("asked")
-def test_quick_prints_a_seed_and_writes_no_page(
-    results: ModuleType, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_quick_prints_a_seed_and_writes_no_page(results: Script, capfd: Capture) -> None:
     run(results, "--quick")
 
     out = capfd.readouterr().out
