@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,13 @@ def printed(verification: Verification) -> Statements:
     return values
 
 
-def statements() -> list[tuple[str, str, list[str]]]:
+def statements() -> Iterator[tuple[str, str, list[str]]]:
     """Section and number of each statement of the page, with the numbers after its arrows."""
-    all_of_them = []
     for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
         section, _, text = part.partition("\n")
         _, *pieces = re.split(r"^- \*\*(\w+)\.\*\* ", text, flags=re.MULTILINE)
         for number, said in zip(pieces[::2], pieces[1::2], strict=True):
-            all_of_them.append((section, number, re.findall(r"→ `(.+?)`", said)))
-    return all_of_them
+            yield section, number, re.findall(r"→ `(.+?)`", said)
 
 
 def digits(value: float | list[int]) -> str:

@@ -13,16 +13,12 @@ from mlpcli.data import dataset, preprocessing
 from mlpcli.errors import DataError
 
 Arrays = dict[str, Any]
-
-
-@pytest.fixture
-def arrays() -> Arrays:
-    return {
-        "x_train": np.arange(6 * 4, dtype="uint8").reshape(6, 2, 2),
-        "y_train": np.array([0, 1, 2, 0, 1, 2], "uint8"),
-        "x_test": np.zeros((3, 2, 2), "uint8"),
-        "y_test": np.array([0, 1, 2], "uint8"),
-    }
+ARRAYS: Arrays = {
+    "x_train": np.arange(6 * 4, dtype="uint8").reshape(6, 2, 2),
+    "y_train": np.array([0, 1, 2, 0, 1, 2], "uint8"),
+    "x_test": np.zeros((3, 2, 2), "uint8"),
+    "y_test": np.array([0, 1, 2], "uint8"),
+}
 
 
 def idx_bytes(array: Any) -> bytes:
@@ -46,36 +42,36 @@ def save_npz(path: Path, arrays: Arrays) -> str:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_folder_of_idx_files_is_read(tmp_path: Path, arrays: Arrays, packed: bool) -> None:
-    split = dataset.load(save_idx(tmp_path, arrays, packed=packed), "test")
+def test_a_folder_of_idx_files_is_read(tmp_path: Path, packed: bool) -> None:
+    split = dataset.load(save_idx(tmp_path, ARRAYS, packed=packed), "test")
 
-    assert_array_equal(split.images, arrays["x_test"])
-    assert_array_equal(split.labels, arrays["y_test"])
+    assert_array_equal(split.images, ARRAYS["x_test"])
+    assert_array_equal(split.labels, ARRAYS["y_test"])
     assert split.classes == ("0", "1", "2")
     assert all(len(digest) == 64 for digest in split.files.values())
 
 
-def test_training_data_does_without_test_files(tmp_path: Path, arrays: Arrays) -> None:
-    name = save_idx(tmp_path, arrays)
+def test_training_data_does_without_test_files(tmp_path: Path) -> None:
+    name = save_idx(tmp_path, ARRAYS)
     for path in tmp_path.glob("t10k*"):
         path.unlink()
 
     assert len(dataset.load(name, "train").labels) == 6
 
 
-def test_class_names_can_lie_beside_idx_files(tmp_path: Path, arrays: Arrays) -> None:
-    name = save_idx(tmp_path, arrays)
+def test_class_names_can_lie_beside_idx_files(tmp_path: Path) -> None:
+    name = save_idx(tmp_path, ARRAYS)
     (tmp_path / "classes.txt").write_text("cat\ndog\nsu す\n", encoding="utf-8")
 
     assert dataset.load(name, "train").classes == ("cat", "dog", "su す")
 
 
-def test_an_npz_file_is_read(tmp_path: Path, arrays: Arrays) -> None:
-    name = save_npz(tmp_path / "d.npz", arrays | {"classes": np.array(["a", "b", "c"])})
+def test_an_npz_file_is_read(tmp_path: Path) -> None:
+    name = save_npz(tmp_path / "d.npz", ARRAYS | {"classes": np.array(["a", "b", "c"])})
 
     split = dataset.load(name, "train")
 
-    assert_array_equal(split.images, arrays["x_train"])
+    assert_array_equal(split.images, ARRAYS["x_train"])
     assert split.classes == ("a", "b", "c")
 
 
@@ -137,18 +133,16 @@ def test_a_large_image_needs_resize(pictures: Path) -> None:
         ({"classes": np.zeros(3)}, "classes must be .*, got 3 of float64"),
     ],
 )
-def test_arrays_that_do_not_fit_are_described(
-    tmp_path: Path, arrays: Arrays, change: Arrays, message: str
-) -> None:
-    name = save_npz(tmp_path / "d.npz", arrays | change)
+def test_arrays_that_do_not_fit_are_described(tmp_path: Path, change: Arrays, message: str) -> None:
+    name = save_npz(tmp_path / "d.npz", ARRAYS | change)
 
     with pytest.raises(DataError, match=message):
         dataset.load(name, "train")
 
 
-def test_large_arrays_are_shrunk_on_request(tmp_path: Path, arrays: Arrays) -> None:
+def test_large_arrays_are_shrunk_on_request(tmp_path: Path) -> None:
     large = {"x_train": np.full((6, 64, 64), 90, "uint8")}
-    name = save_npz(tmp_path / "d.npz", arrays | large)
+    name = save_npz(tmp_path / "d.npz", ARRAYS | large)
 
     images = dataset.load(name, "train", resize=True).images
 
@@ -156,8 +150,8 @@ def test_large_arrays_are_shrunk_on_request(tmp_path: Path, arrays: Arrays) -> N
     assert set(images.ravel()) == {90}
 
 
-def test_a_test_label_outside_the_training_classes_is_named(tmp_path: Path, arrays: Arrays) -> None:
-    name = save_idx(tmp_path, arrays | {"y_test": np.array([0, 3, 1], "uint8")})
+def test_a_test_label_outside_the_training_classes_is_named(tmp_path: Path) -> None:
+    name = save_idx(tmp_path, ARRAYS | {"y_test": np.array([0, 3, 1], "uint8")})
 
     with pytest.raises(DataError, match="label 3 of image 1 is outside the 3 classes"):
         dataset.load(name, "test")
@@ -193,9 +187,9 @@ def test_a_name_that_leads_to_no_data_is_helped(
     ],
 )
 def test_class_names_that_are_none_are_refused(
-    tmp_path: Path, arrays: Arrays, classes: bytes, message: str
+    tmp_path: Path, classes: bytes, message: str
 ) -> None:
-    name = save_idx(tmp_path, arrays)
+    name = save_idx(tmp_path, ARRAYS)
     (tmp_path / "classes.txt").write_bytes(classes)
 
     with pytest.raises(DataError, match=message):

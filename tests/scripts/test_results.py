@@ -26,8 +26,8 @@ def load() -> Script:
 
 
 @pytest.fixture
-def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> Script:
-    """The script, with short rows and everything it writes in a folder of its own."""
+def results(tmp_path: Path, dots: str) -> Script:
+    """A new copy of the script, with short rows and all that it writes in a folder of its own."""
     module = load()
     (tmp_path / "README.md").write_text(f"Before\n{module.OPENED}old\n\n{module.CLOSED}after\n")
     words = f"--set data.name={dots} --set 'network.hidden=[8]' --epochs 2"
@@ -36,16 +36,15 @@ def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> Scrip
         module.Row("one", words, "at least 50%", seeds=1, judge="--weights last", cold=True),
         module.Row("none", "--config no-such-config", "none"),
     )
-    for name, value in {
-        "ROWS": rows,
-        "COLD": 1,
-        "PAGE": tmp_path / "results.md",
-        "README": tmp_path / "README.md",
-        "FACTS": tmp_path / "results.json",
-        "RUNS": tmp_path / "results",
-        "committed": lambda: "0123456789",
-    }.items():
-        monkeypatch.setattr(module, name, value)
+    vars(module).update(
+        ROWS=rows,
+        COLD=1,
+        PAGE=tmp_path / "results.md",
+        README=tmp_path / "README.md",
+        FACTS=tmp_path / "results.json",
+        RUNS=tmp_path / "results",
+        committed=lambda: "0123456789",
+    )
     return module
 
 
@@ -91,7 +90,7 @@ def test_rows_are_measured_once_and_the_page_keeps_its_notes(
 
 
 @pytest.fixture
-def asked(results: Script, monkeypatch: pytest.MonkeyPatch) -> Asked:
+def asked(results: Script) -> Asked:
     """The commands that the script gives, which run in this process meanwhile."""
     words_of_each: Asked = []
 
@@ -102,19 +101,17 @@ def asked(results: Script, monkeypatch: pytest.MonkeyPatch) -> Asked:
             raise results.Failed
         return json.loads(outcome.out)
 
-    monkeypatch.setattr(results, "mlp", mlp)
+    vars(results).update(mlp=mlp)
     return words_of_each
 
 
-def test_an_interrupted_row_goes_on(
-    results: Script, asked: Asked, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_row_goes_on(results: Script, asked: Asked) -> None:
     mlp = results.mlp
-    monkeypatch.setattr(results, "mlp", lambda *w: mlp(*w) if w[0] == "train" else sys.exit(130))
+    vars(results).update(mlp=lambda *w: mlp(*w) if w[0] == "train" else sys.exit(130))
     with pytest.raises(SystemExit):
         run(results, "--rows", "dots")
     assert not results.FACTS.exists()
-    monkeypatch.setattr(results, "mlp", mlp)
+    vars(results).update(mlp=mlp)
 
     run(results, "--rows", "dots")
 
@@ -152,14 +149,12 @@ def test_quick_prints_a_seed_and_writes_no_page(results: Script, capfd: Capture)
     assert not results.PAGE.exists()
 
 
-def test_the_page_and_the_readme_are_those_of_the_facts(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_page_and_the_readme_are_those_of_the_facts(tmp_path: Path) -> None:
     script = load()
     for name in ("PAGE", "README"):
         copied = tmp_path / f"{name}.md"
         copied.write_bytes(getattr(script, name).read_bytes())
-        monkeypatch.setattr(script, name, copied)
+        setattr(script, name, copied)
 
     run(script, "--page")
 
