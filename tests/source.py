@@ -1,6 +1,8 @@
-"""The modules of the package as syntax trees, for tests of what their code may do."""
+"""What the modules of the package import and call, by their syntax trees or when they run."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,3 +36,11 @@ def calls(path: Path) -> Iterator[tuple[str, dict[str | None, str]]]:
         if isinstance(node, ast.Call):
             keywords = {each.arg: ast.unparse(each.value) for each in node.keywords}
             yield ast.unparse(node.func), keywords
+
+
+def loaded(script: str) -> set[str]:
+    """Names of the modules that a process has loaded after a script."""
+    script = f"import sys\n{script}\nprint(*sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    return set(done.stderr.split())

@@ -1,14 +1,13 @@
 """Imports point one way: the arrows below, and no other."""
 
 import ast
-import subprocess
 import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
-from tests.source import FILES, PACKAGE, calls, imports, place
+from tests.source import FILES, PACKAGE, calls, imports, loaded, place
 
 BELOW_API = {"runs", "training", "config", "data", "checks", "nn"}
 ALLOWED = {  # what is not listed imports none of them
@@ -144,11 +143,3 @@ def test_predict_loads_no_check(settings: Config, dots: str, tmp_path: Path) -> 
 
     assert "mlpcli.api.predict" in names
     assert [name for name in names if name.startswith("mlpcli.checks")] == []
-
-
-def loaded(script: str) -> set[str]:
-    """Names of the modules that a process has loaded after a script."""
-    script = f"import sys\n{script}\nprint(*sys.modules, file=sys.stderr)"
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
-    return set(done.stderr.split())

@@ -104,8 +104,7 @@ def test_a_name_is_looked_at_as_soon_as_its_line_is_there() -> None:
         events = image_sources.find(["-"], stdin)
         for _ in range(3):
             writer.write(b"a.png\n")
-            source = next(events)  # would wait for ever otherwise
-            assert isinstance(source, Source)
+            assert isinstance(next(events), Source)  # would wait for ever otherwise
 
 
 def test_one_wrong_place_among_others_is_told_in_its_place() -> None:
