@@ -1,7 +1,7 @@
 """What a run leaves that depends on no clock: equal for bit-identical runs."""
 
-import hashlib
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,11 @@ TIMED = {"seconds", "images_per_second"}
 
 def result(folder: Path) -> dict[str, Any]:
     """Checksums of its weights and settings, its metrics, its best and its status."""
-    checksums = {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in (BEST, LAST, CONFIG)
-    }
     lines = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
     record = RunFolder(folder).load_record()
     assert record.best is not None
     return {
-        **checksums,
+        **{name: sha256((folder / name).read_bytes()).hexdigest() for name in (BEST, LAST, CONFIG)},
         "metrics": [_untimed(line) for line in lines],
         "best": _untimed(record.best.model_dump()),
         "status": record.status,

@@ -40,17 +40,14 @@ def poisoned() -> Iterator[tuple[str, bytes]]:
     pickled = pickle.dumps(Code())
     objects = np.array([Code()] * 9, dtype=object)
     for name in ("x_test", "y_test", "y_train", "classes"):
-        out = io.BytesIO()
-        np.savez(out, allow_pickle=True, **(arrays() | {name: objects}))
+        np.savez(out := io.BytesIO(), allow_pickle=True, **(arrays() | {name: objects}))
         yield "npz", out.getvalue()
-    out = io.BytesIO()
-    np.save(out, objects, allow_pickle=True)
+    np.save(out := io.BytesIO(), objects, allow_pickle=True)
     for data in (pickled, out.getvalue(), npz(arrays()).replace(b"|u1", b"|O ")):
         yield "npz", data
     header = f"{{'descr': __import__('os').mkdir('{TRACE}'), 'shape': ()}}\n".encode()
     array = b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as zipped:  # as PyTorch packs a pickle, too
+    with zipfile.ZipFile(out := io.BytesIO(), "w") as zipped:  # as PyTorch packs a pickle, too
         zipped.writestr("x_test.npy", array)
         zipped.writestr("archive/data.pkl", pickled)
     for name in FORMATS:

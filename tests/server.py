@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import chain, repeat
 from socket import SHUT_RDWR
 from threading import Thread
 
@@ -35,40 +34,32 @@ def serve(answers: dict[str, Answer | list[Answer]]) -> Iterator[tuple[str, list
             server.shutdown()
 
 
+def _head(handler: BaseHTTPRequestHandler, code: int, length: int, headers: dict[str, str]) -> None:
+    handler.send_response(code)
+    for name, value in {"Content-Length": str(length), **headers}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+
+
 def content(body: bytes, *, promised: int | None = None, encoding: str = "identity") -> Answer:
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(body) if promised is None else promised))
-        handler.send_header("Content-Encoding", encoding)
-        handler.end_headers()
+        length = len(body) if promised is None else promised
+        _head(handler, 200, length, {"Content-Encoding": encoding})
         handler.wfile.write(body)
 
     return answer
 
 
 def status(code: int, **headers: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(code)
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    return answer
+    return lambda handler: _head(handler, code, 0, headers)
 
 
 def trickle(body: bytes, *, seconds: float) -> Answer:
     """One byte at a time, with a pause after each."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        with suppress(OSError):  # the client has given up, as it should
-            for i in range(len(body)):
-                handler.wfile.write(body[i : i + 1])
-                handler.wfile.flush()
-                time.sleep(seconds)
+        _head(handler, 200, len(body), {})
+        _slowly(handler, body, seconds)
 
     return answer
 
@@ -86,11 +77,11 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
 
 def dawdle(*, seconds: float) -> Answer:
     """A header that goes on and on, one byte at a time, with a pause after each."""
+    return lambda handler: _slowly(handler, b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1000, seconds)
 
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        with suppress(OSError):
-            for byte in chain(b"HTTP/1.1 200 OK\r\nX-Long: ", repeat(b"x"[0], 1000)):
-                handler.wfile.write(bytes([byte]))
-                time.sleep(seconds)
 
-    return answer
+def _slowly(handler: BaseHTTPRequestHandler, data: bytes, seconds: float) -> None:
+    with suppress(OSError):  # the client has given up, as it should
+        for byte in data:
+            handler.wfile.write(bytes([byte]))
+            time.sleep(seconds)

@@ -27,10 +27,9 @@ def asked() -> list[Requirement]:
 def pinned() -> dict[str, list[str]]:
     lines = [line for line in LOCK.splitlines() if not line.startswith("#")]
     found: dict[str, list[str]] = {}
-    for line in lines:
-        release = Requirement(line)
+    for release in map(Requirement, lines):
         (pin,) = release.specifier
-        assert pin.operator == "==", line
+        assert pin.operator == "==", release
         found.setdefault(canonicalize_name(release.name), []).append(pin.version)
     return found
 

@@ -16,23 +16,22 @@ TRAINING = ("Network", "Train", "Sgd", "Adam", "AdamW", "Constant", "Steps", "Co
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
 
 
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_stands_in_the_readme_and_among_the_commands(command: str) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-
-    assert f"| `mlp {command}" in readme
-    assert f"## mlp {command}\n" in page, "make docs"
+    assert f"| `mlp {command}" in read("README.md")
+    assert f"## mlp {command}\n" in read("docs/commands.md"), "make docs"
 
 
 def test_every_data_set_stands_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-
-    assert [name for name in DATASETS if f"| `{name}` |" not in readme] == []
+    assert [name for name in DATASETS if f"| `{name}` |" not in read("README.md")] == []
 
 
 def test_every_way_to_train_stands_in_the_page_about_it() -> None:
-    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    page = read("docs/training.md")
     named = set(re.findall(r"`(?:\w+\.)?(\w+)(?:=\w+)?`", page))
     kinds = set(re.findall(r"`(?:optimizer|schedule).name=(\w+)`", page))
     sections = json.loads(json_schema())["$defs"]
@@ -43,8 +42,7 @@ def test_every_way_to_train_stands_in_the_page_about_it() -> None:
 
 
 def test_every_promise_names_tests_and_faults_that_exist() -> None:
-    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
-    table = page.partition("## Promises")[2].partition("\n## ")[0]
+    table = read("docs/reliability.md").partition("## Promises")[2].partition("\n## ")[0]
     promises = re.findall(r"^\| (?!promise|---)(.*) \| (.*) \|$", table, re.MULTILINE)
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests/faults").glob("*.py")]
     faults = {name for text in sources for name in re.findall(r'\bFault\(\s*"([^"]+)"', text)}
@@ -56,13 +54,11 @@ def test_every_promise_names_tests_and_faults_that_exist() -> None:
         assert tests or named, promise
         assert set(named) <= faults, promise
         for file, name in tests:
-            assert f"\ndef {name}(" in (ROOT / file).read_text(encoding="utf-8"), promise
+            assert f"\ndef {name}(" in read(file), promise
 
 
 def test_the_shipped_schema_is_that_of_the_settings() -> None:
-    shipped = (ROOT / "configs" / "config.schema.json").read_text(encoding="utf-8")
-
-    assert json.loads(shipped) == json.loads(json_schema()), "make docs"
+    assert json.loads(read("configs/config.schema.json")) == json.loads(json_schema()), "make docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "workbook.md").read_text(encoding="utf-8")
 CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 FILE = re.compile(r"mlpcli/[\w/]+\.py")
+Statements = list[dict[str, Any]]  # as --json has them
 DATA = ROOT.parent / "shared" / "data" / "mnist"
 
 
@@ -31,21 +33,19 @@ def verification(tmp_path_factory: pytest.TempPathFactory) -> Verification:
 
 
 @pytest.fixture(scope="module")
-def printed(verification: Verification) -> list[dict[str, Any]]:
+def printed(verification: Verification) -> Statements:
     """What it prints with --json."""
-    values: list[dict[str, Any]] = json.loads(as_json(verification))["statements"]
+    values: Statements = json.loads(as_json(verification))["statements"]
     return values
 
 
-def statements() -> list[tuple[str, str, list[str]]]:
+def statements() -> Iterator[tuple[str, str, list[str]]]:
     """Section and number of each statement of the page, with the numbers after its arrows."""
-    all_of_them = []
     for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
         section, _, text = part.partition("\n")
         _, *pieces = re.split(r"^- \*\*(\w+)\.\*\* ", text, flags=re.MULTILINE)
         for number, said in zip(pieces[::2], pieces[1::2], strict=True):
-            all_of_them.append((section, number, re.findall(r"→ `(.+?)`", said)))
-    return all_of_them
+            yield section, number, re.findall(r"→ `(.+?)`", said)
 
 
 def digits(value: float | list[int]) -> str:
@@ -58,9 +58,7 @@ def test_every_statement_is_on_the_page_once_and_in_order() -> None:
     assert on_the_page == [(s.section, s.number) for s in STATEMENTS]
 
 
-def test_every_statement_has_the_number_that_the_check_prints(
-    printed: list[dict[str, Any]],
-) -> None:
+def test_every_statement_has_the_number_that_the_check_prints(printed: Statements) -> None:
     for (section, number, numbers), values in zip(statements(), printed, strict=True):
         assert numbers == [digits(values["measured"])], f"{section} {number}"
         assert numbers == [digits(values["stated"])], f"{section} {number}"
@@ -80,7 +78,7 @@ def test_the_table_has_the_probabilities_and_the_gradient(verification: Verifica
 
 
 def test_the_text_names_the_units_and_classes_that_the_check_shows(
-    verification: Verification, printed: list[dict[str, Any]]
+    verification: Verification, printed: Statements
 ) -> None:
     index = {(s["section"], s["number"]): s["index"] for s in printed}
     unit, right = index["Backprop to W3", "2"]

@@ -43,12 +43,25 @@ def read(path: Path, split: str, *, resize: bool) -> UncheckedSplit:
         raise DataError(f"{err.filename or path}: not readable: {err.strerror or err}") from err
 
 
-def shrink(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images (n, height, width) reduced to fit 32x32, centered on black: uint8 (n, 32, 32).
+def fit(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image (height, width), reduced if it is too large, centered on black: uint8 (32, 32).
 
     The aspect ratio is kept.
     """
-    return np.stack([_fit(image) for image in images])
+    if max(image.shape) > SIDE:
+        image = pictures.shrink(image, SIDE)
+    square = np.zeros((SIDE, SIDE), np.uint8)
+    center_view(square, image.shape)[:] = image
+    return square
+
+
+def require_fit(name: str, size: tuple[int, ...], *, resize: bool) -> None:
+    """Raise DataError, which names the source, for a (height, width) over 32x32 without resize."""
+    if max(size) > SIDE and not resize:
+        raise DataError(
+            f"{name}: images must be at most {SIDE}x{SIDE}, got {size[0]}x{size[1]}; "
+            f"{RESIZE_OPTION} shrinks them"
+        )
 
 
 def _read_idx(path: Path, split: str) -> UncheckedSplit:
@@ -155,8 +168,8 @@ def _read_pictures(path: Path, split: str, *, resize: bool) -> UncheckedSplit:
 
 
 def _class_folders(path: Path) -> tuple[str, ...]:
-    folders = (item for item in path.iterdir() if item.is_dir() and item.name[0] != ".")
-    return tuple(sorted(folder.name for folder in folders if any(_image_files(folder))))
+    folders = (item for item in path.iterdir() if item.name[0] != "." and _image_files(item))
+    return tuple(sorted(folder.name for folder in folders))
 
 
 def _image_files(folder: Path) -> list[Path]:
@@ -168,26 +181,8 @@ def _image_files(folder: Path) -> list[Path]:
 def _read_picture(path: Path, *, resize: bool) -> NDArray[np.uint8]:
     """A picture file in gray, centered on black: uint8 (32, 32)."""
     gray = pictures.read(path)
-    if max(gray.shape) > SIDE and not resize:
-        raise DataError(too_large_message(str(path), *gray.shape))
-    return _fit(gray)
-
-
-def _fit(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image (height, width), reduced if it is too large, centered on black: uint8 (32, 32)."""
-    if max(image.shape) > SIDE:
-        image = pictures.shrink(image, SIDE)
-    square = np.zeros((SIDE, SIDE), np.uint8)
-    center_view(square, image.shape)[:] = image
-    return square
-
-
-def too_large_message(name: str, height: int, width: int) -> str:
-    """The error message for images that do not fit."""
-    return (
-        f"{name}: images must be at most {SIDE}x{SIDE}, got {height}x{width}; {RESIZE_OPTION} "
-        "shrinks them"
-    )
+    require_fit(str(path), gray.shape, resize=resize)
+    return fit(gray)
 
 
 def describe(array: NDArray[Any]) -> str:

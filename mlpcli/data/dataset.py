@@ -133,8 +133,7 @@ def _checked(split: Split, *, resize: bool) -> Split:
             f"{name}: label {labels[outside[0]]} of image {outside[0]} is outside the "
             f"{len(classes)} classes, [0, {len(classes) - 1}]"
         )
+    custom.require_fit(name, images.shape[1:], resize=resize)
     if max(images.shape[1:]) > SIDE:
-        if not resize:
-            raise DataError(custom.too_large_message(name, *images.shape[1:]))
-        split = split._replace(images=custom.shrink(images))
+        split = split._replace(images=np.stack([custom.fit(image) for image in images]))
     return split._replace(labels=labels.astype(np.int64))

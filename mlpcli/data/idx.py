@@ -7,8 +7,9 @@ table of QMNIST: Yadav and Bottou (2019), arXiv:1905.10498.
 import gzip
 import math
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,11 +61,10 @@ def _read(path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
     """The values of a file that begins with one of the magic numbers, in the shape it announces."""
     try:
         with path.open("rb") as file:
-            if file.read(2) != b"\x1f\x8b":
-                return _read_uncompressed(file, path, magics)
+            is_gzip = file.read(2) == b"\x1f\x8b"
             file.seek(0)
-            with gzip.GzipFile(fileobj=file) as unzipped:
-                return _read_gzip(unzipped, path, magics)
+            with gzip.GzipFile(fileobj=file) if is_gzip else file as content:
+                return _read_values(content, path, magics)
     except EOFError as err:
         raise DataError(f"{path}: the gzip data is truncated; fetch the file again") from err
     except (gzip.BadGzipFile, zlib.error) as err:
@@ -73,35 +73,38 @@ def _read(path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
         raise DataError(f"{path}: not readable: {err.strerror or err}") from err
 
 
-def _read_uncompressed(file: BinaryIO, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
-    file.seek(0)
-    dtype, shape = _read_header(file, path, magics)
-    start, announced = file.tell(), math.prod(shape) * dtype.itemsize
-    size = path.stat().st_size - start
-    if size != announced:
-        raise DataError(_size_mismatch(path, shape, announced, size))
-    if announced == 0:
-        return np.empty(shape, dtype)
-    # a plain array: results of a np.memmap would be np.memmap too, which is slower
-    return np.asarray(np.memmap(path, dtype, mode="r", offset=start, shape=shape))
-
-
-def _read_gzip(file: gzip.GzipFile, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
+def _read_values(file: BufferedIOBase, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
+    """The values of an open file; path: of the file itself, which may be compressed."""
     dtype, shape = _read_header(file, path, magics)
     announced = math.prod(shape) * dtype.itemsize
-    if not is_plausible_size(path.stat().st_size, announced):
-        raise DataError(f"{path}: its header promises {announced:,} bytes, which cannot be in it")
-    values = np.empty(announced, np.uint8)
-    size = 0
-    while size < announced and (n := file.readinto(values[size : size + CHUNK_SIZE].data)):
-        size += n
-    if size < announced or file.read(1):  # the last read also verifies gzip's own checksum
-        raise DataError(_size_mismatch(path, shape, announced, size if size < announced else None))
-    return values.view(dtype).reshape(shape)
+    if isinstance(file, gzip.GzipFile):
+        if not is_plausible_size(path.stat().st_size, announced):
+            raise DataError(
+                f"{path}: its header promises {announced:,} bytes, which cannot be in it"
+            )
+        values, size = np.empty(announced, np.uint8), 0
+        while size < announced and (n := file.readinto(values[size : size + CHUNK_SIZE].data)):
+            size += n
+        if size == announced and not file.read(1):  # this read also verifies gzip's own checksum
+            return values.view(dtype).reshape(shape)
+        held = f"{size:,}" if size < announced else "more"
+    else:
+        start = file.tell()
+        size = path.stat().st_size - start
+        if size == announced == 0:
+            return np.empty(shape, dtype)
+        if size == announced:
+            # a plain array: results of a np.memmap would be np.memmap too, which is slower
+            return np.asarray(np.memmap(path, dtype, mode="r", offset=start, shape=shape))
+        held = f"{size:,}"
+    raise DataError(
+        f"{path}: its header promises {'x'.join(map(str, shape))} values, {announced:,} bytes, "
+        f"but it holds {held}; fetch the file again"
+    )
 
 
 def _read_header(
-    file: BinaryIO | gzip.GzipFile, path: Path, magics: tuple[int, ...]
+    file: BufferedIOBase, path: Path, magics: tuple[int, ...]
 ) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """Type and shape of the values; leaves the file where they begin."""
     start = file.read(4)
@@ -116,12 +119,3 @@ def _read_header(
     if len(counts) < 4 * (magic & 0xFF):
         raise DataError(f"{path}: is truncated inside its header; fetch the file again")
     return TYPES[magic], tuple(int(n) for n in np.frombuffer(counts, ">u4"))
-
-
-def _size_mismatch(path: Path, shape: tuple[int, ...], announced: int, size: int | None) -> str:
-    """The message for a file whose values have another size; None: a larger one."""
-    values = "x".join(map(str, shape))
-    return (
-        f"{path}: its header promises {values} values, {announced:,} bytes, but it holds "
-        f"{'more' if size is None else f'{size:,}'}; fetch the file again"
-    )

@@ -25,48 +25,31 @@ CLASSES = tuple("0123456789")
 SIZES = {"train": 20_000, "test": 10_000}  # images by default
 SEED = 0  # of the data set `synth`: every run sees the same images, as with a published set
 
-# The ways to write each digit: strokes separated by "|", each the points x,y that the pen passes,
-# in hundredths of the digit's width and height, y downward. A point listed twice is a corner.
-GLYPHS = {
-    "0": ("50,0 10,25 10,75 50,100 90,75 90,25 50,0", "60,5 20,20 10,70 45,100 85,70 80,20 45,10"),
-    "1": (
-        "50,0 50,50 50,100",
-        "25,25 55,0 55,0 55,50 55,100",
-        "25,25 50,0 50,0 50,50 50,100 | 20,100 50,100 80,100",
-    ),
-    "2": (
-        "15,25 45,0 85,25 55,65 10,100 10,100 50,97 90,100",
-        "15,20 50,0 85,25 60,65 25,95 12,85 30,75 55,90 95,95",
-    ),
-    "3": (
-        "15,15 50,0 85,22 45,47 45,47 90,72 50,100 10,85",
-        "15,0 50,0 85,0 85,0 45,40 45,40 90,65 50,100 10,88",
-    ),
-    "4": (
-        "25,0 12,55 12,55 50,55 92,52 | 70,5 68,50 66,100",
-        "70,100 70,50 70,0 70,0 35,40 8,68 8,68 50,68 95,68",
-    ),
-    "5": (
-        "85,0 50,0 20,0 20,0 17,42 17,42 55,35 88,65 55,100 10,90",
-        "20,5 18,40 18,40 60,38 85,70 50,100 10,88 | 20,5 50,5 90,0",
-    ),
-    "6": (
-        "75,0 35,25 12,65 30,97 70,97 85,72 55,50 20,70",
-        "55,0 20,40 15,80 50,100 85,80 60,55 18,75",
-    ),
-    "7": (
-        "10,5 50,3 90,0 90,0 60,50 40,100",
-        "10,5 50,3 90,0 90,0 60,50 40,100 | 35,50 55,50 80,48",
-    ),
-    "8": (
-        "80,15 50,0 20,22 50,48 85,75 50,100 15,77 50,48 82,20 65,2",
-        "50,0 20,22 50,47 80,22 50,0 | 50,47 12,75 50,100 88,75 50,47",
-    ),
-    "9": (
-        "82,20 50,0 15,25 45,50 82,25 82,20 80,60 60,100",
-        "80,30 45,50 15,22 50,0 82,15 82,50 72,85 30,100",
-    ),
-}
+# The ways to write each digit, in order: strokes separated by "|", each the points x,y that the pen
+# passes, in hundredths of the digit's width and height, y downward. A point twice is a corner.
+GLYPHS = (
+    (0, "50,0 10,25 10,75 50,100 90,75 90,25 50,0"),
+    (0, "60,5 20,20 10,70 45,100 85,70 80,20 45,10"),
+    (1, "50,0 50,50 50,100"),
+    (1, "25,25 55,0 55,0 55,50 55,100"),
+    (1, "25,25 50,0 50,0 50,50 50,100 | 20,100 50,100 80,100"),
+    (2, "15,25 45,0 85,25 55,65 10,100 10,100 50,97 90,100"),
+    (2, "15,20 50,0 85,25 60,65 25,95 12,85 30,75 55,90 95,95"),
+    (3, "15,15 50,0 85,22 45,47 45,47 90,72 50,100 10,85"),
+    (3, "15,0 50,0 85,0 85,0 45,40 45,40 90,65 50,100 10,88"),
+    (4, "25,0 12,55 12,55 50,55 92,52 | 70,5 68,50 66,100"),
+    (4, "70,100 70,50 70,0 70,0 35,40 8,68 8,68 50,68 95,68"),
+    (5, "85,0 50,0 20,0 20,0 17,42 17,42 55,35 88,65 55,100 10,90"),
+    (5, "20,5 18,40 18,40 60,38 85,70 50,100 10,88 | 20,5 50,5 90,0"),
+    (6, "75,0 35,25 12,65 30,97 70,97 85,72 55,50 20,70"),
+    (6, "55,0 20,40 15,80 50,100 85,80 60,55 18,75"),
+    (7, "10,5 50,3 90,0 90,0 60,50 40,100"),
+    (7, "10,5 50,3 90,0 90,0 60,50 40,100 | 35,50 55,50 80,48"),
+    (8, "80,15 50,0 20,22 50,48 85,75 50,100 15,77 50,48 82,20 65,2"),
+    (8, "50,0 20,22 50,47 80,22 50,0 | 50,47 12,75 50,100 88,75 50,47"),
+    (9, "82,20 50,0 15,25 45,50 82,25 82,20 80,60 60,100"),
+    (9, "80,30 45,50 15,22 50,0 82,15 82,50 72,85 30,100"),
+)
 SEGMENTS = 56  # of each glyph
 MAX_CONTROLS = 11  # control points of a glyph
 
@@ -170,11 +153,10 @@ def _rasterize(
 @cache
 def _glyph_table() -> GlyphTable:
     """GLYPHS as arrays; each stroke gets segments in proportion to its length."""
-    glyphs = [glyph for name in CLASSES for glyph in GLYPHS[name]]
-    points = np.zeros((len(glyphs), MAX_CONTROLS, 2))
-    curve = np.zeros((len(glyphs), SEGMENTS + 1, MAX_CONTROLS))
-    pen_down = np.zeros((len(glyphs), SEGMENTS))
-    for g, glyph in enumerate(glyphs):
+    points = np.zeros((len(GLYPHS), MAX_CONTROLS, 2))
+    curve = np.zeros((len(GLYPHS), SEGMENTS + 1, MAX_CONTROLS))
+    pen_down = np.zeros((len(GLYPHS), SEGMENTS))
+    for g, (_, glyph) in enumerate(GLYPHS):
         strokes = [[_point(text) for text in stroke.split()] for stroke in glyph.split("|")]
         row = column = 0
         lengths = [sum(np.hypot(*np.subtract(b, a)) for a, b in pairwise(s)) for s in strokes]
@@ -185,7 +167,7 @@ def _glyph_table() -> GlyphTable:
             curve[g, row:end, column : column + k] = _catmull_rom(k, end - row)
             pen_down[g, row : end - 1] = 1
             row, column = end, column + k
-    counts = np.array([len(GLYPHS[name]) for name in CLASSES])
+    counts = np.bincount([digit for digit, _ in GLYPHS])
     return GlyphTable(points, curve, pen_down, np.cumsum(counts) - counts, counts)
 
 
@@ -202,13 +184,11 @@ def _catmull_rom(k: int, n: int) -> NDArray[Any]:
     t = np.linspace(0, k - 1, n)
     left = np.minimum(t.astype(int), k - 2)
     u = t - left
-    weights = np.stack(
-        [
-            -u / 2 + u**2 - u**3 / 2,
-            1 - 2.5 * u**2 + 1.5 * u**3,
-            u / 2 + 2 * u**2 - 1.5 * u**3,
-            -(u**2) / 2 + u**3 / 2,
-        ]
+    weights = (
+        -u / 2 + u**2 - u**3 / 2,
+        1 - 2.5 * u**2 + 1.5 * u**3,
+        u / 2 + 2 * u**2 - 1.5 * u**3,
+        -(u**2) / 2 + u**3 / 2,
     )
     matrix = np.zeros((n, k))
     for offset, weight in zip((-1, 0, 1, 2), weights, strict=True):

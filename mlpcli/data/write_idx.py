@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ IMAGE_FILE, LABEL_FILE = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
 MAX_LABELS = 256  # distinct labels of one byte
 
 Chunk = tuple[NDArray[np.uint8], NDArray[Any]]  # images (n, height, width), labels (n,)
+# shape of a split's images, and what reads those from `first` to `last - 1`
+Source = tuple[tuple[int, ...], Callable[[int, int], Chunk]]
 
 
 def write(
@@ -54,52 +57,42 @@ def _fill(
     folder: Path, name: str, *, images: int | None, offline: bool
 ) -> Iterator[tuple[int, int]]:
     """Write the files of a data set into a folder; yields as `write` does."""
-    shapes: dict[str, tuple[int, ...]]
+    sources: dict[str, Source]
     if name == "synth":
         sizes = synth.SIZES | ({} if images is None else {"train": images})
-        classes = synth.CLASSES
-        shapes = {split: (size, synth.SIDE, synth.SIDE) for split, size in sizes.items()}
-        chunks = {split: _draw_chunks(split, size) for split, size in sizes.items()}
+        classes, side = synth.CLASSES, synth.SIDE
+        sources = {s: ((size, side, side), partial(synth.draw, s)) for s, size in sizes.items()}
     else:
         splits = {s: dataset.load(name, s, offline=offline, images=images) for s in PREFIXES}
         classes = splits["train"].classes
-        shapes = {s: split.images.shape for s, split in splits.items()}
-        chunks = {s: _split_chunks(split) for s, split in splits.items()}
+        sources = {s: (split.images.shape, partial(_rows, split)) for s, split in splits.items()}
     if len(classes) > MAX_LABELS:
         raise DataError(f"{name}: has {len(classes)} classes; IDX labels hold at most {MAX_LABELS}")
-    if invalid := [each for each in classes if each.splitlines(keepends=True) != [each.strip()]]:
-        raise DataError(
-            f"{name}: a class is named {invalid[0]!r}, which cannot be a line of a file"
-        )
+    if bad := [each for each in classes if each.splitlines(keepends=True) != [each.strip()]]:
+        raise DataError(f"{name}: a class is named {bad[0]!r}, which cannot be a line of a file")
     (folder / "classes.txt").write_text("".join(f"{c}\n" for c in classes), encoding="utf-8")
-    done, total = 0, sum(shape[0] for shape in shapes.values())
-    for split, shape in shapes.items():
-        for written in _write_split(folder, PREFIXES[split], shape, chunks[split]):
+    done, total = 0, sum(shape[0] for shape, _ in sources.values())
+    for split, source in sources.items():
+        for written in _write_split(folder, PREFIXES[split], source):
             done += written
             yield done, total
 
 
-def _draw_chunks(split: str, size: int) -> Iterator[Chunk]:
-    for first in range(0, size, CHUNK_SIZE):
-        yield synth.draw(split, first, min(first + CHUNK_SIZE, size))
+def _rows(split: dataset.Split, first: int, last: int) -> Chunk:
+    return split.images[first:last], split.labels[first:last]
 
 
-def _split_chunks(split: dataset.Split) -> Iterator[Chunk]:
-    for first in range(0, len(split.labels), CHUNK_SIZE):
-        yield split.images[first : first + CHUNK_SIZE], split.labels[first : first + CHUNK_SIZE]
-
-
-def _write_split(
-    folder: Path, prefix: str, shape: tuple[int, ...], chunks: Iterator[Chunk]
-) -> Iterator[int]:
-    """Write images of shape (n, height, width) and their labels; yields the size of each chunk."""
+def _write_split(folder: Path, prefix: str, source: Source) -> Iterator[int]:
+    """Write the images and labels of a split; yields the size of each chunk."""
+    (n, *size), read = source
     with (
         (folder / IMAGE_FILE.format(prefix)).open("wb") as images,
         (folder / LABEL_FILE.format(prefix)).open("wb") as labels,
     ):
-        images.write(idx.header(idx.IMAGES, *shape))
-        labels.write(idx.header(idx.LABELS, shape[0]))
-        for x, y in chunks:
+        images.write(idx.header(idx.IMAGES, n, *size))
+        labels.write(idx.header(idx.LABELS, n))
+        for first in range(0, n, CHUNK_SIZE):
+            x, y = read(first, min(first + CHUNK_SIZE, n))
             images.write(np.ascontiguousarray(x).data)
             labels.write(y.astype(np.uint8).data)
             yield len(y)

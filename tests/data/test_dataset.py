@@ -1,5 +1,4 @@
 import gzip
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,15 @@ from PIL import Image
 
 from mlpcli.data import dataset, preprocessing
 from mlpcli.errors import DataError
+from tests.source import loaded
 
 Arrays = dict[str, Any]
-
-
-@pytest.fixture
-def arrays() -> Arrays:
-    return {
-        "x_train": np.arange(6 * 4, dtype="uint8").reshape(6, 2, 2),
-        "y_train": np.array([0, 1, 2, 0, 1, 2], "uint8"),
-        "x_test": np.zeros((3, 2, 2), "uint8"),
-        "y_test": np.array([0, 1, 2], "uint8"),
-    }
+ARRAYS: Arrays = {
+    "x_train": np.arange(6 * 4, dtype="uint8").reshape(6, 2, 2),
+    "y_train": np.array([0, 1, 2, 0, 1, 2], "uint8"),
+    "x_test": np.zeros((3, 2, 2), "uint8"),
+    "y_test": np.array([0, 1, 2], "uint8"),
+}
 
 
 def idx_bytes(array: Any) -> bytes:
@@ -46,36 +42,36 @@ def save_npz(path: Path, arrays: Arrays) -> str:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_folder_of_idx_files_is_read(tmp_path: Path, arrays: Arrays, packed: bool) -> None:
-    split = dataset.load(save_idx(tmp_path, arrays, packed=packed), "test")
+def test_a_folder_of_idx_files_is_read(tmp_path: Path, packed: bool) -> None:
+    split = dataset.load(save_idx(tmp_path, ARRAYS, packed=packed), "test")
 
-    assert_array_equal(split.images, arrays["x_test"])
-    assert_array_equal(split.labels, arrays["y_test"])
+    assert_array_equal(split.images, ARRAYS["x_test"])
+    assert_array_equal(split.labels, ARRAYS["y_test"])
     assert split.classes == ("0", "1", "2")
     assert all(len(digest) == 64 for digest in split.files.values())
 
 
-def test_training_data_does_without_test_files(tmp_path: Path, arrays: Arrays) -> None:
-    name = save_idx(tmp_path, arrays)
+def test_training_data_does_without_test_files(tmp_path: Path) -> None:
+    name = save_idx(tmp_path, ARRAYS)
     for path in tmp_path.glob("t10k*"):
         path.unlink()
 
     assert len(dataset.load(name, "train").labels) == 6
 
 
-def test_class_names_can_lie_beside_idx_files(tmp_path: Path, arrays: Arrays) -> None:
-    name = save_idx(tmp_path, arrays)
+def test_class_names_can_lie_beside_idx_files(tmp_path: Path) -> None:
+    name = save_idx(tmp_path, ARRAYS)
     (tmp_path / "classes.txt").write_text("cat\ndog\nsu す\n", encoding="utf-8")
 
     assert dataset.load(name, "train").classes == ("cat", "dog", "su す")
 
 
-def test_an_npz_file_is_read(tmp_path: Path, arrays: Arrays) -> None:
-    name = save_npz(tmp_path / "d.npz", arrays | {"classes": np.array(["a", "b", "c"])})
+def test_an_npz_file_is_read(tmp_path: Path) -> None:
+    name = save_npz(tmp_path / "d.npz", ARRAYS | {"classes": np.array(["a", "b", "c"])})
 
     split = dataset.load(name, "train")
 
-    assert_array_equal(split.images, arrays["x_train"])
+    assert_array_equal(split.images, ARRAYS["x_train"])
     assert split.classes == ("a", "b", "c")
 
 
@@ -101,18 +97,10 @@ def test_a_folder_per_class_is_read(pictures: Path) -> None:
     assert dataset.load(str(pictures), "test").labels.tolist() == [0, 1]
 
 
-def test_a_file_that_is_no_image_is_named(pictures: Path) -> None:
+def test_a_file_that_is_no_picture_is_named(pictures: Path) -> None:
     (pictures / "train" / "cat" / "z.png").write_text("hello")
 
     with pytest.raises(DataError, match=r"train/cat/z\.png: is not an image"):
-        dataset.load(str(pictures), "train")
-
-
-def test_a_truncated_image_is_named(pictures: Path) -> None:
-    path = pictures / "train" / "cat" / "0.png"
-    path.write_bytes(path.read_bytes()[:50])
-
-    with pytest.raises(DataError, match=r"cat/0\.png: cannot be decoded"):
         dataset.load(str(pictures), "train")
 
 
@@ -139,20 +127,22 @@ def test_a_large_image_needs_resize(pictures: Path) -> None:
         ({"y_train": np.full(6, 2**40)}, r"labels must be in \[0, 4095\]"),
         ({"classes": np.array(["a", "b"])}, r"label 2 of image 2 is outside the 2 classes, \[0, 1"),
         ({"x_train": np.array([{}] * 6, object)}, "holds Python objects, which are not loaded"),
+        ({"classes": np.frombuffer(b"\xff" * 12, "<U1")}, "classes must be text"),
+        ({"classes": np.frombuffer(b"\0\xd8\0\0" * 3, "<U1")}, r"valid text, got '\\ud800'"),
+        ({"classes": np.zeros(5000, "<U1")}, "classes must be at most 4096 texts"),
+        ({"classes": np.zeros(3)}, "classes must be .*, got 3 of float64"),
     ],
 )
-def test_arrays_that_do_not_fit_are_described(
-    tmp_path: Path, arrays: Arrays, change: Arrays, message: str
-) -> None:
-    name = save_npz(tmp_path / "d.npz", arrays | change)
+def test_arrays_that_do_not_fit_are_described(tmp_path: Path, change: Arrays, message: str) -> None:
+    name = save_npz(tmp_path / "d.npz", ARRAYS | change)
 
     with pytest.raises(DataError, match=message):
         dataset.load(name, "train")
 
 
-def test_large_arrays_are_shrunk_on_request(tmp_path: Path, arrays: Arrays) -> None:
+def test_large_arrays_are_shrunk_on_request(tmp_path: Path) -> None:
     large = {"x_train": np.full((6, 64, 64), 90, "uint8")}
-    name = save_npz(tmp_path / "d.npz", arrays | large)
+    name = save_npz(tmp_path / "d.npz", ARRAYS | large)
 
     images = dataset.load(name, "train", resize=True).images
 
@@ -160,8 +150,8 @@ def test_large_arrays_are_shrunk_on_request(tmp_path: Path, arrays: Arrays) -> N
     assert set(images.ravel()) == {90}
 
 
-def test_a_test_label_outside_the_training_classes_is_named(tmp_path: Path, arrays: Arrays) -> None:
-    name = save_idx(tmp_path, arrays | {"y_test": np.array([0, 3, 1], "uint8")})
+def test_a_test_label_outside_the_training_classes_is_named(tmp_path: Path) -> None:
+    name = save_idx(tmp_path, ARRAYS | {"y_test": np.array([0, 3, 1], "uint8")})
 
     with pytest.raises(DataError, match="label 3 of image 1 is outside the 3 classes"):
         dataset.load(name, "test")
@@ -170,28 +160,23 @@ def test_a_test_label_outside_the_training_classes_is_named(tmp_path: Path, arra
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mnits", "neither a name nor a path that exists; did you mean 'mnist'?"),
+        ("mnits", r"neither a name nor a path that exists; did you mean 'mnist'\?"),
         ("./zzz", "`mlp download --list` shows the names"),
-    ],
-)
-def test_an_unknown_name_is_helped(name: str, message: str) -> None:
-    with pytest.raises(DataError) as caught:
-        dataset.load(name, "train")
-    assert message in str(caught.value)
-
-
-def test_files_that_are_no_data_are_described(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("hello")
-    (tmp_path / "a.npz").write_text("hello")
-    (tmp_path / "empty").mkdir()
-
-    for name, message in (
         ("a.txt", "expected an .npz file or a folder"),
         ("a.npz", "not a readable .npz file"),
         ("empty", "expected IDX files or a folder per class"),
-    ):
-        with pytest.raises(DataError, match=message):
-            dataset.load(str(tmp_path / name), "train")
+    ],
+)
+def test_a_name_that_leads_to_no_data_is_helped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file in ("a.txt", "a.npz"):
+        Path(file).write_text("hello")
+    Path("empty").mkdir()
+
+    with pytest.raises(DataError, match=message):
+        dataset.load(name, "train")
 
 
 @pytest.mark.parametrize(
@@ -202,28 +187,10 @@ def test_files_that_are_no_data_are_described(tmp_path: Path) -> None:
     ],
 )
 def test_class_names_that_are_none_are_refused(
-    tmp_path: Path, arrays: Arrays, classes: bytes, message: str
+    tmp_path: Path, classes: bytes, message: str
 ) -> None:
-    name = save_idx(tmp_path, arrays)
+    name = save_idx(tmp_path, ARRAYS)
     (tmp_path / "classes.txt").write_bytes(classes)
-
-    with pytest.raises(DataError, match=message):
-        dataset.load(name, "test")
-
-
-@pytest.mark.parametrize(
-    ("classes", "message"),
-    [
-        (np.frombuffer(b"\xff" * 12, "<U1"), "classes must be text"),
-        (np.frombuffer(b"\0\xd8\0\0" * 3, "<U1"), r"must be valid text, got '\\ud800'"),
-        (np.zeros(5000, "<U1"), "at most 4096 texts"),
-        (np.zeros(3), "got 3 of float64"),
-    ],
-)
-def test_an_array_of_names_that_are_none_is_refused(
-    tmp_path: Path, arrays: Arrays, classes: Any, message: str
-) -> None:
-    name = save_npz(tmp_path / "a.npz", arrays | {"classes": classes})
 
     with pytest.raises(DataError, match=message):
         dataset.load(name, "test")
@@ -238,17 +205,8 @@ def test_a_folder_whose_name_is_no_text_is_refused(pictures: Path) -> None:
         dataset.load(str(pictures), "train")
 
 
-def test_postscript_that_is_called_a_picture_is_not_run(pictures: Path) -> None:
-    drawing = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 6\n%%EndComments\n"
-    (pictures / "train" / "cat" / "z.png").write_bytes(drawing)
-
-    with pytest.raises(DataError, match=r"z\.png: is not an image"):
-        dataset.load(str(pictures), "train")
-
-
 def test_a_picture_of_absurd_size_is_refused_before_it_is_decoded(pictures: Path) -> None:
-    huge = Image.new("1", (8000, 8000))
-    huge.save(pictures / "train" / "cat" / "z.png")
+    Image.new("1", (8000, 8000)).save(pictures / "train" / "cat" / "z.png")
 
     with pytest.raises(DataError, match=r"z\.png: has more than 25,000,000 pixels"):
         dataset.load(str(pictures), "train", resize=True)
@@ -260,20 +218,16 @@ def test_only_synth_can_be_asked_for_a_number_of_images() -> None:
         dataset.load("mnist", "train", images=123)
 
 
-def test_inputs_are_centered_and_scaled(rng: np.random.Generator) -> None:
-    images = rng.integers(0, 256, (3, 28, 28)).astype("uint8")
+@pytest.mark.parametrize("side", [28, 32])
+def test_inputs_are_centered_and_scaled(rng: np.random.Generator, side: int) -> None:
+    images = rng.integers(0, 256, (3, side, side)).astype("uint8")
+    margin = (32 - side) // 2
 
     x = preprocessing.inputs(images)
 
     assert x.dtype == np.float32
-    assert_allclose(x.reshape(3, 32, 32)[:, 2:30, 2:30], images / 255, rtol=1e-6)
-    assert_allclose(x.sum(), images.sum() / 255, rtol=1e-5)
-
-
-def test_images_that_fill_the_input_are_taken_as_they_are(rng: np.random.Generator) -> None:
-    images = rng.integers(0, 256, (3, 32, 32)).astype("uint8")
-
-    assert_allclose(preprocessing.inputs(images), images.reshape(3, 1024) / 255, rtol=1e-6)
+    centered = np.pad(images / 255, [(0, 0), (margin, margin), (margin, margin)])
+    assert_allclose(x.reshape(3, 32, 32), centered, rtol=1e-6)
 
 
 def test_validation_rows_are_stratified_and_disjoint(rng: np.random.Generator) -> None:
@@ -290,22 +244,15 @@ def test_validation_rows_are_stratified_and_disjoint(rng: np.random.Generator) -
 def test_the_seed_decides_the_validation_rows() -> None:
     labels = np.arange(1000) % 10
 
-    def chosen(seed: int) -> list[int]:
-        rng = np.random.default_rng(seed)
-        rows: list[int] = dataset.split_validation(labels, count=100, rng=rng)[1].tolist()
-        return rows
+    first, again, other = (
+        dataset.split_validation(labels, count=100, rng=np.random.default_rng(seed))[1].tolist()
+        for seed in (1, 1, 2)
+    )
 
-    assert chosen(1) == chosen(1)
-    assert chosen(1) != chosen(2)
+    assert first == again != other
 
 
 def test_data_at_hand_needs_no_network_library() -> None:
-    code = (
-        "import sys\n"
-        "from mlpcli.data import dataset\n"
-        "dataset.load('synth', 'train', images=100)\n"
-        "print(sorted({'pooch', 'requests', 'tqdm', 'PIL'} & set(sys.modules)))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    script = "from mlpcli.data import dataset\ndataset.load('synth', 'train', images=100)"
 
-    assert done.stdout == "[]\n"
+    assert not {"pooch", "requests", "tqdm", "PIL"} & loaded(script)

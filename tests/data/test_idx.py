@@ -16,16 +16,19 @@ def header(magic: int, *counts: int) -> bytes:
 IMAGES = header(2051, 2, 2, 3) + bytes(range(12))
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "x"
+
+
 @pytest.mark.parametrize("packed", [False, True])
-def test_images_are_read_row_by_row(tmp_path: Path, packed: bool) -> None:
-    path = tmp_path / "x"
+def test_images_are_read_row_by_row(path: Path, packed: bool) -> None:
     path.write_bytes(gzip.compress(IMAGES) if packed else IMAGES)
 
     assert_array_equal(idx.images(path), np.arange(12).reshape(2, 2, 3))
 
 
-def test_an_uncompressed_file_stays_on_disk(tmp_path: Path) -> None:
-    path = tmp_path / "x"
+def test_an_uncompressed_file_stays_on_disk(path: Path) -> None:
     path.write_bytes(IMAGES)
 
     images = idx.images(path)
@@ -34,16 +37,14 @@ def test_an_uncompressed_file_stays_on_disk(tmp_path: Path) -> None:
     assert isinstance(images.base, np.memmap)
 
 
-def test_a_label_table_without_columns_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "labels"
+def test_a_label_table_without_columns_is_refused(path: Path) -> None:
     path.write_bytes(header(3074, 2, 0))
 
     with pytest.raises(DataError, match="its label table has no columns"):
         idx.labels(path)
 
 
-def test_a_label_table_gives_its_first_column(tmp_path: Path) -> None:
-    path = tmp_path / "y"
+def test_a_label_table_gives_its_first_column(path: Path) -> None:
     table = np.array([[7, 1, 2], [300, 3, 4]], ">i4")
     path.write_bytes(header(3074, 2, 3) + table.tobytes())
 
@@ -67,8 +68,7 @@ def test_a_label_table_gives_its_first_column(tmp_path: Path) -> None:
         (b"\n\n<html>", "is a web page, not IDX data"),
     ],
 )
-def test_a_bad_file_is_described(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "x"
+def test_a_bad_file_is_described(path: Path, content: bytes, message: str) -> None:
     path.write_bytes(content)
 
     with pytest.raises(DataError) as caught:
@@ -77,14 +77,13 @@ def test_a_bad_file_is_described(tmp_path: Path, content: bytes, message: str) -
     assert message in str(caught.value)
 
 
-def test_more_than_promised_is_not_unpacked(tmp_path: Path) -> None:
-    path = tmp_path / "bomb"
+def test_more_than_promised_is_not_unpacked(path: Path) -> None:
     path.write_bytes(gzip.compress(IMAGES + bytes(50_000_000)))
 
     with pytest.raises(DataError, match="holds more"):
         idx.images(path)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="none: not readable: No such file"):
-        idx.labels(tmp_path / "none")
+def test_a_missing_file_is_named(path: Path) -> None:
+    with pytest.raises(DataError, match=f"{path}: not readable: No such file"):
+        idx.labels(path)

@@ -2,7 +2,7 @@ import gzip
 import io
 import os
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,33 +19,30 @@ IDX = b"".join(n.to_bytes(4, "big") for n in (2051, *IMAGES.shape)) + IMAGES.tob
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def npz(**arrays: NDArray[Any]) -> bytes:
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **arrays)
+    np.savez(file := io.BytesIO(), allow_pickle=False, **arrays)
     return file.getvalue()
 
 
-def picture(form: str = "PNG", level: int = 255) -> bytes:
-    file = io.BytesIO()
-    Image.new("L", (6, 8), level).save(file, format=form)
+def picture(form: str = "PNG") -> bytes:
+    Image.new("L", (6, 8), 255).save(file := io.BytesIO(), format=form)
     return file.getvalue()
 
 
-def sources(*paths: str, stdin: BinaryIO | None = None) -> list[Source]:
+def sources(*paths: str, stdin: bytes = b"") -> list[Source]:
     """The images of paths that are all right."""
-    all_ = list(image_sources.find(paths, stdin or io.BytesIO()))
-    assert not [each for each in all_ if isinstance(each, DataError)]
-    return [each for each in all_ if isinstance(each, Source)]
+    found = list(image_sources.find(paths, io.BytesIO(stdin)))
+    assert not [each for each in found if isinstance(each, DataError)]
+    return [each for each in found if isinstance(each, Source)]
 
 
-def error(*paths: str, stdin: BinaryIO | None = None) -> str:
+def error(*paths: str, stdin: bytes = b"") -> str:
     """The one message about a place that is not."""
-    (error,) = image_sources.find(paths, stdin or io.BytesIO())
+    (error,) = image_sources.find(paths, io.BytesIO(stdin))
     assert isinstance(error, DataError)
     return str(error)
 
@@ -62,17 +59,17 @@ MANY = {
 @pytest.mark.parametrize("piped", [False, True])
 def test_many_images_come_from_one_file(form: str, piped: bool) -> None:
     Path("any.name").write_bytes(MANY[form])
+    name = "-" if piped else "any.name"
 
-    with open("any.name", "rb") as file:
-        (source,) = sources("-", stdin=file) if piped else sources("any.name")
+    (source,) = sources(name, stdin=MANY[form])
 
-    assert (source.name, source.numbered) == ("-" if piped else "any.name", True)
+    assert (source.name, source.numbered) == (name, True)
     assert_array_equal(source.images, IMAGES)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
 def test_a_picture_comes_by_its_bytes_too(form: str) -> None:
-    (source,) = sources("-", stdin=io.BytesIO(picture(form)))
+    (source,) = sources("-", stdin=picture(form))
 
     assert (source.name, source.numbered, source.images.shape) == ("-", False, (1, 8, 6))
 
@@ -82,11 +79,9 @@ def test_a_folder_gives_its_pictures_in_order_and_those_of_its_folders() -> None
         Path("all", name).parent.mkdir(parents=True, exist_ok=True)
         Path("all", name).write_bytes(picture())
 
-    assert [source.name for source in sources("all")] == [
-        "all/a.jpg",
-        "all/b/10.PNG",
-        "all/b/2.png",
-    ]
+    names = [source.name for source in sources("all")]
+
+    assert names == ["all/a.jpg", "all/b/10.PNG", "all/b/2.png"]
 
 
 def test_names_from_standard_input_may_be_anything() -> None:
@@ -97,7 +92,7 @@ def test_names_from_standard_input_may_be_anything() -> None:
     Path("folder", "c.png").write_bytes(picture())
     lines = "\r\n".join([names[3], "", *names, "folder"]).encode()
 
-    images = sources("-", stdin=io.BytesIO(lines))
+    images = sources("-", stdin=lines)
 
     assert [source.name for source in images] == ["BM.png", *names, "folder/c.png"]
 
@@ -109,8 +104,7 @@ def test_a_name_is_looked_at_as_soon_as_its_line_is_there() -> None:
         events = image_sources.find(["-"], stdin)
         for _ in range(3):
             writer.write(b"a.png\n")
-            source = next(events)  # would wait for ever otherwise
-            assert isinstance(source, Source)
+            assert isinstance(next(events), Source)  # would wait for ever otherwise
 
 
 def test_one_wrong_place_among_others_is_told_in_its_place() -> None:
@@ -126,14 +120,10 @@ def test_one_wrong_place_among_others_is_told_in_its_place() -> None:
 
 def test_a_wrong_place_has_its_message() -> None:
     Path("none").mkdir()
-    content = {
-        "cut.gz": gzip.compress(IDX)[:-9],
-        "empty.idx": IDX[:4] + bytes(12),
-        "names.npz": npz(pictures=IMAGES),
-        "float.npz": npz(x=IMAGES / 255),
-    }
-    for name, data in content.items():
-        Path(name).write_bytes(data)
+    Path("cut.gz").write_bytes(gzip.compress(IDX)[:-9])
+    Path("empty.idx").write_bytes(IDX[:4] + bytes(12))
+    Path("names.npz").write_bytes(npz(pictures=IMAGES))
+    Path("float.npz").write_bytes(npz(x=IMAGES / 255))
 
     assert error("none") == "none: holds no pictures; name IDX and npz files themselves"
     assert error("no.png") == "no.png: not readable: No such file or directory"
@@ -152,4 +142,4 @@ def test_standard_input_is_called_by_its_own_name_in_messages() -> None:
         gzip.compress(IDX)[:-9]: "-: the gzip data is truncated",
         b"\0" + IDX: "-: is not an image",
     }.items():
-        assert error("-", stdin=io.BytesIO(data)).startswith(message)
+        assert error("-", stdin=data).startswith(message)

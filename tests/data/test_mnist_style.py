@@ -10,14 +10,16 @@ from mlpcli.data.mnist_style import as_mnist, has_light_background, normalize_co
 
 MNIST = Path(__file__).parents[2].parent / "shared" / "data" / "mnist"
 
+Pixels = NDArray[np.uint8]
+
 
 @pytest.fixture(scope="module")
-def digits() -> NDArray[np.uint8]:
+def digits() -> Pixels:
     return synth.split("train", 100)[0]
 
 
 @pytest.fixture
-def seven() -> NDArray[np.uint8]:
+def seven() -> Pixels:
     """A digit of 20x12, black and white."""
     shape = np.zeros((20, 12), np.uint8)
     shape[:3] = 255
@@ -25,9 +27,7 @@ def seven() -> NDArray[np.uint8]:
     return shape
 
 
-def put(
-    digit: NDArray[np.uint8], size: tuple[int, int], at: tuple[int, int], times: int = 1
-) -> NDArray[np.uint8]:
+def put(digit: Pixels, size: tuple[int, int], at: tuple[int, int], times: int = 1) -> Pixels:
     """A digit, that many times larger, somewhere on a larger black image."""
     canvas = np.zeros(size, np.uint8)
     large = digit.repeat(times, axis=0).repeat(times, axis=1)
@@ -35,23 +35,23 @@ def put(
     return canvas
 
 
-def frame(image: NDArray[np.uint8], level: float) -> list[int]:
+def frame(image: Pixels, level: float) -> list[int]:
     """First and last row and column with a pixel above a level."""
     return [int(end) for along in np.nonzero(image > level) for end in (along.min(), along.max())]
 
 
-def center_of_mass(image: NDArray[np.uint8]) -> list[float]:
+def center_of_mass(image: Pixels) -> list[float]:
     """Centre of mass, (row, column)."""
     mass = image.astype(float)
     return [(mass.sum(axis=1 - i) * np.arange(28)).sum() / mass.sum() for i in (0, 1)]
 
 
-def test_the_border_tells_a_light_ground_from_a_dark_one(digits: NDArray[np.uint8]) -> None:
+def test_the_border_tells_a_light_ground_from_a_dark_one(digits: Pixels) -> None:
     assert not has_light_background(digits).any()
     assert has_light_background(255 - digits).all()
 
 
-def test_ink_that_touches_the_border_does_not_hide_the_ground(seven: NDArray[np.uint8]) -> None:
+def test_ink_that_touches_the_border_does_not_hide_the_ground(seven: Pixels) -> None:
     cropped = put(seven, (24, 20), at=(0, 8))
 
     assert_array_equal(has_light_background(np.stack([cropped, 255 - cropped])), [False, True])
@@ -65,28 +65,25 @@ def test_dark_paper_is_light_beside_its_ink() -> None:
 
 
 @pytest.mark.parametrize("times", [1, 4, 30])
-def test_a_digit_of_any_size_and_place_becomes_the_same(
-    seven: NDArray[np.uint8], times: int
-) -> None:
+def test_a_digit_of_any_size_and_place_becomes_the_same(seven: Pixels, times: int) -> None:
     size = (26 * times + 11, 41 * times)
 
     result = as_mnist(put(seven, size, at=(2 * times, 3 * times + 5), times=times))
 
     assert result.shape == (28, 28)
     top, bottom, left, right = frame(result, 100)
-    assert_allclose(
-        result[top : bottom + 1, left : right + 1], seven, atol=40
-    )  # a large one is reduced first
+    # a large one is reduced first
+    assert_allclose(result[top : bottom + 1, left : right + 1], seven, atol=40)
     assert_allclose(center_of_mass(result), [14, 14], atol=0.51)
 
 
-def test_a_light_ground_stays_light(digits: NDArray[np.uint8]) -> None:
+def test_a_light_ground_stays_light(digits: Pixels) -> None:
     for digit in digits[:10]:
         assert_array_equal(as_mnist(255 - digit), 255 - as_mnist(digit))
 
 
 def test_the_noise_and_the_shadow_of_a_photo_hardly_matter(
-    digits: NDArray[np.uint8], rng: np.random.Generator
+    digits: Pixels, rng: np.random.Generator
 ) -> None:
     for digit in digits[:20]:
         clean = put(digit, (300, 400), at=(50, 120), times=6)
@@ -121,9 +118,7 @@ def test_levels_make_the_ground_black_and_the_ink_white() -> None:
     assert_allclose(normalize_contrast(image)[0, 2, 1:6], [0, 0.5, 1, 0.25, 0])
 
 
-def test_images_with_black_ground_and_white_ink_keep_their_levels(
-    digits: NDArray[np.uint8],
-) -> None:
+def test_images_with_black_ground_and_white_ink_keep_their_levels(digits: Pixels) -> None:
     clean = digits.copy()
     clean[:, [0, -1], :] = 0
     clean[:, :, [0, -1]] = 0
@@ -135,11 +130,8 @@ def test_images_with_black_ground_and_white_ink_keep_their_levels(
 @pytest.mark.skipif(not MNIST.is_dir(), reason="needs the published files in ../shared/data")
 def test_mnists_own_digits_come_back_as_they_are() -> None:
     images = np.asarray(idx.images(MNIST / "t10k-images-idx3-ubyte.gz")[:2000])
-    framed = [
-        image
-        for image in images
-        if frame(image, 0) == frame(image, 255 * mnist_style.INK_THRESHOLD)
-    ]
+    level = 255 * mnist_style.INK_THRESHOLD
+    framed = [image for image in images if frame(image, 0) == frame(image, level)]
 
     assert len(framed) > 400
     for image in framed:

@@ -1,4 +1,3 @@
-import io
 import pickle
 import zipfile
 from pathlib import Path
@@ -76,13 +75,7 @@ def test_an_array_that_is_none_is_refused(path: Path, content: bytes, message: s
 
 def test_an_array_that_unpacks_as_no_images_do_is_refused(path: Path) -> None:
     size = 80 << 20
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped,
-        zipped.open("x.npy", "w") as member,
-    ):
-        member.write(npy(header((size,)), b""))
-        for _ in range(size >> 20):
-            member.write(bytes(1 << 20))
+    put(path, npy(header((size,)), bytes(size)), method=zipfile.ZIP_DEFLATED)
 
     with pytest.raises(DataError, match=r"unpacks from [\d,]+ to 83,886,080 bytes, as no images"):
         npz.arrays(path, {"x"})
@@ -104,9 +97,8 @@ def test_nothing_is_written_wherever_a_name_leads(path: Path, name: str) -> None
 
 
 def test_an_array_alone_is_no_npz(path: Path) -> None:
-    out = io.BytesIO()
-    np.save(out, IMAGES)
-    path.write_bytes(out.getvalue())
+    with path.open("wb") as file:
+        np.save(file, IMAGES)
 
     with pytest.raises(DataError, match="not a zip file"):
         npz.arrays(path, {"x"})

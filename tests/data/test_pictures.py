@@ -17,25 +17,38 @@ from PIL import Image
 from mlpcli.data import pictures
 from mlpcli.errors import DataError
 
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
 
 @pytest.fixture
-def gray(rng: np.random.Generator) -> NDArray[np.uint8]:
+def gray(rng: np.random.Generator) -> Pixels:
     return rng.integers(0, 256, (5, 7), np.uint8)
+
+
+def reread(picture: Image.Image, name: str = "x.png", **options: Any) -> Pixels:
+    picture.save(name, **options)
+    return pictures.read(Path(name))
 
 
 def png(width: int, height: int) -> bytes:
     """A PNG that promises pixels of which it holds the first few."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        sum_ = zlib.crc32(kind + data)
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", sum_)
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-FORMS: dict[str, Callable[[NDArray[np.uint8]], Any]] = {
+FORMS: dict[str, Callable[[Pixels], Any]] = {
     "gray": lambda g: Image.fromarray(g),
     "colours": lambda g: Image.fromarray(g).convert("RGB"),
     "palette": lambda g: Image.fromarray(g).convert("P"),
@@ -45,118 +58,97 @@ FORMS: dict[str, Callable[[NDArray[np.uint8]], Any]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_picture_of_any_form_becomes_the_same_gray(
-    tmp_path: Path, gray: NDArray[np.uint8], form: str
-) -> None:
+def test_a_picture_of_any_form_becomes_the_same_gray(gray: Pixels, form: str) -> None:
     gray[0, 0] = 255
-    FORMS[form](gray).save(tmp_path / "x.png")
 
-    assert_array_equal(pictures.read(tmp_path / "x.png"), gray)
+    assert_array_equal(reread(FORMS[form](gray)), gray)
 
 
 @pytest.mark.parametrize("suffix", sorted(pictures.SUFFIXES))
-def test_every_suffix_is_that_of_a_readable_file(tmp_path: Path, suffix: str) -> None:
-    Image.new("L", (8, 6), 255).save(tmp_path / f"x{suffix}")
+def test_every_suffix_is_that_of_a_readable_file(suffix: str) -> None:
+    pixels = reread(Image.new("L", (8, 6), 255), f"x{suffix}")
 
-    assert_allclose(pictures.read(tmp_path / f"x{suffix}"), np.full((6, 8), 255), atol=1)
-
-
-def test_a_coloured_pixel_has_its_luminance(tmp_path: Path) -> None:
-    Image.new("RGB", (1, 1), (255, 0, 0)).save(tmp_path / "red.png")
-
-    assert_array_equal(pictures.read(tmp_path / "red.png"), [[76]])  # ITU-R BT.601: 0.299
+    assert_allclose(pixels, np.full((6, 8), 255), atol=1)
 
 
-def test_a_dark_drawing_on_nothing_is_laid_on_white(tmp_path: Path) -> None:
+def test_a_coloured_pixel_has_its_luminance() -> None:
+    red = Image.new("RGB", (1, 1), (255, 0, 0))
+
+    assert_array_equal(reread(red), [[76]])  # ITU-R BT.601: 0.299
+
+
+def test_a_dark_drawing_on_nothing_is_laid_on_white() -> None:
     pixels = np.zeros((2, 2, 4), np.uint8)
     pixels[0, 0] = (10, 10, 10, 255)
-    Image.fromarray(pixels).save(tmp_path / "x.png")
 
-    assert_array_equal(pictures.read(tmp_path / "x.png"), [[10, 255], [255, 255]])
+    assert_array_equal(reread(Image.fromarray(pixels)), [[10, 255], [255, 255]])
 
 
-def test_a_light_drawing_on_nothing_is_laid_on_black(tmp_path: Path) -> None:
+def test_a_light_drawing_on_nothing_is_laid_on_black() -> None:
     pixels = np.full((2, 2, 4), 255, np.uint8)
     pixels[..., 3] = [[255, 0], [51, 0]]
-    Image.fromarray(pixels).save(tmp_path / "x.png")
 
-    assert_array_equal(pictures.read(tmp_path / "x.png"), [[255, 0], [51, 0]])
+    assert_array_equal(reread(Image.fromarray(pixels)), [[255, 0], [51, 0]])
 
 
 @pytest.mark.parametrize("size", [(31, 9), (9, 31), (31, 1), (1, 31)])
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16", "F"])
 def test_a_picture_is_the_same_in_bands_as_in_one_piece(
-    tmp_path: Path,
-    rng: np.random.Generator,
-    monkeypatch: pytest.MonkeyPatch,
-    size: tuple[int, int],
-    mode: str,
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], mode: str
 ) -> None:
     picture = Image.fromarray(rng.integers(0, 256, (*size, 4), np.uint8))
-    form = {"F": "TIFF"}.get(mode, "PNG")
+    name = "x.tiff" if mode == "F" else "x.png"
     options = {"transparency": bytes(range(256))} if mode == "P" else {}
-    picture.convert("I" if mode == "I;16" else mode).convert(mode).save(
-        tmp_path / "x", format=form, **options
-    )
-    whole = pictures.read(tmp_path / "x")
+    picture = picture.convert("I" if mode == "I;16" else mode).convert(mode)
+    whole = reread(picture, name, **options)
     monkeypatch.setattr(pictures, "BAND_SIZE", 40)
 
-    assert_array_equal(pictures.read(tmp_path / "x"), whole)
+    assert_array_equal(pictures.read(Path(name)), whole)
 
 
-def test_a_large_webp_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Image.new("L", (5, 5)).save(tmp_path / "x.webp")
+def test_a_large_webp_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "MAX_WEBP_PIXELS", 24)
 
     with pytest.raises(DataError, match="has more than 24 pixels; make it smaller first"):
-        pictures.read(tmp_path / "x.webp")
+        reread(Image.new("L", (5, 5)), "x.webp")
 
 
-def test_a_camera_held_on_its_side_gives_an_upright_picture(
-    tmp_path: Path, gray: NDArray[np.uint8]
-) -> None:
+def test_a_camera_held_on_its_side_gives_an_upright_picture(gray: Pixels) -> None:
     rotated = Image.fromarray(gray).rotate(90, expand=True)
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: the first row is the right side
-    rotated.save(tmp_path / "x.png", exif=exif)
 
-    assert_array_equal(pictures.read(tmp_path / "x.png"), gray)
+    assert_array_equal(reread(rotated, exif=exif), gray)
 
 
-def test_of_several_frames_the_first_is_read(tmp_path: Path) -> None:
+def test_of_several_frames_the_first_is_read() -> None:
     first, second = (Image.new("L", (4, 4), level) for level in (0, 255))
-    first.save(tmp_path / "x.gif", save_all=True, append_images=[second])
 
-    assert pictures.read(tmp_path / "x.gif").max() == 0
+    assert reread(first, "x.gif", save_all=True, append_images=[second]).max() == 0
 
 
-def test_what_is_no_picture_has_its_message(tmp_path: Path) -> None:
-    whole = tmp_path / "whole.jpg"
+def test_what_is_no_picture_has_its_message() -> None:
+    whole = Path("whole.jpg")
     Image.fromarray(np.arange(256, dtype=np.uint8).repeat(9).reshape(48, 48)).save(whole)
-    content = {
-        "text.png": (b"hello", "is not an image; PNG, JPEG"),
-        "empty.png": (b"", "is not an image"),
-        "program.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
-        "cut.jpg": (whole.read_bytes()[:-300], "cannot be decoded as an image: "),
-        "bomb.png": (png(60_000, 60_000), "has more than 25,000,000 pixels"),
-        "large.png": (png(5_001, 5_000), "has more than 25,000,000 pixels"),
-    }
-    for name, (data, _) in content.items():
-        (tmp_path / name).write_bytes(data)
-
-    for name, (_, message) in content.items():
+    for name, data, message in (
+        ("text.png", b"hello", "is not an image; PNG, JPEG"),
+        ("empty.png", b"", "is not an image"),
+        ("program.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
+        ("cut.jpg", whole.read_bytes()[:-300], "cannot be decoded as an image: "),
+        ("bomb.png", png(60_000, 60_000), "has more than 25,000,000 pixels"),
+        ("large.png", png(5_001, 5_000), "has more than 25,000,000 pixels"),
+    ):
+        Path(name).write_bytes(data)
         with pytest.raises(DataError) as caught:
-            pictures.read(tmp_path / name)
-        assert str(caught.value).startswith(f"{tmp_path / name}: {message}")
-    with pytest.raises(DataError, match=r"none\.png: not readable: No such file"):
-        pictures.read(tmp_path / "none.png")
+            pictures.read(Path(name))
+        assert str(caught.value).startswith(f"{name}: {message}")
+    with pytest.raises(DataError, match=r"^none\.png: not readable: No such file"):
+        pictures.read(Path("none.png"))
 
 
 @pytest.mark.parametrize("kind", pictures.FORMATS)
-def test_a_damaged_picture_is_read_or_refused(
-    tmp_path: Path, rng: np.random.Generator, kind: str
-) -> None:
-    path = tmp_path / "x"
+def test_a_damaged_picture_is_read_or_refused(rng: np.random.Generator, kind: str) -> None:
+    path = Path("x")
     Image.fromarray(rng.integers(0, 256, (40, 40), np.uint8)).save(path, format=kind)
     whole = bytearray(path.read_bytes())
     for _ in range(60):
@@ -169,27 +161,25 @@ def test_a_damaged_picture_is_read_or_refused(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of memory")
-def test_a_part_that_claims_to_be_larger_than_memory_is_refused(tmp_path: Path) -> None:
+def test_a_part_that_claims_to_be_larger_than_memory_is_refused() -> None:
     buffer = io.BytesIO()
     Image.new("L", (3, 3)).save(buffer, "PNG")
     before, pixels, after = buffer.getvalue().partition(b"IDAT")
-    path = tmp_path / "a.png"
-    path.write_bytes(before[:-4] + b"\xff\xff\xff\xf0" + pixels + after)
+    Path("a.png").write_bytes(before[:-4] + b"\xff\xff\xff\xf0" + pixels + after)
     script = """
 import sys, resource, pathlib
 from mlpcli.data import pictures
 resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
 pictures.read(pathlib.Path(sys.argv[1]))
 """
+    command = [sys.executable, "-c", script, "a.png"]
 
-    done = subprocess.run(
-        [sys.executable, "-c", script, path], capture_output=True, encoding="utf-8"
-    )
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
 
     assert done.stderr.endswith(": a part of it claims to be larger than the memory\n")
 
 
-def test_shrinking_keeps_the_shape(gray: NDArray[np.uint8]) -> None:
+def test_shrinking_keeps_the_shape(gray: Pixels) -> None:
     assert pictures.shrink(np.zeros((100, 50), np.uint8), 32).shape == (32, 16)
     assert_array_equal(pictures.shrink(gray, 32), gray)
 
@@ -204,7 +194,7 @@ def test_reducing_takes_means_over_squares() -> None:
     assert_array_equal(reduced[0, :2], [50, 0])
 
 
-def test_resizing_to_the_same_size_changes_nothing(gray: NDArray[np.uint8]) -> None:
+def test_resizing_to_the_same_size_changes_nothing(gray: Pixels) -> None:
     image = gray.astype(np.float32)
 
     assert_array_equal(pictures.resize(image, 7), image)

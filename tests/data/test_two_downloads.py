@@ -7,17 +7,13 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Event
 
-import pytest
-
 from tests.data.test_fetch import BODY
 from tests.server import Answer, content, serve
 
 FETCH = """
 import sys
-from mlpcli.data import fetch
-from tests.data.test_fetch import make_spec
-spec, file = make_spec(sys.argv[1])
-fetch.fetch(spec, [file])
+from tests.data.test_fetch import get
+get(sys.argv[1])
 """
 TIMEOUT = 60  # seconds
 
@@ -52,18 +48,12 @@ def first_line(process: subprocess.Popen[str]) -> str:
     return process.stderr.readline()
 
 
-@pytest.fixture
-def slow() -> Slow:
-    return Slow()
-
-
 def files(cache: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in cache.iterdir()}
 
 
-def test_the_second_download_waits_and_uses_what_the_first_fetched(
-    tmp_path: Path, slow: Slow
-) -> None:
+def test_the_second_download_waits_and_uses_what_the_first_fetched(tmp_path: Path) -> None:
+    slow = Slow()
     with serve({"/f.gz": slow.answer}) as (url, requests), fetching(url, tmp_path) as first:
         assert slow.requested.wait(TIMEOUT)
         with fetching(url, tmp_path) as second:
@@ -77,7 +67,8 @@ def test_the_second_download_waits_and_uses_what_the_first_fetched(
     assert files(tmp_path / "set") == {"f.gz": BODY, ".lock": f"{second.pid}".encode()}
 
 
-def test_the_second_download_goes_on_when_the_first_is_killed(tmp_path: Path, slow: Slow) -> None:
+def test_the_second_download_goes_on_when_the_first_is_killed(tmp_path: Path) -> None:
+    slow = Slow()
     answers: list[Answer] = [slow.answer, content(BODY)]
     with serve({"/f.gz": answers}) as (url, requests), fetching(url, tmp_path) as first:
         assert slow.requested.wait(TIMEOUT)

@@ -2,6 +2,7 @@ import errno
 import os
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,12 @@ from mlpcli.errors import DataError
 from mlpcli.training.loader import prepare
 from mlpcli.training.loop import fit
 from mlpcli.training.progress import Epoch
+from tests.data.test_dataset import Arrays, save_npz
+
+
+def both(images: Any, labels: Any) -> Arrays:
+    """The same images and labels for training and for testing."""
+    return {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
 
 
 def test_drawn_images_are_written_as_they_are_drawn(
@@ -64,12 +71,11 @@ def test_nothing_is_left_of_a_write_that_failed(
 
 
 def test_more_classes_than_a_byte_can_tell_apart_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "many.npz"
     images, labels = np.ones((300, 2, 2), np.uint8), np.arange(300)
-    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    name = save_npz(tmp_path / "many.npz", both(images, labels))
 
     with pytest.raises(DataError, match="has 300 classes; IDX labels hold at most 256"):
-        list(write_idx.write(str(path), tmp_path / "plain"))
+        list(write_idx.write(name, tmp_path / "plain"))
 
 
 def test_a_training_on_plain_idx_does_not_hold_the_images(tmp_path: Path) -> None:
@@ -107,11 +113,12 @@ def test_mapped_images_train_to_the_same_bits(tmp_path: Path, dots: str) -> None
 
 def test_each_split_keeps_the_size_of_its_images(tmp_path: Path) -> None:
     shapes = {"train": (6, 8, 7), "test": (4, 5, 9)}
-    train, test = (np.full(shape, 200, np.uint8) for shape in shapes.values())
-    labels = np.arange(6) % 2
-    np.savez(tmp_path / "data.npz", x_train=train, y_train=labels, x_test=test, y_test=labels[:4])
+    images = {f"x_{split}": np.full(shape, 200, np.uint8) for split, shape in shapes.items()}
+    name = save_npz(
+        tmp_path / "data.npz", images | {"y_train": np.arange(6), "y_test": np.arange(4)}
+    )
 
-    list(write_idx.write(str(tmp_path / "data.npz"), tmp_path / "plain"))
+    list(write_idx.write(name, tmp_path / "plain"))
 
     for split, shape in shapes.items():
         assert dataset.load(str(tmp_path / "plain"), split).images.shape == shape
@@ -119,18 +126,11 @@ def test_each_split_keeps_the_size_of_its_images(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", " a", "b\nc", "d\r"])
 def test_a_name_that_is_no_line_of_a_file_is_refused(tmp_path: Path, name: str) -> None:
-    images, labels = np.zeros((4, 3, 3), np.uint8), np.arange(4) % 2
-    np.savez(
-        tmp_path / "data.npz",
-        x_train=images,
-        y_train=labels,
-        x_test=images,
-        y_test=labels,
-        classes=np.array([name, "other"]),
-    )
+    arrays = both(np.zeros((4, 3, 3), np.uint8), np.arange(4) % 2)
+    path = save_npz(tmp_path / "data.npz", arrays | {"classes": np.array([name, "other"])})
 
     with pytest.raises(DataError, match="which cannot be a line of a file"):
-        list(write_idx.write(str(tmp_path / "data.npz"), tmp_path / "plain"))
+        list(write_idx.write(path, tmp_path / "plain"))
     assert not (tmp_path / "plain").exists()
 
 

@@ -4,17 +4,19 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType as Script
 from typing import Any
 
 import pytest
 
 from tests.cli.outcome import call
 
+Capture = pytest.CaptureFixture[str]
+Asked = list[tuple[str, ...]]  # the words of each command
 SCRIPT = Path(__file__).parents[2] / "scripts" / "results.py"
 
 
-def load() -> ModuleType:
+def load() -> Script:
     spec = importlib.util.spec_from_file_location("results", SCRIPT)
     assert spec
     assert spec.loader
@@ -24,8 +26,8 @@ def load() -> ModuleType:
 
 
 @pytest.fixture
-def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, with short rows and everything it writes in a folder of its own."""
+def results(tmp_path: Path, dots: str) -> Script:
+    """A new copy of the script, with short rows and all that it writes in a folder of its own."""
     module = load()
     (tmp_path / "README.md").write_text(f"Before\n{module.OPENED}old\n\n{module.CLOSED}after\n")
     words = f"--set data.name={dots} --set 'network.hidden=[8]' --epochs 2"
@@ -34,25 +36,25 @@ def results(tmp_path: Path, dots: str, monkeypatch: pytest.MonkeyPatch) -> Modul
         module.Row("one", words, "at least 50%", seeds=1, judge="--weights last", cold=True),
         module.Row("none", "--config no-such-config", "none"),
     )
-    for name, value in {
-        "ROWS": rows,
-        "COLD": 1,
-        "PAGE": tmp_path / "results.md",
-        "README": tmp_path / "README.md",
-        "FACTS": tmp_path / "results.json",
-        "RUNS": tmp_path / "results",
-        "committed": lambda: "0123456789",
-    }.items():
-        monkeypatch.setattr(module, name, value)
+    vars(module).update(
+        ROWS=rows,
+        COLD=1,
+        PAGE=tmp_path / "results.md",
+        README=tmp_path / "README.md",
+        FACTS=tmp_path / "results.json",
+        RUNS=tmp_path / "results",
+        committed=lambda: "0123456789",
+    )
     return module
 
 
-def run(results: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["results.py", *words])
-    results.main()
+def run(results: Script, *words: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["results.py", *words])
+        results.main()
 
 
-def table(results: ModuleType) -> dict[str, list[str]]:
+def table(results: Script) -> dict[str, list[str]]:
     """The cells of each row of the page, by the row's name."""
     lines = results.PAGE.read_text().splitlines()
     cells = [line.strip("|").split("|") for line in lines if line.startswith("|")]
@@ -60,14 +62,14 @@ def table(results: ModuleType) -> dict[str, list[str]]:
 
 
 def test_rows_are_measured_once_and_the_page_keeps_its_notes(
-    results: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    results: Script, capfd: Capture
 ) -> None:
-    run(results, monkeypatch, "--rows", "dots")
+    run(results, "--rows", "dots")
     page = results.PAGE.read_text() + "\nWhat was tried.\n"
     results.PAGE.write_text(page)
     before = results.FACTS.read_text()
 
-    run(results, monkeypatch, "--rows", "dots")
+    run(results, "--rows", "dots")
 
     assert results.PAGE.read_text() == page
     assert results.FACTS.read_text() == before
@@ -88,9 +90,9 @@ def test_rows_are_measured_once_and_the_page_keeps_its_notes(
 
 
 @pytest.fixture
-def asked(results: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+def asked(results: Script) -> Asked:
     """The commands that the script gives, which run in this process meanwhile."""
-    words_of_each: list[tuple[str, ...]] = []
+    words_of_each: Asked = []
 
     def mlp(*words: str) -> Any:
         words_of_each.append(words)
@@ -99,31 +101,27 @@ def asked(results: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple[st
             raise results.Failed
         return json.loads(outcome.out)
 
-    monkeypatch.setattr(results, "mlp", mlp)
+    vars(results).update(mlp=mlp)
     return words_of_each
 
 
-def test_an_interrupted_row_goes_on(
-    results: ModuleType, asked: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_row_goes_on(results: Script, asked: Asked) -> None:
     mlp = results.mlp
-    monkeypatch.setattr(results, "mlp", lambda *w: mlp(*w) if w[0] == "train" else sys.exit(130))
+    vars(results).update(mlp=lambda *w: mlp(*w) if w[0] == "train" else sys.exit(130))
     with pytest.raises(SystemExit):
-        run(results, monkeypatch, "--rows", "dots")
+        run(results, "--rows", "dots")
     assert not results.FACTS.exists()
-    monkeypatch.setattr(results, "mlp", mlp)
+    vars(results).update(mlp=mlp)
 
-    run(results, monkeypatch, "--rows", "dots")
+    run(results, "--rows", "dots")
 
     out = str(results.RUNS / "0123456789" / "dots")
     assert asked[1:] == [("train", "--resume", out, "--seeds", "2"), ("eval", out)]
     assert len(json.loads(results.FACTS.read_text())["dots"]["accuracies"]) == 2
 
 
-def test_a_row_is_judged_as_the_command_beside_it_says(
-    results: ModuleType, asked: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(results, monkeypatch, "--rows", "one")
+def test_a_row_is_judged_as_the_command_beside_it_says(results: Script, asked: Asked) -> None:
+    run(results, "--rows", "one")
 
     out = str(results.RUNS / "0123456789" / "one")
     assert ("eval", out, "--weights", "last") in asked
@@ -131,10 +129,8 @@ def test_a_row_is_judged_as_the_command_beside_it_says(
 
 
 @pytest.mark.usefixtures("asked")
-def test_a_row_that_cannot_be_measured_is_said_to_be_so(
-    results: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    run(results, monkeypatch, "--rows", "none", "one")
+def test_a_row_that_cannot_be_measured_is_said_to_be_so(results: Script, capfd: Capture) -> None:
+    run(results, "--rows", "none", "one")
 
     assert "none: not measured\n" in capfd.readouterr().err
     cells = table(results)
@@ -144,10 +140,8 @@ def test_a_row_that_cannot_be_measured_is_said_to_be_so(
 
 
 @pytest.mark.usefixtures("asked")
-def test_quick_prints_a_seed_and_writes_no_page(
-    results: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    run(results, monkeypatch, "--quick")
+def test_quick_prints_a_seed_and_writes_no_page(results: Script, capfd: Capture) -> None:
+    run(results, "--quick")
 
     out = capfd.readouterr().out
     assert out.startswith("dots: ")
@@ -155,16 +149,14 @@ def test_quick_prints_a_seed_and_writes_no_page(
     assert not results.PAGE.exists()
 
 
-def test_the_page_and_the_readme_are_those_of_the_facts(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_page_and_the_readme_are_those_of_the_facts(tmp_path: Path) -> None:
     script = load()
     for name in ("PAGE", "README"):
         copied = tmp_path / f"{name}.md"
         copied.write_bytes(getattr(script, name).read_bytes())
-        monkeypatch.setattr(script, name, copied)
+        setattr(script, name, copied)
 
-    run(script, monkeypatch, "--page")
+    run(script, "--page")
 
     assert script.PAGE.read_bytes() == load().PAGE.read_bytes()
     assert script.README.read_bytes() == load().README.read_bytes()
