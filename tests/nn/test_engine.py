@@ -3,10 +3,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 
 from mlpcli.nn import mlp, optim
-from mlpcli.nn.activation import ACTIVATIONS, Activation
+from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.team import Team
 
@@ -16,6 +16,7 @@ RULES = {
     "adam": optim.adam(0.9, 0.999, 1e-8),
 }
 SLOTS = {"sgd": 1, "nesterov": 1, "adam": 2}
+ACTIVE = np.array([7, 0, 2, 4, 3])  # of 9 inputs
 ALL: dict[str, Any] = {"weight_decay": 0.1, "decoupled_decay": 0.1, "max_norm": 1.0, "ema": 0.9}
 
 
@@ -26,6 +27,14 @@ def problem(
     x = rng.random((n, sizes[0])).astype(dtype)
     y = mlp.one_hot(rng.integers(0, sizes[-1], n), sizes[-1], smoothing=0.05, dtype=dtype)
     return params, x, y
+
+
+def assert_close(
+    params: mlp.Params, expected: mlp.Params, rtol: float, atol: float | None = None
+) -> None:
+    for mine, theirs in zip(params, expected, strict=True):
+        for a, b in zip(mine, theirs, strict=True):
+            assert_allclose(a, b, rtol=rtol, atol=rtol if atol is None else atol)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 2e-5)])
@@ -44,20 +53,16 @@ def test_engine_gradient_equals_backward(
 ) -> None:
     params, x, y = problem(rng, sizes, dtype, n)
     masks: list[Any] = [(rng.random((n, s)) < 0.7).astype(dtype) for s in sizes]
-    shared: dict[str, Any] = {"activation": ACTIVATIONS[name], "masks": masks}
+    activation, decay = ACTIVATIONS[name], 0.01
     with Team(threads) as team:
-        engine = Engine(
-            params, batch_size=16, activation=ACTIVATIONS[name], weight_decay=0.01, team=team
-        )
+        engine = Engine(params, batch_size=16, activation=activation, weight_decay=decay, team=team)
         value = engine.gradient(x, y, masks=masks)
 
-    expected = mlp.backward(
-        params, mlp.forward(params, x, **shared), y, weight_decay=0.01, **shared
-    )
-    assert_allclose(value, mlp.loss(params, x, y, weight_decay=0.01, **shared), rtol=tolerance)
-    for mine, theirs in zip(engine.grads, expected, strict=True):
-        assert_allclose(mine.W, theirs.W, rtol=tolerance, atol=tolerance)
-        assert_allclose(mine.b, theirs.b, rtol=tolerance, atol=tolerance)
+    shared: dict[str, Any] = {"activation": activation, "masks": masks}
+    run = mlp.forward(params, x, **shared)
+    expected = mlp.backward(params, run, y, weight_decay=decay, **shared)
+    assert_allclose(value, mlp.loss(params, x, y, weight_decay=decay, **shared), rtol=tolerance)
+    assert_close(engine.grads, expected, tolerance)
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
@@ -67,20 +72,17 @@ def test_inputs_left_out_have_the_gradient_of_weight_decay_alone(
 ) -> None:
     """Of 9 inputs 5 are active, of which the first k are not black in the batch."""
     params, x, y = problem(rng, (9, 8, 4), "float64", 16)
-    active = np.array([7, 0, 2, 4, 3])
-    x[:, np.setdiff1d(np.arange(9), active[:k])] = 0
-    engine = Engine(params, batch_size=16, active_inputs=active, weight_decay=weight_decay)
+    x[:, np.setdiff1d(np.arange(9), ACTIVE[:k])] = 0
+    engine = Engine(params, batch_size=16, active_inputs=ACTIVE, weight_decay=weight_decay)
     engine.grad[:] = 7.0  # what an earlier step left
 
-    value = engine.gradient(x[:, active[:k]], y)
+    value = engine.gradient(x[:, ACTIVE[:k]], y)
 
     expected = mlp.backward(params, mlp.forward(params, x), y, weight_decay=weight_decay)
     assert_allclose(value, mlp.loss(params, x, y, weight_decay=weight_decay), rtol=1e-12)
     if not weight_decay:  # nothing reads or updates these entries
         engine.grad[engine.layout.inactive_weights] = 0
-    for mine, theirs in zip(engine.grads, expected, strict=True):
-        assert_allclose(mine.W, theirs.W, rtol=1e-12, atol=1e-14)
-        assert_allclose(mine.b, theirs.b, rtol=1e-12, atol=1e-14)
+    assert_close(engine.grads, expected, 1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 2e-4)])
@@ -99,36 +101,31 @@ def test_steps_equal_those_of_the_derivation(
     rng: np.random.Generator,
 ) -> None:
     """Five steps with every option, the last on a short batch, with inactive inputs."""
-    activation = ACTIVATIONS[name]
     params, x, y = problem(rng, sizes, dtype, 16)
-    active = np.array([7, 0, 2, 4, 3])
-    x[:, np.setdiff1d(np.arange(9), active)] = 0
+    x[:, np.setdiff1d(np.arange(9), ACTIVE)] = 0
     rule = optim.adam(0.9, 0.99, 1e-3) if optimizer == "adam" else RULES[optimizer]
     slots = SLOTS[optimizer]
     shared: dict[str, Any] = {"weight_decay": 0.01, "decoupled_decay": 0.3, "max_norm": max_norm}
-    shared["activation"] = activation
+    shared["activation"] = ACTIVATIONS[name]
     flat = np.concatenate([a.ravel() for layer in params for a in layer])
     state, thetas = np.zeros((slots, len(flat)), dtype), []
 
     with Team(threads) as team:
         engine = Engine(
-            params, batch_size=16, active_inputs=active, slots=slots, ema=0.8, team=team, **shared
+            params, batch_size=16, active_inputs=ACTIVE, slots=slots, ema=0.8, team=team, **shared
         )
         for t in range(1, 6):
             n = 5 if t == 5 else 16
             masks: list[Any] = [((rng.random((n, s)) < 0.7) / 0.7).astype(dtype) for s in sizes]
             engine.step(
-                x[:n][:, active], y[:n], rule, lr=0.05, masks=[masks[0][:, active], *masks[1:]]
+                x[:n, ACTIVE], y[:n], rule, lr=0.05, masks=[masks[0][:, ACTIVE], *masks[1:]]
             )
-            stepped(flat, sizes, x[:n], y[:n], masks, rule, state, t, **shared)
+            stepped(flat, sizes, x[:n], y[:n], rule, state, t, masks=masks, **shared)
             thetas.append(flat.copy())
 
     mean = np.average(thetas, axis=0, weights=0.8 ** np.arange(5)[::-1])
-    same: dict[str, Any] = {"rtol": tolerance, "atol": tolerance}
-    for expected, params in ((flat, engine.optimizer_state[-1]), (mean, engine.params)):
-        for mine, theirs in zip(params, unflattened(expected, sizes), strict=True):
-            assert_allclose(mine.W, theirs.W, **same)
-            assert_allclose(mine.b, theirs.b, **same)
+    assert_close(engine.optimizer_state[-1], unflattened(flat, sizes), tolerance)
+    assert_close(engine.params, unflattened(mean, sizes), tolerance)
 
 
 def stepped(
@@ -136,22 +133,19 @@ def stepped(
     sizes: tuple[int, ...],
     x: Any,
     y: Any,
-    masks: Any,
     rule: optim.UpdateRule,
     state: Any,
     t: int,
     *,
-    activation: Activation,
-    weight_decay: float,
     decoupled_decay: float,
     max_norm: float | None,
+    weight_decay: float,
+    **shared: Any,
 ) -> None:
-    """Mutates flat and state: a step by the derivation, on every parameter."""
+    """Mutates flat and state: a step by the derivation, on every parameter; shared: of forward."""
     params = unflattened(flat, sizes)
-    run = mlp.forward(params, x, activation=activation, masks=masks)
-    grads = mlp.backward(
-        params, run, y, activation=activation, masks=masks, weight_decay=weight_decay
-    )
+    run = mlp.forward(params, x, **shared)
+    grads = mlp.backward(params, run, y, weight_decay=weight_decay, **shared)
     for W, _ in params:
         W -= 0.05 * decoupled_decay * W
     rule(flat, np.concatenate([a.ravel() for layer in grads for a in layer]), state, 0.05, t)
@@ -177,21 +171,18 @@ def test_rows_of_inactive_inputs_are_bit_identical_to_the_full_computation(
     optimizer: str, decay: dict[str, Any], dropped: bool, rng: np.random.Generator
 ) -> None:
     params, x, y = problem(rng, (9, 8, 4), "float32", 16)
-    active, inactive = np.array([7, 0, 2, 4, 3]), np.array([1, 5, 6, 8])
+    inactive = np.setdiff1d(np.arange(9), ACTIVE)
     x[:, inactive] = 0
-    part = Engine(
-        params, batch_size=16, active_inputs=active, slots=SLOTS[optimizer], ema=0.9, **decay
-    )
-    whole = Engine(params, batch_size=16, slots=SLOTS[optimizer], ema=0.9, **decay)
+    shared: dict[str, Any] = {"batch_size": 16, "slots": SLOTS[optimizer], "ema": 0.9, **decay}
+    part, whole = Engine(params, active_inputs=ACTIVE, **shared), Engine(params, **shared)
 
     for _ in range(5):
         mask = (rng.random((16, 9)) < 0.5).astype("float32") * 2 if dropped else np.ones_like(x)
-        part.step(x[:, active], y, RULES[optimizer], lr=0.1, masks=[mask[:, active], None])
+        part.step(x[:, ACTIVE], y, RULES[optimizer], lr=0.1, masks=[mask[:, ACTIVE], None])
         whole.step(x, y, RULES[optimizer], lr=0.1, masks=[mask, None])
 
-    for mine, theirs in zip(part.optimizer_state, whole.optimizer_state, strict=True):
-        assert_array_equal(mine[0].W[inactive], theirs[0].W[inactive])
-    assert_array_equal(part.params[0].W[inactive], whole.params[0].W[inactive])
+    mine, theirs = ((*each.optimizer_state, each.params) for each in (part, whole))
+    assert_equal([p[0].W[inactive] for p in mine], [p[0].W[inactive] for p in theirs])
     assert np.array_equal(part.params[0].W[inactive], params[0].W[inactive]) == (not decay)
 
 
@@ -284,16 +275,15 @@ def test_a_restored_engine_continues_bit_identically(
 ) -> None:
     params, x, y = problem(rng, (9, 8, 4), "float32", 16)
     rule = RULES[optimizer]
-    active = np.array([7, 0, 2, 4, 3])
-    shared: dict[str, Any] = {"active_inputs": active, "slots": SLOTS[optimizer], **pieces}
+    shared: dict[str, Any] = {"active_inputs": ACTIVE, "slots": SLOTS[optimizer], **pieces}
     engine = Engine(params, batch_size=16, **shared)
     for _ in range(3):
-        engine.step(x[:, active], y, rule, lr=0.1)
+        engine.step(x[:, ACTIVE], y, rule, lr=0.1)
     other = Engine(params, batch_size=16, **shared)
 
     other.restore(engine.params, engine.optimizer_state, steps=engine.steps)
     for each in (engine, other):
-        each.step(x[:, active], y, rule, lr=0.1)
+        each.step(x[:, ACTIVE], y, rule, lr=0.1)
 
     assert_array_equal(other.theta, engine.theta)
     assert_array_equal(other.mean, engine.mean)
