@@ -113,7 +113,7 @@ def test_no_option_of_the_folder_changes_the_disk(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_new_run_uses_all_cores_by_default(run: Path) -> None:
+def test_a_new_run_uses_all_cores_by_default() -> None:
     assert plan(None, []).threads == cores()
     assert plan(None, [], threads=5).threads == 5
 

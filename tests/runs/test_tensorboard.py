@@ -45,22 +45,17 @@ def expected(folder: Path, name: str) -> list[tuple[int, Any]]:
     return [(each.epoch, pytest.approx(getattr(each, name))) for each in metrics]
 
 
-def test_each_epoch_is_in_the_event_file_once(logged: Config, folder: Path) -> None:
-    list(train(logged, folder))
-
-    found = written(folder)
-    assert set(found) == TAGS
-    assert [step for step, _ in found["lr"]] == [1, 2, 3]
-    assert found["loss/train"] == expected(folder, "train_loss")
-    assert found["accuracy/validation"] == expected(folder, "validation_accuracy")
-
-
-def test_an_epoch_can_be_read_as_soon_as_it_is_done(logged: Config, folder: Path) -> None:
+def test_each_epoch_is_in_the_event_file_once_and_as_soon_as_it_is_done(
+    logged: Config, folder: Path
+) -> None:
     for event in train(logged, folder):
         if isinstance(event, Epoch):
-            found = written(folder)["loss/validation"]
-            assert found == expected(folder, "validation_loss")
-            assert found[-1][0] == event.metrics.epoch
+            found = written(folder)
+            assert set(found) == TAGS
+            assert [step for step, _ in found["lr"]] == [*range(1, event.metrics.epoch + 1)]
+            assert found["loss/train"] == expected(folder, "train_loss")
+            assert found["loss/validation"] == expected(folder, "validation_loss")
+            assert found["accuracy/validation"] == expected(folder, "validation_accuracy")
 
 
 def test_a_resumed_run_doubles_no_epoch_and_lacks_none(logged: Config, folder: Path) -> None:
@@ -116,4 +111,4 @@ def test_without_the_library_nothing_is_begun(
     for training in (train, resume):
         with pytest.raises(ConfigError, match=r"log\.tensorboard: .*pip install tensorboardX"):
             next(training(wanted, folder))
-    assert not (folder).exists()
+    assert not folder.exists()
