@@ -65,8 +65,3 @@ def test_weights_whose_loss_is_not_finite_are_refused(run: Path) -> None:
 
     with pytest.raises(CheckFailed, match="the loss is nan; the weights are too large"):
         evaluate_run(run)
-
-
-def test_a_missing_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no such run folder"):
-        evaluate(tmp_path / "none")

@@ -106,21 +106,13 @@ def test_steps_equal_those_of_the_derivation(
     x[:, np.setdiff1d(np.arange(9), ACTIVE)] = 0
     rule = optim.adam(0.9, 0.99, 1e-3) if optimizer == "adam" else RULES[optimizer]
     slots, activation = SLOTS[optimizer], ACTIVATIONS[name]
-    engine_alone: dict[str, Any] = {"decoupled_decay": 0.3, "max_norm": max_norm, "ema": 0.8}
+    pieces: dict[str, Any] = {"weight_decay": 0.01, "decoupled_decay": 0.3, "max_norm": max_norm}
+    pieces |= {"activation": activation, "slots": slots, "ema": 0.8}
     flat = flattened(params)
     state, thetas = np.zeros((slots, len(flat)), dtype), []
 
     with Team(threads) as team:
-        engine = Engine(
-            params,
-            batch_size=16,
-            active_inputs=ACTIVE,
-            slots=slots,
-            activation=activation,
-            weight_decay=0.01,
-            team=team,
-            **engine_alone,
-        )
+        engine = Engine(params, batch_size=16, active_inputs=ACTIVE, team=team, **pieces)
         for t in range(1, 6):
             n = 5 if t == 5 else 16
             masks: list[Any] = [((rng.random((n, s)) < 0.7) / 0.7).astype(dtype) for s in sizes]

@@ -24,10 +24,8 @@ def with_inputs(split: Split, active_inputs: NDArray[np.intp]) -> TrainingData:
 def test_each_row_comes_once_an_epoch_with_a_short_last_batch(settings: Config) -> None:
     split = load_split(settings, "train")
     rows, _ = loader.split_rows(settings, split)
-    numbered = split._replace(
-        images=np.arange(300, dtype="uint16").view("uint8").reshape(300, 1, 2)
-    )
-    data = with_inputs(numbered, preprocessing.input_indices((1, 2)))
+    numbers = np.arange(300, dtype="uint16").view("uint8").reshape(300, 1, 2)
+    data = with_inputs(split._replace(images=numbers), preprocessing.input_indices((1, 2)))
 
     found = [x for x, _ in batches(settings, data, rows, epoch=1)]
 
