@@ -45,8 +45,7 @@ def test_a_run_that_stopped_is_repeated_as_far_as_it_came(
     settings: Config, folder: Path, events: int
 ) -> None:
     """An epoch is nine steps; its end is an event too."""
-    often = changed(settings, "checkpoint.every_seconds=0")
-    stopped = train(often, folder, preflight=False)
+    stopped = train(changed(settings, "checkpoint.every_seconds=0"), folder, preflight=False)
     list(islice(stopped, events))
     stopped.close()
 

@@ -45,8 +45,7 @@ def test_a_run_folder_holds_settings_metrics_weights_and_record(
 def test_averaged_weights_stand_in_the_files_and_the_others_beside_them(
     settings: Config, folder: Path
 ) -> None:
-    averaged = changed(settings, "train.ema=0.9", "train.epochs=1")
-    *_, epoch = train(averaged, folder, preflight=False)
+    *_, epoch = train(changed(settings, "train.ema=0.9", "train.epochs=1"), folder, preflight=False)
     last, best = (checkpoint.load(folder / name) for name in (LAST, BEST))
     _, raw = last.optimizer_state
 
