@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpcli.api.trainer import train
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.nn import mlp
 
 collect_ignore = ["faults"] if os.name == "nt" else []  # needs POSIX signals and limits
+
+
+@pytest.fixture(autouse=True)
+def _no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here loses its power supply, and waiting for the disk takes most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture
@@ -44,3 +51,16 @@ def settings(dots: str) -> Config:
     """A small network on `dots`, trained in a moment."""
     changes = [f"data.name={dots}", "network.hidden=[16, 8]", "train.epochs=3"]
     return load_config(None, [*changes, "train.batch_size=32"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a run to come."""
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def run(settings: Config, folder: Path) -> Path:
+    """The folder of a run that finished."""
+    list(train(settings, folder, preflight=False))
+    return folder

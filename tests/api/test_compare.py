@@ -1,52 +1,37 @@
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from mlpcli.api import multi_seed, significance
+from mlpcli.api import significance
 from mlpcli.api.compare import compare
 from mlpcli.api.eval import Evaluations, evaluate, evaluate_run
 from mlpcli.api.trainer import train
-from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError
+from tests.trainings import changed, train_seeds
 
 
 @pytest.fixture
-def hard(tmp_path: Path, rng: np.random.Generator) -> str:
-    """Path of a data set that is hard to learn: the light of a class is hidden in noise."""
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    for split, n in (("train", 300), ("test", 400)):
-        labels = np.arange(n) % 3
-        images = rng.integers(0, 140, (n, 6, 6))
-        images[np.arange(n), 2, 2 * labels] += 60
-        arrays |= {f"x_{split}": images.astype("uint8"), f"y_{split}": labels}
-    np.savez(tmp_path / "hard.npz", allow_pickle=False, **arrays)
-    return str(tmp_path / "hard.npz")
-
-
-def changed(data: str, *overrides: str) -> Config:
-    same = [f"data.name={data}", "network.hidden=[16]", "train.batch_size=32", "train.epochs=5"]
-    return load_config(None, [*same, *overrides])
+def hard(dots: str, settings: Config, rng: np.random.Generator) -> Config:
+    """A training on data that is hard to learn: the light of a class is hidden in noise."""
+    arrays = dict(np.load(dots))
+    for name in ("x_train", "x_test"):
+        lit = arrays[name] == 255
+        arrays[name] = rng.integers(0, 140, lit.shape, "uint8") + 60 * lit.astype("uint8")
+    path = Path(dots).with_name("hard.npz")
+    np.savez(path, allow_pickle=False, **arrays)
+    return changed(settings, f"data.name={path}", "network.hidden=[16]", "train.epochs=5")
 
 
 def trained(settings: Config, folder: Path) -> Path:
-    for _ in train(settings, folder, preflight=False):
-        pass
+    list(train(settings, folder, preflight=False))
     return folder
 
 
-def seeds(settings: Config, folder: Path, n: int = 3) -> Path:
-    for each in multi_seed.train(settings, folder, seeds=n, preflight=False):
-        for _ in each.events:
-            pass
-    return folder
-
-
-def test_two_runs_are_compared_image_by_image(hard: str, tmp_path: Path) -> None:
+def test_two_runs_are_compared_image_by_image(hard: Config, tmp_path: Path) -> None:
     weak = trained(changed(hard, "optimizer.lr=1e-4"), tmp_path / "weak")
-    strong = trained(changed(hard), tmp_path / "strong")
+    strong = trained(hard, tmp_path / "strong")
 
     found = compare(weak, strong)
 
@@ -54,7 +39,7 @@ def test_two_runs_are_compared_image_by_image(hard: str, tmp_path: Path) -> None
     only = (int((right[0] > right[1]).sum()), int((right[1] > right[0]).sum()))
     assert found.only == only
     assert (found.test, found.p) == significance.mcnemar(*only)
-    assert found.n == 400
+    assert found.n == 90
     assert found.difference == pytest.approx(found.accuracy[1] - found.accuracy[0])
     assert found.ci95[0] < found.difference < found.ci95[1]
     assert found.p < 0.05
@@ -62,17 +47,15 @@ def test_two_runs_are_compared_image_by_image(hard: str, tmp_path: Path) -> None
     assert compare(strong, weak).verdict == "worse"
 
 
-def test_a_run_does_not_differ_from_itself(settings: Config, tmp_path: Path) -> None:
-    run = trained(settings, tmp_path / "run")
-
+def test_a_run_does_not_differ_from_itself(run: Path) -> None:
     found = compare(run, run)
 
     assert (found.only, found.p, found.verdict) == ((0, 0), 1, "cannot tell")
 
 
-def test_several_seeds_are_compared_seed_by_seed(hard: str, tmp_path: Path) -> None:
-    weak = seeds(changed(hard, "optimizer.lr=1e-4"), tmp_path / "weak", 4)
-    strong = seeds(changed(hard, "seed=1"), tmp_path / "strong", 4)
+def test_several_seeds_are_compared_seed_by_seed(hard: Config, tmp_path: Path) -> None:
+    weak = train_seeds(changed(hard, "optimizer.lr=1e-4"), tmp_path / "weak", seeds=4)
+    strong = train_seeds(changed(hard, "seed=1"), tmp_path / "strong", seeds=4)
 
     found = compare(weak, strong)
 
@@ -89,38 +72,38 @@ def test_several_seeds_are_compared_seed_by_seed(hard: str, tmp_path: Path) -> N
     assert found.verdict == "better"
 
 
-def test_the_same_seeds_have_the_same_validation_images(hard: str, tmp_path: Path) -> None:
-    a = seeds(changed(hard, "train.epochs=1"), tmp_path / "a")
-    b = seeds(changed(hard, "train.epochs=2"), tmp_path / "b")
+def test_the_same_seeds_have_the_same_validation_images(hard: Config, tmp_path: Path) -> None:
+    a = train_seeds(changed(hard, "train.epochs=1"), tmp_path / "a")
+    b = train_seeds(changed(hard, "train.epochs=2"), tmp_path / "b")
 
     assert compare(a, b, split="validation").n == 30
 
 
-def test_other_images_are_no_comparison(hard: str, dots: str, tmp_path: Path) -> None:
-    a = trained(changed(hard), tmp_path / "a")
+def test_other_images_are_no_comparison(hard: Config, settings: Config, tmp_path: Path) -> None:
+    a = trained(hard, tmp_path / "a")
     b = trained(changed(hard, "seed=1"), tmp_path / "b")
-    c = trained(changed(dots), tmp_path / "c")
+    c = trained(settings, tmp_path / "c")
 
     with pytest.raises(CheckpointError, match=r"different images, the test splits .* --data names"):
         compare(a, c)
     with pytest.raises(CheckpointError, match=r"different images, the validation .* --split test"):
         compare(a, b, split="validation")
-    assert compare(a, c, data=hard).n == 400
+    assert compare(a, c, data=hard.data.name).n == 90
 
 
-def test_one_of_each_kind_is_refused(settings: Config, tmp_path: Path) -> None:
-    one, many = trained(settings, tmp_path / "one"), seeds(settings, tmp_path / "many")
+def test_one_of_each_kind_is_refused(settings: Config, run: Path, tmp_path: Path) -> None:
+    many = train_seeds(settings, tmp_path / "many")
 
-    for pair in ((one, many), (many, one)):
-        with pytest.raises(CheckpointError, match=r"one: is a single run, but .*many holds"):
+    for pair in ((run, many), (many, run)):
+        with pytest.raises(CheckpointError, match=r"run: is a single run, but .*many holds"):
             compare(*pair)
     with pytest.raises(CheckpointError, match="none: no such run folder"):
         compare(many, tmp_path / "none")
 
 
 def test_two_seeds_must_be_shared(settings: Config, tmp_path: Path) -> None:
-    a = seeds(settings, tmp_path / "a", 2)
-    b = seeds(settings.replace(seed=1), tmp_path / "b", 2)
+    a = train_seeds(settings, tmp_path / "a")
+    b = train_seeds(settings.replace(seed=1), tmp_path / "b")
 
     with pytest.raises(CheckpointError, match="at least two seeds in common, got 1"):
         compare(a, b)

@@ -4,52 +4,34 @@ import pytest
 
 from mlpcli.api import multi_seed
 from mlpcli.api.eval import Evaluation, Evaluations, evaluate, evaluate_run
-from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed, CheckpointError
 from mlpcli.runs.folder import RunFolder
-from mlpcli.training.progress import Epoch
+from tests.trainings import train_seeds
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "run"
+def test_each_split_of_a_run_is_evaluated(run: Path) -> None:
+    epoch = RunFolder(run).load_metrics()[-1]
 
-
-def finish(settings: Config, folder: Path) -> list[Epoch]:
-    return [event for event in train(settings, folder) if isinstance(event, Epoch)]
-
-
-def finish_seeds(settings: Config, folder: Path) -> None:
-    for each in multi_seed.train(settings, folder, seeds=2, preflight=False):
-        for _ in each.events:
-            pass
-
-
-def test_each_split_of_a_run_is_evaluated(settings: Config, folder: Path) -> None:
-    epochs = finish(settings, folder)
-
-    assert evaluate_run(folder).scores.n == 90
-    assert evaluate_run(folder, split="train").scores.n == 270
-    last = evaluate_run(folder, split="validation", weights="last").scores
+    assert evaluate_run(run).scores.n == 90
+    assert evaluate_run(run, split="train").scores.n == 270
+    last = evaluate_run(run, split="validation", weights="last").scores
     assert last.n == 30
-    assert last.accuracy == epochs[-1].metrics.validation_accuracy
-    assert last.loss == pytest.approx(epochs[-1].metrics.validation_loss)
+    assert last.accuracy == epoch.validation_accuracy
+    assert last.loss == pytest.approx(epoch.validation_loss)
 
 
-def test_a_single_run_gets_one_evaluation(settings: Config, folder: Path) -> None:
-    finish(settings, folder)
-
-    result = evaluate(folder)
+def test_a_single_run_gets_one_evaluation(run: Path) -> None:
+    result = evaluate(run)
 
     assert isinstance(result, Evaluation)
-    assert result.accuracy == evaluate_run(folder).accuracy
+    assert result.accuracy == evaluate_run(run).accuracy
 
 
 def test_several_seeds_get_one_evaluation_each_and_their_mean(
     settings: Config, folder: Path
 ) -> None:
-    finish_seeds(settings, folder)
+    train_seeds(settings, folder)
 
     result = evaluate(folder, split="validation")
 
@@ -62,7 +44,7 @@ def test_several_seeds_get_one_evaluation_each_and_their_mean(
 
 
 def test_seeds_that_have_not_finished_are_refused(settings: Config, folder: Path) -> None:
-    finish_seeds(settings, folder)
+    train_seeds(settings, folder)
     run = RunFolder(folder).seed_run(1)
     run.save_record(run.load_record().replace(status="interrupted"))
 
@@ -70,25 +52,16 @@ def test_seeds_that_have_not_finished_are_refused(settings: Config, folder: Path
         evaluate(folder)
 
 
-def test_data_with_other_classes_are_refused(settings: Config, folder: Path) -> None:
-    finish(settings, folder)
-
+def test_data_with_other_classes_are_refused(run: Path) -> None:
     with pytest.raises(CheckpointError, match="has 3 classes, but synth has 10"):
-        evaluate_run(folder, data="synth")
+        evaluate_run(run, data="synth")
 
 
-def test_weights_whose_loss_is_not_finite_are_refused(settings: Config, folder: Path) -> None:
-    finish(settings, folder)
-    run = RunFolder(folder)
-    best = run.load_weights("best")
+def test_weights_whose_loss_is_not_finite_are_refused(run: Path) -> None:
+    best = RunFolder(run).load_weights("best")
     for layer in best.params:
         layer.W[:] = 3e38
-    run.save_weights("best", best)
+    RunFolder(run).save_weights("best", best)
 
     with pytest.raises(CheckFailed, match="the loss is nan; the weights are too large"):
-        evaluate_run(folder)
-
-
-def test_a_missing_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no such run folder"):
-        evaluate(tmp_path / "none")
+        evaluate_run(run)

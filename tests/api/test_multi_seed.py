@@ -12,11 +12,7 @@ from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError, DataError, Interrupted
 from mlpcli.runs.folder import BEST, CONFIG, RECORD, RunFolder
 from mlpcli.training.progress import Step
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "five"
+from tests.trainings import changed
 
 
 def finish(
@@ -41,8 +37,7 @@ def test_each_seed_is_the_run_it_is_alone(settings: Config, folder: Path, tmp_pa
 
     assert finish(settings, folder) == [4, 5, 6]
 
-    for _ in train(settings.replace(seed=6), tmp_path / "alone", preflight=False):
-        pass
+    list(train(settings.replace(seed=6), tmp_path / "alone", preflight=False))
     assert weights(folder / "seed-6") == weights(tmp_path / "alone")
     assert weights(folder / "seed-6") != weights(folder / "seed-5")
     assert [record.seed for record in multi_seed.finished_runs(folder).values()] == [4, 5, 6]
@@ -52,7 +47,7 @@ def test_interrupted_seeds_are_resumed_and_finished_ones_stay(
     settings: Config, folder: Path, tmp_path: Path
 ) -> None:
     finish(settings, tmp_path / "whole")
-    message = r"seed 1: after 1 epoch and 2 .*`mlp train --resume .*five --seeds 3` resumes all"
+    message = r"seed 1: after 1 epoch and 2 .*`mlp train --resume .*run --seeds 3` resumes all"
     with pytest.raises(Interrupted, match=message) as caught:
         finish(settings, folder, kill=(1, 1, 2))
 
@@ -77,10 +72,9 @@ def test_seeds_may_be_added(settings: Config, folder: Path) -> None:
 
 def test_other_settings_are_refused_for_finished_seeds_too(settings: Config, folder: Path) -> None:
     finish(settings, folder, seeds=2)
-    faster = settings.optimizer.replace(lr=0.2)
 
     with pytest.raises(CheckpointError, match=r"optimizer.lr: 0.1 in the run, 0.2 now"):
-        finish(settings.replace(optimizer=faster), folder, resume=True)
+        finish(changed(settings, "optimizer.lr=0.2"), folder, resume=True)
 
 
 def test_a_folder_with_seeds_is_taken(settings: Config, folder: Path) -> None:
@@ -95,19 +89,14 @@ def test_a_folder_with_seeds_is_taken(settings: Config, folder: Path) -> None:
         RunFolder(folder).require()
 
 
-def test_a_folder_with_a_single_run_gets_no_seeds(settings: Config, folder: Path) -> None:
-    for _ in train(settings, folder, preflight=False):
-        pass
-
+def test_a_folder_with_a_single_run_gets_no_seeds(settings: Config, run: Path) -> None:
     with pytest.raises(CheckpointError, match="already contains a run"):
-        finish(settings, folder)
+        finish(settings, run)
 
 
 def test_missing_data_leaves_no_folder(settings: Config, folder: Path) -> None:
-    broken = settings.replace(data=settings.data.replace(name="./no"))
-
     with pytest.raises(DataError):
-        finish(broken, folder)
+        finish(changed(settings, "data.name=./no"), folder)
     assert not folder.exists()
 
 

@@ -19,8 +19,7 @@ from mlpcli.training.scoring import probabilities
 
 
 def trained(folder: Path, *changes: str) -> Checkpoint:
-    for _ in train(load_config(None, changes), folder, preflight=False):
-        pass
+    list(train(load_config(None, changes), folder, preflight=False))
     return RunFolder(folder).load_weights("best")
 
 
@@ -172,7 +171,6 @@ def test_images_are_shown_to_a_network_as_those_it_was_trained_on(
 def test_a_network_that_saw_both_grounds_gets_images_as_they_are(
     kept: Checkpoint, tmp_path: Path
 ) -> None:
-    Image.new("L", (28, 28), 255).save(tmp_path / "x.png")
     image = np.full((28, 28), 255, np.uint8)
     image[10:15, 10:15] = 0
     Image.fromarray(image).save(tmp_path / "x.png")

@@ -7,20 +7,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from mlpcli.api import report
 from mlpcli.api.eval import evaluate_run
-from mlpcli.api.trainer import train
-from mlpcli.config.schema import Config
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
 from mlpcli.nn import mlp
-from mlpcli.runs.folder import METRICS, RUN_FILES
-
-
-@pytest.fixture
-def folder(settings: Config, tmp_path: Path) -> Path:
-    """A run that finished."""
-    for _ in train(settings, tmp_path / "run", preflight=False):
-        pass
-    return tmp_path / "run"
+from mlpcli.runs.folder import METRICS
 
 
 def predictions(rng: np.random.Generator, n: int) -> tuple[np.ndarray, Split]:
@@ -116,10 +106,10 @@ def test_filters_are_the_longest_columns_over_lit_pixels(rng: np.random.Generato
     assert not found.weights[:, 3].any()
 
 
-def test_an_analysis_agrees_with_the_evaluation(folder: Path) -> None:
-    found = report.analyze(folder)
+def test_an_analysis_agrees_with_the_evaluation(run: Path) -> None:
+    found = report.analyze(run)
 
-    scores = evaluate_run(folder).scores
+    scores = evaluate_run(run).scores
     assert_array_equal(found.evaluation.scores.confusion, scores.confusion)
     assert sum(each.correct for each in found.bins) == scores.correct
     assert sum(each.n for each in found.bins) == scores.n
@@ -128,25 +118,17 @@ def test_an_analysis_agrees_with_the_evaluation(folder: Path) -> None:
     assert found.gradient.ok
 
 
-def test_a_run_is_compared_on_the_same_images_alone(folder: Path) -> None:
-    test, validation = (report.analyze(folder, split=name) for name in ("test", "validation"))
+def test_a_run_is_compared_on_the_same_images_alone(run: Path) -> None:
+    test, validation = (report.analyze(run, split=name) for name in ("test", "validation"))
 
-    same = report.compared(test, test._replace(evaluation=evaluate_run(folder)))
+    same = report.compared(test, test._replace(evaluation=evaluate_run(run)))
     assert same is not None
     assert (same.difference, same.only, same.verdict) == (0, (0, 0), "cannot tell")
     assert report.compared(test, validation) is None
 
 
-@pytest.mark.parametrize("name", [n for n in RUN_FILES])
-def test_a_half_deleted_run_is_refused(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-
-    with pytest.raises(CheckpointError, match=str(folder)):
-        report.analyze(folder)
-
-
-def test_a_run_without_an_epoch_says_how_to_resume(folder: Path) -> None:
-    (folder / METRICS).write_bytes(b"")
+def test_a_run_without_an_epoch_says_how_to_resume(run: Path) -> None:
+    (run / METRICS).write_bytes(b"")
 
     with pytest.raises(CheckpointError, match="no epoch of this run has ended; `mlp train --resu"):
-        report.analyze(folder)
+        report.analyze(run)

@@ -1,52 +1,26 @@
-import json
 import shutil
-from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from mlpcli.api.reproduce import Reproduction, compare, recorded, repetition_folder, train_again
 from mlpcli.api.resume import resume
-from mlpcli.api.trainer import Event, train
-from mlpcli.config.load import dump_config
+from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, Interrupted
 from mlpcli.runs import checkpoint
 from mlpcli.runs.environment import environment
 from mlpcli.runs.folder import CONFIG, LAST, METRICS, RECORD, RunFolder
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "run"
-
-
-def finish(events: Iterable[Event]) -> None:
-    for _ in events:
-        pass
-
-
-def longer(settings: Config, epochs: int) -> Config:
-    changed = settings.train.replace(epochs=epochs)
-    return settings.replace(train=changed)
+from tests.trainings import changed, edit_json
 
 
 def repeated(folder: Path) -> Reproduction:
     then = recorded(folder)
     with repetition_folder(folder, None) as beside:
-        finish(train_again(then, beside))
+        list(train_again(then, beside))
         return compare(then, beside)
-
-
-def edit_environment(folder: Path, part: int | None = None, **values: Any) -> None:
-    """Change run.json: where the run began or, with part, where it was resumed."""
-    record = json.loads((folder / RECORD).read_text())
-    changed = record if part is None else record["resumed"][part]
-    changed["environment"] |= values
-    (folder / RECORD).write_text(json.dumps(record))
 
 
 def nudge(folder: Path) -> None:
@@ -57,15 +31,13 @@ def nudge(folder: Path) -> None:
     checkpoint.save(path, kept)
 
 
-def test_a_run_comes_out_in_identical_bits(settings: Config, folder: Path) -> None:
-    finish(train(settings, folder, preflight=False))
-
-    found = repeated(folder)
+def test_a_run_comes_out_in_identical_bits(run: Path) -> None:
+    found = repeated(run)
 
     assert (found.verdict, found.epochs, found.since) == ("identical", 3, None)
     assert found.weights[0] == found.weights[1]
     assert (found.loss, found.accuracy, found.environment) == (0, 0, {})
-    assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == ["run"]
+    assert [path.name for path in run.parent.iterdir() if path.is_dir()] == ["run"]
 
 
 @pytest.mark.parametrize("events", [1, 5, 9, 10, 14])
@@ -73,9 +45,8 @@ def test_a_run_that_stopped_is_repeated_as_far_as_it_came(
     settings: Config, folder: Path, events: int
 ) -> None:
     """An epoch is nine steps; its end is an event too."""
-    often = settings.replace(checkpoint=settings.checkpoint.replace(every_seconds=0.0))
-    stopped = train(often, folder, preflight=False)
-    finish(islice(stopped, events))
+    stopped = train(changed(settings, "checkpoint.every_seconds=0"), folder, preflight=False)
+    list(islice(stopped, events))
     stopped.close()
 
     assert repeated(folder).verdict == "identical"
@@ -84,8 +55,8 @@ def test_a_run_that_stopped_is_repeated_as_far_as_it_came(
 def test_a_run_whose_epochs_were_extended_is_repeated_with_both_schedules(
     settings: Config, folder: Path
 ) -> None:
-    finish(train(longer(settings, 2), folder, preflight=False))
-    finish(resume(longer(settings, 5), folder))
+    list(train(changed(settings, "train.epochs=2"), folder, preflight=False))
+    list(resume(changed(settings, "train.epochs=5"), folder))
 
     found = repeated(folder)
 
@@ -96,65 +67,55 @@ def test_a_run_whose_epochs_were_extended_is_repeated_with_both_schedules(
 def test_a_run_that_was_extended_within_an_epoch_is_repeated_too(
     settings: Config, folder: Path
 ) -> None:
-    often = settings.replace(checkpoint=settings.checkpoint.replace(every_seconds=0.0))
+    often = changed(settings, "checkpoint.every_seconds=0")
     stopped = train(often, folder, preflight=False)
-    finish(islice(stopped, 13))
+    list(islice(stopped, 13))
     stopped.close()
-    finish(resume(longer(often, 4), folder))
+    list(resume(changed(often, "train.epochs=4"), folder))
 
     assert repeated(folder).verdict == "identical"
     assert checkpoint.load(folder / LAST).metadata.epoch_limits == ((0, 3), (12, 4))
 
 
-def test_other_metrics_are_different_from_their_epoch_on(settings: Config, folder: Path) -> None:
-    finish(train(settings, folder, preflight=False))
-    lines = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
-    lines[1]["train_loss"] *= 1 + 1e-15
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    (folder / METRICS).write_text(text)
+def test_other_metrics_are_different_from_their_epoch_on(run: Path) -> None:
+    edit_json(run / METRICS, lambda v: v.update(train_loss=v["train_loss"] * (1 + 1e-15)), line=1)
 
-    found = repeated(folder)
+    found = repeated(run)
 
     assert (found.verdict, found.since) == ("different", 2)
     assert 0 < found.loss < 1e-14
 
 
-def test_one_bit_of_the_weights_makes_a_difference(settings: Config, folder: Path) -> None:
-    finish(train(settings, folder, preflight=False))
-    nudge(folder)
+def test_one_bit_of_the_weights_makes_a_difference(run: Path) -> None:
+    nudge(run)
 
-    found = repeated(folder)
+    found = repeated(run)
 
     assert (found.verdict, found.since) == ("different", 3)
     assert found.weights[0] != found.weights[1]
 
 
-def test_another_machine_explains_a_small_difference(settings: Config, folder: Path) -> None:
-    finish(train(settings, folder, preflight=False))
-    nudge(folder)
-    edit_environment(folder, blas=["another 1.0"])
+def test_another_machine_explains_a_small_difference(run: Path) -> None:
+    nudge(run)
+    edit_json(run / RECORD, lambda v: v["environment"].update(blas=["another 1.0"]))
 
-    found = repeated(folder)
+    found = repeated(run)
 
     assert (found.verdict, found.since) == ("close", 3)
     assert found.environment == {"blas": (["another 1.0"], [*environment(1).blas])}
 
 
-def test_another_machine_explains_no_large_difference(settings: Config, folder: Path) -> None:
-    finish(train(settings, folder, preflight=False))
-    lines = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
-    lines[0]["validation_accuracy"] -= 0.1
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    (folder / METRICS).write_text(text)
-    edit_environment(folder, cpu="another")
+def test_another_machine_explains_no_large_difference(run: Path) -> None:
+    edit_json(run / METRICS, lambda v: v.update(validation_accuracy=v["validation_accuracy"] - 0.1))
+    edit_json(run / RECORD, lambda v: v["environment"].update(cpu="another"))
 
-    assert repeated(folder).verdict == "different"
+    assert repeated(run).verdict == "different"
 
 
 def test_the_machine_of_a_resumed_part_counts_too(settings: Config, folder: Path) -> None:
-    finish(train(longer(settings, 2), folder, preflight=False))
-    finish(resume(settings, folder))
-    edit_environment(folder, part=0, threads=64)
+    list(train(changed(settings, "train.epochs=2"), folder, preflight=False))
+    list(resume(settings, folder))
+    edit_json(folder / RECORD, lambda v: v["resumed"][0]["environment"].update(threads=64))
 
     found = repeated(folder)
 
@@ -163,8 +124,7 @@ def test_the_machine_of_a_resumed_part_counts_too(settings: Config, folder: Path
 
 
 def test_a_run_that_reached_its_target_is_repeated_as_far(settings: Config, folder: Path) -> None:
-    goal = settings.train.replace(target=0.9, epochs=9)
-    finish(train(settings.replace(train=goal), folder, preflight=False))
+    list(train(changed(settings, "train.target=0.9", "train.epochs=9"), folder, preflight=False))
 
     found = repeated(folder)
 
@@ -173,77 +133,63 @@ def test_a_run_that_reached_its_target_is_repeated_as_far(settings: Config, fold
 
 
 def test_a_target_that_was_set_later_does_not_end_the_repetition_early(
-    settings: Config, folder: Path
+    settings: Config, run: Path
 ) -> None:
-    finish(train(settings, folder, preflight=False))
-    goal = settings.train.replace(target=0.1)
-    finish(resume(settings.replace(train=goal), folder))
+    list(resume(changed(settings, "train.target=0.1"), run))
 
-    assert repeated(folder).verdict == "identical"
+    assert repeated(run).verdict == "identical"
 
 
 def test_a_run_with_a_time_budget_is_refused(settings: Config, folder: Path) -> None:
-    budget = settings.train.replace(time_budget=60.0)
-    finish(train(settings.replace(train=budget), folder, preflight=False))
+    list(train(changed(settings, "train.time_budget=60"), folder, preflight=False))
 
     with pytest.raises(CheckpointError, match="a time budget tied it to the clock"):
         recorded(folder)
 
 
 def test_a_run_that_was_forced_is_refused(settings: Config, folder: Path) -> None:
-    finish(train(longer(settings, 2), folder, preflight=False))
-    other = settings.replace(optimizer=settings.optimizer.replace(lr=0.2))
-    finish(resume(other, folder, force=True))
+    list(train(changed(settings, "train.epochs=2"), folder, preflight=False))
+    list(resume(changed(settings, "optimizer.lr=0.2"), folder, force=True))
 
     with pytest.raises(CheckpointError, match=r"--force changed it .*optimizer.lr: 0.1 in the run"):
         recorded(folder)
 
 
-def test_a_config_that_was_changed_afterwards_is_refused(settings: Config, folder: Path) -> None:
-    finish(train(settings, folder, preflight=False))
-    changed = settings.replace(seed=7)
-    (folder / CONFIG).write_text(dump_config(changed))
-
-    with pytest.raises(CheckpointError, match=r"was changed since\n  seed: 0 in the run, 7 now"):
-        recorded(folder)
-
-
-def test_other_data_is_refused(settings: Config, folder: Path, dots: str) -> None:
-    finish(train(settings, folder, preflight=False))
+def test_other_data_is_refused(run: Path, dots: str) -> None:
     with Path(dots).open("ab") as file:
         file.write(b"\0")
 
     with pytest.raises(CheckpointError, match="the training files are not those of the run"):
-        recorded(folder)
+        recorded(run)
 
 
-def test_a_run_without_a_checkpoint_is_refused(settings: Config, folder: Path) -> None:
-    finish(train(settings, folder, preflight=False))
-    (folder / LAST).unlink()
-
-    with pytest.raises(CheckpointError, match="stopped before its first checkpoint"):
-        recorded(folder)
-
-
-def test_damaged_metrics_are_refused_before_training(settings: Config, folder: Path) -> None:
-    finish(train(settings, folder, preflight=False))
-    (folder / METRICS).write_text("no JSON\n")
-
-    with pytest.raises(CheckpointError, match=r"metrics\.jsonl"):
-        recorded(folder)
-
-
-def test_a_repetition_can_be_kept_and_spares_what_is_there(
-    settings: Config, folder: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (CONFIG, "seed: 7", r"was changed since\n  seed: 0 in the run, 7 now"),
+        (METRICS, "no JSON\n", r"metrics\.jsonl"),
+        (LAST, None, "stopped before its first checkpoint"),
+    ],
+)
+def test_a_file_that_is_changed_or_gone_is_refused(
+    run: Path, name: str, text: str | None, message: str
 ) -> None:
-    finish(train(settings, folder, preflight=False))
-    then = recorded(folder)
-    with repetition_folder(folder, tmp_path / "again") as out:
-        finish(train_again(then, out))
+    (run / name).unlink()
+    if text is not None:
+        (run / name).write_text(text)
 
-    assert (out / LAST).read_bytes() == (folder / LAST).read_bytes()
+    with pytest.raises(CheckpointError, match=message):
+        recorded(run)
+
+
+def test_a_repetition_can_be_kept_and_spares_what_is_there(run: Path, tmp_path: Path) -> None:
+    then = recorded(run)
+    with repetition_folder(run, tmp_path / "again") as out:
+        list(train_again(then, out))
+
+    assert (out / LAST).read_bytes() == (run / LAST).read_bytes()
     with pytest.raises(CheckpointError, match="already contains a run"):
-        finish(train_again(then, folder))
+        list(train_again(then, run))
 
 
 def test_a_folder_that_cannot_be_written_beside_is_named(tmp_path: Path) -> None:

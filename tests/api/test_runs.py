@@ -5,19 +5,18 @@ import pytest
 
 from mlpcli.api import runs
 from mlpcli.api.trainer import train
-from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.runs.folder import RunFolder
+from tests.trainings import changed
 
 
 @pytest.fixture
 def folder(settings: Config, tmp_path: Path) -> Path:
     """Three runs: one with AdamW, one deeper, and one whose record is torn."""
-    other = settings.replace(optimizer=load_config(None, ["optimizer.name=adamw"]).optimizer)
+    other = changed(settings, "optimizer.name=adamw")
     for name, chosen in (("a", settings), ("b", other), ("deep/seed-1", settings)):
-        for _ in train(chosen.replace(seed=len(name)), tmp_path / "runs" / name):
-            pass
+        list(train(chosen.replace(seed=len(name)), tmp_path / "runs" / name))
     shutil.copytree(tmp_path / "runs" / "a", tmp_path / "runs" / "torn")
     (tmp_path / "runs" / "torn" / "run.json").write_text('{"schema": 1')
     return tmp_path / "runs"

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from mlpcli.api import multi_seed
 from mlpcli.api.multi_seed import SeedResults, TrainResult
 from mlpcli.api.train import Plan, StartedRun, plan, result, run_folder, start
 from mlpcli.api.trainer import train
@@ -14,32 +13,27 @@ from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.runs.folder import CONFIG, RECORD, RunFolder
 from mlpcli.training.threads import cores
+from tests.trainings import changed, train_seeds
 
 
 @pytest.fixture
-def run(settings: Config, tmp_path: Path) -> Path:
+def run(settings: Config, folder: Path) -> Path:
     """A run that finished, with three threads."""
-    for _ in train(settings, tmp_path / "run", preflight=False, threads=3):
-        pass
-    return tmp_path / "run"
+    list(train(settings, folder, preflight=False, threads=3))
+    return folder
 
 
 @pytest.fixture
 def seeds(settings: Config, tmp_path: Path) -> Path:
     """The folder of the runs of two seeds, 4 and 5."""
-    first = settings.replace(seed=4)
-    for each in multi_seed.train(first, tmp_path / "seeds", seeds=2, preflight=False, threads=3):
-        for _ in each.events:
-            pass
-    return tmp_path / "seeds"
+    return train_seeds(settings.replace(seed=4), tmp_path / "seeds", threads=3)
 
 
 def finish(asked: Plan) -> list[StartedRun]:
     """Every run of a plan, trained to its end."""
     runs = []
     for each in start(asked, preflight=False):
-        for _ in each.events:
-            pass
+        list(each.events)
         runs.append(each)
     return runs
 
@@ -119,7 +113,7 @@ def test_no_option_of_the_folder_changes_the_disk(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_new_run_uses_all_cores_by_default(run: Path) -> None:
+def test_a_new_run_uses_all_cores_by_default() -> None:
     assert plan(None, []).threads == cores()
     assert plan(None, [], threads=5).threads == 5
 
@@ -130,7 +124,7 @@ def test_a_resumed_run_keeps_its_folder_settings_and_threads(run: Path, settings
     assert asked.resume
     assert asked.folder == run
     assert asked.threads == 3
-    assert asked.config == settings.replace(train=settings.train.replace(epochs=5))
+    assert asked.config == changed(settings, "train.epochs=5")
     assert plan(None, [], resume=run, threads=2).threads == 2
 
 

@@ -2,13 +2,12 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_array_equal, assert_equal
 from safetensors.numpy import load_file
 
 from mlpcli.api.trainer import Event, train
@@ -19,34 +18,18 @@ from mlpcli.errors import CheckFailed, CheckpointError, DataError, Interrupted
 from mlpcli.nn.mlp import Params
 from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import BEST, LAST, METRICS, RUN_FILES, RunFolder
-from mlpcli.runs.record import RunRecord
 from mlpcli.training.progress import Epoch, Progress, Step
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "runs" / "one"
-
-
-def finish(settings: Config, folder: Path, **options: Any) -> RunRecord:
-    for _ in train(settings, folder, **options):
-        pass
-    return RunFolder(folder).load_record()
-
-
-def follow(events: Iterable[Event], send: Callable[[Event], None]) -> None:
-    for event in events:
-        send(event)
+from tests.trainings import changed
 
 
 def test_a_run_folder_holds_settings_metrics_weights_and_record(
-    settings: Config, folder: Path
+    settings: Config, run: Path
 ) -> None:
-    record = finish(settings, folder)
+    record = RunFolder(run).load_record()
+    lines = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
 
-    assert sorted(file.name for file in folder.iterdir()) == sorted([*RUN_FILES, ".lock"])
-    assert load_config(str(folder / "config.yaml")) == settings
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert sorted(file.name for file in run.iterdir()) == sorted([*RUN_FILES, ".lock"])
+    assert load_config(str(run / "config.yaml")) == settings
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert {line["schema"] for line in lines} == {1}
     assert record.status == "finished"
@@ -62,8 +45,7 @@ def test_a_run_folder_holds_settings_metrics_weights_and_record(
 def test_averaged_weights_stand_in_the_files_and_the_others_beside_them(
     settings: Config, folder: Path
 ) -> None:
-    averaged = settings.replace(train=settings.train.replace(ema=0.9, epochs=1))
-    *_, epoch = train(averaged, folder, preflight=False)
+    *_, epoch = train(changed(settings, "train.ema=0.9", "train.epochs=1"), folder, preflight=False)
     last, best = (checkpoint.load(folder / name) for name in (LAST, BEST))
     _, raw = last.optimizer_state
 
@@ -76,67 +58,55 @@ def test_averaged_weights_stand_in_the_files_and_the_others_beside_them(
     assert best.optimizer_state == ()
 
 
-def test_metrics_of_an_older_run_lack_the_norms(settings: Config, folder: Path) -> None:
-    finish(settings, folder)
-    path = folder / METRICS
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+def test_metrics_of_an_older_run_lack_the_norms(run: Path) -> None:
+    lines = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
     older = [{k: v for k, v in line.items() if not k.endswith("_norms")} for line in lines]
-    now = RunFolder(folder).load_metrics()
-    path.write_text("".join(json.dumps(line) + "\n" for line in older))
+    now = RunFolder(run).load_metrics()
+    (run / METRICS).write_text("".join(json.dumps(line) + "\n" for line in older))
 
-    then = RunFolder(folder).load_metrics()
+    then = RunFolder(run).load_metrics()
 
     assert list(now[0].weight_norms or ()) == lines[0]["weight_norms"]
-    assert then == [
-        m.model_copy(update={"weight_norms": None, "gradient_norms": None}) for m in now
-    ]
+    without = {"weight_norms": None, "gradient_norms": None}
+    assert then == [metrics.model_copy(update=without) for metrics in now]
 
 
-def test_best_is_the_first_epoch_with_the_highest_validation_accuracy(
-    settings: Config, folder: Path
-) -> None:
-    record = finish(settings, folder)
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+def test_best_is_the_first_epoch_with_the_highest_validation_accuracy(run: Path) -> None:
+    metrics, record = RunFolder(run).load_metrics(), RunFolder(run).load_record()
 
-    best = max(lines, key=lambda line: line["validation_accuracy"])
-    assert record.best is not None
-    assert record.best.epoch == best["epoch"]
-    assert checkpoint.load(folder / "best.safetensors").metadata.progress.epoch == best["epoch"]
-    assert checkpoint.load(folder / "last.safetensors").metadata.progress.epoch == 3
+    best = max(metrics, key=lambda each: each.validation_accuracy)
+    assert record.best == best
+    assert checkpoint.load(run / BEST).metadata.progress.epoch == best.epoch
+    assert checkpoint.load(run / LAST).metadata.progress.epoch == 3
 
 
-def test_a_folder_with_a_run_is_left_alone_without_overwrite(
-    settings: Config, folder: Path
-) -> None:
-    finish(settings, folder)
-    before = (folder / "best.safetensors").read_bytes()
+def test_a_folder_with_a_run_is_left_alone_without_overwrite(settings: Config, run: Path) -> None:
+    before = (run / BEST).read_bytes()
 
     with pytest.raises(CheckpointError, match="already contains a run"):
-        finish(settings, folder)
-    assert (folder / "best.safetensors").read_bytes() == before
+        list(train(settings, run))
+    assert (run / BEST).read_bytes() == before
 
-    (folder / "notes.txt").write_text("mine")
-    finish(settings, folder, overwrite=True)
-    assert (folder / "notes.txt").read_text() == "mine"
+    (run / "notes.txt").write_text("mine")
+    list(train(settings, run, overwrite=True))
+    assert (run / "notes.txt").read_text() == "mine"
 
 
 def test_a_file_in_place_of_the_folder_is_refused(settings: Config, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
 
     with pytest.raises(CheckpointError, match="is a file; name a folder"):
-        finish(settings, tmp_path / "taken")
+        list(train(settings, tmp_path / "taken"))
 
 
 def test_an_unwritable_folder_is_one_clear_error(settings: Config) -> None:
     with pytest.raises(CheckpointError, match="/proc/run: cannot write the run here"):
-        finish(settings, Path("/proc/run"))
+        list(train(settings, Path("/proc/run")))
 
 
 def test_missing_data_leaves_no_folder(settings: Config, folder: Path) -> None:
-    broken = settings.replace(data=settings.data.replace(name="./no"))
-
     with pytest.raises(DataError):
-        finish(broken, folder)
+        list(train(changed(settings, "data.name=./no"), folder))
     assert not folder.exists()
 
 
@@ -148,13 +118,13 @@ def test_a_signal_ends_the_step_saves_and_says_so(
         if isinstance(event, Step) and event.progress[:2] == (1, 3):
             os.kill(os.getpid(), number)
 
-    message = r"after 1 epoch and 3 steps; `mlp train --resume .*one` resumes"
+    message = r"after 1 epoch and 3 steps; `mlp train --resume .*run` resumes"
     with pytest.raises(Interrupted, match=message) as caught:
-        follow(train(settings, folder), send)
+        list(map(send, train(settings, folder)))
 
     assert caught.value.exit_code == status
     assert RunFolder(folder).load_record().status == "interrupted"
-    assert checkpoint.load(folder / "last.safetensors").metadata.progress.epoch == 1
+    assert checkpoint.load(folder / LAST).metadata.progress.epoch == 1
     assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
 
 
@@ -164,14 +134,14 @@ def test_a_second_signal_stops_at_once(settings: Config, folder: Path) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted, match="stopped at once"):
-        follow(train(settings, folder), send)
+        list(map(send, train(settings, folder)))
 
 
 def test_a_failed_run_says_why_in_its_record(settings: Config, folder: Path) -> None:
     wild = settings.optimizer.model_copy(update={"lr": 1e30})  # which no config may have
 
     with pytest.raises(CheckFailed):
-        finish(settings.replace(optimizer=wild), folder)
+        list(train(settings.replace(optimizer=wild), folder))
 
     record = RunFolder(folder).load_record()
     assert record.status == "failed"
@@ -182,7 +152,7 @@ def test_a_failed_run_says_why_in_its_record(settings: Config, folder: Path) -> 
 def test_a_failed_run_keeps_the_weights_before_the_step_that_failed(
     settings: Config, folder: Path
 ) -> None:
-    wild = settings.optimizer.replace(lr=100.0, weight_decay=1.0)
+    wild = changed(settings, "optimizer.lr=100", "optimizer.weight_decay=1")
     good: list[tuple[Progress, Params]] = []
 
     def keep(event: Event) -> None:
@@ -190,14 +160,12 @@ def test_a_failed_run_keeps_the_weights_before_the_step_that_failed(
         good.append((event.progress, event.engine.params))
 
     with pytest.raises(CheckFailed, match=r"epoch 1, step \d: z\d .* at learning rate \d"):
-        follow(train(settings.replace(optimizer=wild), folder, preflight=False), keep)
+        list(map(keep, train(wild, folder, preflight=False)))
 
-    kept = checkpoint.load(folder / "last.safetensors")
+    kept = checkpoint.load(folder / LAST)
     progress, params = good[-1]
     assert kept.metadata.progress == progress
-    for layer, expected in zip(kept.params, params, strict=True):
-        assert_array_equal(layer.W, expected.W)
-        assert_array_equal(layer.b, expected.b)
+    assert_equal(kept.params, params)
 
 
 def test_a_training_whose_folder_is_gone_can_be_closed(settings: Config, folder: Path) -> None:
@@ -221,6 +189,6 @@ def test_train_never_loads_the_test_split(
         return real(name, split, **options)
 
     monkeypatch.setattr(dataset, "load", spy)
-    finish(settings, folder)
+    list(train(settings, folder))
 
     assert asked == ["train"]

@@ -15,6 +15,7 @@ from mlpcli.nn.engine import Engine
 from mlpcli.nn.schedule import Schedule
 
 torch = pytest.importorskip("torch")
+rates = torch.optim.lr_scheduler
 
 STEPS = 100
 SIZES = (9, 8, 7, 4)
@@ -31,6 +32,8 @@ class Case(NamedTuple):
     decay: str = "weight_decay"
 
 
+ADAM = optim.adam(0.9, 0.99, 1e-8)
+ADAM_OPTIONS = {"lr": LR, "betas": (0.9, 0.99), "eps": 1e-8}
 OPTIMIZERS = {
     "sgd": Case(lambda groups: torch.optim.SGD(groups, lr=LR), optim.sgd(0.0), 1),
     "momentum": Case(
@@ -41,16 +44,9 @@ OPTIMIZERS = {
         optim.sgd(0.9, nesterov=True),
         1,
     ),
-    "adam": Case(
-        lambda groups: torch.optim.Adam(groups, lr=LR, betas=(0.9, 0.99), eps=1e-8),
-        optim.adam(0.9, 0.99, 1e-8),
-        2,
-    ),
+    "adam": Case(lambda groups: torch.optim.Adam(groups, **ADAM_OPTIONS), ADAM, 2),
     "adamw": Case(
-        lambda groups: torch.optim.AdamW(groups, lr=LR, betas=(0.9, 0.99), eps=1e-8),
-        optim.adam(0.9, 0.99, 1e-8),
-        2,
-        "decoupled_decay",
+        lambda groups: torch.optim.AdamW(groups, **ADAM_OPTIONS), ADAM, 2, "decoupled_decay"
     ),
 }
 
@@ -71,7 +67,6 @@ def params(rng: np.random.Generator) -> mlp.Params:
 
 
 def warmed_cosine(optimizer: Any) -> Any:
-    rates = torch.optim.lr_scheduler
     # PyTorch refuses to begin at 0; the first step differs by LR * 1e-12
     rise = rates.LinearLR(optimizer, start_factor=1e-12, total_iters=20)
     fall = rates.CosineAnnealingLR(optimizer, T_max=80)
@@ -79,18 +74,15 @@ def warmed_cosine(optimizer: Any) -> Any:
 
 
 SCHEDULES: dict[str, tuple[Any, Schedule]] = {
-    "constant": (lambda o: torch.optim.lr_scheduler.ConstantLR(o, factor=1.0), schedule.constant),
+    "constant": (lambda o: rates.ConstantLR(o, factor=1.0), schedule.constant),
     "step": (
-        lambda o: torch.optim.lr_scheduler.MultiStepLR(o, milestones=[50, 75], gamma=0.1),
+        lambda o: rates.MultiStepLR(o, milestones=[50, 75], gamma=0.1),
         schedule.step([0.5, 0.75], 0.1),
     ),
-    "cosine": (
-        lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=STEPS),
-        schedule.cosine,
-    ),
+    "cosine": (lambda o: rates.CosineAnnealingLR(o, T_max=STEPS), schedule.cosine),
     "warmed cosine": (warmed_cosine, schedule.with_warmup(schedule.cosine, 0.2)),
     "one_cycle": (  # PyTorch ends its legs at pct_start * total_steps - 1 and total_steps - 1
-        lambda o: torch.optim.lr_scheduler.OneCycleLR(
+        lambda o: rates.OneCycleLR(
             o,
             max_lr=LR,
             total_steps=STEPS + 1,

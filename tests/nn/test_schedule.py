@@ -39,9 +39,8 @@ def test_one_cycle_passes_its_corners(peak: float, start: float) -> None:
         corners, values = [*corners, 1], [*values, 0]
 
     places = np.union1d(np.linspace(0, 1, 1001), corners)
-    assert_allclose(
-        np.array([rate(p) for p in places]), np.interp(places, corners, values), atol=1e-14
-    )
+    expected = np.interp(places, corners, values)
+    assert_allclose([rate(p) for p in places], expected, atol=1e-14)
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)

@@ -23,6 +23,7 @@ from mlpcli.config.schema import Adam, Constant
 from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import METRICS, RECORD, RunFolder
 from mlpcli.training.progress import Epoch, Progress
+from tests.trainings import changed
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "run-0.1.0"
 BEST_DIGEST = "b7647227dcb06c04220e5089e40b66facffdf446a3f66266c02dae9f9c240af4"
@@ -93,10 +94,7 @@ def test_it_is_evaluated_on_its_validation_split(
 
 
 def test_it_is_resumed_for_another_epoch_as_0_1_0_did(run: RunFolder) -> None:
-    config = run.load_config()
-    longer = config.replace(train=config.train.replace(epochs=3))
-
-    events = resume(longer, run.path, offline=True)
+    events = resume(changed(run.load_config(), "train.epochs=3"), run.path, offline=True)
     (epoch,) = [event for event in events if isinstance(event, Epoch)]
 
     assert epoch.metrics.train_loss == pytest.approx(1.1910901533232794, rel=ROUNDING)

@@ -5,31 +5,21 @@ from typing import Any
 
 import pytest
 
-from mlpcli.api.trainer import train
-from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError
 from mlpcli.runs.folder import METRICS, RECORD, RunFolder
+from tests.trainings import edit_json
 
 Change = Callable[[dict[str, Any]], object]
 
 
-@pytest.fixture
-def folder(settings: Config, tmp_path: Path) -> Path:
-    """The folder of a run that finished."""
-    folder = tmp_path / "run"
-    list(train(settings, folder, preflight=False))
-    return folder
-
-
-def test_a_record_keeps_unknown_keys(folder: Path) -> None:
-    values = json.loads((folder / RECORD).read_text()) | {"note": ["of a later version"]}
+def test_a_record_keeps_unknown_keys(run: Path) -> None:
+    values = json.loads((run / RECORD).read_text()) | {"note": ["of a later version"]}
     values["data"] |= {"license": "CC0"}
-    (folder / RECORD).write_text(json.dumps(values))
-    run = RunFolder(folder)
+    (run / RECORD).write_text(json.dumps(values))
 
-    run.save_record(run.load_record())
+    RunFolder(run).save_record(RunFolder(run).load_record())
 
-    assert json.loads((folder / RECORD).read_text()) == values
+    assert json.loads((run / RECORD).read_text()) == values
 
 
 @pytest.mark.parametrize(
@@ -45,23 +35,21 @@ def test_a_record_keeps_unknown_keys(folder: Path) -> None:
         (lambda values: values.update(seconds=10**400), "'seconds': "),
     ],
 )
-def test_a_record_with_a_wrong_value_is_refused(folder: Path, change: Change, message: str) -> None:
-    values = json.loads((folder / RECORD).read_text())
-    change(values)
-    (folder / RECORD).write_text(json.dumps(values))
+def test_a_record_with_a_wrong_value_is_refused(run: Path, change: Change, message: str) -> None:
+    edit_json(run / RECORD, change)
 
     with pytest.raises(CheckpointError, match=rf"run\.json: not the record of a run: {message}"):
-        RunFolder(folder).load_record()
+        RunFolder(run).load_record()
 
 
 @pytest.mark.parametrize(
     "text", [b"", b"[]", b"{", b"[" * 9000, b"\xff", b'"\\ud800"', b"9" * 5000]
 )
-def test_a_file_that_is_no_record_is_refused(folder: Path, text: bytes) -> None:
-    (folder / RECORD).write_bytes(text)
+def test_a_file_that_is_no_record_is_refused(run: Path, text: bytes) -> None:
+    (run / RECORD).write_bytes(text)
 
     with pytest.raises(CheckpointError, match=r"run\.json: not the record of a run: "):
-        RunFolder(folder).load_record()
+        RunFolder(run).load_record()
 
 
 @pytest.mark.parametrize(
@@ -74,12 +62,8 @@ def test_a_file_that_is_no_record_is_refused(folder: Path, text: bytes) -> None:
         lambda values: values.update(epoch=1.5),
     ],
 )
-def test_a_line_that_is_no_metrics_is_refused(folder: Path, change: Change) -> None:
-    path = folder / METRICS
-    first, *rest = path.read_text().splitlines()
-    values = json.loads(first)
-    change(values)
-    path.write_text("\n".join([json.dumps(values), *rest]) + "\n")
+def test_a_line_that_is_no_metrics_is_refused(run: Path, change: Change) -> None:
+    edit_json(run / METRICS, change)
 
     with pytest.raises(CheckpointError, match=r"metrics\.jsonl:1: not the metrics of an epoch"):
-        RunFolder(folder).load_metrics()
+        RunFolder(run).load_metrics()

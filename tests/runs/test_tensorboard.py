@@ -13,6 +13,7 @@ from mlpcli.config.schema import Config, Log
 from mlpcli.errors import ConfigError
 from mlpcli.runs.folder import RunFolder
 from mlpcli.training.progress import Epoch
+from tests.trainings import changed
 
 TAGS = {"loss/train", "loss/validation", "accuracy/validation", "lr", "images_per_second"}
 
@@ -21,11 +22,6 @@ TAGS = {"loss/train", "loss/validation", "accuracy/validation", "lr", "images_pe
 def logged(settings: Config) -> Config:
     pytest.importorskip("tensorboardX")
     return settings.replace(log=Log(tensorboard=True))
-
-
-def longer(config: Config, epochs: int) -> Config:
-    train = config.train.replace(epochs=epochs)
-    return config.replace(train=train)
 
 
 def written(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -45,36 +41,28 @@ def written(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def expected(folder: Path, name: str) -> list[tuple[int, Any]]:
-    return [
-        (each.epoch, pytest.approx(getattr(each, name)))
-        for each in RunFolder(folder).load_metrics()
-    ]
+    metrics = RunFolder(folder).load_metrics()
+    return [(each.epoch, pytest.approx(getattr(each, name))) for each in metrics]
 
 
-def test_each_epoch_is_in_the_event_file_once(logged: Config, tmp_path: Path) -> None:
-    list(train(logged, tmp_path / "run"))
-
-    found = written(tmp_path / "run")
-    assert set(found) == TAGS
-    assert [step for step, _ in found["lr"]] == [1, 2, 3]
-    assert found["loss/train"] == expected(tmp_path / "run", "train_loss")
-    assert found["accuracy/validation"] == expected(tmp_path / "run", "validation_accuracy")
-
-
-def test_an_epoch_can_be_read_as_soon_as_it_is_done(logged: Config, tmp_path: Path) -> None:
-    for event in train(logged, tmp_path / "run"):
+def test_each_epoch_is_in_the_event_file_once_and_as_soon_as_it_is_done(
+    logged: Config, folder: Path
+) -> None:
+    for event in train(logged, folder):
         if isinstance(event, Epoch):
-            found = written(tmp_path / "run")["loss/validation"]
-            assert found == expected(tmp_path / "run", "validation_loss")
-            assert found[-1][0] == event.metrics.epoch
+            found = written(folder)
+            assert set(found) == TAGS
+            assert [step for step, _ in found["lr"]] == [*range(1, event.metrics.epoch + 1)]
+            assert found["loss/train"] == expected(folder, "train_loss")
+            assert found["loss/validation"] == expected(folder, "validation_loss")
+            assert found["accuracy/validation"] == expected(folder, "validation_accuracy")
 
 
-def test_a_resumed_run_doubles_no_epoch_and_lacks_none(logged: Config, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
+def test_a_resumed_run_doubles_no_epoch_and_lacks_none(logged: Config, folder: Path) -> None:
     steps = iter(train(logged, folder))
     next(event for event in steps if isinstance(event, Epoch) and event.metrics.epoch == 2)
     del steps  # it stops after the second epoch
-    list(resume(longer(logged, 4), folder))
+    list(resume(changed(logged, "train.epochs=4"), folder))
 
     found = written(folder)
     assert all([step for step, _ in found[tag]] == [1, 2, 3, 4] for tag in TAGS)
@@ -82,30 +70,29 @@ def test_a_resumed_run_doubles_no_epoch_and_lacks_none(logged: Config, tmp_path:
 
 
 def test_a_run_can_be_resumed_with_event_files_that_it_did_not_have(
-    settings: Config, logged: Config, tmp_path: Path
+    settings: Config, logged: Config, folder: Path
 ) -> None:
-    list(train(settings, tmp_path / "run"))
-    assert not (tmp_path / "run" / "events").exists()
+    list(train(settings, folder))
+    assert not (folder / "events").exists()
 
-    list(resume(longer(logged, 4), tmp_path / "run"))
+    list(resume(changed(logged, "train.epochs=4"), folder))
 
-    assert [step for step, _ in written(tmp_path / "run")["lr"]] == [1, 2, 3, 4]
+    assert [step for step, _ in written(folder)["lr"]] == [1, 2, 3, 4]
 
 
-def test_tensorboard_reads_what_was_written(logged: Config, tmp_path: Path) -> None:
+def test_tensorboard_reads_what_was_written(logged: Config, folder: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    list(train(logged, tmp_path / "run"))
-    found = EventAccumulator(str(tmp_path / "run" / "events")).Reload()
+    list(train(logged, folder))
+    found = EventAccumulator(str(folder / "events")).Reload()
 
     assert set(found.Tags()["scalars"]) == TAGS
     scalars = [(each.step, each.value) for each in found.Scalars("accuracy/validation")]
-    assert scalars == expected(tmp_path / "run", "validation_accuracy")
+    assert scalars == expected(folder, "validation_accuracy")
 
 
-def test_event_files_go_with_their_run(settings: Config, logged: Config, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
+def test_event_files_go_with_their_run(settings: Config, logged: Config, folder: Path) -> None:
     list(train(logged, folder))
     list(train(settings, folder, overwrite=True))
     assert not (folder / "events").exists()
@@ -116,12 +103,12 @@ def test_event_files_go_with_their_run(settings: Config, logged: Config, tmp_pat
 
 
 def test_without_the_library_nothing_is_begun(
-    settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Config, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     wanted = settings.replace(log=Log(tensorboard=True))
 
     for training in (train, resume):
         with pytest.raises(ConfigError, match=r"log\.tensorboard: .*pip install tensorboardX"):
-            next(training(wanted, tmp_path / "run"))
-    assert not (tmp_path / "run").exists()
+            next(training(wanted, folder))
+    assert not folder.exists()

@@ -48,9 +48,8 @@ def warp(images: NDArray[np.uint8], maps: NDArray[Any]) -> NDArray[np.uint8]:
 
 def placed(images: NDArray[np.uint8], first: int, ranges: Augment = ALL) -> NDArray[np.uint8]:
     """The variants of images at positions from `first` on."""
-    return augment(
-        images, ranges, rng=stream(0, "augment", 1, skip=first * draws_per_image(ranges))
-    )
+    skip = first * draws_per_image(ranges)
+    return augment(images, ranges, rng=stream(0, "augment", 1, skip=skip))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -138,15 +137,13 @@ def test_any_variant_is_what_a_slow_loop_over_pixels_gives(rng: np.random.Genera
 
     found = warp(images, plan)
 
-    for n in range(2):
-        for row in range(32):
-            for column in range(32):
-                x, y = plan[n] @ (column, row, 1) + 30
-                i, j = int(y), int(x)
-                v, u = y - i, x - j
-                box = source[n, i : i + 2, j : j + 2]
-                expected = np.array([1 - v, v]) @ box @ np.array([1 - u, u])
-                assert abs(found[n, row, column] - expected) < 1.5
+    for n, row, column in np.ndindex(found.shape):
+        x, y = plan[n] @ (column, row, 1) + 30
+        i, j = int(y), int(x)
+        v, u = y - i, x - j
+        box = source[n, i : i + 2, j : j + 2]
+        expected = np.array([1 - v, v]) @ box @ np.array([1 - u, u])
+        assert abs(found[n, row, column] - expected) < 1.5
 
 
 @pytest.mark.parametrize("sigma", [2.0, 4.0, 8.0])
@@ -206,8 +203,7 @@ def test_a_share_of_the_images_loses_a_rectangle_to_noise(rng: np.random.Generat
         rows, columns = mask.any(axis=1), mask.any(axis=0)
         assert mask[np.ix_(rows, columns)].mean() > 0.8
         assert np.ptp(np.flatnonzero(rows)) < rows.sum() + 3
-    values = inside[changed]
-    assert_allclose(values.mean(), 127.5, atol=1)
+    assert_allclose(inside[changed].mean(), 127.5, atol=1)
 
 
 @pytest.mark.parametrize("parts", [(1,) * 60, (7, 20, 33), (16, 16, 28), (60,)])
@@ -217,13 +213,9 @@ def test_a_variant_depends_on_its_position_alone(
 ) -> None:
     whole = placed(images[:60], 0, ranges)
 
-    ends = np.cumsum(parts)
-    pieces = [
-        placed(images[end - n : end], int(end - n), ranges)
-        for n, end in zip(parts, ends, strict=True)
-    ]
-
-    assert np.concatenate(pieces).tobytes() == whole.tobytes()
+    for n, end in zip(parts, np.cumsum(parts), strict=True):
+        piece = placed(images[end - n : end], int(end - n), ranges)
+        assert piece.tobytes() == whole[end - n : end].tobytes()
 
 
 def test_no_two_variants_are_alike(images: NDArray[np.uint8]) -> None:
@@ -259,7 +251,7 @@ def test_no_variant_lights_a_pixel_out_of_reach(
     assert reached.mean() < 1 or ranges in (ALL, Augment(elastic=0.4))
 
 
-def test_reach_is_what_is_lit_and_the_shift_around_it() -> None:
+def test_reach_is_the_lit_pixels_and_the_shift_around_them() -> None:
     images = np.zeros((1, 32, 32), np.uint8)
     images[0, 10:13, 5] = 1
 
@@ -268,9 +260,6 @@ def test_reach_is_what_is_lit_and_the_shift_around_it() -> None:
     expected = np.zeros((32, 32), bool)
     expected[8:15, 3:8] = True
     assert_array_equal(found, expected)
-
-
-def test_reach_of_black_images_is_nothing() -> None:
     assert not reach(np.zeros((3, 28, 28), np.uint8), Augment(shift=2)).any()
 
 

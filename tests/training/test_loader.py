@@ -7,12 +7,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.training import loader, loop
 from mlpcli.training.loader import TrainingData, active_inputs, batches, load_split, prepare
+from tests.trainings import changed
 
 
 def with_inputs(split: Split, active_inputs: NDArray[np.intp]) -> TrainingData:
@@ -24,10 +24,8 @@ def with_inputs(split: Split, active_inputs: NDArray[np.intp]) -> TrainingData:
 def test_each_row_comes_once_an_epoch_with_a_short_last_batch(settings: Config) -> None:
     split = load_split(settings, "train")
     rows, _ = loader.split_rows(settings, split)
-    numbered = split._replace(
-        images=np.arange(300, dtype="uint16").view("uint8").reshape(300, 1, 2)
-    )
-    data = with_inputs(numbered, preprocessing.input_indices((1, 2)))
+    numbers = np.arange(300, dtype="uint16").view("uint8").reshape(300, 1, 2)
+    data = with_inputs(split._replace(images=numbers), preprocessing.input_indices((1, 2)))
 
     found = [x for x, _ in batches(settings, data, rows, epoch=1)]
 
@@ -62,30 +60,27 @@ VARIED = ["augment.shift=1", "augment.rotate=20", "augment.elastic=0.5", "augmen
 
 def varied(settings: Config, *overrides: str) -> Config:
     """The settings with augmentation and other changes."""
-    return load_config(None, [f"data.name={settings.data.name}", *VARIED, *overrides])
+    return changed(settings, *VARIED, *overrides)
 
 
 def epoch(settings: Config, number: int, first_step: int = 0, workers: int = 0) -> tuple[Any, Any]:
     """All inputs of one epoch, on all 1024 places, and all targets."""
     data = prepare(settings, load_split(settings, "train"))
     order = np.arange(len(data.split.labels))[::-1]
-    made = list(
-        batches(settings, data, order, epoch=number, first_step=first_step, workers=workers)
-    )
+    at = {"epoch": number, "first_step": first_step, "workers": workers}
+    made = list(batches(settings, data, order, **at))
     x = np.zeros((sum(len(part) for part, _ in made), 1024), np.float32)
-    for at, (part, _) in zip(np.cumsum([0] + [len(p) for p, _ in made]), made, strict=False):
-        x[at : at + len(part), data.active_inputs[: part.shape[1]]] = part
+    for end, (part, _) in zip(np.cumsum([len(part) for part, _ in made]), made, strict=True):
+        x[end - len(part) : end, data.active_inputs[: part.shape[1]]] = part
     return x, np.concatenate([y for _, y in made])
 
 
 def test_a_variant_depends_on_seed_epoch_and_position_alone(settings: Config) -> None:
     x, y = epoch(varied(settings, "train.batch_size=32"), 3)
 
-    others = [
-        epoch(varied(settings, f"train.batch_size={size}"), 3, first_step)
-        for size, first_step in [(7, 0), (300, 0), (32, 2), (32, 9)]
-    ]
-    for (found, targets), first in zip(others, (0, 0, 64, 288), strict=True):
+    for size, first_step in [(7, 0), (300, 0), (32, 2), (32, 9)]:
+        found, targets = epoch(varied(settings, f"train.batch_size={size}"), 3, first_step)
+        first = size * first_step
         assert found.tobytes() == x[first:].tobytes()
         assert_array_equal(targets, y[first:])
 
@@ -124,8 +119,7 @@ def test_an_epoch_that_is_left_leaves_no_thread(settings: Config) -> None:
 
 def test_without_augmentation_the_lit_inputs_of_the_images_are_in_use(settings: Config) -> None:
     split = load_split(settings, "train")
+    lit = preprocessing.active_inputs(split.images)
 
-    assert_array_equal(active_inputs(settings, split), preprocessing.active_inputs(split.images))
-    assert set(active_inputs(varied(settings), split)) > set(
-        preprocessing.active_inputs(split.images)
-    )
+    assert_array_equal(active_inputs(settings, split), lit)
+    assert set(active_inputs(varied(settings), split)) > set(lit)

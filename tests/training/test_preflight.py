@@ -1,9 +1,9 @@
 import pytest
 
-from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.training import preflight
 from mlpcli.training.loader import load_split
+from tests.trainings import changed
 
 
 @pytest.fixture(autouse=True)
@@ -13,8 +13,7 @@ def enough_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def warnings(settings: Config, *changes: str) -> list[str]:
-    same = [f"data.name={settings.data.name}", "network.hidden=[16, 8]"]
-    config = load_config(None, [*same, *changes])
+    config = changed(settings, "train.batch_size=128", *changes)
     return list(preflight.preflight(config, load_split(config, "train")))
 
 
