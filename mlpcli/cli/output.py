@@ -22,7 +22,7 @@ def print_result(
 
 
 def moved(old: str, new: str) -> None:
-    """Say once, on standard error, that a deprecated option has become a command."""
+    """Note on standard error that a deprecated option has become a command."""
     echo(f"note: {old} is now {new}; the old option will be removed", err=True)
 
 
