@@ -124,5 +124,14 @@ def size(count: int) -> str:
     return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
 
 
+def text(value: Any) -> str:
+    """A value of a record; a list with commas.
+
+    >>> text(["a", 1]), text(None)
+    ('a, 1', 'None')
+    """
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float)

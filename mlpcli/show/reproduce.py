@@ -3,7 +3,7 @@
 from typing import Any
 
 from mlpcli.api.reproduce import LOSS_TOLERANCE, Reproduction
-from mlpcli.show.format import counted, json_object
+from mlpcli.show.format import counted, json_object, text
 
 
 def as_text(result: Reproduction) -> str:
@@ -54,7 +54,7 @@ def as_json(result: Reproduction) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={each}" for key, each in value.items()) or "none"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text(value)
 
 
 def _percent(fraction: float) -> str:
