@@ -73,7 +73,8 @@ def write(
     """
     from mlpcli.api import data as api
     from mlpcli.show import console
-    from mlpcli.show.data import written_as_json, written_as_text
+    from mlpcli.show.data import written_as_text
+    from mlpcli.show.format import json_object
 
     console.bar(api.write(name, folder, images=images, offline=offline), label=f"writing {folder}")
-    print_result(api.written(folder), written_as_text, written_as_json, json=json)
+    print_result(api.written(folder), written_as_text, json_object, json=json)

@@ -33,7 +33,8 @@ def export(
       mlp export runs/first --format npz --out digits.npz
     """
     from mlpcli.api import export as api
-    from mlpcli.show.export import as_json, as_text
+    from mlpcli.show.export import as_text
+    from mlpcli.show.format import json_object
 
     result = api.export(run, out, form=form, weights=weights)
-    print_result(result, as_text, as_json, json=json)
+    print_result(result, as_text, json_object, json=json)

@@ -1,4 +1,4 @@
-"""Samples of a data set: a picture with a row for each class, and what is said about it."""
+"""Samples of a data set: a picture with a row for each class, and its description."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from mlpcli.api.data import COLUMNS, Samples, WrittenData
 from mlpcli.config.schema import Augment
 from mlpcli.data.preprocessing import SIDE
 from mlpcli.show.figure import DPI, figure, save
-from mlpcli.show.format import json_object, size
+from mlpcli.show.format import json_object, pick, size
 
 GAP = 2  # pixels of an image between images
 GRAY = 128  # of the gaps, so that the edge of a black image is seen
@@ -45,13 +45,9 @@ def samples_as_text(samples: Samples, path: Path) -> str:
 
 def samples_as_json(samples: Samples, path: Path) -> str:
     """The same as one JSON object."""
+    augment = samples.ranges.model_dump() if samples.ranges else None
     return json_object(
-        {
-            "picture": str(path),
-            "data": samples.data,
-            "classes": list(samples.classes),
-            "augment": samples.ranges.model_dump() if samples.ranges else None,
-        }
+        {"picture": str(path), **pick(samples, "data", "classes"), "augment": augment}
     )
 
 
@@ -59,11 +55,6 @@ def written_as_text(result: WrittenData) -> str:
     """Where a data set lies now, and how large it is."""
     counts = [f"{split} images: {count:,}" for split, count in result.images.items()]
     return "\n".join([f"folder: {result.folder}", *counts, f"size: {size(result.bytes)}"])
-
-
-def written_as_json(result: WrittenData) -> str:
-    """The same as one JSON object."""
-    return json_object(result._asdict())
 
 
 def _title(samples: Samples) -> str:

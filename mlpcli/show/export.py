@@ -1,7 +1,6 @@
 """What `mlp export` wrote, and how an ONNX graph compares."""
 
 from mlpcli.api.export import Exported
-from mlpcli.show.format import json_object
 
 
 def as_text(result: Exported) -> str:
@@ -18,9 +17,3 @@ def as_text(result: Exported) -> str:
             f"{check.images:,} images of {check.data}",
         ]
     return "\n".join(lines)
-
-
-def as_json(result: Exported) -> str:
-    """The same as one JSON object."""
-    trial = result.trial._asdict() if result.trial else None
-    return json_object({**result._asdict(), "trial": trial})

@@ -12,9 +12,17 @@ SCHEMA = 1  # of every JSON object printed; see docs/contract.md
 NOT_RECORDED = "not recorded"
 
 
-def json_object(values: Mapping[str, Any]) -> str:
-    """One JSON object on one line, which names its schema."""
-    return json.dumps({"schema": SCHEMA, **values}, ensure_ascii=False)
+def json_object(values: Any) -> str:
+    """A mapping or record as one JSON object on one line, which names its schema.
+
+    In it, records become objects, and arrays lists.
+    """
+    return json.dumps({"schema": SCHEMA, **_plain(values)}, ensure_ascii=False)
+
+
+def pick(record: Any, *names: str) -> dict[str, Any]:
+    """These attributes of a record, by their names."""
+    return {name: getattr(record, name) for name in names}
 
 
 def table(rows: list[list[str]]) -> list[str]:
@@ -131,6 +139,16 @@ def text(value: Any) -> str:
     ('a, 1', 'None')
     """
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_plain, value))
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _is_number(value: Any) -> bool:

@@ -31,7 +31,7 @@ def as_json(result: Grade) -> str:
             "file": result.file,
             "right": verdict.right,
             "total": len(verdict.steps),
-            "steps": [step._asdict() for step in verdict.steps],
+            "steps": verdict.steps,
             "accepts": {part.name: part.accepts for part in verdict.parts},
             "missing": verdict.missing,
         }

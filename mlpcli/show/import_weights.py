@@ -5,7 +5,7 @@ from typing import Any
 from mlpcli.api.import_weights import Imported
 from mlpcli.data.preprocessing import INPUTS
 from mlpcli.nn.mlp import layer_sizes, parameter_count
-from mlpcli.show.format import json_object
+from mlpcli.show.format import json_object, pick
 
 TRANSPOSED = "(outputs, inputs) in the file, as in PyTorch; transposed"
 AS_HERE = "(inputs, outputs) in the file, as here"
@@ -37,13 +37,11 @@ def as_json(result: Imported) -> str:
 
 def _values(result: Imported) -> dict[str, Any]:
     layers = [
-        {"name": f"W{i}", "shape": list(W.shape), "from": layer.name, "shape_in_file": layer.shape}
+        {"name": f"W{i}", "shape": W.shape, "from": layer.name, "shape_in_file": layer.shape}
         for i, (layer, (W, _)) in enumerate(zip(result.layers, result.params, strict=True), 1)
     ]
     return {
-        "run": result.run,
-        "file": result.file,
-        "transposed": result.transposed,
+        **pick(result, "run", "file", "transposed"),
         "inputs": len(result.layers[0].layer.W),
         "layers": layers,
         "activation": result.config.network.activation,

@@ -64,7 +64,7 @@ def _head(form: str, first: Prediction, classes: Sequence[str]) -> list[str]:
 def _lines(form: str, found: Sequence[Prediction], classes: Sequence[str]) -> list[str]:
     """A line for each prediction."""
     if form == "jsonl":
-        return [_object(each) for each in found]
+        return list(map(json_object, found))
     if form == "csv":
         return [_csv(_cells(each)) for each in found]
     width = _width(classes)
@@ -86,10 +86,6 @@ def _blanks(found: Sequence[Prediction]) -> list[str]:
         return []
     more = f" and {len(blank) - 1:,} more" if len(blank) > 1 else ""
     return [f"{_place(blank[0])}{more}: blank image; the prediction is meaningless"]
-
-
-def _object(each: Prediction) -> str:
-    return json_object({**each._asdict(), "top": [guess._asdict() for guess in each.top]})
 
 
 def _cells(each: Prediction) -> list[str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mlpcli.api.reproduce import LOSS_TOLERANCE, Reproduction
-from mlpcli.show.format import counted, json_object, text
+from mlpcli.show.format import counted, json_object, pick, text
 
 
 def as_text(result: Reproduction) -> str:
@@ -33,20 +33,16 @@ def as_text(result: Reproduction) -> str:
 def as_json(result: Reproduction) -> str:
     """Everything, as one JSON object."""
     then, now = result.weights
+    differences = {n: {"then": a, "now": b} for n, (a, b) in result.environment.items()}
     return json_object(
         {
-            "run": result.run,
-            "verdict": result.verdict,
-            "epochs": result.epochs,
-            "since": result.since,
+            **pick(result, "run", "verdict", "epochs", "since"),
             "loss_difference": result.loss,
             "loss_tolerance": LOSS_TOLERANCE,
             "accuracy_difference": result.accuracy,
             "accuracy_tolerance": result.allowed,
             "weights_sha256": {"then": then, "now": now},
-            "environment": {
-                name: {"then": then, "now": now} for name, (then, now) in result.environment.items()
-            },
+            "environment": differences,
         }
     )
 

@@ -128,13 +128,11 @@ def norms(run: RunView) -> list[str]:
 
 def gradient_errors(a: Analysis) -> list[tuple[str, int, list[float]]]:
     """Of each tensor: its name, random directions, and the largest error of each gradient."""
-    errors: dict[str, list[list[float]]] = {}
-    for i, gradient in enumerate(a.gradient.gradients):
-        for along in gradient.complex_step:
-            errors.setdefault(along.tensor, [[] for _ in a.gradient.gradients])[i].append(
-                along.error
-            )
-    return [(tensor, len(each[0]), list(map(max, each))) for tensor, each in errors.items()]
+    rows, checks = [], [gradient.complex_step for gradient in a.gradient.gradients]
+    for tensor in dict.fromkeys(along.tensor for along in checks[0]):
+        errors = [[along.error for along in check if along.tensor == tensor] for check in checks]
+        rows.append((tensor, len(errors[0]), list(map(max, errors))))
+    return rows
 
 
 def max_error(a: Analysis) -> float:

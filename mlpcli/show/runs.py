@@ -30,7 +30,7 @@ def as_csv(entries: list[Entry]) -> str:
 
 def as_json(entries: list[Entry]) -> str:
     """The runs as one JSON object."""
-    return json_object({"runs": [entry._asdict() for entry in entries]})
+    return json_object({"runs": entries})
 
 
 def details_as_text(run: RunDetails) -> str:

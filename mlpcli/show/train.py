@@ -32,7 +32,7 @@ def mean_and_interval(summary: Summary) -> str:
 
 def spread(summary: Summary) -> dict[str, Any]:
     """Standard deviation and interval of the mean, as every JSON object names them."""
-    return {"sd": summary.sd, "ci95": list(summary.ci95)}
+    return {"sd": summary.sd, "ci95": summary.ci95}
 
 
 def stop_reason(result: TrainResult) -> str:
