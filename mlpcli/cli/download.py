@@ -1,10 +1,10 @@
-"""`mlp download`: data sets into the cache, and what is known about them."""
+"""`mlp download`: fetch data sets into the cache, list and verify them."""
 
 from typing import Annotated
 
 from typer import Argument, Option
 
-from mlpcli.cli import completion
+from mlpcli.cli.completion import published
 from mlpcli.cli.options import JsonOpt, OfflineOpt, flag
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed
@@ -13,11 +13,7 @@ from mlpcli.errors import CheckFailed
 def download(
     names: Annotated[
         list[str] | None,
-        Argument(
-            metavar="NAME",
-            help="Data sets, as --list has them.",
-            autocompletion=completion.published,
-        ),
+        Argument(metavar="NAME", help="Data sets, as --list has them.", autocompletion=published),
     ] = None,
     all_: Annotated[bool, flag("--all", "All data sets.")] = False,
     list_: Annotated[bool, flag("--list", "List the data sets and exit.")] = False,

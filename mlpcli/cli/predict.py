@@ -25,14 +25,10 @@ def predict_(
         Literal["table", "csv", "jsonl"], Option("--format", help="Output format.")
     ] = "table",
     invert: Annotated[
-        bool | None,
-        Option(
-            "--invert/--no-invert", help="Swap light and dark (default: as the border suggests)."
-        ),
+        bool | None, Option(help="Swap light and dark (default: as the border suggests).")
     ] = None,
     center: Annotated[
-        bool | None,
-        Option("--center/--no-center", help="Fit and center as MNIST does, or only shrink to fit."),
+        bool | None, Option(help="Fit and center as MNIST does, or only shrink to fit.")
     ] = None,
     weights: WeightsOpt = "best",
 ) -> None:

@@ -57,9 +57,7 @@ def train(
     force: Annotated[
         bool, flag("--force", "Resume even if settings or data have changed.")
     ] = False,
-    preflight: Annotated[
-        bool, Option("--preflight/--no-preflight", help="Run sanity checks before training.")
-    ] = True,
+    preflight: Annotated[bool, Option(help="Run sanity checks before training.")] = True,
     threads: Annotated[
         int | None, Option(metavar="N", min=1, help="Number of threads (default: all cores).")
     ] = None,

@@ -39,7 +39,7 @@ def png(path: Path, samples: Samples) -> None:
 
 
 def samples_as_text(samples: Samples, path: Path) -> str:
-    """Where the picture lies, and what is in it."""
+    """The path of the picture, and its content."""
     return f"picture: {path}\nshown: {_title(samples)}"
 
 
@@ -52,7 +52,7 @@ def samples_as_json(samples: Samples, path: Path) -> str:
 
 
 def written_as_text(result: WrittenData) -> str:
-    """Where a data set lies now, and how large it is."""
+    """The folder of a data set, and its size."""
     counts = [f"{split} images: {count:,}" for split, count in result.images.items()]
     return "\n".join([f"folder: {result.folder}", *counts, f"size: {size(result.bytes)}"])
 
@@ -60,10 +60,8 @@ def written_as_text(result: WrittenData) -> str:
 def _title(samples: Samples) -> str:
     if samples.ranges is None:
         return f"{samples.data}: training images, {COLUMNS} of each class"
-    return (
-        f"{samples.data}: an image of each class, {COLUMNS - 1} variants of it\n"
-        f"{_listed(samples.ranges)}"
-    )
+    variants = f"an image of each class, {COLUMNS - 1} variants of it"
+    return f"{samples.data}: {variants}\n{_listed(samples.ranges)}"
 
 
 def _listed(ranges: Augment) -> str:

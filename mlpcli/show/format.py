@@ -1,7 +1,9 @@
 """Numbers, tables and JSON objects as every result shows them."""
 
+import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from io import StringIO
 from typing import Any
 
 from rich.cells import cell_len
@@ -25,18 +27,21 @@ def pick(record: Any, *names: str) -> dict[str, Any]:
     return {name: getattr(record, name) for name in names}
 
 
+def csv_line(cells: Iterable[Any]) -> str:
+    """One line of CSV, without its end."""
+    line = StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()
+
+
 def table(rows: list[list[str]]) -> list[str]:
     """Rows of text as aligned lines: the first column to the left, the others to the right."""
-    rows = [list(map(one_line, row)) for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *rest in rows:
-        cells = [first + " " * (widths[0] - cell_len(first))]
-        cells += [
-            " " * (w - cell_len(cell)) + cell for w, cell in zip(widths[1:], rest, strict=True)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return lines
+    columns = []
+    for i, column in enumerate(zip(*(map(one_line, row) for row in rows), strict=True)):
+        width = max(map(cell_len, column))
+        spaces = [(" " * (width - cell_len(cell)), cell) for cell in column]
+        columns.append([space + cell if i else cell + space for space, cell in spaces])
+    return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
 
 
 def percent(fraction: Any, digits: int = 2) -> str:
@@ -133,11 +138,7 @@ def size(count: int) -> str:
 
 
 def text(value: Any) -> str:
-    """A value of a record; a list with commas.
-
-    >>> text(["a", 1]), text(None)
-    ('a, 1', 'None')
-    """
+    """A value of a record; a list with commas."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -15,15 +15,16 @@ CENTERED = ", 28x28 pixels, centered in 32x32"
 def as_text(result: Imported) -> str:
     """A line for each layer, and what was done to it."""
     values = _values(result)
+    layers = [
+        f"{one['name']} {tuple(one['shape'])}: {one['from']} {tuple(one['shape_in_file'])}"
+        for one in values["layers"]
+    ]
     return "\n".join(
         [
             f"run: {result.run}",
             f"weights: {TRANSPOSED if result.transposed else AS_HERE}",
             f"inputs: {values['inputs']}{CENTERED if values['inputs'] < INPUTS else ''}",
-            *(
-                f"{one['name']} {tuple(one['shape'])}: {one['from']} {tuple(one['shape_in_file'])}"
-                for one in values["layers"]
-            ),
+            *layers,
             f"activation: {values['activation']}",
             f"parameters: {values['parameters']:,}",
         ]

@@ -23,6 +23,7 @@ from mlpcli.show.format import (
     fixed,
     json_object,
     percent,
+    pick,
     points,
     probability,
     short,
@@ -98,28 +99,24 @@ def claim(path: Path) -> None:
         raise ConfigError(f"{path}: cannot write: {path.parent} is no folder")
     try:
         with path.open("rb") as file:
-            ours = MARK in file.read(4096)
+            is_report = MARK in file.read(4096)
     except FileNotFoundError:
         return
     except OSError as err:
         raise ConfigError(f"{path}: cannot write: {err.strerror}") from err
-    if not ours:
+    if not is_report:
         raise ConfigError(f"{path}: exists and is no report; choose another --out")
 
 
 def as_text(result: WrittenReport) -> str:
-    """Where the report lies."""
+    """The path of the report, and its size."""
     return f"report: {result.path} ({result.bytes / 1e3:,.0f} kB)"
 
 
 def as_json(result: WrittenReport) -> str:
     """The same as one JSON object."""
     runs = [
-        {
-            "run": a.evaluation.run,
-            "accuracy": a.evaluation.accuracy,
-            "calibration_error": calibration_error(a.bins),
-        }
+        pick(a.evaluation, "run", "accuracy") | {"calibration_error": calibration_error(a.bins)}
         for a in result.analyses
     ]
     return json_object({"report": str(result.path), "bytes": result.bytes, "runs": runs})
@@ -140,7 +137,7 @@ def visible(value: Any) -> Any:
     """
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), value)
+    return HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), value)
 
 
 def _template() -> Any:
@@ -161,7 +158,7 @@ def _template() -> Any:
 
 
 def _names(analyses: Sequence[Analysis]) -> list[str]:
-    """The folders' names, or their paths where names are not enough to tell them apart."""
+    """The folders' names, or their paths where two names are equal."""
     names = [Path(each.evaluation.run).resolve().name for each in analyses]
     if len(set(names)) < len(names):
         names = [each.evaluation.run for each in analyses]
