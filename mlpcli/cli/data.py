@@ -1,4 +1,4 @@
-"""`mlp data`: data sets to look at, and as files."""
+"""`mlp data`: look at a data set, or write it to files."""
 
 from functools import partial
 from pathlib import Path

@@ -16,7 +16,7 @@ from mlpcli.errors import MlpError
 
 # the parser's errors; Typer has no public name for it
 UsageError: Any = typer.BadParameter.__bases__[0]
-HUNG_UP = 141  # the shells' status for a command whose reader has gone
+BROKEN_PIPE = 141  # the shells' exit status for it
 
 
 class Boundary(Group):
@@ -53,7 +53,7 @@ class Boundary(Group):
         except OSError as err:
             if err.errno == errno.EPIPE:
                 _silence()
-                raise typer.Exit(HUNG_UP) from err
+                raise typer.Exit(BROKEN_PIPE) from err
             _print(f"error: {err.filename or 'output'}: {err.strerror or err}")
             raise typer.Exit(2) from err
 
@@ -81,7 +81,7 @@ def _print(line: str) -> None:
 
 
 def _silence() -> None:
-    """Let the last flush of both streams go nowhere."""
+    """Redirect both streams to the null device, so that their last flush succeeds."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:

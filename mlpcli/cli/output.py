@@ -1,4 +1,4 @@
-"""The one way out of text: names from files and options never reach a terminal raw."""
+"""The one place that prints: names from files and options never reach a terminal raw."""
 
 from collections.abc import Callable
 from typing import TypeVar

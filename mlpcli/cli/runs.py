@@ -1,4 +1,4 @@
-"""`mlp runs`: which runs there are, the details of one, and their removal."""
+"""`mlp runs`: list runs, show the details of one, or remove them."""
 
 from pathlib import Path
 from typing import Annotated

@@ -88,7 +88,7 @@ def _step(e: Explanation, step: Quantity) -> list[str]:
 
 
 def _entry(e: Explanation, step: Quantity, at: tuple[int, ...]) -> list[str]:
-    """The entry's formula in symbols, with its numbers, and its value, one below the other."""
+    """The entry's formula in symbols, the same with its numbers, and its value, line by line."""
     values, name = e.values, _symbol(step.name, *at)
     numbers = _formula(e, step, at, lambda array, *index: _number(values[array][index]))
     value = _number(step.value[at])

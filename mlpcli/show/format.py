@@ -1,4 +1,4 @@
-"""Numbers, tables and JSON objects as every result shows them."""
+"""The format of numbers, tables, CSV and JSON objects, shared by all results."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ def csv_line(cells: Iterable[Any]) -> str:
 
 
 def table(rows: list[list[str]]) -> list[str]:
-    """Rows of text as aligned lines: the first column to the left, the others to the right."""
+    """Rows of text as aligned lines: the first column left-aligned, the others right-aligned."""
     columns = []
     for i, column in enumerate(zip(*(map(one_line, row) for row in rows), strict=True)):
         width = max(map(cell_len, column))
@@ -63,7 +63,7 @@ def points(difference: float) -> str:
 
 
 def count(number: Any) -> str:
-    """A whole number with its thousands apart.
+    """A whole number with thousands separators.
 
     >>> count(658698)
     '658,698'
@@ -72,7 +72,7 @@ def count(number: Any) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun, in the plural where there is not one.
+    """A number with its noun, in the plural unless it is 1.
 
     >>> counted(1, "epoch"), counted(2, "epoch")
     ('1 epoch', '2 epochs')
@@ -81,7 +81,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def fixed(number: Any, digits: int = 4) -> str:
-    """A number with so many digits after the point."""
+    """A number with this many decimals."""
     return f"{number:,.{digits}f}" if _is_number(number) else NOT_RECORDED
 
 
@@ -95,7 +95,7 @@ def short(number: Any) -> str:
 
 
 def error(number: float) -> str:
-    """A small number, its size first.
+    """A small number in scientific notation.
 
     >>> error(3.04e-13)
     '3.0e-13'
@@ -104,7 +104,7 @@ def error(number: float) -> str:
 
 
 def seconds(number: Any) -> str:
-    """A time in the largest units that it fills.
+    """A time in its one or two largest units.
 
     >>> seconds(4.73), seconds(83.2), seconds(7321)
     ('4.7 s', '1 min 23 s', '2 h 2 min')

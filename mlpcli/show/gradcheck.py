@@ -75,7 +75,7 @@ def heading(problem: Problem, data: str) -> str:
 
 
 def self_test_as_text(result: SelfTest) -> str:
-    """A line for each mutant, then how far the check itself can be trusted."""
+    """A line for each mutant, then the share killed and diagnosed, and the false alarms."""
     trials = result.trials
     killed, named = sum(t.killed for t in trials), sum(t.diagnosed for t in trials)
     return "\n".join(
@@ -147,7 +147,7 @@ def _parameters(problem: Problem) -> int:
 
 
 def _checked(result: GradientCheck) -> int:
-    """Parameters that were checked one by one, at the point where they were fewest."""
+    """Parameters checked one by one, at the point with the fewest."""
     return min(sum(t.checked for t in g.tensors) for v in result.verdicts for g in v.gradients)
 
 

@@ -13,7 +13,7 @@ CENTERED = ", 28x28 pixels, centered in 32x32"
 
 
 def as_text(result: Imported) -> str:
-    """A line for each layer, and what was done to it."""
+    """A line for each layer, with its name and shape in the file."""
     values = _values(result)
     layers = [
         f"{one['name']} {tuple(one['shape'])}: {one['from']} {tuple(one['shape_in_file'])}"

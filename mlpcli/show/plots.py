@@ -58,7 +58,11 @@ def curves(
         axes.margins(x=0.04, y=0.08)
         values = [value for line in lines for value in line.values]
         if log and 0 < 2 * min(values) < max(values):
-            _logarithmic(axes)
+            axes.set_yscale("log")
+            low, high = axes.get_ylim()
+            subs = (1, 2, 5) if high < 50 * low else (1,)  # for more than a tick or two
+            axes.yaxis.set_major_locator(LogLocator(subs=subs))
+            axes.yaxis.set_minor_locator(NullLocator())
         elif not percent:
             axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(FuncFormatter(_percent if percent else _plain))
@@ -79,7 +83,7 @@ def in_words(title: str, names: Sequence[str], lines: Sequence[Line]) -> str:
 
 
 def reliability(name: str, label: str, bins: Sequence[Bin], *, series: int) -> str:
-    """Accuracy against confidence with 95 % intervals, above the number of images, as SVG."""
+    """Accuracy against confidence with 95% intervals, above the number of images, as SVG."""
     some = [each for each in bins if each.n]
     width = 0.9 * (bins[0].high - bins[0].low)
     middle = [(each.low + each.high) / 2 for each in some]
@@ -103,14 +107,6 @@ def reliability(name: str, label: str, bins: Sequence[Bin], *, series: int) -> s
         for axis in (top.yaxis, bottom.xaxis):
             axis.set_major_formatter(FuncFormatter(_percent))
         return svg.element(figure, name, label)
-
-
-def _logarithmic(axes: Axes) -> None:
-    """A logarithmic scale with more than a tick or two."""
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 50 * low else (1,)))
-    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _draw(axes: Axes, line: Line) -> None:

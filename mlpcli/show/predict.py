@@ -33,7 +33,9 @@ def stream(
             echo(f"error: {batch}", err=True)
             continue
         if decided and batch[0].inverted and not inverted:
-            echo(f"note: {_inverted(batch[0])}", err=True)
+            shades = "dark on light" if batch[0].light else "light on dark"
+            inversion = f"is {shades}, so it was inverted; --no-invert leaves it"
+            echo(f"note: {batch[0].image}: {inversion}", err=True)
         if blank := [_place(each) for each in batch if each.blank]:
             more = f" and {len(blank) - 1:,} more" if len(blank) > 1 else ""
             echo(f"warning: {blank[0]}{more}: blank image; the prediction is meaningless", err=True)
@@ -68,11 +70,6 @@ def _lines(form: str, batch: Sequence[Prediction], classes: Sequence[str]) -> li
         _row([(g.name, percent(g.probability)) for g in each.top], _place(each), width)
         for each in batch
     ]
-
-
-def _inverted(first: Prediction) -> str:
-    shades = "dark on light" if first.light else "light on dark"
-    return f"{first.image}: is {shades}, so it was inverted; --no-invert leaves it"
 
 
 def _cells(each: Prediction) -> list[str]:

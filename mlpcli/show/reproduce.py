@@ -1,4 +1,4 @@
-"""How a run and its repetition compare, as text and as JSON."""
+"""The comparison of a run with its repetition, as text and as JSON."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from mlpcli.show.format import counted, json_object, pick, text
 
 
 def as_text(result: Reproduction) -> str:
-    """The verdict, the weights, how far the epochs are apart, and what differs."""
+    """The verdict, the weights, the largest difference of the epochs, and what else differs."""
     epochs = counted(result.epochs, "epoch")
     if result.since is None:
         head = f"{result.run}: bit-identical, in {epochs} and the final weights"

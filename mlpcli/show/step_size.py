@@ -18,8 +18,8 @@ MIN_DECADE = -12  # of the error at the foot of the plot
 def as_text(result: StepSizes) -> str:
     """One row for each decade of h, the slopes, the plot and the verdict."""
     curves, point = result.curves, result.point
-    head = ["h", *(curve.name for curve in curves)]
-    rows = [
+    rows = [["h", *(curve.name for curve in curves)]]
+    rows += [
         [f"{STEPS[i]:.0e}", *(f"{curve.error[i]:.1e}" for curve in curves)]
         for i in range(0, len(STEPS), PER_DECADE)
     ]
@@ -27,7 +27,7 @@ def as_text(result: StepSizes) -> str:
         heading(point.problem, point.data).removesuffix(", float64"),
         f"error of a finite difference along {DIRECTIONS} random directions (median)",
         "",
-        *table([head, *rows]),
+        *table(rows),
     ]
     return "\n".join([*lines, "", *_slopes(curves), "", *_plot(curves), "", summary(curves)])
 
@@ -54,8 +54,7 @@ def as_json(result: StepSizes) -> str:
 
 def summary(curves: list[Curve]) -> str:
     """Whether the slopes are those of theory, and which are not."""
-    wrong = [curve.name for curve in curves if not curve.ok]
-    if wrong:
+    if wrong := [curve.name for curve in curves if not curve.ok]:
         return f"the slopes are not those of theory: {'; '.join(wrong)}"
     return "every slope is that of theory"
 
@@ -74,8 +73,7 @@ def png(path: Path, curves: list[Curve]) -> None:
 
 
 def _slopes(curves: list[Curve]) -> list[str]:
-    head = ["", "best h", "lowest error", "rounding side", "theory", "truncation side", "theory"]
-    rows = [head]
+    rows = [["", "best h", "lowest error", "rounding side", "theory", "truncation side", "theory"]]
     for curve in curves:
         best = [f"{STEPS[curve.best]:.1e}", f"{curve.error[curve.best]:.1e}"]
         sides = [

@@ -61,7 +61,7 @@ def _short(r: Result) -> list[str]:
 
 
 def _entry(side: Array, at: tuple[int, ...]) -> float | list[float]:
-    """One entry of a side; a shape whole, and the shape of a side that does not fit the other."""
+    """One entry of a side; all of a shape; the shape of a side that does not fit the other."""
     if np.issubdtype(side.dtype, np.integer):
         return [int(n) for n in side]
     return float(side[at]) + 0.0 if len(at) == side.ndim else list(side.shape)  # + 0.0: no -0
