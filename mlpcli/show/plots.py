@@ -18,20 +18,20 @@ WIDTH, HEIGHT = 300, 210  # CSS pixels, near the size on the page: text keeps it
 MARKERS = "os^Dv*PX"  # of the series: two lines never differ by color alone
 SYMBOLS = "●■▲◆▼★✚✖"  # the same in text
 DASHES = (0, (3, 1.6))
-SETTINGS: dict[str, dict[str, Any]] = {  # by group, as matplotlib.rc takes them
-    "font": {"size": 11},
-    "text": {"color": INK},
-    "axes": {"edgecolor": RULE, "facecolor": "none", "labelcolor": MUTED, "linewidth": 1}
-    | {"axisbelow": True, "grid": True, "grid.axis": "y"},
-    "axes.spines": {"top": False, "right": False, "left": False},
-    "grid": {"color": RULE, "linewidth": 1},
-    "figure": {"facecolor": "none"},
-    "xtick": {"color": RULE, "labelcolor": MUTED},
-    "ytick": {"color": RULE, "labelcolor": MUTED, "major.size": 0},
-    "lines": {"linewidth": 1.8, "markersize": 5},
-    "svg": {"fonttype": "none", "hashsalt": "mlpcli"},  # text as text; the same bytes each time
-}
-LOOK: Any = {f"{group}.{key}": v for group, keys in SETTINGS.items() for key, v in keys.items()}
+SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (  # group and keys, as matplotlib.rc takes them
+    ("font", {"size": 11}),
+    ("text", {"color": INK}),
+    ("axes", {"edgecolor": RULE, "facecolor": "none", "labelcolor": MUTED, "linewidth": 1}),
+    ("axes", {"axisbelow": True, "grid": True, "grid.axis": "y"}),
+    ("axes.spines", {"top": False, "right": False, "left": False}),
+    ("grid", {"color": RULE, "linewidth": 1}),
+    ("figure", {"facecolor": "none"}),
+    ("xtick", {"color": RULE, "labelcolor": MUTED}),
+    ("ytick", {"color": RULE, "labelcolor": MUTED, "major.size": 0}),
+    ("lines", {"linewidth": 1.8, "markersize": 5}),
+    ("svg", {"fonttype": "none", "hashsalt": "mlpcli"}),  # text as text; the same bytes each time
+)
+LOOK: Any = {f"{group}.{key}": value for group, keys in SETTINGS for key, value in keys.items()}
 
 
 class Line(NamedTuple):
