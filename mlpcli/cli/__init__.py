@@ -8,6 +8,7 @@ from io import TextIOWrapper
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from mlpcli.cli import config, data, runs
 from mlpcli.cli.compare import compare
@@ -46,7 +47,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Train, evaluate and check a multilayer perceptron on MNIST-like data, using only NumPy."""

@@ -1,11 +1,8 @@
-"""`mlp compare`: is the difference of two runs real?"""
+"""`mlp compare`: is the difference between two runs significant?"""
 
 from typing import Annotated
 
-import typer
-
-from mlpcli.cli.eval import SplitName
-from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg, Weights, WeightsOpt
+from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg, SplitOpt, WeightsOpt, flag
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed
 
@@ -13,11 +10,11 @@ from mlpcli.errors import CheckFailed
 def compare(
     first: RunArg,
     second: RunArg,
-    split: Annotated[SplitName, typer.Option(help="Split to evaluate on.")] = SplitName.test,
+    split: SplitOpt = "test",
     data: DataOpt = None,
-    weights: WeightsOpt = Weights.best,
+    weights: WeightsOpt = "best",
     fail_if_worse: Annotated[
-        bool, typer.Option("--fail-if-worse", help="Exit with 1 if the second is worse.")
+        bool, flag("--fail-if-worse", "Exit with 1 if the second is worse.")
     ] = False,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
@@ -35,9 +32,7 @@ def compare(
     from mlpcli.api import compare as api
     from mlpcli.show.compare import as_json, as_text
 
-    result = api.compare(
-        first, second, split=split.value, data=data, weights=weights.value, offline=offline
-    )
+    result = api.compare(first, second, split=split, data=data, weights=weights, offline=offline)
     print_result(result, as_text, as_json, json=json)
     if fail_if_worse and result.verdict == "worse":
         raise CheckFailed(

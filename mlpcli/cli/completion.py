@@ -1,4 +1,4 @@
-"""What a shell offers for a word half typed: names of data sets, configs and runs.
+"""Shell completion: names of data sets, configs and runs.
 
 Typer keeps those that begin like the word; when none does, the shell offers files. An answer must
 come at once, so nothing here imports NumPy, YAML, pydantic or rich.
@@ -9,7 +9,7 @@ from glob import escape, iglob
 from itertools import chain, islice
 from pathlib import Path
 
-MOST = 1000  # folders of runs offered
+MAX_RUNS = 1000  # folders offered
 
 
 def swiftly() -> None:
@@ -49,7 +49,7 @@ def configs(incomplete: str) -> list[str]:
 def runs(incomplete: str) -> list[str]:
     """Folders of runs, below runs/ or beginning like the word, and those of several seeds."""
     below = iglob("runs/**/run.json", recursive=True)
-    begun = iglob(f"{escape(incomplete)}*/run.json")
-    found = {Path(file).parent for file in islice(chain(begun, below), MOST)}
-    found |= {folder.parent for folder in found if folder.name.startswith("seed-")}
-    return sorted(folder.as_posix() for folder in found)
+    started = iglob(f"{escape(incomplete)}*/run.json")
+    folders = {Path(file).parent for file in islice(chain(started, below), MAX_RUNS)}
+    folders |= {folder.parent for folder in folders if folder.name.startswith("seed-")}
+    return sorted(folder.as_posix() for folder in folders)

@@ -1,4 +1,4 @@
-"""`mlp config`: what settings there are, and whether a file of them is right."""
+"""`mlp config`: list, show and check the settings of a run."""
 
 import typer
 

@@ -1,13 +1,14 @@
-"""`mlp data`: data sets to look at, and as files."""
+"""`mlp data`: look at a data set, or write it to files."""
 
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from mlpcli.cli.help import Group
-from mlpcli.cli.options import ConfigOpt, DataArg, JsonOpt, OfflineOpt, SetOpt
+from mlpcli.cli.options import ConfigOpt, DataArg, JsonOpt, OfflineOpt, SetOpt, flag, out_option
 from mlpcli.cli.output import print_result
 
 app = typer.Typer(
@@ -15,23 +16,13 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def main() -> None:
-    """Look at a data set, or write it to files."""
-
-
 @app.command()
 def show(
     name: DataArg,
-    augment: Annotated[
-        bool, typer.Option("--augment", help="Show images beside variants of them.")
-    ] = False,
+    augment: Annotated[bool, flag("--augment", "Show images beside variants of them.")] = False,
     config: ConfigOpt = None,
     set_: SetOpt = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE.png", help="The picture (default: NAME.png)."),
-    ] = None,
+    out: Annotated[Path | None, out_option("FILE.png", "The picture (default: NAME.png).")] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
@@ -62,9 +53,9 @@ def show(
 @app.command()
 def write(
     name: DataArg,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder for the files.")],
+    folder: Annotated[Path, Argument(metavar="FOLDER", help="A new folder for the files.")],
     images: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Training images to draw; synth only.")
+        int | None, Option(metavar="N", min=1, help="Training images to draw; synth only.")
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
@@ -82,7 +73,8 @@ def write(
     """
     from mlpcli.api import data as api
     from mlpcli.show import console
-    from mlpcli.show.data import written_as_json, written_as_text
+    from mlpcli.show.data import written_as_text
+    from mlpcli.show.format import json_object
 
     console.bar(api.write(name, folder, images=images, offline=offline), label=f"writing {folder}")
-    print_result(api.written(folder), written_as_text, written_as_json, json=json)
+    print_result(api.written(folder), written_as_text, json_object, json=json)

@@ -1,11 +1,11 @@
-"""`mlp download`: data sets into the cache, and what is known about them."""
+"""`mlp download`: fetch data sets into the cache, list and verify them."""
 
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
-from mlpcli.cli import completion
-from mlpcli.cli.options import JsonOpt, OfflineOpt
+from mlpcli.cli.completion import published
+from mlpcli.cli.options import JsonOpt, OfflineOpt, flag
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed
 
@@ -13,20 +13,16 @@ from mlpcli.errors import CheckFailed
 def download(
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="NAME",
-            help="Data sets, as --list has them.",
-            autocompletion=completion.published,
-        ),
+        Argument(metavar="NAME", help="Data sets, as --list has them.", autocompletion=published),
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="All data sets.")] = False,
-    list_: Annotated[bool, typer.Option("--list", help="List the data sets and exit.")] = False,
+    all_: Annotated[bool, flag("--all", "All data sets.")] = False,
+    list_: Annotated[bool, flag("--list", "List the data sets and exit.")] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Only verify the checksums of files in the cache.")
+        bool, flag("--verify", "Only verify the checksums of files in the cache.")
     ] = False,
     source: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--from", metavar="DIR|URL", help="Get files from DIR or URL (checksums are verified)."
         ),
     ] = None,

@@ -16,7 +16,7 @@ from mlpcli.errors import MlpError
 
 # the parser's errors; Typer has no public name for it
 UsageError: Any = typer.BadParameter.__bases__[0]
-HUNG_UP = 141  # the shells' status for a command whose reader has gone
+BROKEN_PIPE = 141  # the shells' exit status for it
 
 
 class Boundary(Group):
@@ -38,7 +38,7 @@ class Boundary(Group):
                 return super().invoke(ctx)
         except MlpError as err:
             for line in str(err).split("\n"):
-                _tell(line if line.startswith(" ") else f"{err.label}: {line}")
+                _print(line if line.startswith(" ") else f"{err.label}: {line}")
             raise typer.Exit(err.exit_code) from err
         except UsageError as err:
             path = getattr(err.ctx, "command_path", f"{ctx.command_path} {ctx.invoked_subcommand}")
@@ -48,40 +48,40 @@ class Boundary(Group):
             stop = err if isinstance(err, KeyboardInterrupt) else err.__cause__
             if not isinstance(stop, KeyboardInterrupt):
                 raise
-            _tell("interrupted")
+            _print("interrupted")
             raise typer.Exit(128 + (stop.args[0] if stop.args else signals.CAUGHT[0])) from err
         except OSError as err:
             if err.errno == errno.EPIPE:
                 _silence()
-                raise typer.Exit(HUNG_UP) from err
-            _tell(f"error: {err.filename or 'output'}: {err.strerror or err}")
+                raise typer.Exit(BROKEN_PIPE) from err
+            _print(f"error: {err.filename or 'output'}: {err.strerror or err}")
             raise typer.Exit(2) from err
 
 
 def _misused(err: Any, command: str) -> NoReturn:
-    """Tell what the parser did not understand, with the nearest right word or where the help is."""
-    told, near = str(err.format_message()), ""
-    if err.ctx and told == err.ctx.get_help():  # a group without a command shows its help
+    """Report what the parser did not understand, with the nearest right word or where help is."""
+    message, near = str(err.format_message()), ""
+    if err.ctx and message == err.ctx.get_help():  # a group without a command shows its help
         raise err
     if hasattr(err, "possibilities"):
-        told = f"no such option {err.option_name!r}"
+        message = f"no such option {err.option_name!r}"
         near = f"{err.possibilities[0]!r}?" if err.possibilities else ""
     else:
-        told, _, near = told.partition(". Did you mean ")
-        told = told.replace("Value error, ", "").replace("Input should be", "expected")
-        told = told.partition(", unable to parse")[0]  # the parser says the same twice
+        message, _, near = message.partition(". Did you mean ")
+        message = message.replace("Value error, ", "").replace("Input should be", "expected")
+        message = message.partition(", unable to parse")[0]  # the parser says the same twice
     hint = f"did you mean {near}" if near else f"see `{command} --help`"
-    _tell(f"error: {told[:1].lower()}{told[1:].rstrip('.')}; {hint}")
+    _print(f"error: {message[:1].lower()}{message[1:].rstrip('.')}; {hint}")
     raise typer.Exit(2) from err
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     with suppress(OSError):  # standard error may have gone too; the status remains
         echo(line, err=True)
 
 
 def _silence() -> None:
-    """Let the last flush of both streams go nowhere."""
+    """Redirect both streams to the null device, so that their last flush succeeds."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:

@@ -1,33 +1,22 @@
-"""`mlp eval`: how good is a run, with honest bounds."""
+"""`mlp eval`: the accuracy of a run, with its confidence interval."""
 
-from enum import StrEnum
 from typing import Annotated
 
-import typer
+from typer import Option
 
-from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg, Weights, WeightsOpt
+from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg, SplitOpt, WeightsOpt
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed
 
 
-class SplitName(StrEnum):
-    """The parts of a data set."""
-
-    test = "test"
-    validation = "validation"
-    train = "train"
-
-
 def eval_(
     run: RunArg,
-    split: Annotated[SplitName, typer.Option(help="Split to evaluate on.")] = SplitName.test,
+    split: SplitOpt = "test",
     data: DataOpt = None,
-    weights: WeightsOpt = Weights.best,
+    weights: WeightsOpt = "best",
     fail_under: Annotated[
         float | None,
-        typer.Option(
-            metavar="FRACTION", min=0, max=1, help="Exit with 1 if the accuracy is lower."
-        ),
+        Option(metavar="FRACTION", min=0, max=1, help="Exit with 1 if the accuracy is lower."),
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
@@ -46,7 +35,7 @@ def eval_(
     from mlpcli.api.eval import evaluate
     from mlpcli.show.eval import as_json, as_text
 
-    result = evaluate(run, split=split.value, data=data, weights=weights.value, offline=offline)
+    result = evaluate(run, split=split, data=data, weights=weights, offline=offline)
     print_result(result, as_text, as_json, json=json)
     if fail_under is not None and result.accuracy < fail_under:
         raise CheckFailed(f"{run}: accuracy must be at least {fail_under}, got {result.accuracy}")

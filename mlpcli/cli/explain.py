@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-import typer
+from typer import Option
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, refuse_settings_of
+from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, flag, refuse_settings_of
 from mlpcli.cli.output import print_result
 from mlpcli.errors import ConfigError
 
@@ -14,13 +14,12 @@ def explain_(
     set_: SetOpt = None,
     run: RunOpt = None,
     image: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Number of a training image, counted from 0."),
+        int | None, Option(metavar="N", min=0, help="Number of a training image, counted from 0.")
     ] = None,
     layer: Annotated[
-        int | None, typer.Option(metavar="K", min=1, help="Show only this layer, counted from 1.")
+        int | None, Option(metavar="K", min=1, help="Show only this layer, counted from 1.")
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    markdown: Annotated[bool, flag("--markdown", "Print Markdown.")] = False,
     json: JsonOpt = False,
 ) -> None:
     """Show one image's forward and backward pass, with the numbers in the formulas.

@@ -1,31 +1,21 @@
 """`mlp export`: a run's network as a file for other programs."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-import typer
+from typer import Option
 
-from mlpcli.cli.options import JsonOpt, RunArg, Weights, WeightsOpt
+from mlpcli.cli.options import JsonOpt, RunArg, WeightsOpt, out_option
 from mlpcli.cli.output import print_result
-
-
-class Form(StrEnum):
-    """The formats of a file."""
-
-    onnx = "onnx"
-    safetensors = "safetensors"
-    npz = "npz"
 
 
 def export(
     run: RunArg,
-    form: Annotated[Form, typer.Option("--format", help="File format.")] = Form.onnx,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="The file (default: RUN.FORMAT)."),
-    ] = None,
-    weights: WeightsOpt = Weights.best,
+    form: Annotated[
+        Literal["onnx", "safetensors", "npz"], Option("--format", help="File format.")
+    ] = "onnx",
+    out: Annotated[Path | None, out_option("FILE", "The file (default: RUN.FORMAT).")] = None,
+    weights: WeightsOpt = "best",
     json: JsonOpt = False,
 ) -> None:
     """Write a run's network into a file for other programs.
@@ -43,7 +33,8 @@ def export(
       mlp export runs/first --format npz --out digits.npz
     """
     from mlpcli.api import export as api
-    from mlpcli.show.export import as_json, as_text
+    from mlpcli.show.export import as_text
+    from mlpcli.show.format import json_object
 
-    result = api.export(run, out, form=form.value, weights=weights.value)
-    print_result(result, as_text, as_json, json=json)
+    result = api.export(run, out, form=form, weights=weights)
+    print_result(result, as_text, json_object, json=json)

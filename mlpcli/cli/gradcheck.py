@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from mlpcli.cli.grade import grade
-from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, refuse_settings_of
+from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, flag, refuse_settings_of
 from mlpcli.cli.output import moved, print_result
 from mlpcli.cli.workbook import workbook as workbook_
 from mlpcli.errors import CheckFailed, ConfigError
@@ -16,23 +16,18 @@ def gradcheck(
     config: ConfigOpt = None,
     set_: SetOpt = None,
     run: RunOpt = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Only the complex step, in about a second.")
-    ] = False,
-    self_test: Annotated[
-        bool, typer.Option("--self-test", help="Test the checker with injected bugs.")
-    ] = False,
+    quick: Annotated[bool, flag("--quick", "Only the complex step, in about a second.")] = False,
+    self_test: Annotated[bool, flag("--self-test", "Test the checker with injected bugs.")] = False,
     sweep: Annotated[
-        bool,
-        typer.Option("--sweep", help="Show the error of finite differences against their step."),
+        bool, flag("--sweep", "Show the error of finite differences against their step.")
     ] = False,
     png: Annotated[
-        Path | None, typer.Option("--png", metavar="FILE", help="Draw the sweep into a PNG file.")
+        Path | None, Option(metavar="FILE", help="Draw the sweep into a PNG file.")
     ] = None,
-    workbook: Annotated[bool, typer.Option("--workbook", hidden=True)] = False,
-    backward: Annotated[Path | None, typer.Option("--backward", hidden=True)] = None,
-    template: Annotated[bool, typer.Option("--template", hidden=True)] = False,
-    timeout: Annotated[int, typer.Option("--timeout", min=1, max=3600, hidden=True)] = 10,
+    workbook: Annotated[bool, Option("--workbook", hidden=True)] = False,
+    backward: Annotated[Path | None, Option(hidden=True)] = None,
+    template: Annotated[bool, Option("--template", hidden=True)] = False,
+    timeout: Annotated[int, Option(min=1, max=3600, hidden=True)] = 10,
     json: JsonOpt = False,
 ) -> None:
     """Compare the hand-derived gradient with numeric derivatives, for every parameter.

@@ -3,22 +3,20 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
-from mlpcli.cli.options import JsonOpt
+from mlpcli.cli.options import JsonOpt, flag
 from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import CheckFailed, ConfigError
 
 
 def grade(
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE.py", help="The file to grade; its code is run.")
+        Path | None, Argument(metavar="FILE.py", help="The file to grade; its code is run.")
     ] = None,
-    template: Annotated[
-        bool, typer.Option("--template", help="Print a file to start from, and exit.")
-    ] = False,
+    template: Annotated[bool, flag("--template", "Print a file to start from, and exit.")] = False,
     timeout: Annotated[
-        int, typer.Option("--timeout", metavar="S", min=1, max=3600, help="Time limit in seconds.")
+        int, Option(metavar="S", min=1, max=3600, help="Time limit in seconds.")
     ] = 10,
     json: JsonOpt = False,
 ) -> None:

@@ -1,33 +1,25 @@
-"""`mlp import`: a network of PyTorch as a run."""
+"""`mlp import`: a PyTorch network as a run."""
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, SetOpt
+from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, OverwriteOpt, SetOpt, out_option
 from mlpcli.cli.output import print_result
 
 
 def import_(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A state_dict saved as safetensors.")
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run.")],
+    file: Annotated[Path, Argument(metavar="FILE", help="A state_dict saved as safetensors.")],
+    out: Annotated[Path, out_option("DIR", "Folder of the run.")],
     config: ConfigOpt = None,
     set_: SetOpt = None,
-    mean: Annotated[
-        float, typer.Option(metavar="M", help="Mean used to normalize the inputs.")
-    ] = 0.0,
+    mean: Annotated[float, Option(metavar="M", help="Mean used to normalize the inputs.")] = 0.0,
     std: Annotated[
         float,
-        typer.Option(
-            metavar="S", min=1e-6, help="Standard deviation used to normalize the inputs."
-        ),
+        Option(metavar="S", min=1e-6, help="Standard deviation used to normalize the inputs."),
     ] = 1.0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run in the folder.")
-    ] = False,
+    overwrite: OverwriteOpt = False,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:

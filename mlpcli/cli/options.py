@@ -1,87 +1,62 @@
 """Arguments and options that several commands share, each defined once.
 
-What takes the name of a run, config or data set is completed by the shell: see complete.py.
+The shell completes the name of a run, config or data set: see completion.py.
 """
 
 import re
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-import typer
+from typer import Argument, BadParameter, Option
 
-from mlpcli.cli import completion
+from mlpcli.cli.completion import changes, configs, datasets, runs
 from mlpcli.errors import ConfigError
 
-
-class Weights(StrEnum):
-    """The weights a run keeps."""
-
-    best = "best"
-    last = "last"
-
-
-RunArg = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run's folder.", autocompletion=completion.runs)
-]
+RunArg = Annotated[Path, Argument(metavar="RUN", help="A run's folder.", autocompletion=runs)]
 RunsArg = Annotated[
-    list[Path],
-    typer.Argument(metavar="RUN", help="Folders of runs.", autocompletion=completion.runs),
+    list[Path], Argument(metavar="RUN", help="Folders of runs.", autocompletion=runs)
 ]
 RunOpt = Annotated[
-    Path | None,
-    typer.Option(
-        "--run", metavar="RUN", help="The trained network of a run.", autocompletion=completion.runs
-    ),
+    Path | None, Option(metavar="RUN", help="The trained network of a run.", autocompletion=runs)
 ]
 DataArg = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME|PATH", help="A data set's name or path.", autocompletion=completion.datasets
-    ),
+    str, Argument(metavar="NAME|PATH", help="A data set's name or path.", autocompletion=datasets)
 ]
 DataOpt = Annotated[
     str | None,
-    typer.Option(
-        "--data",
-        metavar="NAME|PATH",
-        help="A data set other than the run's.",
-        autocompletion=completion.datasets,
-    ),
+    Option(metavar="NAME|PATH", help="A data set other than the run's.", autocompletion=datasets),
 ]
-ConfigArg = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME|FILE",
-        help="A shipped config's name, or a YAML file.",
-        autocompletion=completion.configs,
-    ),
-]
-
+CONFIG = "A shipped config's name, or a YAML file."
+ConfigArg = Annotated[str, Argument(metavar="NAME|FILE", help=CONFIG, autocompletion=configs)]
 ConfigOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="NAME|FILE",
-        help="A shipped config's name, or a YAML file.",
-        autocompletion=completion.configs,
-    ),
+    str | None, Option("--config", "-c", metavar="NAME|FILE", help=CONFIG, autocompletion=configs)
 ]
 SetOpt = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--set",
         "-s",
         metavar="KEY=VALUE",
         help="Change a setting; repeatable.",
-        autocompletion=completion.changes,
+        autocompletion=changes,
     ),
 ]
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, only the result.")]
-OfflineOpt = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
-WeightsOpt = Annotated[Weights, typer.Option("--weights", help="Best or final weights.")]
+SplitOpt = Annotated[Literal["test", "validation", "train"], Option(help="Split to evaluate on.")]
+WeightsOpt = Annotated[Literal["best", "last"], Option(help="Best or final weights.")]
+OverwriteOpt = Annotated[bool, Option("--overwrite", help="Replace the run in the folder.")]
+JsonOpt = Annotated[bool, Option("--json", help="Print one JSON object.")]
+QuietOpt = Annotated[bool, Option("--quiet", "-q", help="Show no progress, only the result.")]
+OfflineOpt = Annotated[bool, Option("--offline", help="Never use the network.")]
+
+
+def flag(name: str, text: str) -> Any:
+    """An option that takes no value."""
+    return Option(name, help=text)
+
+
+def out_option(metavar: str, text: str) -> Any:
+    """The option --out of a command, with its own help."""
+    return Option("--out", "-o", metavar=metavar, help=text)
 
 
 def refuse_settings_of(run: Path | None, config: str | None, changes: list[str] | None) -> None:
@@ -92,7 +67,7 @@ def refuse_settings_of(run: Path | None, config: str | None, changes: list[str] 
 
 def parse_duration(text: str) -> float:
     """Seconds of a time with its unit, such as 20s, 2m or 1.5h; the default unit is seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
-    if not found:
-        raise typer.BadParameter(f"expected a time such as 20s, 2m or 1h, got {text!r}")
-    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not match:
+        raise BadParameter(f"expected a time such as 20s, 2m or 1h, got {text!r}")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]

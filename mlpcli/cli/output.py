@@ -1,4 +1,4 @@
-"""The one way out of text: names from files and options never reach a terminal raw."""
+"""The one place that prints: names from files and options never reach a terminal raw."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -22,7 +22,7 @@ def print_result(
 
 
 def moved(old: str, new: str) -> None:
-    """Say once, on standard error, that a deprecated option has become a command."""
+    """Note on standard error that a deprecated option has become a command."""
     echo(f"note: {old} is now {new}; the old option will be removed", err=True)
 
 

@@ -1,48 +1,36 @@
-"""`mlp predict`: what a run's network sees in images."""
+"""`mlp predict`: the classes that a run's network predicts for images."""
 
 import io
 import sys
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+from typer import Argument, Option
 
-from mlpcli.cli.options import RunArg, Weights, WeightsOpt
+from mlpcli.cli.options import RunArg, WeightsOpt
 from mlpcli.cli.output import echo
-
-
-class Form(StrEnum):
-    """How predictions are written."""
-
-    table = "table"
-    csv = "csv"
-    jsonl = "jsonl"
 
 
 def predict_(
     run: RunArg,
     images: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="IMAGE|FOLDER|-...",
             help="Pictures, IDX or npz files, folders of pictures, or - for standard input.",
         ),
     ],
-    top: Annotated[int, typer.Option(metavar="K", min=1, help="Number of classes to name.")] = 3,
-    form: Annotated[Form, typer.Option("--format", help="Output format.")] = Form.table,
+    top: Annotated[int, Option(metavar="K", min=1, help="Number of classes to name.")] = 3,
+    form: Annotated[
+        Literal["table", "csv", "jsonl"], Option("--format", help="Output format.")
+    ] = "table",
     invert: Annotated[
-        bool | None,
-        typer.Option(
-            "--invert/--no-invert", help="Swap light and dark (default: as the border suggests)."
-        ),
+        bool | None, Option(help="Swap light and dark (default: as the border suggests).")
     ] = None,
     center: Annotated[
-        bool | None,
-        typer.Option(
-            "--center/--no-center", help="Fit and center as MNIST does, or only shrink to fit."
-        ),
+        bool | None, Option(help="Fit and center as MNIST does, or only shrink to fit.")
     ] = None,
-    weights: WeightsOpt = Weights.best,
+    weights: WeightsOpt = "best",
 ) -> None:
     """Classify images: the most probable classes, with probabilities.
 
@@ -61,9 +49,9 @@ def predict_(
     from mlpcli.api.predict import open_run, predict
     from mlpcli.show.predict import stream
 
-    checkpoint = open_run(run, weights.value)
+    checkpoint = open_run(run, weights)
     stdin = getattr(sys.stdin, "buffer", None) or io.BytesIO()  # None where it was closed
     events = predict(checkpoint, images, stdin, top=top, invert=invert, center=center)
     classes = checkpoint.metadata.classes
-    if not stream(events, form.value, classes, decided=invert is None, echo=echo):
+    if not stream(events, form, classes, decided=invert is None, echo=echo):
         raise typer.Exit(2)

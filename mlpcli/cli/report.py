@@ -4,33 +4,26 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument
 
-from mlpcli.cli import completion
-from mlpcli.cli.eval import SplitName
-from mlpcli.cli.options import JsonOpt, OfflineOpt
+from mlpcli.cli.completion import runs as runs_
+from mlpcli.cli.options import JsonOpt, OfflineOpt, SplitOpt, flag, out_option
 from mlpcli.cli.output import print_result
 
 
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="RUN",
-            help="Folders of runs, or of several seeds' runs.",
-            autocompletion=completion.runs,
+        Argument(
+            metavar="RUN", help="Folders of runs, or of several seeds' runs.", autocompletion=runs_
         ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE.html",
-            help="The file (default: report.html, in the folder of a single RUN).",
-        ),
+        out_option("FILE.html", "The file (default: report.html, in the folder of a single RUN)."),
     ] = None,
-    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    split: Annotated[SplitName, typer.Option(help="Split to evaluate on.")] = SplitName.test,
+    open_: Annotated[bool, flag("--open", "Open it in the browser.")] = False,
+    split: SplitOpt = "test",
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
@@ -51,7 +44,7 @@ def report(
     folders = select_runs(runs)
     path = out or default_path(runs)
     show.claim(path)
-    analyses = [analyze(folder, split=split.value, offline=offline) for folder in folders]
+    analyses = [analyze(folder, split=split, offline=offline) for folder in folders]
     print_result(show.write(path, analyses), show.as_text, show.as_json, json=json)
     if open_ and typer.launch(str(path.resolve())):
         console.warn(f"no browser could be started; open {path}")

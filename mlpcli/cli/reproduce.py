@@ -1,21 +1,16 @@
-"""`mlp reproduce`: train a run again, and say whether the same came out."""
+"""`mlp reproduce`: retrain a run and check that the result is bit-identical."""
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from mlpcli.cli.options import JsonOpt, OfflineOpt, QuietOpt, RunArg
+from mlpcli.cli.options import JsonOpt, OfflineOpt, QuietOpt, RunArg, out_option
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed
 
 
 def reproduce(
     run: RunArg,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="Keep the retrained run in this folder."),
-    ] = None,
+    out: Annotated[Path | None, out_option("DIR", "Keep the retrained run in this folder.")] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
     quiet: QuietOpt = False,

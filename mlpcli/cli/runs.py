@@ -1,12 +1,13 @@
-"""`mlp runs`: which runs there are, what is known of one, and their removal."""
+"""`mlp runs`: list runs, show the details of one, or remove them."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from mlpcli.cli.help import Group
-from mlpcli.cli.options import JsonOpt, RunArg, RunsArg
+from mlpcli.cli.options import JsonOpt, RunArg, RunsArg, flag
 from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import ConfigError
 
@@ -17,20 +18,15 @@ app = typer.Typer(name="runs", cls=Group)
 def list_(
     ctx: typer.Context,
     folder: Annotated[
-        Path, typer.Option("--in", metavar="FOLDER", help="Search this folder recursively.")
+        Path, Option("--in", metavar="FOLDER", help="Search this folder recursively.")
     ] = Path("runs"),
     where: Annotated[
-        list[str] | None,
-        typer.Option("--where", metavar="KEY=VALUE", help="Only matching runs; repeatable."),
+        list[str] | None, Option(metavar="KEY=VALUE", help="Only matching runs; repeatable.")
     ] = None,
-    sort: Annotated[
-        str, typer.Option("--sort", metavar="KEY", help="Sort by this column.")
-    ] = "started",
-    best: Annotated[
-        bool, typer.Option("--best", help="Highest validation accuracy first.")
-    ] = False,
+    sort: Annotated[str, Option(metavar="KEY", help="Sort by this column.")] = "started",
+    best: Annotated[bool, flag("--best", "Highest validation accuracy first.")] = False,
     json: JsonOpt = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one run per line.")] = False,
+    csv: Annotated[bool, flag("--csv", "Print CSV, one run per line.")] = False,
 ) -> None:
     """List runs; show or remove one.
 

@@ -1,30 +1,36 @@
-"""`mlp train`: a run from a config, shown while it goes."""
+"""`mlp train`: train a run from a config, showing its progress."""
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
-from mlpcli.cli import completion
-from mlpcli.cli.options import ConfigOpt, JsonOpt, OfflineOpt, QuietOpt, SetOpt, parse_duration
+from mlpcli.cli.completion import runs
+from mlpcli.cli.options import (
+    ConfigOpt,
+    JsonOpt,
+    OfflineOpt,
+    OverwriteOpt,
+    QuietOpt,
+    SetOpt,
+    flag,
+    out_option,
+    parse_duration,
+)
 from mlpcli.cli.output import print_result
 
 
 def train(
     config: ConfigOpt = None,
     set_: SetOpt = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run.")
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="N", help="Short for --out runs/N.")
-    ] = None,
+    out: Annotated[Path | None, out_option("DIR", "Folder of the run.")] = None,
+    name: Annotated[str | None, Option(metavar="N", help="Short for --out runs/N.")] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", metavar="N", help="Short for --set train.epochs=N.")
+        int | None, Option(metavar="N", help="Short for --set train.epochs=N.")
     ] = None,
     time_budget: Annotated[
         float | None,
-        typer.Option(
+        Option(
             parser=parse_duration,
             metavar="TIME",
             help="Stop after this time, such as 20s, 2m or 1h; the learning rate follows.",
@@ -32,37 +38,28 @@ def train(
     ] = None,
     target: Annotated[
         float | None,
-        typer.Option(metavar="FRACTION", help="Stop at this validation accuracy, such as 0.98."),
+        Option(metavar="FRACTION", help="Stop at this validation accuracy, such as 0.98."),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="Short for --set seed=N.")
-    ] = None,
+    seed: Annotated[int | None, Option(metavar="N", help="Short for --set seed=N.")] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(
+        Option(
             metavar="N",
             min=2,
             max=1000,
             help="Train N seeds, starting from the config's, each in its own folder.",
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run in the folder.")
-    ] = False,
+    overwrite: OverwriteOpt = False,
     resume: Annotated[
-        Path | None,
-        typer.Option(
-            "--resume", metavar="RUN", help="Resume a run.", autocompletion=completion.runs
-        ),
+        Path | None, Option(metavar="RUN", help="Resume a run.", autocompletion=runs)
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Resume even if settings or data have changed.")
+        bool, flag("--force", "Resume even if settings or data have changed.")
     ] = False,
-    preflight: Annotated[
-        bool, typer.Option("--preflight/--no-preflight", help="Run sanity checks before training.")
-    ] = True,
+    preflight: Annotated[bool, Option(help="Run sanity checks before training.")] = True,
     threads: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Number of threads (default: all cores).")
+        int | None, Option(metavar="N", min=1, help="Number of threads (default: all cores).")
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,

@@ -2,17 +2,13 @@
 
 from typing import Annotated
 
-import typer
-
-from mlpcli.cli.options import JsonOpt
+from mlpcli.cli.options import JsonOpt, flag
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed, ConfigError
 
 
 def workbook(
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Check every statement on the full network.")
-    ] = False,
+    verify: Annotated[bool, flag("--verify", "Check every statement on the full network.")] = False,
     json: JsonOpt = False,
 ) -> None:
     """Check that every statement of the backprop workbook is true in the program.

@@ -1,4 +1,4 @@
-"""What `mlp compare` prints: both accuracies, their difference, and whether it is real."""
+"""The output of `mlp compare`: both accuracies, their difference, and its significance."""
 
 from mlpcli.api.compare import SIGNIFICANCE_LEVEL, Comparison
 from mlpcli.show.format import json_object, percent, points, probability, table

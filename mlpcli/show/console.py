@@ -1,4 +1,4 @@
-"""Progress on standard error: one console; a training live on a terminal, else a line an epoch."""
+"""Progress on standard error: a live view on a terminal, else one line per epoch."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -55,7 +55,7 @@ def watch(
 ) -> None:
     """Run a training to its end while showing it.
 
-    epochs: how many it may take; before: those that an earlier process did.
+    epochs: the most it may take; before: those of an earlier process.
     """
     screen = console()
     if is_live(sys.stderr) and not quiet:
@@ -69,7 +69,7 @@ def watch(
 
 
 def bar(counts: Iterable[tuple[int, int]], *, label: str) -> None:
-    """Run a work of known length to its end, with a bar on a terminal; counts: done, of all."""
+    """Run work of known length to its end, with a bar on a terminal; counts: (done, total)."""
     screen = console()
     with Progress(
         TextColumn(label),

@@ -1,4 +1,4 @@
-"""Samples of a data set: a picture with a row for each class, and what is said about it."""
+"""Samples of a data set: a picture with a row for each class, and its description."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from mlpcli.api.data import COLUMNS, Samples, WrittenData
 from mlpcli.config.schema import Augment
 from mlpcli.data.preprocessing import SIDE
 from mlpcli.show.figure import DPI, figure, save
-from mlpcli.show.format import json_object, size
+from mlpcli.show.format import json_object, pick, size
 
 GAP = 2  # pixels of an image between images
 GRAY = 128  # of the gaps, so that the edge of a black image is seen
@@ -39,40 +39,29 @@ def png(path: Path, samples: Samples) -> None:
 
 
 def samples_as_text(samples: Samples, path: Path) -> str:
-    """Where the picture lies, and what is in it."""
+    """The path of the picture, and its content."""
     return f"picture: {path}\nshown: {_title(samples)}"
 
 
 def samples_as_json(samples: Samples, path: Path) -> str:
     """The same as one JSON object."""
+    augment = samples.ranges.model_dump() if samples.ranges else None
     return json_object(
-        {
-            "picture": str(path),
-            "data": samples.data,
-            "classes": list(samples.classes),
-            "augment": samples.ranges.model_dump() if samples.ranges else None,
-        }
+        {"picture": str(path), **pick(samples, "data", "classes"), "augment": augment}
     )
 
 
 def written_as_text(result: WrittenData) -> str:
-    """Where a data set lies now, and how large it is."""
+    """The folder of a data set, and its size."""
     counts = [f"{split} images: {count:,}" for split, count in result.images.items()]
     return "\n".join([f"folder: {result.folder}", *counts, f"size: {size(result.bytes)}"])
-
-
-def written_as_json(result: WrittenData) -> str:
-    """The same as one JSON object."""
-    return json_object(result._asdict())
 
 
 def _title(samples: Samples) -> str:
     if samples.ranges is None:
         return f"{samples.data}: training images, {COLUMNS} of each class"
-    return (
-        f"{samples.data}: an image of each class, {COLUMNS - 1} variants of it\n"
-        f"{_listed(samples.ranges)}"
-    )
+    variants = f"an image of each class, {COLUMNS - 1} variants of it"
+    return f"{samples.data}: {variants}\n{_listed(samples.ranges)}"
 
 
 def _listed(ranges: Augment) -> str:

@@ -1,4 +1,4 @@
-"""What `mlp download` prints: the data sets, what was verified, and where files lie now."""
+"""The output of `mlp download`: the data sets, verified files, and their paths."""
 
 from mlpcli.api.download import DatasetStatus, Files, Paths
 from mlpcli.show.format import json_object, size, table
@@ -37,10 +37,8 @@ def files_as_json(files: Files) -> str:
 
 
 def paths_as_text(paths: Paths) -> str:
-    """Where the files of each data set lie."""
-    return "\n".join(
-        f"{name}: {len(files)} files in {files[0].parent}" for name, files in paths.items()
-    )
+    """The folder of each data set's files."""
+    return "\n".join(f"{n}: {len(files)} files in {files[0].parent}" for n, files in paths.items())
 
 
 def paths_as_json(paths: Paths) -> str:

@@ -1,9 +1,7 @@
 """Scores of a run, or of each of several seeds with their mean."""
 
-from typing import Any
-
 from mlpcli.api.eval import Evaluation, Evaluations
-from mlpcli.show.format import json_object, percent, table
+from mlpcli.show.format import json_object, percent, pick, table
 from mlpcli.show.train import mean_and_interval, spread
 from mlpcli.training.scoring import ClassScores, by_class, wilson
 
@@ -19,25 +17,22 @@ def as_json(result: Evaluation | Evaluations) -> str:
     """The same as one JSON object."""
     if isinstance(result, Evaluations):
         one = next(iter(result.results.values()))
-        subject = {"data": one.data, "split": one.split, "weights": one.weights}
-        seeds = [{"seed": seed, **_values(each)} for seed, each in result.results.items()]
+        subject = pick(one, "data", "split", "weights")
+        seeds = [
+            {"seed": seed, "run": e.run, **pick(e.scores, "accuracy", "loss", "correct", "n")}
+            for seed, e in result.results.items()
+        ]
         accuracy = {"accuracy": result.accuracy, **spread(result.summary)}
         return json_object({"run": result.run, **subject, **accuracy, "seeds": seeds})
     scores = result.scores
     return json_object(
         {
-            "run": result.run,
-            "data": result.data,
-            "split": result.split,
-            "weights": result.weights,
+            **pick(result, "run", "data", "split", "weights"),
             "accuracy": scores.accuracy,
-            "ci95": list(wilson(scores.correct, scores.n)),
-            "loss": scores.loss,
-            "correct": scores.correct,
-            "n": scores.n,
-            "confusion": scores.confusion.tolist(),
-            "classes": list(result.classes),
-            "per_class": [c._asdict() for c in by_class(scores.confusion, result.classes)],
+            "ci95": wilson(scores.correct, scores.n),
+            **pick(scores, "loss", "correct", "n", "confusion"),
+            "classes": result.classes,
+            "per_class": by_class(scores.confusion, result.classes),
         }
     )
 
@@ -71,17 +66,6 @@ def _seeds(result: Evaluations) -> str:
     return "\n".join([head, *table(rows), f"accuracy: {mean_and_interval(result.summary)}"])
 
 
-def _values(each: Evaluation) -> dict[str, Any]:
-    scores = each.scores
-    return {
-        "run": each.run,
-        "accuracy": scores.accuracy,
-        "loss": scores.loss,
-        "correct": scores.correct,
-        "n": scores.n,
-    }
-
-
 def _classes(scores: list[ClassScores]) -> list[str]:
     rows = [["class", "images", "precision", "recall", "F1"]]
     for s in scores:
@@ -92,11 +76,9 @@ def _classes(scores: list[ClassScores]) -> list[str]:
 
 def _matrix(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
     """Confusion matrix by class number, since names can be long."""
-    numbers = [str(i) for i in range(len(names))]
-    head = ["rows: true class, columns: predicted class"]
-    rows = [["", *numbers]]
-    rows += [[n, *map(str, counts)] for n, counts in zip(numbers, confusion, strict=True)]
-    return head + table(rows)
+    rows = [["", *map(str, range(len(names)))]]
+    rows += [[str(i), *map(str, counts)] for i, counts in enumerate(confusion)]
+    return ["rows: true class, columns: predicted class", *table(rows)]
 
 
 def _mistakes(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
@@ -108,5 +90,5 @@ def _mistakes(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
         if i != j and count
     ]
     rows = [["true", "predicted", "images"]]
-    rows += [[true, called, str(n)] for n, true, called in sorted(pairs, reverse=True)[:10]]
+    rows += [[true, wrong, str(n)] for n, true, wrong in sorted(pairs, reverse=True)[:10]]
     return ["most frequent mistakes", *table(rows)]

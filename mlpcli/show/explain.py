@@ -8,7 +8,7 @@ import numpy as np
 from mlpcli.api.explain import Explained
 from mlpcli.checks.explain import Explanation, Quantity
 from mlpcli.nn import Array
-from mlpcli.show.format import json_object
+from mlpcli.show.format import json_object, pick
 
 MAX_WHOLE = 64  # numbers in an array that is shown whole
 LARGEST_SHOWN = 3  # entries of a larger one, and terms of a longer sum: the largest in magnitude
@@ -40,12 +40,10 @@ def as_json(result: Explained) -> str:
     return json_object(
         {
             "title": result.title,
-            "sizes": list(e.sizes),
-            "activation": e.activation,
-            "weight_decay": e.weight_decay,
+            **pick(e, "sizes", "activation", "weight_decay"),
             "given": [{"name": name, **_array(a)} for name, a in e.given.items()],
             "steps": [
-                {"layer": s.layer, "name": s.name, "formula": s.formula, **_array(s.value)}
+                {**pick(s, "layer", "name", "formula"), **_array(s.value)}
                 for s in _chosen(e, result.layer)
             ],
         }
@@ -53,12 +51,8 @@ def as_json(result: Explained) -> str:
 
 
 def _array(a: Array) -> dict[str, Any]:
-    largest = [{"index": list(at), "value": float(a[at])} for at in _largest(a, LARGEST_SHOWN)]
-    return {
-        "shape": list(a.shape),
-        "value": a.tolist() if a.size <= MAX_JSON else None,
-        "largest": largest,
-    }
+    largest = [{"index": at, "value": float(a[at])} for at in _largest(a, LARGEST_SHOWN)]
+    return {"shape": a.shape, "value": a if a.size <= MAX_JSON else None, "largest": largest}
 
 
 def _chosen(e: Explanation, layer: int | None) -> list[Quantity]:
@@ -66,11 +60,11 @@ def _chosen(e: Explanation, layer: int | None) -> list[Quantity]:
 
 
 def _sections(e: Explanation, layer: int | None) -> list[tuple[str, list[str]]]:
-    found = [("given", _given(e, layer))]
+    sections = [("given", _given(e, layer))]
     for step in _chosen(e, layer):
         shape = f"   {_shape(step.value)}" if step.value.ndim else ""
-        found.append((f"{step.name} = {step.formula}{shape}", _step(e, step)))
-    return found
+        sections.append((f"{step.name} = {step.formula}{shape}", _step(e, step)))
+    return sections
 
 
 def _given(e: Explanation, layer: int | None) -> list[str]:
@@ -94,7 +88,7 @@ def _step(e: Explanation, step: Quantity) -> list[str]:
 
 
 def _entry(e: Explanation, step: Quantity, at: tuple[int, ...]) -> list[str]:
-    """The entry's formula in symbols, with its numbers, and its value, one below the other."""
+    """The entry's formula in symbols, the same with its numbers, and its value, line by line."""
     values, name = e.values, _symbol(step.name, *at)
     numbers = _formula(e, step, at, lambda array, *index: _number(values[array][index]))
     value = _number(step.value[at])
@@ -103,10 +97,9 @@ def _entry(e: Explanation, step: Quantity, at: tuple[int, ...]) -> list[str]:
 
 
 def _formula(e: Explanation, step: Quantity, at: tuple[int, ...], w: Write) -> str:
-    """How an entry comes about: the one place that knows every formula entry by entry."""
+    """The formula of one entry; every kind of step is here."""
     k, last, values = step.layer, e.sizes[-1], e.values
-    h, z, W = f"h{k}", f"z{k}", f"W{k}"
-    grad_h, grad_z = f"grad_h{k}", f"grad_z{k}"
+    h, z, W, grad_h, grad_z = f"h{k}", f"z{k}", f"W{k}", f"grad_h{k}", f"grad_z{k}"
     match step.kind:
         case "affine":
             past, (j,) = f"h{k - 1}", at
@@ -115,8 +108,8 @@ def _formula(e: Explanation, step: Quantity, at: tuple[int, ...], w: Write) -> s
         case "activation":
             return f"{e.activation}({w(z, *at)})"
         case "softmax":
-            exps = [f"exp({w(z, j)})" for j in range(last)]
-            return f"exp({w(z, *at)}) / ({' + '.join(exps)})"
+            exps = " + ".join(f"exp({w(z, j)})" for j in range(last))
+            return f"exp({w(z, *at)}) / ({exps})"
         case "loss":
             right = np.flatnonzero(values["y"]).tolist()
             terms = [f"{w('y', j)} * log({w(h, j)})" for j in right]
@@ -140,7 +133,7 @@ def _formula(e: Explanation, step: Quantity, at: tuple[int, ...], w: Write) -> s
 
 
 def _sum(terms: list[str], sizes: Array) -> str:
-    """All terms, or the largest and what the others come to."""
+    """All terms, or the largest and the sum of the others."""
     if len(terms) <= MAX_TERMS:
         return " + ".join(terms)
     shown = [i for (i,) in _largest(sizes, LARGEST_SHOWN)]

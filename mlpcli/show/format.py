@@ -1,7 +1,9 @@
-"""Numbers, tables and JSON objects as every result shows them."""
+"""The format of numbers, tables, CSV and JSON objects, shared by all results."""
 
+import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from io import StringIO
 from typing import Any
 
 from rich.cells import cell_len
@@ -12,23 +14,34 @@ SCHEMA = 1  # of every JSON object printed; see docs/contract.md
 NOT_RECORDED = "not recorded"
 
 
-def json_object(values: Mapping[str, Any]) -> str:
-    """One JSON object on one line, which names its schema."""
-    return json.dumps({"schema": SCHEMA, **values}, ensure_ascii=False)
+def json_object(values: Any) -> str:
+    """A mapping or record as one JSON object on one line, which names its schema.
+
+    In it, records become objects, and arrays lists.
+    """
+    return json.dumps({"schema": SCHEMA, **_plain(values)}, ensure_ascii=False)
+
+
+def pick(record: Any, *names: str) -> dict[str, Any]:
+    """These attributes of a record, by their names."""
+    return {name: getattr(record, name) for name in names}
+
+
+def csv_line(cells: Iterable[Any]) -> str:
+    """One line of CSV, without its end."""
+    line = StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()
 
 
 def table(rows: list[list[str]]) -> list[str]:
-    """Rows of text as aligned lines: the first column to the left, the others to the right."""
-    rows = [list(map(one_line, row)) for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *rest in rows:
-        cells = [first + " " * (widths[0] - cell_len(first))]
-        cells += [
-            " " * (w - cell_len(cell)) + cell for w, cell in zip(widths[1:], rest, strict=True)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return lines
+    """Rows of text as aligned lines: the first column left-aligned, the others right-aligned."""
+    columns = []
+    for i, column in enumerate(zip(*(map(one_line, row) for row in rows), strict=True)):
+        width = max(map(cell_len, column))
+        spaces = [(" " * (width - cell_len(cell)), cell) for cell in column]
+        columns.append([space + cell if i else cell + space for space, cell in spaces])
+    return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
 
 
 def percent(fraction: Any, digits: int = 2) -> str:
@@ -50,7 +63,7 @@ def points(difference: float) -> str:
 
 
 def count(number: Any) -> str:
-    """A whole number with its thousands apart.
+    """A whole number with thousands separators.
 
     >>> count(658698)
     '658,698'
@@ -59,7 +72,7 @@ def count(number: Any) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun, in the plural where there is not one.
+    """A number with its noun, in the plural unless it is 1.
 
     >>> counted(1, "epoch"), counted(2, "epoch")
     ('1 epoch', '2 epochs')
@@ -68,7 +81,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def fixed(number: Any, digits: int = 4) -> str:
-    """A number with so many digits after the point."""
+    """A number with this many decimals."""
     return f"{number:,.{digits}f}" if _is_number(number) else NOT_RECORDED
 
 
@@ -82,7 +95,7 @@ def short(number: Any) -> str:
 
 
 def error(number: float) -> str:
-    """A small number, its size first.
+    """A small number in scientific notation.
 
     >>> error(3.04e-13)
     '3.0e-13'
@@ -91,7 +104,7 @@ def error(number: float) -> str:
 
 
 def seconds(number: Any) -> str:
-    """A time in the largest units that it fills.
+    """A time in its one or two largest units.
 
     >>> seconds(4.73), seconds(83.2), seconds(7321)
     ('4.7 s', '1 min 23 s', '2 h 2 min')
@@ -122,6 +135,21 @@ def size(count: int) -> str:
     ('0.5 kB', '2.6 MB')
     """
     return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
+
+
+def text(value: Any) -> str:
+    """A value of a record; a list with commas."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_plain, value))
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _is_number(value: Any) -> bool:

@@ -4,12 +4,11 @@ from typing import Any
 
 from mlpcli.api.gradcheck import GradientCheck, SelfTest
 from mlpcli.checks import gradcheck
-from mlpcli.checks.directional import DirectionalDerivative
-from mlpcli.checks.gradcheck import GradientVerdict, TensorVerdict, Verdict
+from mlpcli.checks.gradcheck import TensorVerdict, Verdict
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.selftest import Trial
 from mlpcli.nn.mlp import layer_sizes, parameter_count
-from mlpcli.show.format import json_object, table
+from mlpcli.show.format import json_object, pick, table
 
 RULE = (
     "rule: error = |derived - numeric| / max(|derived|, |numeric|, "
@@ -17,19 +16,17 @@ RULE = (
     f"for every parameter,\n      and at least {gradcheck.MIN_INFORMATIVE_SHARE:.0%} of each "
     "tensor has a derivative other than 0"
 )
+DIRECTIONAL = {  # by the field of a gradient's verdict: what it is, and its tolerance
+    "complex_step": ("complex step", gradcheck.COMPLEX_TOLERANCE),
+    "central": ("central differences of plain losses", gradcheck.CENTRAL_TOLERANCE),
+}
 
 
 def as_text(result: GradientCheck) -> str:
     """What is checked, the rule, a table for each point, and the verdict."""
     first = result.points[0]
-    return "\n".join(
-        [
-            heading(first.problem, first.data),
-            RULE,
-            *map(_verdict, result.verdicts),
-            f"\n{summary(result)}",
-        ]
-    )
+    lines = [heading(first.problem, first.data), RULE, *map(_verdict, result.verdicts)]
+    return "\n".join([*lines, "", summary(result)])
 
 
 def as_json(result: GradientCheck) -> str:
@@ -78,7 +75,7 @@ def heading(problem: Problem, data: str) -> str:
 
 
 def self_test_as_text(result: SelfTest) -> str:
-    """A line for each mutant, then how far the check itself can be trusted."""
+    """A line for each mutant, then the share killed and diagnosed, and the false alarms."""
     trials = result.trials
     killed, named = sum(t.killed for t in trials), sum(t.diagnosed for t in trials)
     return "\n".join(
@@ -101,17 +98,9 @@ def self_test_as_json(result: SelfTest) -> str:
             "faults": len(result.trials),
             "killed": sum(t.killed for t in result.trials),
             "diagnosed": sum(t.diagnosed for t in result.trials),
-            "networks": result.networks,
-            "false_alarms": result.false_alarms,
+            **pick(result, "networks", "false_alarms"),
             "trials": [
-                {
-                    "fault": t.mutant.name,
-                    "killed": t.killed,
-                    "diagnosed": t.diagnosed,
-                    "place": t.place,
-                    "kind": t.kind,
-                    "text": t.text,
-                }
+                {"fault": t.mutant.name, **pick(t, "killed", "diagnosed", "place", "kind", "text")}
                 for t in result.trials
             ],
         }
@@ -119,20 +108,19 @@ def self_test_as_json(result: SelfTest) -> str:
 
 
 def _verdict(result: Verdict) -> str:
-    """One point, as a table for each gradient and a line for each further opinion."""
+    """One point: a table for the first gradient, and for the others unless the check passed."""
     lines = ["", f"{result.point}:"]
-    shown = result.gradients if not result.ok else result.gradients[:1]
-    for gradient in shown:
-        if gradient.tensors:
+    for i, gradient in enumerate(result.gradients):
+        if gradient.tensors and result.ok and i > 0:
+            worst = max(t.max_rel_error for t in gradient.tensors)
+            lines.append(f"{gradient.name}: largest error {worst:.1e}")
+        elif gradient.tensors:
             lines += [f"{gradient.name} against central differences", *_tensors(gradient.tensors)]
-    if shown != result.gradients:
-        for other in result.gradients[1:]:
-            lines += [f"{other.name}: largest error {_worst(other):.1e}"] if other.tensors else []
-    for kind, limit in (
-        ("complex_step", gradcheck.COMPLEX_TOLERANCE),
-        ("central", gradcheck.CENTRAL_TOLERANCE),
-    ):
-        lines += _along(kind, [a for g in result.gradients for a in getattr(g, kind)], limit)
+    for kind, (name, limit) in DIRECTIONAL.items():
+        errors = [a.error for g in result.gradients for a in getattr(g, kind) if a.error == a.error]
+        if errors:
+            largest = f"largest error {max(errors):.1e} (at most {limit:g})"
+            lines.append(f"{name}: {len(errors)} random directions, {largest}")
     if result.forward_error is not None:
         lines.append(
             f"incremental against plain forward passes: {gradcheck.CROSS_CHECK_COUNT} parameters, "
@@ -159,7 +147,7 @@ def _parameters(problem: Problem) -> int:
 
 
 def _checked(result: GradientCheck) -> int:
-    """Parameters that were checked one by one, at the point where they were fewest."""
+    """Parameters checked one by one, at the point with the fewest."""
     return min(sum(t.checked for t in g.tensors) for v in result.verdicts for g in v.gradients)
 
 
@@ -176,23 +164,9 @@ def _tensors(tensors: list[TensorVerdict]) -> list[str]:
     return table(rows)
 
 
-def _worst(gradient: GradientVerdict) -> float:
-    return max(t.max_rel_error for t in gradient.tensors)
-
-
-def _along(kind: str, along: list[DirectionalDerivative], limit: float) -> list[str]:
-    free = [a.error for a in along if a.error == a.error]
-    if not free:
-        return []
-    name = "complex step" if kind == "complex_step" else "central differences of plain losses"
-    return [
-        f"{name}: {len(free)} random directions, largest error {max(free):.1e} (at most {limit:g})"
-    ]
-
-
 def _tensor(t: TensorVerdict) -> dict[str, Any]:
     facts = t._asdict()
-    return facts | {"index": list(facts.pop("at"))}
+    return facts | {"index": facts.pop("at")}
 
 
 def _point(result: Verdict) -> dict[str, Any]:
@@ -201,15 +175,8 @@ def _point(result: Verdict) -> dict[str, Any]:
         "ok": result.ok,
         "seconds": round(result.seconds, 3),
         "forward_error": result.forward_error,
-        "kinks": [k._asdict() for k in result.kinks],
+        "kinks": result.kinks,
         "gradients": [
-            {
-                "name": g.name,
-                "tensors": [_tensor(t) for t in g.tensors],
-                "complex_step": [a._asdict() for a in g.complex_step],
-                "central": [a._asdict() for a in g.central],
-                "findings": [f._asdict() for f in g.findings],
-            }
-            for g in result.gradients
+            {**g._asdict(), "tensors": [_tensor(t) for t in g.tensors]} for g in result.gradients
         ],
     }

@@ -3,7 +3,7 @@
 from mlpcli.api.grade import Grade
 from mlpcli.checks.grading.verdict import StepVerdict
 from mlpcli.nn.mlp import layer_sizes
-from mlpcli.show.format import json_object
+from mlpcli.show.format import json_object, pick
 
 
 def as_text(result: Grade) -> str:
@@ -27,11 +27,10 @@ def as_json(result: Grade) -> str:
     verdict = result.verdict
     return json_object(
         {
-            "ok": result.ok,
-            "file": result.file,
+            **pick(result, "ok", "file"),
             "right": verdict.right,
             "total": len(verdict.steps),
-            "steps": [step._asdict() for step in verdict.steps],
+            "steps": verdict.steps,
             "accepts": {part.name: part.accepts for part in verdict.parts},
             "missing": verdict.missing,
         }

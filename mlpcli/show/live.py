@@ -1,7 +1,7 @@
-"""The live view of a training: a line for each epoch, and below them a panel drawn anew in place.
+"""The live view of a training: a line for each epoch, and a panel below, redrawn in place.
 
-The panel shows how far the epoch and the run are, and how loss and accuracy went. It is drawn
-between two steps, so it must cost little: a few times a second, by one write.
+The panel shows the progress of the epoch and the run, and the history of loss and accuracy. It is
+drawn between two steps, so it must cost little: a few times a second, by one write.
 """
 
 import math
@@ -21,11 +21,11 @@ from mlpcli.training.progress import Epoch, Metrics, Step
 EVERY = 0.2  # seconds between two drawings
 NARROW = 60  # columns; below, the panel's figures are shorter or left out
 WHOLE, SHORT = 90, 70  # columns; below, an epoch's line has fewer figures
-WIDEST = 60  # columns of a bar or a sparkline
+MAX_GRAPH_WIDTH = 60  # columns of a bar or a sparkline
 
 
 class Glyphs(NamedTuple):
-    """What bars and sparklines are made of."""
+    """The characters of bars and sparklines."""
 
     done: str
     rest: str
@@ -37,7 +37,7 @@ ASCII = Glyphs("#", "-", "_.:-=+*#")
 
 
 class Pace(NamedTuple):
-    """How fast a training goes; None while it is not known."""
+    """The speed of a training; None while it is unknown."""
 
     images: float | None  # a second, in this epoch
     left: float | None  # seconds to the end of the run
@@ -59,7 +59,7 @@ def watch(
                     epoch = (now, event)
                 if now - drawn >= EVERY:
                     drawn = now
-                    del past[event.progress.epoch :]  # those after the checkpoint gone on from
+                    del past[event.progress.epoch :]  # later than the checkpoint that is resumed
                     pace = _pace((now, event), epoch, run)
                     width = screen.width - 1  # the last column makes some terminals wrap
                     panel.draw(lines(event, past, pace, epochs=epochs, width=width, glyphs=glyphs))
@@ -74,14 +74,14 @@ def watch(
 
 
 class Panel:
-    """The last lines on a terminal, drawn anew in their place."""
+    """The last lines on a terminal, redrawn in place."""
 
     def __init__(self, screen: Console) -> None:
         self._screen = screen
         self._lines: Sequence[Text] = ()  # as they are there now
 
     def draw(self, lines: Sequence[Text]) -> None:
-        """Put these lines in the place of the last ones, by one write."""
+        """Replace the lines by these, in one write."""
         shown = lines[: max(0, self._screen.height - 1)]
         with self._screen:
             self.erase()
@@ -90,7 +90,7 @@ class Panel:
         self._lines = shown
 
     def print(self, line: Text) -> None:
-        """Put a line above the others, to stay there."""
+        """Print a line above the panel, to stay there."""
         below = self._lines
         with self._screen:
             self.erase()
@@ -98,7 +98,7 @@ class Panel:
             self.draw(below)
 
     def erase(self) -> None:
-        """Take the lines away; a terminal that was made narrower has wrapped them."""
+        """Erase the lines; a terminal that was made narrower has wrapped them."""
         rows = sum(math.ceil(line.cell_len / self._screen.width) for line in self._lines)
         up = [(ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)] * rows
         if rows:  # where the cursor stands, the terminal may have echoed ^C
@@ -144,7 +144,7 @@ def lines(
         best,
     )
     side = max(map(len, labels))
-    room = max(1, min(WIDEST, width - side - max(map(len, figures)) - 4))
+    room = max(1, min(MAX_GRAPH_WIDTH, width - side - max(map(len, figures)) - 4))
     losses = [math.log(max(each.train_loss, 1e-12)) for each in past]
     accuracies = [each.validation_accuracy for each in past]
     graphs = (
@@ -153,14 +153,11 @@ def lines(
         Text(sparkline(losses, room, glyphs.levels), style="magenta"),
         Text(sparkline(accuracies, room, glyphs.levels), style="green"),
     )
-    for graph in graphs:
+    drawn = []
+    for label, graph, figure in zip(labels, graphs, figures, strict=True):
         graph.pad_right(room - len(graph))
-    drawn = [
-        Text.assemble(label.ljust(side), "  ", graph, "  ", figure)
-        for label, graph, figure in zip(labels, graphs, figures, strict=True)
-    ]
-    for line in drawn:
-        line.truncate(width)
+        drawn.append(Text.assemble(label.ljust(side), "  ", graph, "  ", figure))
+        drawn[-1].truncate(width)
     return drawn
 
 
@@ -196,7 +193,7 @@ def duration(seconds: float) -> str:
 
 
 def _pace(now: tuple[float, Step], epoch: tuple[float, Step], run: tuple[float, Step]) -> Pace:
-    """From the first steps that were seen of the epoch and of the run."""
+    """Computed from the first steps seen of the epoch and of the run."""
     time_, step = now
     done, seen = step.done - run[1].done, step.seen - epoch[1].seen
     return Pace(

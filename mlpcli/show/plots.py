@@ -1,16 +1,16 @@
 """The plots of a report, drawn by matplotlib: curves and reliability diagrams."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import matplotlib
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from mlpcli.api.report import Bin
 from mlpcli.show import svg
+from mlpcli.show.format import short
 from mlpcli.show.svg import INK, MUTED, RULE, color
 from mlpcli.training.scoring import wilson
 
@@ -18,32 +18,20 @@ WIDTH, HEIGHT = 300, 210  # CSS pixels, near the size on the page: text keeps it
 MARKERS = "os^Dv*PX"  # of the series: two lines never differ by color alone
 SYMBOLS = "●■▲◆▼★✚✖"  # the same in text
 DASHES = (0, (3, 1.6))
-LOOK: Any = {  # matplotlib's type for it changes between releases
-    "font.size": 11,
-    "text.color": INK,
-    "axes.edgecolor": RULE,
-    "axes.facecolor": "none",
-    "axes.labelcolor": MUTED,
-    "axes.linewidth": 1,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.axisbelow": True,
-    "grid.color": RULE,
-    "grid.linewidth": 1,
-    "figure.facecolor": "none",
-    "xtick.color": RULE,
-    "ytick.color": RULE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "ytick.major.size": 0,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5,
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "mlpcli",  # the same plot gives the same bytes
-}
+SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (  # group and keys, as matplotlib.rc takes them
+    ("font", {"size": 11}),
+    ("text", {"color": INK}),
+    ("axes", {"edgecolor": RULE, "facecolor": "none", "labelcolor": MUTED, "linewidth": 1}),
+    ("axes", {"axisbelow": True, "grid": True, "grid.axis": "y"}),
+    ("axes.spines", {"top": False, "right": False, "left": False}),
+    ("grid", {"color": RULE, "linewidth": 1}),
+    ("figure", {"facecolor": "none"}),
+    ("xtick", {"color": RULE, "labelcolor": MUTED}),
+    ("ytick", {"color": RULE, "labelcolor": MUTED, "major.size": 0}),
+    ("lines", {"linewidth": 1.8, "markersize": 5}),
+    ("svg", {"fonttype": "none", "hashsalt": "mlpcli"}),  # text as text; the same bytes each time
+)
+LOOK: Any = {f"{group}.{key}": value for group, keys in SETTINGS for key, value in keys.items()}
 
 
 class Line(NamedTuple):
@@ -60,7 +48,7 @@ def curves(
     name: str, label: str, lines: Sequence[Line], *, log: bool = False, percent: bool = False
 ) -> str:
     """Lines over epochs, as SVG; label is the text alternative."""
-    with _look():
+    with style.context(LOOK, after_reset=True):  # whatever the user's own settings are
         figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout="constrained")
         axes = figure.subplots()
         for line in lines:
@@ -70,22 +58,39 @@ def curves(
         axes.margins(x=0.04, y=0.08)
         values = [value for line in lines for value in line.values]
         if log and 0 < 2 * min(values) < max(values):
-            _logarithmic(axes)
+            axes.set_yscale("log")
+            low, high = axes.get_ylim()
+            subs = (1, 2, 5) if high < 50 * low else (1,)  # for more than a tick or two
+            axes.yaxis.set_major_locator(LogLocator(subs=subs))
+            axes.yaxis.set_minor_locator(NullLocator())
         elif not percent:
             axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(FuncFormatter(_percent if percent else _plain))
         return svg.element(figure, name, label)
 
 
+def in_words(title: str, names: Sequence[str], lines: Sequence[Line]) -> str:
+    """The text alternative: where each line begins and ends."""
+    texts = []
+    for name, line in zip(names, lines, strict=True):
+        begin, end = line.epochs[0], line.epochs[-1]
+        if begin == end:
+            texts.append(f"{name} {short(line.values[0])} in epoch {begin}")
+        else:
+            first, last = f"{line.values[0]:.4g}", f"{line.values[-1]:.4g}"
+            texts.append(f"{name} from {first} in epoch {begin} to {last} in epoch {end}")
+    return f"{title}: {'; '.join(texts)}"
+
+
 def reliability(name: str, label: str, bins: Sequence[Bin], *, series: int) -> str:
-    """Accuracy against confidence with 95 % intervals, above the number of images, as SVG."""
+    """Accuracy against confidence with 95% intervals, above the number of images, as SVG."""
     some = [each for each in bins if each.n]
     width = 0.9 * (bins[0].high - bins[0].low)
     middle = [(each.low + each.high) / 2 for each in some]
     accuracy = [each.correct / each.n for each in some]
     confidence = [each.confidence for each in some]
     low, high = zip(*(wilson(each.correct, each.n) for each in some), strict=True)
-    with _look():
+    with style.context(LOOK, after_reset=True):  # whatever the user's own settings are
         figure = Figure(figsize=(WIDTH / 72, 1.4 * HEIGHT / 72), layout="constrained")
         top, bottom = figure.subplots(2, sharex=True, height_ratios=(3, 1))
         top.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHES)
@@ -102,23 +107,6 @@ def reliability(name: str, label: str, bins: Sequence[Bin], *, series: int) -> s
         for axis in (top.yaxis, bottom.xaxis):
             axis.set_major_formatter(FuncFormatter(_percent))
         return svg.element(figure, name, label)
-
-
-@contextmanager
-def _look() -> Iterator[None]:
-    """LOOK, whatever the user's own settings of matplotlib are."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(LOOK)
-        yield
-
-
-def _logarithmic(axes: Axes) -> None:
-    """A logarithmic scale with more than a tick or two."""
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 50 * low else (1,)))
-    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _draw(axes: Axes, line: Line) -> None:

@@ -1,14 +1,12 @@
-"""What a network says of images: a table, CSV or JSON lines, each written as the images come."""
+"""A network's predictions: a table, CSV or JSON lines, each written as the images come."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
 from mlpcli.api.predict import Prediction
 from mlpcli.errors import DataError
-from mlpcli.show.format import json_object, percent
+from mlpcli.show.format import csv_line, json_object, percent
 from mlpcli.terminal import one_line
 
 MAX_NAME_WIDTH = 20  # columns of a terminal for the name of a class
@@ -23,28 +21,28 @@ def stream(
     decided: bool,
     echo: Callable[..., None],
 ) -> bool:
-    """Write what comes when it comes; returns whether every image could be read.
+    """Write predictions as they come; returns whether every image could be read.
 
-    decided: whether an inverted image is news. echo: writes a text to standard output, or to
-    standard error with err=True.
+    decided: whether the program chose to invert, and so reports it. echo: writes a text to
+    standard output, or to standard error with err=True.
     """
     ok, images, inverted = True, 0, 0
-    for found in events:
-        if isinstance(found, DataError):
+    for batch in events:
+        if isinstance(batch, DataError):
             ok = False
-            echo(f"error: {found}", err=True)
+            echo(f"error: {batch}", err=True)
             continue
-        if decided and found[0].inverted and not inverted:
-            echo(f"note: {_inverted(found[0])}", err=True)
-        for warning in _blanks(found):
-            echo(f"warning: {warning}", err=True)
-        echo(
-            "\n".join(
-                [*([] if images else _head(form, found[0], classes)), *_lines(form, found, classes)]
-            )
-        )
-        images += len(found)
-        inverted += sum(each.inverted for each in found)
+        if decided and batch[0].inverted and not inverted:
+            shades = "dark on light" if batch[0].light else "light on dark"
+            inversion = f"is {shades}, so it was inverted; --no-invert leaves it"
+            echo(f"note: {batch[0].image}: {inversion}", err=True)
+        if blank := [_place(each) for each in batch if each.blank]:
+            more = f" and {len(blank) - 1:,} more" if len(blank) > 1 else ""
+            echo(f"warning: {blank[0]}{more}: blank image; the prediction is meaningless", err=True)
+        head = [] if images else _head(form, batch[0], classes)
+        echo("\n".join([*head, *_lines(form, batch, classes)]))
+        images += len(batch)
+        inverted += sum(each.inverted for each in batch)
     if decided and inverted > 1:
         echo(f"note: {inverted:,} of {images:,} images were inverted", err=True)
     return ok
@@ -55,53 +53,29 @@ def _head(form: str, first: Prediction, classes: Sequence[str]) -> list[str]:
     ranks = range(1, len(first.top) + 1)
     if form == "csv":
         columns = [f"{what}_{k}" for k in ranks for what in ("class", "probability")]
-        return [_csv(["image", "row", "inverted", *columns])]
+        return [csv_line(["image", "row", "inverted", *columns])]
     if form == "table":
         return [_row([(f"#{k}", PROBABILITY) for k in ranks], "image", _width(classes))]
     return []
 
 
-def _lines(form: str, found: Sequence[Prediction], classes: Sequence[str]) -> list[str]:
+def _lines(form: str, batch: Sequence[Prediction], classes: Sequence[str]) -> list[str]:
     """A line for each prediction."""
     if form == "jsonl":
-        return [_object(each) for each in found]
+        return list(map(json_object, batch))
     if form == "csv":
-        return [_csv(_cells(each)) for each in found]
+        return [csv_line(map(one_line, _cells(each))) for each in batch]
     width = _width(classes)
     return [
         _row([(g.name, percent(g.probability)) for g in each.top], _place(each), width)
-        for each in found
+        for each in batch
     ]
-
-
-def _inverted(first: Prediction) -> str:
-    ground = "dark on light" if first.light else "light on dark"
-    return f"{first.image}: is {ground}, so it was inverted; --no-invert leaves it"
-
-
-def _blanks(found: Sequence[Prediction]) -> list[str]:
-    """What to tell about images in which there is nothing to see."""
-    blank = [each for each in found if each.blank]
-    if not blank:
-        return []
-    more = f" and {len(blank) - 1:,} more" if len(blank) > 1 else ""
-    return [f"{_place(blank[0])}{more}: blank image; the prediction is meaningless"]
-
-
-def _object(each: Prediction) -> str:
-    return json_object({**each._asdict(), "top": [guess._asdict() for guess in each.top]})
 
 
 def _cells(each: Prediction) -> list[str]:
     row = "" if each.row is None else str(each.row)
     guesses = [cell for g in each.top for cell in (g.name, f"{g.probability:.6f}")]
     return [each.image, row, str(each.inverted).lower(), *guesses]
-
-
-def _csv(cells: list[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(map(one_line, cells))
-    return text.getvalue()
 
 
 def _place(each: Prediction) -> str:

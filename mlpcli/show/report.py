@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,11 +11,11 @@ from markupsafe import Markup
 
 from mlpcli import atomic
 from mlpcli.api.compare import SIGNIFICANCE_LEVEL
-from mlpcli.api.report import Analysis, calibration_error
+from mlpcli.api.report import Analysis, calibration_error, compared
 from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
-from mlpcli.config.load import flat_settings
+from mlpcli.config.load import dump_config, flat_settings
 from mlpcli.errors import ConfigError
-from mlpcli.show import plots, svg
+from mlpcli.show import pixels, plots, run_view
 from mlpcli.show.format import (
     count,
     counted,
@@ -22,12 +23,14 @@ from mlpcli.show.format import (
     fixed,
     json_object,
     percent,
+    pick,
     points,
     probability,
     short,
 )
 from mlpcli.show.plots import Line
-from mlpcli.show.run_view import RunView, ends, run_view
+from mlpcli.show.run_view import RunView
+from mlpcli.training.scoring import by_class, wilson
 from mlpcli.version import __version__
 
 GENERATOR = f"mlpcli {__version__}"
@@ -68,22 +71,21 @@ def page(analyses: Sequence[Analysis]) -> str:
 
     Nothing that a run holds can become markup, and the same runs give the same text.
     """
-    names = _names(analyses)
+    names, scores = _names(analyses), [a.evaluation.scores for a in analyses]
     runs = [
-        run_view(analysis, name, i, first=analyses[0])
-        for i, (analysis, name) in enumerate(zip(analyses, names, strict=True))
+        RunView(name, i, a, run_view.thinned(a.metrics))
+        for i, (name, a) in enumerate(zip(names, analyses, strict=True))
     ]
-    one = len(runs) == 1
+    intervals = [wilson(each.correct, each.n) for each in scores]
     return _template().render(
         generator=GENERATOR,
-        subtitle=_subtitle(runs),
-        sections={key: t for key, t in SECTIONS.items() if key != "comparison" or not one},
+        sections=SECTIONS,
         runs=runs,
-        whiskers=_whiskers(runs),
-        settings=_settings(runs),
+        facts=list(map(run_view.facts, analyses)),
+        intervals=intervals,
+        whiskers=_whiskers([each.accuracy for each in scores], intervals),
+        settings=_settings(analyses),
         plots=_training(runs),
-        series=svg.SERIES,
-        symbols=plots.SYMBOLS,
         limit=COMPLEX_TOLERANCE,
         significant=SIGNIFICANCE_LEVEL,
     )
@@ -97,28 +99,24 @@ def claim(path: Path) -> None:
         raise ConfigError(f"{path}: cannot write: {path.parent} is no folder")
     try:
         with path.open("rb") as file:
-            ours = MARK in file.read(4096)
+            is_report = MARK in file.read(4096)
     except FileNotFoundError:
         return
     except OSError as err:
         raise ConfigError(f"{path}: cannot write: {err.strerror}") from err
-    if not ours:
+    if not is_report:
         raise ConfigError(f"{path}: exists and is no report; choose another --out")
 
 
 def as_text(result: WrittenReport) -> str:
-    """Where the report lies."""
+    """The path of the report, and its size."""
     return f"report: {result.path} ({result.bytes / 1e3:,.0f} kB)"
 
 
 def as_json(result: WrittenReport) -> str:
     """The same as one JSON object."""
     runs = [
-        {
-            "run": a.evaluation.run,
-            "accuracy": a.evaluation.accuracy,
-            "calibration_error": calibration_error(a.bins),
-        }
+        pick(a.evaluation, "run", "accuracy") | {"calibration_error": calibration_error(a.bins)}
         for a in result.analyses
     ]
     return json_object({"report": str(result.path), "bytes": result.bytes, "runs": runs})
@@ -139,7 +137,7 @@ def visible(value: Any) -> Any:
     """
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), value)
+    return HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), value)
 
 
 def _template() -> Any:
@@ -153,22 +151,18 @@ def _template() -> Any:
     )
     for form in (percent, points, count, counted, fixed, short, error, probability):
         environment.filters[form.__name__] = form
+    environment.globals |= {"view": run_view, "pixels": pixels, "symbols": plots.SYMBOLS}
+    for function in (by_class, calibration_error, compared, dump_config):
+        environment.globals[function.__name__] = function
     return environment.get_template("report.html.j2")
 
 
 def _names(analyses: Sequence[Analysis]) -> list[str]:
-    """The folders' names, or their paths where names are not enough to tell them apart."""
+    """The folders' names, or their paths where two names are equal."""
     names = [Path(each.evaluation.run).resolve().name for each in analyses]
     if len(set(names)) < len(names):
         names = [each.evaluation.run for each in analyses]
     return [visible(name) for name in names]
-
-
-def _subtitle(runs: list[RunView]) -> str:
-    if len(runs) > 1:
-        return f"{len(runs)} runs side by side"
-    started = runs[0].analysis.record.started
-    return f"{runs[0].found.data}, trained {started[:16].replace('T', ' ')} UTC"
 
 
 def _training(runs: list[RunView]) -> dict[str, str]:
@@ -179,41 +173,33 @@ def _training(runs: list[RunView]) -> dict[str, str]:
         ("accuracy", "Accuracy, a fraction,", ("validation_accuracy",)),
         ("lr", "Learning rate", ("lr",)),
     ):
-        lines, told = [], []
-        for run in runs:
-            epochs = [m.epoch for m in run.history]
-            for field in fields:
-                values = [float(getattr(m, field)) for m in run.history]
-                dashed, ringed = field == "train_loss", field.startswith("validation")
-                kept = run.analysis.metadata.progress.best_epoch if ringed else None
-                lines.append(Line(epochs, values, run.series, dashed, kept))
-                what = f"{run.name} " * (len(runs) > 1) + WORDS[field]
-                told.append(ends(what, run.history, values))
-        label = f"{title} by epoch: {'; '.join(told)}"
+        names, lines = [], []
+        for run, field in product(runs, fields):
+            values = [float(getattr(m, field)) for m in run.history]
+            best = run.analysis.metadata.progress.best_epoch
+            ring = best if field.startswith("validation") else None
+            epochs, dashed = [m.epoch for m in run.history], field == "train_loss"
+            lines.append(Line(epochs, values, run.series, dashed, ring))
+            names.append(f"{run.name} " * (len(runs) > 1) + WORDS[field])
+        label = plots.in_words(f"{title} by epoch", names, lines)
         drawn[name] = plots.curves(name, label, lines, percent=name == "accuracy")
     return drawn
 
 
-def _whiskers(runs: list[RunView]) -> list[str]:
+def _whiskers(accuracies: list[float], intervals: list[tuple[float, float]]) -> list[str]:
     """Each accuracy and its interval as lengths on one scale, for CSS."""
-    low = min(run.interval[0] for run in runs)
-    span = max(run.interval[1] for run in runs) - low
+    start = min(low for low, _ in intervals)
+    scale = 100 / (max(high for _, high in intervals) - start)
     return [
-        ";".join(
-            f"--{name}:{100 * (value - low) / span:.1f}%"
-            for name, value in zip(
-                ("low", "at", "high"),
-                (run.interval[0], run.found.scores.accuracy, run.interval[1]),
-                strict=True,
-            )
-        )
-        for run in runs
+        f"--low:{scale * (low - start):.1f}%;--at:{scale * (accuracy - start):.1f}%;"
+        f"--high:{scale * (high - start):.1f}%"
+        for accuracy, (low, high) in zip(accuracies, intervals, strict=True)
     ]
 
 
-def _settings(runs: list[RunView]) -> dict[str, list[str]]:
+def _settings(analyses: Sequence[Analysis]) -> dict[str, list[str]]:
     """The settings in which the runs differ, with the value of each."""
-    flat = [flat_settings(run.analysis.config) for run in runs]
+    flat = [flat_settings(a.config) for a in analyses]
     keys = dict.fromkeys(key for settings in flat for key in settings)
     values = {key: [str(settings.get(key, "-")) for settings in flat] for key in keys}
     return {key: each for key, each in values.items() if len(set(each)) > 1}

@@ -1,13 +1,13 @@
-"""How a run and its repetition compare, as text and as JSON."""
+"""The comparison of a run with its repetition, as text and as JSON."""
 
 from typing import Any
 
 from mlpcli.api.reproduce import LOSS_TOLERANCE, Reproduction
-from mlpcli.show.format import counted, json_object
+from mlpcli.show.format import counted, json_object, pick, text
 
 
 def as_text(result: Reproduction) -> str:
-    """The verdict, the weights, how far the epochs are apart, and what differs."""
+    """The verdict, the weights, the largest difference of the epochs, and what else differs."""
     epochs = counted(result.epochs, "epoch")
     if result.since is None:
         head = f"{result.run}: bit-identical, in {epochs} and the final weights"
@@ -33,20 +33,16 @@ def as_text(result: Reproduction) -> str:
 def as_json(result: Reproduction) -> str:
     """Everything, as one JSON object."""
     then, now = result.weights
+    differences = {n: {"then": a, "now": b} for n, (a, b) in result.environment.items()}
     return json_object(
         {
-            "run": result.run,
-            "verdict": result.verdict,
-            "epochs": result.epochs,
-            "since": result.since,
+            **pick(result, "run", "verdict", "epochs", "since"),
             "loss_difference": result.loss,
             "loss_tolerance": LOSS_TOLERANCE,
             "accuracy_difference": result.accuracy,
             "accuracy_tolerance": result.allowed,
             "weights_sha256": {"then": then, "now": now},
-            "environment": {
-                name: {"then": then, "now": now} for name, (then, now) in result.environment.items()
-            },
+            "environment": differences,
         }
     )
 
@@ -54,7 +50,7 @@ def as_json(result: Reproduction) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={each}" for key, each in value.items()) or "none"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text(value)
 
 
 def _percent(fraction: float) -> str:

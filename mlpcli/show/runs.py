@@ -1,18 +1,16 @@
 """Runs as a table, as CSV, as JSON, and one of them in full."""
 
-import csv
 import json
-from io import StringIO
 from typing import Any
 
 from mlpcli.api.runs import Entry, RunDetails
-from mlpcli.show.format import counted, json_object, percent, table
+from mlpcli.show.format import counted, csv_line, json_object, percent, table
 
 COLUMNS = ("run", "data", "status", "accuracy", "loss", "epochs", "seconds", "seed")  # of the table
 
 
 def as_text(entries: list[Entry]) -> str:
-    """The runs, a line each, under a line of names."""
+    """The runs, one per line, below a header."""
     if not entries:
         return "no runs"
     rows = [[_cell(name, getattr(entry, name)) for name in COLUMNS] for entry in entries]
@@ -20,46 +18,39 @@ def as_text(entries: list[Entry]) -> str:
 
 
 def as_csv(entries: list[Entry]) -> str:
-    """The runs with all that is known of them, under a line of names."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Entry._fields)
-    writer.writerows(entries)
-    return text.getvalue().rstrip("\n")
+    """The runs with all their columns, below a header."""
+    return "\n".join(map(csv_line, (Entry._fields, *entries)))
 
 
 def as_json(entries: list[Entry]) -> str:
     """The runs as one JSON object."""
-    return json_object({"runs": [entry._asdict() for entry in entries]})
+    return json_object({"runs": entries})
 
 
 def details_as_text(run: RunDetails) -> str:
     """A run's record and the settings in which it differs from the defaults."""
     record, changed = run.record, run.changed
-    best, data, environment = record.best, record.data, record.environment
+    best, data, e = record.best, record.data, record.environment
     images = (
-        f", {data.training_images:,} training images, {data.validation_images:,} validation images"
+        f"{data.training_images:,} training images, {data.validation_images:,} validation images"
     )
-    lines = [f"run: {run.run}", f"status: {record.status}"]
-    lines += [f"error: {record.error}"] if record.error else []
-    lines += [
-        f"data: {data.name}{images if data.training_images else ''}",
-        f"parameters: {record.parameters:,}",
-        f"epochs: {record.epochs}",
-    ]
-    lines += [f"stop reason: {record.ended_by}"] if record.ended_by else []
-    if best:
-        lines.append(
-            f"best: epoch {best.epoch}, validation accuracy {percent(best.validation_accuracy)}, "
-            f"loss {best.validation_loss:.4f}"
-        )
-    lines += [
-        f"started: {record.started}, {record.seconds:.1f} s",
-        f"machine: {environment.cpu}, {counted(environment.threads, 'thread')}",
-        f"versions: mlpcli {environment.mlpcli}, numpy {environment.numpy}, "
-        f"Python {environment.python}",
-        "settings other than the defaults:" if changed else "settings: the defaults",
-    ]
+    facts = {
+        "run": run.run,
+        "status": record.status,
+        "error": record.error,
+        "data": f"{data.name}, {images}" if data.training_images else data.name,
+        "parameters": f"{record.parameters:,}",
+        "epochs": str(record.epochs),
+        "stop reason": record.ended_by,
+        "best": best
+        and f"epoch {best.epoch}, validation accuracy {percent(best.validation_accuracy)}, "
+        f"loss {best.validation_loss:.4f}",
+        "started": f"{record.started}, {record.seconds:.1f} s",
+        "machine": f"{e.cpu}, {counted(e.threads, 'thread')}",
+        "versions": f"mlpcli {e.mlpcli}, numpy {e.numpy}, Python {e.python}",
+    }
+    lines = [f"{term}: {fact}" for term, fact in facts.items() if fact]
+    lines.append("settings other than the defaults:" if changed else "settings: the defaults")
     return "\n".join([*lines, *(f"  {key}: {json.dumps(v)}" for key, v in changed.items())])
 
 
@@ -69,10 +60,5 @@ def details_as_json(run: RunDetails) -> str:
 
 
 def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return "-"
-    if name == "accuracy":
-        return percent(value)
-    if name == "loss":
-        return f"{value:.4f}"
-    return f"{value:.1f}" if name == "seconds" else str(value)
+    form = {"accuracy": percent, "loss": "{:.4f}".format, "seconds": "{:.1f}".format}.get(name, str)
+    return "-" if value is None else form(value)

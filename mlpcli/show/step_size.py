@@ -7,7 +7,7 @@ import numpy as np
 from mlpcli.api.gradcheck import StepSizes
 from mlpcli.checks.step_size import DIRECTIONS, PER_DECADE, STEPS, Curve, Slope
 from mlpcli.show.figure import figure, save
-from mlpcli.show.format import json_object, table
+from mlpcli.show.format import json_object, pick, table
 from mlpcli.show.gradcheck import heading
 
 MARKERS = "ox."  # of the curves, in their order
@@ -18,8 +18,8 @@ MIN_DECADE = -12  # of the error at the foot of the plot
 def as_text(result: StepSizes) -> str:
     """One row for each decade of h, the slopes, the plot and the verdict."""
     curves, point = result.curves, result.point
-    head = ["h", *(curve.name for curve in curves)]
-    rows = [
+    rows = [["h", *(curve.name for curve in curves)]]
+    rows += [
         [f"{STEPS[i]:.0e}", *(f"{curve.error[i]:.1e}" for curve in curves)]
         for i in range(0, len(STEPS), PER_DECADE)
     ]
@@ -27,7 +27,7 @@ def as_text(result: StepSizes) -> str:
         heading(point.problem, point.data).removesuffix(", float64"),
         f"error of a finite difference along {DIRECTIONS} random directions (median)",
         "",
-        *table([head, *rows]),
+        *table(rows),
     ]
     return "\n".join([*lines, "", *_slopes(curves), "", *_plot(curves), "", summary(curves)])
 
@@ -37,11 +37,10 @@ def as_json(result: StepSizes) -> str:
     return json_object(
         {
             "ok": result.ok,
-            "h": STEPS.tolist(),
+            "h": STEPS,
             "curves": [
                 {
-                    "name": curve.name,
-                    "error": curve.error.tolist(),
+                    **pick(curve, "name", "error"),
                     "best_h": float(STEPS[curve.best]),
                     "rounding": _slope(curve.rounding),
                     "truncation": _slope(curve.truncation),
@@ -55,8 +54,7 @@ def as_json(result: StepSizes) -> str:
 
 def summary(curves: list[Curve]) -> str:
     """Whether the slopes are those of theory, and which are not."""
-    wrong = [curve.name for curve in curves if not curve.ok]
-    if wrong:
+    if wrong := [curve.name for curve in curves if not curve.ok]:
         return f"the slopes are not those of theory: {'; '.join(wrong)}"
     return "every slope is that of theory"
 
@@ -75,21 +73,15 @@ def png(path: Path, curves: list[Curve]) -> None:
 
 
 def _slopes(curves: list[Curve]) -> list[str]:
-    head = ["", "best h", "lowest error", "rounding side", "theory", "truncation side", "theory"]
-    rows = [
-        [
-            curve.name,
-            f"{STEPS[curve.best]:.1e}",
-            f"{curve.error[curve.best]:.1e}",
-            *(
-                text
-                for side in (curve.rounding, curve.truncation)
-                for text in (f"{side.measured:+.2f}", f"{side.expected:+.0f}")
-            ),
+    rows = [["", "best h", "lowest error", "rounding side", "theory", "truncation side", "theory"]]
+    for curve in curves:
+        best = [f"{STEPS[curve.best]:.1e}", f"{curve.error[curve.best]:.1e}"]
+        sides = [
+            [f"{side.measured:+.2f}", f"{side.expected:+.0f}"]
+            for side in (curve.rounding, curve.truncation)
         ]
-        for curve in curves
-    ]
-    return ["slopes by least squares, in log-log", *table([head, *rows])]
+        rows.append([curve.name, *best, *sides[0], *sides[1]])
+    return ["slopes by least squares, in log-log", *table(rows)]
 
 
 def _plot(curves: list[Curve]) -> list[str]:
@@ -100,18 +92,14 @@ def _plot(curves: list[Curve]) -> list[str]:
         height = np.log10(np.clip(curve.error, 10.0**MIN_DECADE, 1)) / MIN_DECADE  # 0 at the top
         for column, row in zip(columns, np.rint(height * HEIGHT).astype(int), strict=True):
             grid[row][column] = mark
-    every = HEIGHT // 4
-    labels = [
-        f"1e{MIN_DECADE * i // HEIGHT:+03d}" if i % every == 0 else "" for i in range(HEIGHT + 1)
-    ]
-    lines = [
-        f"{label:>6} |{''.join(row)}".rstrip() for label, row in zip(labels, grid, strict=True)
-    ]
+    lines = []
+    for i, line in enumerate(grid):
+        label = "" if i % (HEIGHT // 4) else f"1e{MIN_DECADE * i // HEIGHT:+03d}"
+        lines.append(f"{label:>6} |{''.join(line)}".rstrip())
     marks = "   ".join(f"{mark} {curve.name}" for curve, mark in zip(curves, MARKERS, strict=True))
     ticks = "".join(f"{f'1e{decade:+03d}':<{WIDTH // 4}}" for decade in (-12, -9, -6, -3, 0))
     return [*lines, f"{'':6} +{'-' * WIDTH}", f"{'':6}  {ticks.rstrip()}  h", f"{'':8}{marks}"]
 
 
 def _slope(side: Slope) -> dict[str, float | int | None]:
-    measured = side.measured if np.isfinite(side.measured) else None
-    return {"measured": measured, "expected": side.expected, "points": side.points}
+    return side._asdict() | ({} if np.isfinite(side.measured) else {"measured": None})

@@ -1,24 +1,17 @@
 """A network's costs as a table, or as one JSON object."""
 
 from mlpcli.api.summary import Summary
-from mlpcli.show.format import json_object, size, table
+from mlpcli.show.format import json_object, pick, size, table
 
 
 def as_text(summary: Summary) -> str:
     """A line for each layer, their sums, and the memory that training takes."""
     head = ["layer", "W", "then", "parameters", "FLOPs forward", "FLOPs backward"]
     rows = [
-        [
-            f"z{row.layer}",
-            "x".join(map(str, row.W)),
-            row.activation,
-            f"{row.parameters:,}",
-            f"{row.forward:,}",
-            f"{row.backward:,}",
-        ]
-        for row in summary.rows
+        [f"z{r.layer}", "x".join(map(str, r.W)), r.activation, *map("{:,}".format, r[3:])]
+        for r in summary.rows
     ]
-    total = ["total", "", "", *(f"{sum(column):,}" for column in _columns(summary))]
+    total = ["total", "", "", *map("{:,}".format, _totals(summary))]
     return "\n".join(
         [
             *table([head, *rows, total]),
@@ -33,23 +26,19 @@ def as_text(summary: Summary) -> str:
 
 def as_json(summary: Summary) -> str:
     """The same facts as one JSON object."""
-    parameters, forward, backward = (sum(column) for column in _columns(summary))
+    parameters, forward, backward = _totals(summary)
     return json_object(
         {
-            "layers": [row._asdict() for row in summary.rows],
+            "layers": summary.rows,
             "parameters": parameters,
             "forward": forward,
             "backward": backward,
             "batch_size": summary.batch_size,
-            "bytes": {
-                "weights": summary.weights,
-                "training": summary.training,
-                "batch": summary.batch,
-            },
+            "bytes": pick(summary, "weights", "training", "batch"),
         }
     )
 
 
-def _columns(summary: Summary) -> list[list[int]]:
-    """Parameters, and operations forward and backward, of every layer."""
-    return [list(column) for column in zip(*(row[3:] for row in summary.rows), strict=True)]
+def _totals(summary: Summary) -> list[int]:
+    """Parameters, and operations forward and backward, of all layers."""
+    return [sum(column) for column in zip(*(row[3:] for row in summary.rows), strict=True)]

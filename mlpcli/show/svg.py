@@ -20,7 +20,7 @@ REFERENCE = re.compile(r'(?<=url\(#)[\w-]+|(?<=href="#)[\w-]+')
 
 
 def color(series: int) -> str:
-    """What stands for the color of a series, the same again after SERIES of them."""
+    """The placeholder for the color of a series; they repeat after SERIES of them."""
     return f"#00f1{series % SERIES:02x}"
 
 
@@ -36,7 +36,7 @@ def element(figure: Figure, name: str, label: str) -> str:
 
 
 def _tidy(node: Element, name: str, used: set[str]) -> None:
-    """Mutates node: leaves out what the page has no use for; used are the identifiers it needs."""
+    """Mutates node: removes what the page does not need; used: the identifiers it refers to."""
     node.tag = node.tag.rpartition("}")[2]
     node.tail = None
     if node.tag != "text":
@@ -59,7 +59,7 @@ def _attribute(key: str, value: str, name: str) -> str:
     if key.endswith("href"):
         return f"#{name}-{value[1:]}"
     value = value.replace("url(#", f"url(#{name}-")
-    value = re.sub(r"#00f[01]\w\w", lambda found: f"var(--{NAMES[found[0]]})", value)
+    value = re.sub(r"#00f[01]\w\w", lambda match: f"var(--{NAMES[match[0]]})", value)
     value = re.sub(r"font: ([\d.]+px)[^;]*", r"font-size: \1", value)
     value = re.sub(r"font-family: [^;]*;?", "", value)
     return re.sub(r"(\d\.\d\d)\d+", r"\1", value)  # of a pixel

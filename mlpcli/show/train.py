@@ -1,4 +1,4 @@
-"""What a training came to: of one run, or of each of several seeds with their mean."""
+"""The result of a training: of one run, or of each of several seeds with their mean."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mlpcli.show.format import counted, json_object, percent, table
 
 
 def as_text(result: TrainResult | SeedResults) -> str:
-    """Facts, one a line; of several seeds, a table and their statistics."""
+    """Facts line by line; of several seeds, a table and their statistics."""
     return _seeds(result) if isinstance(result, SeedResults) else _single(result)
 
 
@@ -32,7 +32,7 @@ def mean_and_interval(summary: Summary) -> str:
 
 def spread(summary: Summary) -> dict[str, Any]:
     """Standard deviation and interval of the mean, as every JSON object names them."""
-    return {"sd": summary.sd, "ci95": list(summary.ci95)}
+    return {"sd": summary.sd, "ci95": summary.ci95}
 
 
 def stop_reason(result: TrainResult) -> str:
@@ -82,7 +82,7 @@ def _seconds(result: SeedResults) -> float:
 
 
 def _values(result: TrainResult) -> dict[str, Any]:
-    """What scripts learn of a finished training, which has a best and a last epoch."""
+    """The JSON of a finished training, which has a best and a last epoch."""
     record = result.record
     assert record.best
     assert record.last

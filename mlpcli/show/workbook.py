@@ -9,17 +9,16 @@ from mlpcli.api.workbook import Verification
 from mlpcli.checks.workbook.measurements import first_image
 from mlpcli.checks.workbook.statements import Result
 from mlpcli.nn import Array
-from mlpcli.show.format import json_object, table
+from mlpcli.show.format import json_object, pick, table
 from mlpcli.show.gradcheck import heading
 
 
 def as_text(result: Verification) -> str:
     """A table for each section: number, verdict, error, one entry of both sides, statement."""
     lines = [heading(first_image(result.point.problem), result.point.data)]
-    for section, tried in groupby(result.results, key=lambda result: result.statement.section):
-        rows = [["", "", "error", "measured", "stated"]]
-        texts = ["statement"]
-        for r in tried:
+    for section, tested in groupby(result.results, key=lambda result: result.statement.section):
+        rows, texts = [["", "", "error", "measured", "stated"]], ["statement"]
+        for r in tested:
             verdict = "holds" if r.ok else "WRONG"
             rows.append([r.statement.number, verdict, f"{r.error:.1e}", *_short(r)])
             texts.append(r.statement.text)
@@ -30,10 +29,9 @@ def as_text(result: Verification) -> str:
 
 def summary(result: Verification) -> str:
     """How many statements hold, and which do not."""
-    results = result.results
-    held = sum(r.ok for r in results)
-    wrong = [f"{r.statement.section} {r.statement.number}" for r in results if not r.ok]
-    text = f"{held} of {len(results)} statements of the workbook hold"
+    n = len(result.results)
+    wrong = [f"{r.statement.section} {r.statement.number}" for r in result.results if not r.ok]
+    text = f"{n - len(wrong)} of {n} statements of the workbook hold"
     return f"{text}; wrong: {', '.join(wrong)}" if wrong else text
 
 
@@ -45,11 +43,10 @@ def as_json(result: Verification) -> str:
 def _values(r: Result) -> dict[str, Any]:
     left, right = (_entry(side, r.at) for side in (r.left, r.right))
     return {
-        "section": r.statement.section,
-        "number": r.statement.number,
+        **pick(r.statement, "section", "number"),
         "statement": r.statement.text,
-        "shape": list(r.left.shape),
-        "index": list(r.at),
+        "shape": r.left.shape,
+        "index": r.at,
         "measured": left,
         "stated": right,
         "error": r.error if np.isfinite(r.error) else None,
@@ -64,7 +61,7 @@ def _short(r: Result) -> list[str]:
 
 
 def _entry(side: Array, at: tuple[int, ...]) -> float | list[float]:
-    """One entry of a side; a shape whole, and the shape of a side that does not fit the other."""
+    """One entry of a side; all of a shape; the shape of a side that does not fit the other."""
     if np.issubdtype(side.dtype, np.integer):
         return [int(n) for n in side]
     return float(side[at]) + 0.0 if len(at) == side.ndim else list(side.shape)  # + 0.0: no -0
