@@ -16,7 +16,7 @@ app = typer.Typer(
 
 @app.command("list")
 def list_() -> None:
-    """Name the shipped configs, one a line.
+    """List the shipped configs, one per line.
 
     Examples:
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from mlpcli.errors import ConfigError
+from mlpcli.errors import OutputError
 
 DPI = 150  # pixels in an inch
 
@@ -16,8 +16,8 @@ def figure(**options: Any) -> Any:
 
 
 def save(drawn: Any, path: Path) -> None:
-    """Write a figure as PNG; raises ConfigError where none can be written."""
+    """Write a figure as PNG; raises OutputError where it cannot."""
     try:
         drawn.savefig(path, format="png", dpi=DPI)
     except OSError as err:
-        raise ConfigError(f"{path}: cannot be written: {err.strerror}") from err
+        raise OutputError(f"{path}: cannot write: {err.strerror}") from err

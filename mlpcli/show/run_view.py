@@ -41,7 +41,7 @@ def facts(a: Analysis) -> list[tuple[str, str, str]]:
     ended = a.record.ended_by or "epochs"
     epochs = counted(len(a.metrics), "epoch") + f", stop reason: {ended}" * (ended != "epochs")
     how = f"lr {optimizer.lr:g}, {config.schedule.name}, batches of {config.train.batch_size}"
-    validation = f"and {count(data.validation_images)} to validate"
+    validation = f"and {count(data.validation_images)} validation images"
     passed, worst = "passed" if a.gradient.ok else "failed", f"largest error {error(max_error(a))}"
     return [
         ("data", result.data, images),
@@ -51,11 +51,11 @@ def facts(a: Analysis) -> list[tuple[str, str, str]]:
         ("network", "-".join(map(str, widths)), config.network.activation),
         ("parameters", count(a.record.parameters), "weights and biases"),
         ("optimizer", optimizer.name, how),
-        ("seed", str(config.seed), "of every random choice"),
+        ("seed", str(config.seed), "decides all random numbers"),
         ("training images", count(data.training_images), validation),
         ("training time", seconds(a.record.seconds), epochs),
-        ("speed", count(a.metrics[-1].images_per_second), "training images a second"),
-        ("epoch kept", str(a.metadata.progress.best_epoch), "best validation accuracy"),
+        ("speed", count(a.metrics[-1].images_per_second), "training images per second"),
+        ("best epoch", str(a.metadata.progress.best_epoch), "by validation accuracy"),
     ]
 
 

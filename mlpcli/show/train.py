@@ -43,7 +43,10 @@ def stop_reason(result: TrainResult) -> str:
         "target": "target accuracy reached",
         "time_budget": "time budget used",
         "patience": f"no improvement for {counted(record.epochs - best, 'epoch')}",
-    }.get(record.ended_by or "", f"all {counted(record.epochs, 'epoch')} done")
+    }.get(
+        record.ended_by or "",
+        f"{'all ' * (record.epochs > 1)}{counted(record.epochs, 'epoch')} done",
+    )
 
 
 def _single(result: TrainResult) -> str:

@@ -11,7 +11,7 @@ from mlpcli.checks import step_size as checks
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.step_size import STEPS, Curve
 from mlpcli.cli.gradcheck import gradcheck as command
-from mlpcli.errors import CheckFailed, ConfigError
+from mlpcli.errors import CheckFailed, OutputError
 from mlpcli.nn import mlp
 from mlpcli.show.step_size import png
 
@@ -125,5 +125,5 @@ def test_a_png_is_drawn_where_matplotlib_is_installed(tmp_path: Path, curves: li
     png(tmp_path / "sweep.png", curves)
 
     assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write"):
         png(tmp_path / "missing" / "sweep.png", curves)

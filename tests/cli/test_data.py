@@ -72,4 +72,4 @@ def test_show_names_a_file_that_cannot_be_written(dots: str) -> None:
     status, out, err = call("data", "show", dots, "--out", "no/such.png")
 
     assert (status, out) == (2, "")
-    assert err == "error: no/such.png: cannot be written: No such file or directory\n"
+    assert err == "error: no/such.png: cannot write: No such file or directory\n"
