@@ -1,7 +1,7 @@
 """A trainer for MNIST-like data: a NumPy MLP with a hand-derived, checked gradient.
 
-From Python, the names below are what there is; `mlpcli.api` tells of them. It is imported when one
-of them is first used, so that the command line starts quickly.
+From Python, use the names below; `mlpcli.api.python` describes them. It is imported when one of
+them is first used, so that the command line starts quickly.
 """
 
 from typing import TYPE_CHECKING
@@ -9,33 +9,13 @@ from typing import TYPE_CHECKING
 from mlpcli.errors import MlpError
 from mlpcli.version import __version__ as __version__
 
-__all__ = [
-    "Config",
-    "Evaluation",
-    "Metrics",
-    "MlpError",
-    "Model",
-    "Split",
-    "Verdict",
-    "check_gradient",
-    "evaluate",
-    "load",
-    "load_config",
-    "load_data",
-    "train",
-]
+__all__ = ["Config", "Evaluation", "Metrics", "MlpError", "Model", "Split", "Verdict"]
+__all__ += ["check_gradient", "evaluate", "load", "load_config", "load_data", "train"]
 
 if TYPE_CHECKING:
     from mlpcli.api.eval import Evaluation
-    from mlpcli.api.python import (
-        Model,
-        check_gradient,
-        evaluate,
-        load,
-        load_config,
-        load_data,
-        train,
-    )
+    from mlpcli.api.python import Model, check_gradient, evaluate, load, load_config, load_data
+    from mlpcli.api.python import train as train
     from mlpcli.checks.gradcheck import Verdict
     from mlpcli.config.schema import Config
     from mlpcli.data.dataset import Split

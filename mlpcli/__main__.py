@@ -18,7 +18,7 @@ def main() -> None:
         if end.code in signals.STATUSES:  # reported already; a second signal adds no line
             signals.exit_immediately(message=b"")
         raise
-    except (ImportError, OSError) as err:  # the error boundary is not there, or not whole
+    except (ImportError, OSError) as err:  # the error boundary could not be loaded
         if sys.stderr is not None:  # it may be closed
             sys.stderr.write(f"error: a module cannot be loaded: {err}\n")
         sys.exit(2)

@@ -1,11 +1,11 @@
-"""The errors that a user can mend; `cli/` turns each into one line and an exit status.
+"""The errors that a user can fix; `cli/` turns each into one line and an exit status.
 
 MlpError
 ├── ConfigError       a setting, a config file, an option
 ├── DataError         a data set: its name, its files, their contents
 ├── CheckpointError   a run folder or the weights in it
 ├── OutputError       a file that was asked for cannot be written
-├── SubmissionError   a learner's file that cannot be judged
+├── SubmissionError   a learner's file that cannot be graded
 ├── CheckFailed       a check did not hold: exit status 1, not 2
 └── Interrupted       Ctrl-C or SIGTERM, after what was done is safe: exit status 130 or 143
 
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 
 class MlpError(Exception):
-    """Anything a user can mend: bad usage, config, data or file."""
+    """Anything a user can fix: bad usage, config, data or file."""
 
     exit_code = 2
     label = "error"  # what the line on standard error opens with
@@ -40,7 +40,7 @@ class OutputError(MlpError):
 
 
 class SubmissionError(MlpError):
-    """A learner's file cannot be run, or gives nothing that could be judged."""
+    """A learner's file cannot be run, or returns nothing that can be graded."""
 
 
 class CheckFailed(MlpError):

@@ -57,8 +57,6 @@ def _runs(pid: str) -> bool:
     """Whether a process of this machine has that PID."""
     try:
         os.kill(int(pid), 0)
-    except PermissionError:  # it is another user's
-        return True
-    except (ValueError, OverflowError, OSError):
-        return False
+    except (ValueError, OverflowError, OSError) as err:
+        return isinstance(err, PermissionError)  # it is another user's
     return True

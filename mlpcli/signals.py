@@ -72,7 +72,7 @@ def deferred(message: str) -> Iterator[StopRequest]:
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     before = {}
-    with suppress(ValueError):  # outside the main thread, signals are not ours to catch
+    with suppress(ValueError):  # outside the main thread, signals cannot be caught
         for number in CAUGHT:
             before[number] = signal.signal(number, handler)
     try:

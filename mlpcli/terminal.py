@@ -10,9 +10,8 @@ _UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 def is_live(stream: TextIO | None) -> bool:
     """Whether a stream is a terminal on which lines can be redrawn."""
-    if stream is None:  # it was closed before the program began
-        return False
-    return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    is_terminal = stream is not None and stream.isatty()  # None if closed before the program began
+    return is_terminal and os.environ.get("TERM", "") not in ("dumb", "unknown")
 
 
 def wants_color(stream: TextIO | None) -> bool:
@@ -24,7 +23,7 @@ def wants_color(stream: TextIO | None) -> bool:
 
 
 def printable(text: str) -> str:
-    r"""Text whose every line can be shown: what would move the cursor or turn the text is escaped.
+    r"""Text whose every line can be shown: what moves the cursor or turns the text is escaped.
 
     >>> printable("cat\x1b[31m\ndog")
     'cat\\u001b[31m\ndog'

@@ -1,6 +1,7 @@
 """Is one run better than another, or is the difference within chance?"""
 
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +11,11 @@ from mlpcli.api.eval import Evaluation, Evaluations, evaluate
 from mlpcli.errors import CheckpointError
 from mlpcli.runs.folder import RunFolder
 
-SIGNIFICANCE_LEVEL = 0.05  # p-values from here on are taken for chance
+SIGNIFICANCE_LEVEL = 0.05  # a difference with this p-value or a larger one may be chance
 
 
 class Comparison(NamedTuple):
-    """Two runs, or the runs of several seeds of two, on the same images."""
+    """Two runs, or two folders with runs of several seeds, on the same images."""
 
     runs: tuple[str, str]  # their folders
     data: str  # name or path of the data set
@@ -26,8 +27,8 @@ class Comparison(NamedTuple):
     test: str  # mcnemar-exact, mcnemar-mid-p or paired-t
     p: float  # probability of such a difference, in either direction, were there none
     n: int  # images
-    only: tuple[int, int] | None  # images that the first alone, the second alone gets right
-    seeds: tuple[int, ...]  # that both have; empty for two single runs
+    only: tuple[int, int] | None = None  # images that only the first, only the second gets right
+    seeds: tuple[int, ...] = ()  # that both have; empty for two single runs
 
     @property
     def verdict(self) -> str:
@@ -52,7 +53,7 @@ def compare(
     images, and for fewer than two seeds in common.
     """
     several = [bool(RunFolder(folder).seed_runs()) for folder in (first, second)]
-    if any(several) and not all(several):
+    if several[0] != several[1]:
         one, many = (second, first) if several[0] else (first, second)
         RunFolder(one).require()
         raise CheckpointError(
@@ -72,22 +73,21 @@ def compare(
 def compare_evaluations(a: Evaluation, b: Evaluation) -> Comparison:
     """Two single runs image by image; raises CheckpointError for different images."""
     require_same_images(a, b)
-    right_a, right_b = a.scores.right, b.scores.right
-    only_a, only_b = int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a))
-    test, p = significance.mcnemar(only_a, only_b)
+    n, right_a, right_b = a.scores.n, a.scores.right, b.scores.right
+    only = only_a, only_b = int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a))
+    test, p = significance.mcnemar(*only)
     return Comparison(
         runs=(a.run, b.run),
         data=a.data,
         split=a.split,
         weights=a.weights,
-        accuracy=(a.scores.accuracy, b.scores.accuracy),
-        difference=(only_b - only_a) / a.scores.n,
-        ci95=significance.difference(only_a, only_b, a.scores.n),
+        accuracy=(a.accuracy, b.accuracy),
+        difference=(only_b - only_a) / n,
+        ci95=significance.difference(*only, n),
         test=test,
         p=p,
-        n=a.scores.n,
-        only=(only_a, only_b),
-        seeds=(),
+        n=n,
+        only=only,
     )
 
 
@@ -98,27 +98,22 @@ def _compare_seeds(first: Evaluations, second: Evaluations) -> Comparison:
             f"{first.run} and {second.run}: expected at least two seeds in common, got "
             f"{len(seeds)}; `mlp train --seeds` counts from --seed"
         )
-    a, b = ([each.results[seed] for seed in seeds] for each in (first, second))
-    for pair in zip(a, b, strict=True):
+    pairs = [(first.results[seed], second.results[seed]) for seed in seeds]
+    for pair in pairs:
         require_same_images(*pair)
-    means = [significance.summary([each.accuracy for each in side]).mean for side in (a, b)]
-    differences = [
-        (each.scores.correct - other.scores.correct) / each.scores.n
-        for other, each in zip(a, b, strict=True)
-    ]
-    spread = significance.summary(differences)
+    differences = [(b.scores.correct - a.scores.correct) / a.scores.n for a, b in pairs]
+    spread, (a, _) = significance.summary(differences), pairs[0]
     return Comparison(
         runs=(first.run, second.run),
-        data=a[0].data,
-        split=a[0].split,
-        weights=a[0].weights,
-        accuracy=(means[0], means[1]),
+        data=a.data,
+        split=a.split,
+        weights=a.weights,
+        accuracy=(fmean(a.accuracy for a, _ in pairs), fmean(b.accuracy for _, b in pairs)),
         difference=spread.mean,
         ci95=spread.ci95,
         test="paired-t",
         p=significance.paired_t(differences),
-        n=a[0].scores.n,
-        only=None,
+        n=a.scores.n,
         seeds=seeds,
     )
 

@@ -32,12 +32,7 @@ class Samples(NamedTuple):
 
 
 def samples(
-    name: str,
-    config: str | None = None,
-    changes: Sequence[str] = (),
-    *,
-    augment: bool = False,
-    offline: bool = False,
+    name: str, config: str | None, changes: Sequence[str], *, augment: bool, offline: bool
 ) -> Samples:
     """COLUMNS training images of each class of the data set with a name or at a path.
 

@@ -1,4 +1,4 @@
-"""`mlp download`: data sets into the cache, and what is known of them."""
+"""`mlp download`: fetches data sets into the cache, and lists them."""
 
 from collections.abc import Iterable
 from pathlib import Path

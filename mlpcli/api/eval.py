@@ -1,5 +1,6 @@
 """A finished run on a split of its data, or of other data with as many classes."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,6 @@ from mlpcli.api.significance import Summary, accuracy_summary
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
 from mlpcli.nn import Array
-from mlpcli.nn.activation import Activation
 from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.folder import RunFolder
 from mlpcli.training import build
@@ -19,7 +19,7 @@ from mlpcli.training.scoring import Scores, score
 
 
 class Evaluation(NamedTuple):
-    """Scores and what they are of."""
+    """Scores of a run's weights on a split."""
 
     run: str  # the run's folder
     data: str  # name or path of the data set
@@ -64,14 +64,10 @@ def evaluate(
 
     Raises CheckpointError also where a seed's run has not finished.
     """
+    one = partial(evaluate_run, split=split, data=data, weights=weights, offline=offline)
     if not RunFolder(folder).seed_runs():
-        return evaluate_run(folder, split=split, data=data, weights=weights, offline=offline)
-    results = {
-        record.seed: evaluate_run(
-            run.path, split=split, data=data, weights=weights, offline=offline
-        )
-        for run, record in finished_runs(folder).items()
-    }
+        return one(folder)
+    results = {record.seed: one(run.path) for run, record in finished_runs(folder).items()}
     accuracies = [each.accuracy for each in results.values()]
     return Evaluations(str(folder), results, accuracy_summary(accuracies))
 
@@ -85,8 +81,7 @@ def evaluate_run(
     offline: bool = False,
 ) -> Evaluation:
     """Scores of one run on a split; the arguments are those of `open_subject`."""
-    subject = open_subject(folder, split=split, data=data, weights=weights, offline=offline)
-    return subject.evaluate()
+    return open_subject(folder, split, data, weights, offline=offline).evaluate()
 
 
 class Subject(NamedTuple):
@@ -99,44 +94,26 @@ class Subject(NamedTuple):
     images: Split
     rows: NDArray[Any] | None  # of the images; None for all
 
-    @property
-    def activation(self) -> Activation:
-        """That of the hidden layers."""
-        return build.activation(self.checkpoint.metadata.config)
-
     def evaluate(self, p: Array | None = None) -> Evaluation:
         """Its scores; p: an array for the probabilities, as `score` takes it."""
-        scores = score(
-            self.checkpoint.params, self.images, activation=self.activation, rows=self.rows, p=p
-        )
-        images = (self.images.files, b"" if self.rows is None else self.rows.tobytes())
-        return Evaluation(
-            self.run,
-            self.images.name,
-            self.split,
-            self.weights,
-            self.images.classes,
-            scores,
-            images,
-        )
+        run, split, weights, (metadata, params, _), images, rows = self
+        scores = score(params, images, activation=build.activation(metadata.config), rows=rows, p=p)
+        which = (images.files, b"" if rows is None else rows.tobytes())
+        return Evaluation(run, images.name, split, weights, images.classes, scores, which)
 
 
-def open_subject(
-    folder: Path,
-    *,
-    split: str = "test",
-    data: str | None = None,
-    weights: str = "best",
-    offline: bool = False,
-) -> Subject:
+def open_subject(run: Path, split: str, data: str | None, which: str, *, offline: bool) -> Subject:
     """A run with the "test" images, or the "validation" or "train" part of its training images.
 
-    data: name or path of another data set; its classes must be as many as the run's.
+    data: name or path of another data set with as many classes; None: the run's own.
     Raises CheckpointError where the run, its weights and the data do not fit together.
     """
-    run = RunFolder(folder)
-    checkpoint = run.load_weights(weights)
-    then = _training_files(run) if split != "test" and data is None else None
+    folder = RunFolder(run)
+    checkpoint = folder.load_weights(which)
+    then = None  # the training files; while they are unchanged, so are the splits
+    if split != "test" and data is None:
+        unknown = "which images it was trained on is not known; evaluate on --split test"
+        then = folder.trained_record(lacks=unknown).data.sha256
     config = checkpoint.metadata.config
     if data is not None:
         config = config.replace(data=config.data.replace(name=data, images=None))
@@ -144,7 +121,7 @@ def open_subject(
     classes = len(checkpoint.metadata.classes)
     if len(images.classes) != classes:
         raise CheckpointError(
-            f"{run.weights(weights)}: has {classes} classes, but {images.name} has "
+            f"{folder.weights(which)}: has {classes} classes, but {images.name} has "
             f"{len(images.classes)}; evaluate it on data with the same classes"
         )
     rows = None
@@ -156,10 +133,4 @@ def open_subject(
                 f"{folder}: its training data has changed since, so its validation split is no "
                 "longer known; evaluate on --split test"
             )
-    return Subject(str(folder), split, weights, checkpoint, images, rows)
-
-
-def _training_files(run: RunFolder) -> dict[str, str]:
-    """The checksums of a run's training files; while they are unchanged, so are its splits."""
-    unknown = "which images it was trained on is not known; evaluate on --split test"
-    return run.trained_record(lacks=unknown).data.sha256
+    return Subject(str(run), split, which, checkpoint, images, rows)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import save as to_safetensors
 
 from mlpcli import atomic
@@ -17,9 +16,10 @@ from mlpcli.data import dataset, preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.data.preprocessing import SIDE
 from mlpcli.errors import CheckFailed, CheckpointError, ConfigError, DataError
-from mlpcli.nn.activation import ACTIVATIONS
-from mlpcli.runs.checkpoint import Checkpoint
+from mlpcli.nn.mlp import Params
+from mlpcli.runs.checkpoint import Metadata, Tensors, tensors
 from mlpcli.runs.folder import RunFolder
+from mlpcli.training import build
 from mlpcli.training.loader import load_split
 from mlpcli.training.scoring import probabilities
 
@@ -49,52 +49,48 @@ class Exported(NamedTuple):
     trial: RuntimeCheck | None  # of ONNX alone
 
 
-def export(
-    folder: Path, file: Path | None = None, *, form: Form, weights: str = "best"
-) -> Exported:
+def export(run: Path, file: Path | None = None, *, form: Form, weights: str = "best") -> Exported:
     """Write a run's network in one piece; without a file's name, into RUN.FORMAT.
 
-    Raises CheckFailed, with nothing written, where an ONNX graph does not give our probabilities,
+    Raises CheckFailed, with nothing written, where an ONNX graph gives other probabilities,
     ConfigError without its libraries or with another format's ending, and CheckpointError.
     """
-    file = file or Path(f"{folder.resolve().name}.{form}")
+    file = file or Path(f"{run.resolve().name}.{form}")
     ending = file.suffix.removeprefix(".").lower()
     if ending != form and ending in get_args(Form):
         raise ConfigError(
             f"{file}: has the ending of another format than {form}; add --format {ending}"
         )
-    run = RunFolder(folder)
-    checkpoint = run.load_weights(weights)
-    if run.owns(file):
+    metadata, params, _ = RunFolder(run).load_weights(weights)
+    if RunFolder(run).owns(file):
         raise CheckpointError(f"{file}: is a file of the run itself; choose another --out")
-    trial = None
+    trial, usage = None, _usage(metadata)
     if form == "onnx":
-        content = onnx_graph.build(
-            checkpoint.params, checkpoint.metadata.config.network.activation, _usage(checkpoint)
-        )
-        trial = _checked(content, checkpoint)
+        content = onnx_graph.build(params, usage["activation"], usage)
+        trial = _checked(content, metadata.config, params)
+    elif form == "safetensors":
+        content = _safetensors(tensors(params), usage)
     else:
-        content = _safetensors(checkpoint) if form == "safetensors" else _npz(checkpoint)
+        content = _npz(tensors(params), usage | {"classes": list(metadata.classes)})
     atomic.write(file, content)
-    return Exported(str(folder), weights, str(file), form, len(content), trial)
+    return Exported(str(run), weights, str(file), form, len(content), trial)
 
 
-def _checked(content: bytes, checkpoint: Checkpoint) -> RuntimeCheck:
-    """The graph against our own forward pass; raises CheckFailed if they differ."""
-    activation = checkpoint.metadata.config.network.activation
-    split = _images(checkpoint.metadata.config)
+def _checked(content: bytes, config: Config, params: Params) -> RuntimeCheck:
+    """The graph against the forward pass here; raises CheckFailed if they differ."""
+    split = _images(config)
     images = split.images[:IMAGES]
     squares = np.zeros((len(images), SIDE, SIDE), np.uint8)
     preprocessing.center_view(squares, images.shape[1:])[:] = images
-    theirs = onnx_graph.run(content, squares)
-    ours = probabilities(checkpoint.params, images, activation=ACTIVATIONS[activation])
-    difference = float(np.abs(theirs - ours).max())
+    expected = probabilities(params, images, activation=build.activation(config))
+    difference = float(np.abs(onnx_graph.run(content, squares) - expected).max())
     if not difference <= TOLERANCE:
         raise CheckFailed(
             f"--format onnx: onnxruntime must give the same probabilities to {TOLERANCE:g}, got a "
             f"difference of {difference:.3g} on {len(images):,} images of {split.name}"
         )
-    return RuntimeCheck(onnx_graph.opset(activation), len(images), split.name, difference)
+    opset = onnx_graph.opset(config.network.activation)
+    return RuntimeCheck(opset, len(images), split.name, difference)
 
 
 def _images(config: Config) -> Split:
@@ -105,24 +101,19 @@ def _images(config: Config) -> Split:
     return dataset.load("synth", "train", images=IMAGES)
 
 
-def _usage(checkpoint: Checkpoint) -> dict[str, str]:
+def _usage(metadata: Metadata) -> dict[str, str]:
     """What a program needs to use the weights, for the metadata of a file."""
     return {
-        "activation": checkpoint.metadata.config.network.activation,
-        "classes": json.dumps(checkpoint.metadata.classes, ensure_ascii=False),
-        "data": checkpoint.metadata.config.data.name,
+        "activation": metadata.config.network.activation,
+        "classes": json.dumps(metadata.classes, ensure_ascii=False),
+        "data": metadata.config.data.name,
         "normalisation": NORMALISATION,
     }
 
 
-def _tensors(checkpoint: Checkpoint) -> dict[str, NDArray[Any]]:
-    layers = enumerate(checkpoint.params, 1)
-    return {f"{name}{i}": array for i, layer in layers for name, array in layer._asdict().items()}
-
-
-def _safetensors(checkpoint: Checkpoint) -> bytes:
+def _safetensors(arrays: Tensors, usage: dict[str, str]) -> bytes:
     """The metadata comes in another order each time, so it is sorted for equal files."""
-    content = to_safetensors(_tensors(checkpoint), _usage(checkpoint))
+    content = to_safetensors(arrays, usage)
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:start])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
@@ -131,8 +122,7 @@ def _safetensors(checkpoint: Checkpoint) -> bytes:
     return len(text).to_bytes(8, "little") + text + content[start:]
 
 
-def _npz(checkpoint: Checkpoint) -> bytes:
-    facts: dict[str, Any] = {**_usage(checkpoint), "classes": list(checkpoint.metadata.classes)}
+def _npz(arrays: Tensors, usage: dict[str, Any]) -> bytes:
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **_tensors(checkpoint), **facts)
+    np.savez(file, allow_pickle=False, **arrays, **usage)
     return file.getvalue()

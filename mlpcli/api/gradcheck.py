@@ -77,11 +77,7 @@ class StepSizes(NamedTuple):
 
 
 def check(
-    config: str | None = None,
-    changes: Sequence[str] = (),
-    *,
-    run: Path | None = None,
-    quick: bool = False,
+    config: str | None, changes: Sequence[str], *, run: Path | None = None, quick: bool = False
 ) -> GradientCheck:
     """Check a configured network, or that of a run; quick: by the complex step alone."""
     points = [point_of_run(run)] if run else list(points_of_config(load_for_check(config, changes)))
@@ -126,11 +122,9 @@ def points_of_config(config: Config) -> Iterator[Point]:
         for W, b in build.initial_params(config, classes=len(split.classes))
     )
     yield Point("initial parameters", problem(config, start, split), split.name, config)
-    rows = np.arange(len(split.labels))
-    data = TrainingData(split, rows, rows[:0], active_inputs(config, split), 0.0)
-    engine, rule = build.make_engine(
-        config, classes=len(split.classes), active_inputs=data.active_inputs
-    )
+    rows, active = np.arange(len(split.labels)), active_inputs(config, split)
+    data = TrainingData(split, rows, rows[:0], active, 0.0)
+    engine, rule = build.make_engine(config, classes=len(split.classes), active_inputs=active)
     order = rng.permutation(rows)
     for x, y in islice(batches(config, data, order, epoch=1), STEPS):
         masks = build.dropout_masks(config, x, "check", 3, engine.steps)
@@ -142,12 +136,10 @@ def points_of_config(config: Config) -> Iterator[Point]:
 def point_of_run(folder: Path) -> Point:
     """The best weights of a run; raises CheckpointError."""
     metadata, params, _ = RunFolder(folder).load_weights("best")
-    return point_of_params(params, metadata.config, metadata.classes, name=str(folder))
+    return point_of_params(params, metadata.config, metadata.classes, str(folder))
 
 
-def point_of_params(
-    params: Params, config: Config, classes: tuple[str, ...], *, name: str
-) -> Point:
+def point_of_params(params: Params, config: Config, classes: tuple[str, ...], name: str) -> Point:
     """A trained network, by the given name."""
     split = _images(config)._replace(classes=classes)
     return Point(name, problem(config, params, split), split.name, config)

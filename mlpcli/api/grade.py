@@ -27,6 +27,7 @@ from mlpcli.checks.problem import Problem
 from mlpcli.config.load import load_config
 from mlpcli.errors import SubmissionError, nearest
 from mlpcli.nn import Array
+from mlpcli.runs.checkpoint import tensors
 
 MAX_MEMORY = 2 << 30  # bytes of address space
 GRACE_PERIOD = 2  # seconds for the process to start, and to report its time limit
@@ -36,7 +37,7 @@ PLAIN_SETTINGS += ["network.activation=relu", "optimizer.weight_decay=0", "train
 
 
 def template() -> str:
-    """A file to start from."""
+    """The text of a file to start from."""
     return (resources.files("mlpcli.api") / "template.txt").read_text(encoding="utf-8")
 
 
@@ -44,7 +45,7 @@ class Grade(NamedTuple):
     """The verdict on a learner's file."""
 
     file: str
-    problem: Problem  # what its functions were called with
+    problem: Problem  # the arguments of its functions
     verdict: GradeVerdict
 
     @property
@@ -80,8 +81,7 @@ def run(file: Path, problem: Problem, *, timeout: int) -> Answers:
 
 def _write(folder: Path, file: Path, problem: Problem, timeout: int) -> None:
     arrays = {f"h{i}": h for i, h in enumerate(reference.forward(problem).h)} | {"y": problem.y}
-    for i, (W, b) in enumerate(problem.params, start=1):
-        arrays |= {f"W{i}": W, f"b{i}": b}
+    arrays |= tensors(problem.params)
     np.savez(folder / "inputs.npz", allow_pickle=False, **arrays)
     job = {
         "file": str(file),
@@ -117,7 +117,8 @@ def _wait(folder: Path, timeout: int) -> int | None:
 
 def _read(folder: Path, file: Path, status: int | None, timeout: int) -> Answers:
     try:
-        lines = _lines(folder / "outcome.jsonl")
+        text = (folder / "outcome.jsonl").read_text(encoding="utf-8")
+        lines = [json.loads(line) for line in text.splitlines()]
         defined = [line for line in lines if line["event"] == "defined"]
         answers = _answers(folder, [line for line in lines if line["event"] == "answer"])
         stopped = [str(line["text"]) for line in lines if line["event"] == "stopped"]
@@ -130,13 +131,9 @@ def _read(folder: Path, file: Path, status: int | None, timeout: int) -> Answers
     first = answers.get(LAYOUTS[0], {})
     done = any(line["event"] == "end" for line in lines)
     if done or (names and all(name in first and not first[name].failure for name in names)):
-        return answers  # a form that works will do, even when a later one took too long
+        return answers  # one form that works is enough, even when a later one took too long
     place = doing[-1] if doing else "while it was read"
     raise SubmissionError(stopped[0] if stopped else f"{file}: {_ended(status, timeout)} {place}")
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _answers(folder: Path, lines: list[dict[str, Any]]) -> Answers:

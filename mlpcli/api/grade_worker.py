@@ -7,7 +7,6 @@ JSON lines and arrays. Whatever the learner's file raises is caught here.
 import copy
 import inspect
 import json
-import math
 import os
 import signal
 import sys
@@ -83,7 +82,7 @@ class Runner:
             words = self.job["functions"][name]
             args = [copy.deepcopy(inputs[word]) for word in words]
             self.report(event="calling", step=name)
-            failure, result = None, None
+            failure = result = None
             try:
                 result = call(function, args, words)
                 leaves = flat(result)
@@ -97,20 +96,14 @@ class Runner:
             except BaseException as err:  # a learner's function can raise anything
                 failure = ("error", f"{name}: {self.describe(err, function)}")
             changed = [w for w, a in zip(words, args, strict=True) if not same(a, inputs[w])]
-            self.report(
-                event="answer",
-                form=number,
-                step=name,
-                failure=failure,
-                changed=changed,
-                given=given,
-            )
+            outcome = {"failure": failure, "changed": changed, "given": given}
+            self.report(event="answer", form=number, step=name, **outcome)
             if name == "grad_z3" and failure is None and usable(leaves, inputs["h3"]):
                 usable_type = isinstance(result, np.ndarray | list | tuple)
                 inputs["grad_z3"], given = result if usable_type else leaves[0], "yours"
 
     def inputs(self, form: dict[str, Any]) -> dict[str, Any]:
-        """Arguments by name, laid out as the form says."""
+        """Arguments by name, in the layout of the form."""
         a, examples = self.arrays, form["examples"]
 
         def arrange(v: Any) -> Any:
@@ -133,9 +126,8 @@ class Runner:
         """One line: where in the learner's file, and what."""
         if isinstance(err, SyntaxError) and err.filename == self.file:
             return clean(f"{self.file}:{err.lineno}: {err.msg}")
-        lines = [f.lineno for f in traceback.extract_tb(err.__traceback__)]
-        files = [f.filename for f in traceback.extract_tb(err.__traceback__)]
-        own = [line for line, file in zip(lines, files, strict=True) if file == self.file]
+        frames = traceback.extract_tb(err.__traceback__)
+        own = [frame.lineno for frame in frames if frame.filename == self.file]
         if not own and (code := getattr(function, "__code__", None)):  # it could not be called
             own = [code.co_firstlineno]
         where = f"{self.file}:{own[-1]}" if own else self.file
@@ -213,11 +205,7 @@ def flat(value: Any, depth: int = 0) -> list[Any]:
 
 def usable(leaves: list[Any], like: Any) -> bool:
     """Whether a grad_z3 can be given to the next function."""
-    return (
-        len(leaves) == 1
-        and leaves[0].size == like.size
-        and math.isfinite(float(np.abs(leaves[0]).max()))
-    )
+    return len(leaves) == 1 and leaves[0].size == like.size and bool(np.isfinite(leaves[0]).all())
 
 
 def same(a: Any, b: Any) -> bool:

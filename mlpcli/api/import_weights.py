@@ -1,6 +1,6 @@
 """Another program's network as a run, which can be evaluated, used and exported as if trained here.
 
-Its first layer is changed so that it does the same with our inputs: 32x32 pixels in [0, 1].
+Its first layer is adapted to the inputs here: 32x32 pixels in [0, 1].
 """
 
 import hashlib
@@ -14,16 +14,15 @@ from mlpcli.api import state_dict
 from mlpcli.api.state_dict import SIDES, FileLayer
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
-from mlpcli.data import preprocessing, synth
+from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.data.preprocessing import INPUTS
-from mlpcli.data.registry import DATASETS
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer, Params
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.record import new_record
-from mlpcli.training.loader import load_split
+from mlpcli.training.loader import TrainingData, class_names
 from mlpcli.training.progress import Progress
 
 
@@ -61,7 +60,7 @@ def import_weights(
     layers, transposed = state_dict.read_layers(file)
     hidden = [len(each.layer.b) for each in layers[:-1]]
     config = load_config(source, [*overrides, f"network.hidden={hidden}"])
-    classes = _classes(config, offline=offline)
+    classes = class_names(config, offline=offline)
     outputs = len(layers[-1].layer.b)
     if outputs != len(classes):
         raise CheckpointError(
@@ -91,43 +90,23 @@ def adapted(layers: list[Layer], *, mean: float, std: float) -> Params:
     first[preprocessing.input_indices((side, side))] = W / std
     changed = [Layer(first, b - mean / std * W.sum(axis=0)), *others]
     with np.errstate(over="ignore"):  # what becomes infinite is refused by the caller
-        return tuple(  # row after row, since safetensors writes memory as it lies
+        return tuple(  # in C order, since safetensors writes the memory unchanged
             Layer(W.astype(np.float32, order="C"), b.astype(np.float32)) for W, b in changed
         )
-
-
-def _classes(config: Config, *, offline: bool) -> tuple[str, ...]:
-    """Names of the classes; only a user's own data is read for them."""
-    name = config.data.name
-    if name == "synth":
-        return synth.CLASSES
-    if name in DATASETS:
-        return DATASETS[name].classes
-    return load_split(config, "train", offline=offline).classes
 
 
 def _write(
     run: RunFolder, origin: dict[str, str], config: Config, classes: tuple[str, ...], params: Params
 ) -> None:
     run.create(config)
+    limits = ((0, config.train.epochs),)
     metadata = Metadata(
-        config=config,
-        classes=classes,
-        data={},
-        progress=Progress(),
-        updates=0,
-        epoch_limits=((0, config.train.epochs),),
+        config=config, classes=classes, data={}, progress=Progress(), updates=0, epoch_limits=limits
     )
     for which in ("best", "last"):
         run.save_weights(which, Checkpoint(metadata, params))
-    no_images = Split(
-        config.data.name, np.empty((0, 0, 0), np.uint8), np.empty(0, np.int64), classes, {}
-    )
-    record = new_record(config, no_images, training=0, validation=0, threads=1)
-    run.save_record(
-        record.replace(
-            status="imported",
-            decided_by="imported, so what chose the weights is unknown",
-            imported=origin,
-        )
-    )
+    none = np.empty(0, np.intp)
+    no_images = Split(config.data.name, np.empty((0, 0, 0), np.uint8), none, classes, {})
+    record = new_record(config, TrainingData(no_images, none, none, none, 0.0), threads=1)
+    decided_by = "imported, so what chose the weights is unknown"
+    run.save_record(record.replace(status="imported", decided_by=decided_by, imported=origin))

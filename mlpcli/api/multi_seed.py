@@ -1,6 +1,7 @@
 """Runs of one config with several seeds: a folder that holds a run's folder for each."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,14 +25,14 @@ class Seed(NamedTuple):
 
 
 class TrainResult(NamedTuple):
-    """What a training came to."""
+    """The outcome of a training."""
 
     run: str  # the run's folder
     record: RunRecord
 
 
 class SeedResults(NamedTuple):
-    """What the trainings of several seeds came to."""
+    """The outcome of the trainings of several seeds."""
 
     run: str  # their folder
     runs: list[TrainResult]  # the lowest seed first
@@ -51,36 +52,34 @@ def train(
 ) -> Iterator[Seed]:
     """Each run that is left to do; its events must be taken before the next is asked for.
 
-    seeds: how many, from `config.seed` on. Each is the run that this seed alone would give.
-    resume: in a folder with such runs, which are resumed where they stopped or, if finished, stay.
+    seeds: how many, from `config.seed` on. Each run is the one that this seed alone would give.
+    resume: the folder has such runs; those that stopped are resumed, finished ones stay.
     Raises what training or resuming a single run does.
     """
     if config.seed + seeds > 2**63:
         raise ConfigError(f"--seeds: seeds must be below 2**63, got {config.seed + seeds - 1}")
     if not resume:
         RunFolder(folder).claim(overwrite=False)
+    anew = partial(train_run, offline=offline, preflight=preflight, threads=threads)
+    again = partial(resume_run, force=force, offline=offline, threads=threads)
     for seed in range(config.seed, config.seed + seeds):
         settings, run = config.replace(seed=seed), RunFolder(folder).seed_run(seed)
-        if not (resume and run.config.exists()):
-            events = train_run(
-                settings, run.path, offline=offline, preflight=preflight, threads=threads
-            )
-        elif not _is_finished(run, settings):
-            events = resume_run(settings, run.path, force=force, offline=offline, threads=threads)
-        else:
+        known = resume and run.config.exists()
+        if known and _is_finished(run, settings):
             continue
+        events = (again if known else anew)(settings, run.path)
         command = f"mlp train --resume {folder} --seeds {seeds}"
         yield Seed(seed, run.path, _with_hint(events, seed, command))
 
 
 def _is_finished(run: RunFolder, config: Config) -> bool:
-    """Whether the run was trained to the end of these very settings."""
+    """Whether the run was trained to the end with these settings."""
     finished = run.has_record() and run.load_record().status == "finished"
     return finished and run.load_config() == config
 
 
 def _with_hint(events: Iterator[Event], seed: int, command: str) -> Iterator[Event]:
-    """The events; an interruption also says how to resume all seeds."""
+    """The events; the message of an interruption adds how to resume all seeds."""
     try:
         yield from events
     except Interrupted as err:

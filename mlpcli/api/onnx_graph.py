@@ -13,6 +13,7 @@ from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.nn import Array
 from mlpcli.nn.activation import LEAK
 from mlpcli.nn.mlp import Params
+from mlpcli.runs.checkpoint import tensors
 from mlpcli.version import __version__
 
 PIXELS, PROBABILITIES = "pixels", "probabilities"  # names of the input and the output
@@ -55,16 +56,14 @@ def build(params: Params, activation: str, facts: dict[str, str]) -> bytes:
             f"--format onnx: a file must have at most {MAX_SIZE:,} bytes, got {size:,} of weights; "
             "use safetensors"
         )
-    tensors: dict[str, Array] = {"white": np.array(255, np.float32)}
-    for i, (W, b) in enumerate(params, 1):
-        tensors |= {f"W{i}": W, f"b{i}": b}
+    constants = {"white": np.array(255, np.float32), **tensors(params)}
     value, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
     graph = onnx.helper.make_graph(
         _nodes(onnx, len(params), activation),
         "mlp",
         [value(PIXELS, types.UINT8, ["n", SIDE, SIDE])],
         [value(PROBABILITIES, types.FLOAT, ["n", len(params[-1].b)])],
-        [onnx.numpy_helper.from_array(array, name) for name, array in tensors.items()],
+        [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     versions = [onnx.helper.make_opsetid("", opset(activation))]
     model = onnx.helper.make_model(
@@ -80,7 +79,7 @@ def build(params: Params, activation: str, facts: dict[str, str]) -> bytes:
 
 
 def run(model: bytes, images: NDArray[np.uint8]) -> Array:
-    """Probabilities, (n, classes), that onnxruntime finds for pixels (n, 32, 32)."""
+    """Probabilities, (n, classes), by onnxruntime for pixels (n, 32, 32)."""
     _, runtime = _libraries()
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # errors; it warns of processors that it does not know
@@ -114,7 +113,6 @@ def _libraries() -> tuple[Any, Any]:
         import onnx
         import onnxruntime
     except ImportError as err:
-        raise ConfigError(
-            f"--format onnx: needs {err.name}; `pip install onnx onnxruntime`"
-        ) from err
+        hint = "`pip install onnx onnxruntime`"
+        raise ConfigError(f"--format onnx: needs {err.name}; {hint}") from err
     return onnx, onnxruntime

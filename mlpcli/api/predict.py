@@ -12,10 +12,9 @@ from mlpcli.data.image_sources import Source
 from mlpcli.data.preprocessing import SIDE
 from mlpcli.errors import DataError
 from mlpcli.nn import Array
-from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
-from mlpcli.training import threads
+from mlpcli.training import build, threads
 from mlpcli.training.scoring import CHUNK_SIZE, probabilities
 
 MAX_RARE_SHARE = 0.1  # fraction of the training images; images with a rarer background are inverted
@@ -30,7 +29,7 @@ class Guess(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What the network says of one image."""
+    """The network's prediction for one image."""
 
     image: str  # name of its file, or "-" for standard input
     row: int | None  # in an IDX or npz file, from 0
@@ -60,9 +59,7 @@ def predict(
     invert: whether to swap light and dark; without it, where hardly any training image has such a
     background. center: as `prepared` takes it.
     """
-    with threads.thread_team(
-        1, batch_size=1
-    ):  # for one image, the matrix library's threads only wait
+    with threads.thread_team(1, batch_size=1):  # for one image, the BLAS's threads only wait
         for source in image_sources.find(places, stdin):
             if isinstance(source, DataError):
                 yield source
@@ -74,18 +71,18 @@ def _of_source(
     checkpoint: Checkpoint, source: Source, top: int, invert: bool | None, center: bool | None
 ) -> Iterator[list[Prediction]]:
     metadata = checkpoint.metadata
-    activation = ACTIVATIONS[metadata.config.network.activation]
+    activation = build.activation(metadata.config)
     light = mnist_style.light_share(source.images) > 0.5  # a file is inverted as a whole
-    inverted = _is_rare(light, metadata) if invert is None else invert
+    share = metadata.light_share if light else 1 - metadata.light_share  # with such a background
+    inverted = share < MAX_RARE_SHARE if invert is None else invert
     for start in range(0, len(source.images), CHUNK_SIZE):
         images = source.images[start : start + CHUNK_SIZE]
         seen = prepared(images, metadata, inverted=inverted, center=center)
         p = probabilities(checkpoint.params, seen, activation=activation)
+        details = zip(_blank(seen), _best(p, metadata, top), strict=True)
         yield [
-            Prediction(
-                source.name, start + i if source.numbered else None, light, inverted, *details
-            )
-            for i, details in enumerate(zip(_blank(seen), _best(p, metadata, top), strict=True))
+            Prediction(source.name, row if source.numbered else None, light, inverted, *each)
+            for row, each in enumerate(details, start)
         ]
 
 
@@ -94,8 +91,8 @@ def prepared(
 ) -> NDArray[np.uint8]:
     """Images, (n, height, width), as the network is to see them, at most 32x32.
 
-    center: fit and centre them as MNIST's are, instead of only shrinking what is larger than 32x32.
-    Without it, the larger ones are centred, unless the training images were shrunk themselves or
+    center: fit and center them as MNIST's are, instead of only shrinking what is larger than 32x32.
+    Without it, the larger ones are centered, unless the training images were shrunk themselves or
     have a light background.
     """
     fits = max(images.shape[1:]) <= SIDE
@@ -114,11 +111,6 @@ def prepared(
     return images
 
 
-def _is_rare(light: bool, metadata: Metadata) -> bool:
-    """Whether hardly any training image has such a background."""
-    return (metadata.light_share if light else 1 - metadata.light_share) < MAX_RARE_SHARE
-
-
 def _blank(images: NDArray[np.uint8]) -> list[bool]:
     pixels = images.reshape(len(images), -1)
     return (pixels.min(axis=1) == pixels.max(axis=1)).tolist()
@@ -129,6 +121,4 @@ def _best(p: Array, metadata: Metadata, top: int) -> Iterator[list[Guess]]:
     order = np.argsort(-p, axis=1, kind="stable")[:, :top]
     best = np.take_along_axis(p, order, axis=1)
     for labels, chances in zip(order.tolist(), best.tolist(), strict=True):
-        yield [
-            Guess(k, metadata.classes[k], chance) for k, chance in zip(labels, chances, strict=True)
-        ]
+        yield [Guess(k, metadata.classes[k], q) for k, q in zip(labels, chances, strict=True)]

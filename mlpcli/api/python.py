@@ -138,9 +138,8 @@ def train(
     The warnings of `mlp train` are in the folder's run.json.
     Raises MlpError: CheckFailed when the loss is not finite, Interrupted after Ctrl-C.
     """
-    events = train_run(
-        config, Path(out), overwrite=overwrite, offline=offline, threads=threads or cores()
-    )
+    threads = threads or cores()
+    events = train_run(config, Path(out), overwrite=overwrite, offline=offline, threads=threads)
     with closing(events):  # so that the folder is free again, whatever on_epoch does
         for event in events:
             if on_epoch and isinstance(event, Epoch):
@@ -174,7 +173,7 @@ def evaluate(
 
 
 def check_gradient(subject: Config | Model, *, quick: bool = False) -> list[Verdict]:
-    """Whether the gradient is right, of every parameter: `ok` of each verdict says so.
+    """Check the gradient of every parameter: the `ok` of each verdict is its result.
 
     A config's network is checked at its start and after some steps of training.
     quick: by the complex step alone.
@@ -188,7 +187,7 @@ def check_gradient(subject: Config | Model, *, quick: bool = False) -> list[Verd
         points = gradcheck.points_of_config(subject)
     else:
         run, _, config, classes, params = subject
-        points = iter([gradcheck.point_of_params(params, config, classes, name=str(run))])
+        points = iter([gradcheck.point_of_params(params, config, classes, str(run))])
     return list(gradcheck.check_points(points, quick=quick))
 
 

@@ -1,4 +1,4 @@
-"""What a run is like: its predictions taken apart, its history, its filters and its gradient."""
+"""The analysis of a run: its predictions, its history, its filters and its gradient."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ FILTERS = 60
 
 
 class Mistake(NamedTuple):
-    """An image that was put into a wrong class."""
+    """A misclassified image."""
 
     row: int  # in its split, from 0
     image: NDArray[np.uint8]  # (height, width)
@@ -45,7 +45,7 @@ class Bin(NamedTuple):
     low: float
     high: float
     n: int  # images
-    correct: int  # of these, put into their class
+    correct: int  # of these, classified correctly
     confidence: float  # mean; 0 without images
 
 
@@ -58,7 +58,7 @@ class Filters(NamedTuple):
 
 
 class Analysis(NamedTuple):
-    """All that a report says of one run."""
+    """All that a report shows of one run."""
 
     evaluation: Evaluation  # of the best weights
     metadata: Metadata  # of the same
@@ -104,13 +104,13 @@ def analyze(folder: Path, *, split: str = "test", offline: bool = False) -> Anal
         raise CheckpointError(
             f"{folder}: no epoch of this run has ended; `mlp train --resume {folder}` resumes it"
         )
-    subject = open_subject(folder, split=split, offline=offline)
+    subject = open_subject(folder, split, None, "best", offline=offline)
     last = run.load_weights("last").metadata
     rows = np.arange(len(subject.images.labels)) if subject.rows is None else subject.rows
     params, metadata = subject.checkpoint.params, subject.checkpoint.metadata
     p = np.empty((len(rows), len(metadata.classes)))
     evaluation, labels = subject.evaluate(p), subject.images.labels[rows]
-    point = gradcheck.point_of_params(params, metadata.config, metadata.classes, name=str(folder))
+    point = gradcheck.point_of_params(params, metadata.config, metadata.classes, str(folder))
     return Analysis(
         evaluation=evaluation,
         metadata=metadata,
@@ -135,7 +135,7 @@ def compared(first: Analysis, second: Analysis) -> Comparison | None:
 
 
 def mistakes(p: Array, split: Split, rows: NDArray[Any], *, count: int = MISTAKES) -> list[Mistake]:
-    """The wrong decisions with the highest probability, the most confident first.
+    """The misclassified images with the highest probability, the most confident first.
 
     p: probabilities, (n, classes), of the given rows of the split.
     """
@@ -189,11 +189,9 @@ def filters(W1: Array, images: NDArray[np.uint8], *, count: int = FILTERS) -> Fi
 
     Pixels that are dark in all of the images show 0: no training has reached their weights.
     """
-    lit = preprocessing.active_inputs(images)
+    lit, size = preprocessing.active_inputs(images), images.shape[1:]
     seen = np.zeros_like(W1)
     seen[lit] = W1[lit]
-    longest = np.argsort(-np.linalg.norm(seen, axis=0), kind="stable")[:count]
-    units = np.sort(longest)
-    height, width = images.shape[1:]
-    square = seen[preprocessing.input_indices((height, width))][:, units].T
-    return Filters(square.reshape(-1, height, width), units, W1.shape[1])
+    units = np.sort(np.argsort(-np.linalg.norm(seen, axis=0), kind="stable")[:count])
+    square = seen[preprocessing.input_indices(size)][:, units].T
+    return Filters(square.reshape(-1, *size), units, W1.shape[1])

@@ -1,4 +1,4 @@
-"""`mlp reproduce`: a run trained again from its record, and how the two compare."""
+"""`mlp reproduce`: a run trained again from its record, and the comparison of both."""
 
 import tempfile
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from mlpcli.api.resume import FREE_SETTINGS, differences
+from mlpcli.api.resume import differences
 from mlpcli.api.trainer import Event, Notice, begin, follow, save, stop_between_steps
 from mlpcli.errors import CheckpointError, Interrupted
 from mlpcli.runs import checkpoint, environment
@@ -38,7 +38,7 @@ class Reproduction(NamedTuple):
     run: str  # the run's folder
     verdict: Literal["identical", "close", "different"]
     epochs: int  # whole epochs compared
-    since: int | None  # the first epoch whose bits differ
+    since: int | None  # the first epoch that is not bit-identical
     loss: float  # largest difference of an epoch's losses, as a fraction of the run's
     accuracy: float  # largest difference of an epoch's validation accuracy, a fraction
     allowed: float  # tolerance of that, as a fraction
@@ -56,10 +56,13 @@ def recorded(folder: Path, *, offline: bool = False) -> Recorded:
     if not run.weights("last").exists():
         raise CheckpointError(f"{folder}: stopped before its first checkpoint; nothing to compare")
     last = run.load_weights("last")
-    if why := _unrepeatable(record):
+    why = "" if record.reproducible else "a time budget tied it to the clock"
+    if forced := [f"{key}: {text}" for each in record.forced for key, text in each.items()]:
+        why = why or f"--force changed it on the way ({'; '.join(forced)})"
+    if why:
         raise CheckpointError(f"{folder}: cannot be repeated, since {why}")
-    changed = differences(last.metadata.config, run.load_config())
-    if lines := [f"  {key}: {text}" for key, text in changed.items() if key not in FREE_SETTINGS]:
+    if changed := differences(last.metadata.config, run.load_config()):
+        lines = [f"  {key}: {text}" for key, text in changed.items()]
         raise CheckpointError("\n".join([f"{folder}: its {CONFIG} was changed since", *lines]))
     metrics = run.load_metrics()[: last.metadata.progress.epoch]
     split = load_split(last.metadata.config, "train", offline=offline)
@@ -110,13 +113,13 @@ def repetition_folder(run: Path, out: Path | None) -> Iterator[Path]:
 
 
 def compare(then: Recorded, folder: Path) -> Reproduction:
-    """What a run and its repetition in folder have in common."""
+    """The comparison of a run and its repetition in folder."""
     again = RunFolder(folder)
     now = again.load_weights("last")
     before, after = then.metrics, again.load_metrics()
     here = environment.environment(then.record.environment.threads)
     elsewhere = environment.differences(then.record.environments, here)
-    since = _since(then.last, before, now, after)
+    since = _since(then.last, now, before, after)
     loss, accuracy = _distance(before, after)
     as_far = now.metadata.progress[:2] == then.last.metadata.progress[:2]
     allowed = max(ACCURACY_TOLERANCE, 2 / len(then.data.validation_rows))
@@ -135,19 +138,17 @@ def compare(then: Recorded, folder: Path) -> Reproduction:
 
 
 def _since(
-    then: Checkpoint, before: list[Metrics], now: Checkpoint, after: list[Metrics]
+    then: Checkpoint, now: Checkpoint, before: list[Metrics], after: list[Metrics]
 ) -> int | None:
-    """The first epoch whose bits differ; None when none does."""
-    for epoch, (one, other) in enumerate(zip_longest(before, after), 1):
-        if one is None or other is None or _scores(one) != _scores(other):
+    """The first epoch that is not bit-identical; None when all are."""
+    scores = ([*map(_scores, metrics)] for metrics in (before, after))
+    for epoch, (one, other) in enumerate(zip_longest(*scores), 1):
+        if one != other:
             return epoch
-    state = [
-        (each.metadata.progress, *map(checkpoint.digest, each.optimizer_state))
-        for each in (then, now)
-    ]
-    if state[0] == state[1] and checkpoint.digest(then.params) == checkpoint.digest(now.params):
-        return None
+    vectors = [[*map(checkpoint.digest, (c.params, *c.optimizer_state))] for c in (then, now)]
     progress = then.metadata.progress
+    if progress == now.metadata.progress and vectors[0] == vectors[1]:
+        return None
     return progress.epoch + 1 if progress.step else progress.epoch
 
 
@@ -163,10 +164,3 @@ def _distance(before: list[Metrics], after: list[Metrics]) -> tuple[float, float
 
 def _scores(metrics: Metrics) -> tuple[float, float, float]:
     return metrics.train_loss, metrics.validation_loss, metrics.validation_accuracy
-
-
-def _unrepeatable(record: RunRecord) -> str | None:
-    if not record.reproducible:
-        return "a time budget tied it to the clock"
-    forced = [f"{key}: {text}" for each in record.forced for key, text in each.items()]
-    return f"--force changed it on the way ({'; '.join(forced)})" if forced else None

@@ -1,35 +1,31 @@
-"""Resuming a run that stopped, to the very end it would have had."""
+"""Resuming a run that stopped, with the result that it would have had."""
 
 from collections.abc import Generator
 from pathlib import Path
 
-from mlpcli.api.trainer import Event, Notice, Run, begin, first_record, follow, stop_between_steps
+from mlpcli.api.trainer import Event, Notice, Run, begin, follow, stop_between_steps
 from mlpcli.config.load import flat_settings
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError
 from mlpcli.runs import environment
 from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.record import new_record
 from mlpcli.runs.tensorboard import require_library
 from mlpcli.training.loader import TrainingData, load_split, prepare
 from mlpcli.training.progress import Metrics, State
 
-FREE_SETTINGS = {  # that may change on the way
-    "train.epochs",
-    "train.time_budget",
-    "train.target",
-    "checkpoint.every_seconds",
-    "log.tensorboard",
-}
-FIXED_SETTINGS = {"network.hidden", "optimizer.name", "train.ema"}  # that no --force can change
+FREE_SETTINGS = {"train.epochs", "train.time_budget", "train.target"}  # may change at a resume
+FREE_SETTINGS |= {"checkpoint.every_seconds", "log.tensorboard"}
+FIXED_SETTINGS = {"network.hidden", "optimizer.name", "train.ema"}  # cannot even with --force
 
 
 def resume(
     config: Config, folder: Path, *, force: bool = False, offline: bool = False, threads: int = 1
 ) -> Generator[Event]:
-    """Train on from the last checkpoint in folder; yields and raises as `train` does.
+    """Resume from the last checkpoint in folder; yields and raises as `train` does.
 
-    config: the run's own, where `train.epochs` may be larger and a time budget or target another.
+    config: the run's own; `train.epochs` may be larger, and other FREE_SETTINGS may have changed.
     Other differences, also of the data, are refused without force.
     """
     require_library(config)
@@ -48,14 +44,14 @@ def resume(
         _refuse(place, changed, force=force)
         data = prepare(config, split)
         if last and place.has_record():
-            yield from _elsewhere(place, threads=threads)
+            yield from _environment_notices(place, threads=threads)
         with stop_between_steps(place) as request:
             if last is None:  # it died before its first checkpoint
                 yield from follow(begin(config, place, data, threads=threads), request)
                 return
             run = _repaired(place, last, config, data, threads=threads)
-            if forced := {key: text for key, text in changed.items() if key not in FREE_SETTINGS}:
-                run.record = run.record.replace(forced=(*run.record.forced, forced))
+            if changed:
+                run.record = run.record.replace(forced=(*run.record.forced, changed))
             place.save_record(run.record)
             metadata, params, optimizer_state = last
             state = State(metadata.progress, metadata.updates, params, optimizer_state)
@@ -71,28 +67,26 @@ def earlier_epochs(folder: Path) -> list[Metrics]:
 
 
 def differences(before: Config, now: Config) -> dict[str, str]:
-    """Each setting that is not as it was, by its dotted key, in words."""
+    """Each setting that has changed although it may not, by its dotted key, in words."""
     old, new = flat_settings(before), flat_settings(now)
     return {
         key: f"{old.get(key, 'nothing')!r} in the run, {new.get(key, 'nothing')!r} now"
         for key in [*old, *(new.keys() - old.keys())]
-        if old.get(key) != new.get(key)
+        if old.get(key) != new.get(key) and key not in FREE_SETTINGS
     }
 
 
 def _refuse(folder: RunFolder, changed: dict[str, str], *, force: bool) -> None:
     """Raise CheckpointError for differences that would make it another training."""
-    refused = {key: text for key, text in changed.items() if key not in FREE_SETTINGS}
-    if force:
-        refused = {key: text for key, text in refused.items() if key in FIXED_SETTINGS}
+    refused = [key for key in changed if key in FIXED_SETTINGS or not force]
     if refused:
         hint = "these cannot change" if force else "--force resumes all the same"
-        lines = [f"  {key}: {text}" for key, text in refused.items()]
+        lines = [f"  {key}: {changed[key]}" for key in refused]
         raise CheckpointError("\n".join([f"{folder}: the settings differ; {hint}", *lines]))
 
 
-def _elsewhere(folder: RunFolder, *, threads: int) -> list[Notice]:
-    """What is not as it was for the run, and can change the bits of its result."""
+def _environment_notices(folder: RunFolder, *, threads: int) -> list[Notice]:
+    """A notice for each difference of the environment that can change the result."""
     here = environment.environment(threads)
     changed = environment.differences(folder.load_record().environments, here)
     return [
@@ -119,8 +113,8 @@ def _repaired(
     if 0 < done.best_epoch == done.epoch and not done.step:
         folder.save_weights("best", last._replace(optimizer_state=()))
     folder.save_config(config)
-    first = first_record(config, data, threads=threads)
-    record = folder.load_record() if folder.has_record() else first
+    new = new_record(config, data, threads=threads)
+    record = folder.load_record() if folder.has_record() else new
     record = record.resume(metrics, done, threads=threads)
     if config.train.time_budget is not None:
         record = record.replace(reproducible=False)

@@ -44,7 +44,7 @@ def where(entries: Iterable[Entry], conditions: Sequence[str]) -> list[Entry]:
     """The runs that meet every condition `key=value`.
 
     key: a field of Entry, or a setting such as `optimizer.name`, which a run may lack.
-    Raises ConfigError for what is no condition.
+    Raises ConfigError for text that is not a condition.
     """
     tests = [_test(condition) for condition in conditions]
     return [entry for entry in entries if all(test(entry) for test in tests)]

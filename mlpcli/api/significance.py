@@ -15,7 +15,7 @@ NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # half of the interval, in stand
 
 
 class Summary(NamedTuple):
-    """Some values, taken as a sample of those that could have been."""
+    """Some values, taken as a sample."""
 
     n: int  # values
     mean: float
@@ -76,20 +76,20 @@ def t_quantile(df: int, level: float = LEVEL) -> float:
     low, high = 0.0, 1.0
     while t_within(high, df) < level:
         high *= 2
-    while low < (middle := (low + high) / 2) < high:  # until they are neighbours
+    while low < (middle := (low + high) / 2) < high:  # until they are adjacent floats
         low, high = (middle, high) if t_within(middle, df) < level else (low, middle)
     return high
 
 
 class McNemar(NamedTuple):
-    """Whether one of two classifiers is right more often on the same images."""
+    """Whether one of two classifiers is correct more often on the same images."""
 
     test: str  # "mcnemar-exact" or "mcnemar-mid-p"
     p: float  # two-sided
 
 
 def mcnemar(only_a: int, only_b: int) -> McNemar:
-    """McNemar's test, of the numbers of images that one alone puts into their class.
+    """McNemar's test; only_a, only_b: images that only one of the two classifies correctly.
 
     With few such images the exact one, which never rejects too often; else mid-p, which is closer
     to its level. Sources: McNemar (1947), "Note on the sampling error of the difference between
@@ -110,10 +110,9 @@ def exact(a: int, b: int) -> float:
 
 
 def mid_p(a: int, b: int) -> float:
-    """The same with half of the probability of what was seen: exactly a and b, or b and a."""
+    """The same with half of the probability of the observation: exactly a and b, or b and a."""
     *further, seen = _ways(a, b)
-    seen *= 1 if a == b else 2
-    return (4 * sum(further) + seen) / 2 ** (a + b + 1)
+    return (4 * sum(further) + seen * (1 if a == b else 2)) / 2 ** (a + b + 1)
 
 
 def _ways(a: int, b: int) -> list[int]:
@@ -125,7 +124,7 @@ def _ways(a: int, b: int) -> list[int]:
 
 
 def difference(only_a: int, only_b: int, n: int) -> tuple[float, float]:
-    """95 % interval of b's accuracy minus a's, on the same n images; as fractions.
+    """95% interval of b's accuracy minus a's, on the same n images; as fractions.
 
     Source: Bonett and Price (2012), "Adjusted Wald confidence interval for a difference of binomial
     proportions based on paired data".

@@ -26,12 +26,12 @@ class FileLayer(NamedTuple):
     """An affine map of the file."""
 
     name: str  # of its weights
-    shape: tuple[int, ...]  # of its weights, as they lie in the file
+    shape: tuple[int, ...]  # of its weights in the file
     layer: Layer  # in float64
 
 
 def read_layers(path: Path) -> tuple[list[FileLayer], bool]:
-    """The layers of a file, the first one first, and whether W lies as (outputs, inputs) there.
+    """The layers of a file, the first one first, and whether W is stored as (outputs, inputs).
 
     They follow each other by their names or, where the shapes forbid that, in the one order that
     the shapes allow. A layer without a bias gets zeros. Raises CheckpointError.

@@ -7,11 +7,9 @@ from typing import NamedTuple
 
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
-from mlpcli.data import synth
-from mlpcli.data.registry import DATASETS
 from mlpcli.runs.folder import RunFolder
 from mlpcli.training import build
-from mlpcli.training.loader import load_split
+from mlpcli.training.loader import class_names
 
 FLOAT = 4  # bytes, in training
 
@@ -42,7 +40,8 @@ def summarize(config: Config, *, classes: int | None = None) -> Summary:
 
     The first layer's images need no gradient, so its backward pass has one product, not two.
     """
-    widths = build.layer_sizes(config, classes=classes or _classes(config))
+    classes = classes or len(class_names(config, offline=True))
+    widths = build.layer_sizes(config, classes=classes)
     rows = []
     for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(widths), 1):
         last = layer == len(widths) - 1
@@ -58,7 +57,7 @@ def summarize(config: Config, *, classes: int | None = None) -> Summary:
             )
         )
     count = sum(row.parameters for row in rows)
-    vectors = 2 + len(build.state_names(config))  # parameters, gradient, and what is remembered
+    vectors = 2 + len(build.state_names(config))  # parameters, gradient, optimizer state
     size = config.train.batch_size
     kept = 2 if config.network.activation == "relu" else 3  # grad_z, z and, unless in place, h
     return Summary(
@@ -79,12 +78,3 @@ def summarize_run(folder: Path) -> Summary:
     """The costs of a run's network; raises CheckpointError."""
     metadata = RunFolder(folder).load_weights("last").metadata
     return summarize(metadata.config, classes=len(metadata.classes))
-
-
-def _classes(config: Config) -> int:
-    name = config.data.name
-    if name in DATASETS:
-        return len(DATASETS[name].classes)
-    if name == "synth":
-        return len(synth.CLASSES)
-    return len(load_split(config, "train", offline=True).classes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,34 +81,19 @@ def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Itera
     """
     config, folder, seeds, threads, resumed, force, overwrite = plan
     if seeds:
-        for seed, place, events in multi_seed.train(
-            config,
-            folder,
-            seeds=seeds,
-            resume=resumed,
-            force=force,
-            offline=offline,
-            preflight=preflight,
-            threads=threads,
-        ):
-            yield StartedRun(place, seed, events)
+        several = partial(multi_seed.train, seeds=seeds, resume=resumed, force=force)
+        runs = several(config, folder, offline=offline, preflight=preflight, threads=threads)
+        yield from (StartedRun(place, seed, events) for seed, place, events in runs)
     elif resumed:
         events = resume(config, folder, force=force, offline=offline, threads=threads)
         yield StartedRun(folder, None, events, earlier_epochs(folder))
     else:
-        events = train(
-            config,
-            folder,
-            overwrite=overwrite,
-            offline=offline,
-            preflight=preflight,
-            threads=threads,
-        )
-        yield StartedRun(folder, None, events)
+        anew = partial(train, overwrite=overwrite, offline=offline, preflight=preflight)
+        yield StartedRun(folder, None, anew(config, folder, threads=threads))
 
 
 def result(plan: Plan) -> TrainResult | SeedResults:
-    """What a plan's runs came to, when all of them have finished."""
+    """The outcome of a plan's runs, when all of them have finished."""
     if plan.seeds:
         return multi_seed.results(plan.folder)
     return TrainResult(str(plan.folder), RunFolder(plan.folder).load_record())

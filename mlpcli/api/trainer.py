@@ -80,20 +80,9 @@ def stop_between_steps(folder: RunFolder) -> AbstractContextManager[StopRequest]
 def begin(config: Config, folder: RunFolder, data: TrainingData, *, threads: int) -> Run:
     """A run before its first step, in a locked folder; an earlier run there is removed."""
     folder.create(config)
-    record = first_record(config, data, threads=threads)
+    record = new_record(config, data, threads=threads)
     folder.save_record(record)
     return Run(folder, config, data, threads, ((0, config.train.epochs),), record)
-
-
-def first_record(config: Config, data: TrainingData, *, threads: int) -> RunRecord:
-    """The record of a training that starts now."""
-    return new_record(
-        config,
-        data.split,
-        training=len(data.train_rows),
-        validation=len(data.validation_rows),
-        threads=threads,
-    )
 
 
 def follow(
@@ -107,7 +96,7 @@ def follow(
     progress = since.progress if since else Progress()
     before, started = run.record.seconds, time.perf_counter()
     saved = started
-    outcome: dict[str, Any] = {}  # what the record says at the end
+    outcome: dict[str, Any] = {}  # fields of the final record
     try:
         for text in preflight_warnings(run.config, run.data.split) if preflight else ():
             run.record = run.record.replace(warnings=(*run.record.warnings, text))
@@ -153,9 +142,8 @@ def _events(run: Run, since: State | None) -> Iterator[Step | Epoch]:
         for event in fit(config, run.data, threads=run.threads, since=since):
             yield event
             engine = event.engine
-            if engine.steps == end and (
-                isinstance(event, Epoch) or event.progress.step < event.steps
-            ):
+            ended = isinstance(event, Epoch) or event.progress.step < event.steps
+            if ended and engine.steps == end:
                 since = State(event.progress, engine.steps, engine.params, engine.optimizer_state)
                 break
 

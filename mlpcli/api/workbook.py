@@ -7,7 +7,7 @@ from mlpcli.checks.workbook.statements import Result, check_statements
 
 
 class Verification(NamedTuple):
-    """Every statement of the workbook, tried."""
+    """The result of every statement of the workbook."""
 
     point: Point  # the network; of its images, the first is used
     results: list[Result]
@@ -19,6 +19,6 @@ class Verification(NamedTuple):
 
 
 def verify() -> Verification:
-    """Try each statement on the full network with one image."""
+    """Check each statement on the full network with one image."""
     point = workbook_point()
     return Verification(point, check_statements(point.problem))

@@ -1,7 +1,7 @@
 """From a config's name or file and `--set` to checked settings, with every error at once."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from mlpcli.errors import ConfigError, nearest
 
 MAX_CONFIG_SIZE = 30_000  # bytes; a config is a page of text
 MAX_ERRORS = 50  # reported at once
-# sections of several kinds, which their `name` tells apart: the kind without a name
+# sections of several kinds, distinguished by their `name`: the default kind
 DEFAULT_KINDS = {"optimizer": Config().optimizer.name, "schedule": Config().schedule.name}
 
 
@@ -29,10 +29,10 @@ def load_config(source: str | None, overrides: Sequence[str] = ()) -> Config:
     """
     tree = yaml_source.parse(*_read(source)) if source is not None else Tree({}, {})
     for override in overrides:
-        key, _, value = override.partition("=")
-        section, _, name = key.partition(".")
-        if section in DEFAULT_KINDS and name == "name":
-            _forget_other_kind(tree, section, value)
+        key, _, name = override.partition(".name=")
+        section = tree.values.get(key) if key in DEFAULT_KINDS else None
+        if isinstance(section, dict) and section.get("name", DEFAULT_KINDS[key]) != name:
+            section.clear()  # its settings were those of another kind
         yaml_source.apply(tree, override)
     try:
         config = Config.model_validate(tree.values)
@@ -50,10 +50,7 @@ def load_config(source: str | None, overrides: Sequence[str] = ()) -> Config:
 
 
 def load_for_check(source: str | None, overrides: Sequence[str] = ()) -> Config:
-    """As `load_config`, but without a source the workbook's network on MNIST.
-
-    Its loss has no other term then.
-    """
+    """As `load_config`; without a source, the workbook's network on MNIST, the loss as there."""
     return load_config(source, overrides if source else ["data.name=mnist", *overrides])
 
 
@@ -64,15 +61,11 @@ def dump_config(config: Config) -> str:
 
 def flat_settings(config: Config) -> dict[str, Any]:
     """Every setting by its dotted key, e.g. "optimizer.lr"."""
-    return dict(_leaves(config.model_dump(mode="json"), ""))
-
-
-def _leaves(settings: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
+    settings: dict[str, Any] = {}
+    for key, value in config.model_dump(mode="json").items():
+        section = value if isinstance(value, dict) else {"": value}
+        settings |= {f"{key}.{name}".removesuffix("."): each for name, each in section.items()}
+    return settings
 
 
 def changed_settings(config: Config) -> dict[str, Any]:
@@ -91,13 +84,6 @@ def changed_settings(config: Config) -> dict[str, Any]:
 def json_schema() -> str:
     """JSON Schema of a config file, for editors that complete keys."""
     return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-def _forget_other_kind(tree: Tree, key: str, name: str) -> None:
-    """Mutates tree: drops a section's settings when its kind changes."""
-    section = tree.values.get(key)
-    if isinstance(section, dict) and section.get("name", DEFAULT_KINDS[key]) != name:
-        section.clear()
 
 
 def _read(source: str) -> tuple[str, str]:
@@ -140,31 +126,30 @@ def _line(detail: ErrorDetails, tree: Tree) -> str:
     place, key = tree.place(keys), keys[-1]
     if kind == "extra_forbidden":
         known = schema["properties"]
-        near = (SYNONYMS.get(str(key)), nearest(str(key), known))
-        hint = next(
-            (f"did you mean {name!r}?" for name in near if name in known),
-            f"expected one of {', '.join(known)}",
-        )
-        section = ".".join(map(str, keys[:-1]))
-        return f"{place}: unknown key {key!r}{f' in {section}' if section else ''}; {hint}"
+        synonym = SYNONYMS.get(str(key))
+        near = synonym if synonym in known else nearest(str(key), known)
+        hint = f"did you mean {near!r}?" if near else f"expected one of {', '.join(known)}"
+        section = f" in {'.'.join(map(str, keys[:-1]))}" if keys[1:] else ""
+        return f"{place}: unknown key {key!r}{section}; {hint}"
     name = key if isinstance(key, str) else f"entry {key + 1} of {keys[-2]}"
     return f"{place}: {name} must be {_expected(schema)}, got {detail['input']!r}"
 
 
 def _schema(keys: Keys) -> dict[str, Any]:
     """JSON Schema of the setting at these keys or, where there is none, of its section."""
-    whole = _whole_schema()
-    schema: dict[str, Any] = whole
+    schema = whole = _whole_schema()
+
+    def resolved(part: dict[str, Any]) -> dict[str, Any]:
+        return whole["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
+
     for key in keys:
-        options = schema.get("oneOf") or schema.get("anyOf")
-        if options:  # the kinds of a section; their key here is the name
-            kinds = [whole["$defs"][option["$ref"].rsplit("/", 1)[1]] for option in options]
-            part = next(k for k in kinds if k["properties"]["name"]["const"] == key)
+        if options := schema.get("oneOf") or schema.get("anyOf"):
+            kinds = map(resolved, options)  # of a section; their key here is the name
+            schema = next(k for k in kinds if k["properties"]["name"]["const"] == key)
         elif isinstance(key, int):
-            part = schema["items"]
+            schema = schema["items"]
         else:
-            part = schema["properties"].get(key, schema)
-        schema = whole["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
+            schema = resolved(schema["properties"].get(key, schema))
     return schema
 
 

@@ -1,6 +1,6 @@
 """The settings of a run: one typed model, the single list of them with defaults, units and ranges.
 
-A config file is a set of changes to it; `config.py` reads such files and reports what is wrong.
+A config file is a set of changes to it; `load` reads such files and reports what is wrong.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -10,23 +10,16 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from mlpcli.nn.activation import ACTIVATIONS
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Rate = Annotated[float, Field(gt=0, le=100)]
-Decay = Annotated[
-    float, Field(ge=0, le=1, description="factor of W in its gradient; biases do not decay")
-]
-Beta1 = Annotated[
-    float, Field(ge=0, lt=1, description="share of the mean gradient kept at each step")
-]
-Beta2 = Annotated[
-    float, Field(ge=0, lt=1, description="share of the mean square kept at each step")
-]
-Eps = Annotated[float, Field(gt=0, le=1, description="added to the root mean square")]
-Warmup = Annotated[
-    float,
-    Field(
-        ge=0, lt=1, description="fraction of the training in which lr rises from 0, along a line"
-    ),
-]
+Rate = Annotated[float, Field(gt=0, le=100, description="learning rate at its highest")]
+WARMUP = "fraction of the training in which lr rises from 0, along a line"
+Warmup = Annotated[float, Field(ge=0, lt=1, description=WARMUP)]
+DECAY = "factor of W in its gradient; biases do not decay"
+Decay = Annotated[float, Field(ge=0, le=1, description=DECAY)]
+
+
+def field(default: Any, description: str, **limits: Any) -> Any:
+    """A field with its default; limits: its range, as pydantic's ge, gt, le and lt."""
+    return Field(default=default, description=description, **limits)
 
 
 class Section(BaseModel):
@@ -42,38 +35,28 @@ class Section(BaseModel):
 class Data(Section):
     """What the network is trained on."""
 
-    name: str = Field(
-        default="synth", min_length=1, description="a data set's name, synth, or a path"
+    name: str = field("synth", "a data set's name, synth, or a path", min_length=1)
+    validation: float = field(
+        0.1, "fraction of the training images kept for validation", gt=0, lt=1
     )
-    validation: float = Field(
-        default=0.1, gt=0, lt=1, description="fraction of the training images kept for validation"
-    )
-    images: int | None = Field(
-        default=None, ge=100, le=100_000_000, description="training images to draw; synth only"
-    )
-    resize: bool = Field(default=False, description="shrink images that are larger than 32x32")
+    images: int | None = field(None, "training images to draw; synth only", ge=100, le=100_000_000)
+    resize: bool = field(False, "shrink images that are larger than 32x32")
 
 
 class Network(Section):
     """Layers between the 1024 inputs and one output per class."""
 
-    hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
-        default=(512, 256), strict=False, max_length=32, description="units of each hidden layer"
+    hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = field(
+        (512, 256), "units of each hidden layer", strict=False, max_length=32
     )
-    activation: Literal[tuple(ACTIVATIONS)] = Field(  # type: ignore[valid-type]  # from one table
-        default="relu", description="function of the hidden layers"
+    activation: Literal[tuple(ACTIVATIONS)] = field(  # type: ignore[valid-type]  # from one table
+        "relu", "function of the hidden layers"
     )
-    init: Literal["he", "glorot", "lecun"] = Field(
-        default="he", description="variance of the initial weights"
-    )
-    input_dropout: Fraction = Field(
-        default=0.0, description="fraction of the inputs dropped in each step"
-    )
-    dropout: Fraction = Field(
-        default=0.0, description="fraction of the hidden units dropped in each step"
-    )
-    max_norm: float | None = Field(
-        default=None, gt=0, le=1000, description="largest length of a hidden unit's weight vector"
+    init: Literal["he", "glorot", "lecun"] = field("he", "variance of the initial weights")
+    input_dropout: Fraction = field(0.0, "fraction of the inputs dropped in each step")
+    dropout: Fraction = field(0.0, "fraction of the hidden units dropped in each step")
+    max_norm: float | None = field(
+        None, "largest length of a hidden unit's weight vector", gt=0, le=1000
     )
 
 
@@ -81,34 +64,34 @@ class Sgd(Section):
     """Stochastic gradient descent with momentum."""
 
     name: Literal["sgd"] = "sgd"
-    lr: Rate = Field(default=0.1, description="learning rate at its highest")
-    momentum: Fraction = Field(default=0.9, description="share of the velocity kept at each step")
-    nesterov: bool = Field(default=False, description="look ahead along the velocity")
+    lr: Rate = 0.1
+    momentum: Fraction = field(0.9, "share of the velocity kept at each step")
+    nesterov: bool = field(False, "look ahead along the velocity")
     weight_decay: Decay = 0.0
 
 
-class Adam(Section):
+class AdaptiveMoments(Section):
+    """What Adam and AdamW share."""
+
+    name: str
+    lr: Rate = 1e-3
+    beta1: Fraction = field(0.9, "share of the mean gradient kept at each step")
+    beta2: Fraction = field(0.999, "share of the mean square kept at each step")
+    eps: float = field(1e-8, "added to the root mean square", gt=0, le=1)
+
+
+class Adam(AdaptiveMoments):
     """Adam."""
 
     name: Literal["adam"] = "adam"
-    lr: Rate = Field(default=1e-3, description="learning rate at its highest")
-    beta1: Beta1 = 0.9
-    beta2: Beta2 = 0.999
-    eps: Eps = 1e-8
     weight_decay: Decay = 0.0
 
 
-class AdamW(Section):
+class AdamW(AdaptiveMoments):
     """Adam with weight decay apart from the gradient."""
 
     name: Literal["adamw"] = "adamw"
-    lr: Rate = Field(default=1e-3, description="learning rate at its highest")
-    beta1: Beta1 = 0.9
-    beta2: Beta2 = 0.999
-    eps: Eps = 1e-8
-    weight_decay: float = Field(
-        default=0.01, ge=0, le=10, description="times lr, share of W taken away in each step"
-    )
+    weight_decay: float = field(0.01, "times lr, share of W taken away in each step", ge=0, le=10)
 
 
 class Constant(Section):
@@ -122,13 +105,13 @@ class Steps(Section):
     """The learning rate drops at some points."""
 
     name: Literal["step"] = "step"
-    at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        default=(0.5, 0.75),
+    at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = field(
+        (0.5, 0.75),
+        "fractions of what follows the warm-up, at which lr falls",
         strict=False,
         max_length=100,
-        description="fractions of what follows the warm-up, at which lr falls",
     )
-    factor: float = Field(default=0.1, gt=0, lt=1, description="of lr, at each of them")
+    factor: float = field(0.1, "of lr, at each of them", gt=0, lt=1)
     warmup: Warmup = 0.0
 
 
@@ -143,12 +126,8 @@ class OneCycle(Section):
     """The learning rate rises linearly, falls as fast, then anneals to 0."""
 
     name: Literal["one_cycle"] = "one_cycle"
-    start: float = Field(
-        default=0.04, ge=0, le=1, description="fraction of lr, before the rise and after the fall"
-    )
-    warmup: float = Field(
-        default=0.45, gt=0, le=0.5, description="fraction of the training in which lr rises"
-    )
+    start: float = field(0.04, "fraction of lr, before the rise and after the fall", ge=0, le=1)
+    warmup: float = field(0.45, "fraction of the training in which lr rises", gt=0, le=0.5)
 
 
 def _named(default: str) -> Discriminator:
@@ -178,63 +157,37 @@ Schedule = Annotated[
 class Train(Section):
     """How long, and in batches of what size."""
 
-    epochs: int = Field(default=10, ge=1, le=100_000, description="passes over the training images")
-    batch_size: int = Field(default=128, ge=1, le=60_000, description="images in one step")
-    patience: int | None = Field(
-        default=None,
-        ge=1,
-        le=100_000,
-        description="epochs without a better validation accuracy before stopping early",
+    epochs: int = field(10, "passes over the training images", ge=1, le=100_000)
+    batch_size: int = field(128, "images in one step", ge=1, le=60_000)
+    patience: int | None = field(
+        None, "epochs without a better validation accuracy before stopping early", ge=1, le=100_000
     )
-    time_budget: float | None = Field(
-        default=None,
-        gt=0,
-        le=1e7,
-        description="seconds for steps, validation and saving; the schedule ends with them",
+    time_budget: float | None = field(
+        None, "seconds for steps, validation and saving; the schedule ends with them", gt=0, le=1e7
     )
-    target: float | None = Field(
-        default=None, gt=0, le=1, description="validation accuracy, a fraction, that ends training"
+    target: float | None = field(
+        None, "validation accuracy, a fraction, that ends training", gt=0, le=1
     )
-    label_smoothing: Fraction = Field(
-        default=0.0, description="share of each target spread over all classes"
-    )
-    ema: float | None = Field(
-        default=None,
-        gt=0,
-        lt=1,
-        description="decay of an average of the weights over the steps, used in their place",
+    label_smoothing: Fraction = field(0.0, "share of each target spread over all classes")
+    ema: float | None = field(
+        None, "decay of an average of the weights over the steps, used in their place", gt=0, lt=1
     )
 
 
 class Augment(Section):
     """How far the variants of the training images may be from them; each epoch sees new ones."""
 
-    shift: float = Field(default=0.0, ge=0, le=16, description="pixels, in x and in y")
-    rotate: float = Field(default=0.0, ge=0, le=180, description="degrees, in both directions")
-    scale: float = Field(
-        default=0.0, ge=0, le=0.5, description="fraction of the size, the same in x and in y"
+    shift: float = field(0.0, "pixels, in x and in y", ge=0, le=16)
+    rotate: float = field(0.0, "degrees, in both directions", ge=0, le=180)
+    scale: float = field(0.0, "fraction of the size, the same in x and in y", ge=0, le=0.5)
+    stretch: float = field(0.0, "fraction of the size, in x and in y each on its own", ge=0, le=0.5)
+    shear: float = field(0.0, "degrees by which upright lines are slanted", ge=0, le=60)
+    elastic: float = field(
+        0.0, "pixels, root mean square of the smooth displacement in x and in y", ge=0, le=8
     )
-    stretch: float = Field(
-        default=0.0, ge=0, le=0.5, description="fraction of the size, in x and in y each on its own"
-    )
-    shear: float = Field(
-        default=0.0, ge=0, le=60, description="degrees by which upright lines are slanted"
-    )
-    elastic: float = Field(
-        default=0.0,
-        ge=0,
-        le=8,
-        description="pixels, root mean square of the smooth displacement in x and in y",
-    )
-    elastic_sigma: float = Field(
-        default=4.0, ge=1, le=16, description="pixels, width of the Gaussian that smooths it"
-    )
-    erase: float = Field(
-        default=0.0, ge=0, le=1, description="probability that a rectangle becomes noise"
-    )
-    flip: bool = Field(
-        default=False, description="mirror half of the images, left to right; not for characters"
-    )
+    elastic_sigma: float = field(4.0, "pixels, width of the Gaussian that smooths it", ge=1, le=16)
+    erase: float = field(0.0, "probability that a rectangle becomes noise", ge=0, le=1)
+    flip: bool = field(False, "mirror half of the images, left to right; not for characters")
 
     def changes_images(self) -> bool:
         """Whether a variant can be other than its image."""
@@ -244,24 +197,21 @@ class Augment(Section):
 class Checkpoints(Section):
     """When the state of a training is saved, apart from the end of each epoch."""
 
-    every_seconds: float = Field(
-        default=30.0, ge=0, le=1e9, description="within an epoch; 0 saves after every step"
-    )
+    every_seconds: float = field(30.0, "within an epoch; 0 saves after every step", ge=0, le=1e9)
 
 
 class Log(Section):
     """Other logs of a training."""
 
-    tensorboard: bool = Field(
-        default=False,
-        description="TensorBoard event files in the run's folder events/; extra tensorboard",
+    tensorboard: bool = field(
+        False, "TensorBoard event files in the run's folder events/; extra tensorboard"
     )
 
 
 class Config(Section):
     """Everything that decides a run, apart from the machine."""
 
-    seed: int = Field(default=0, ge=0, lt=2**63, description="decides every random choice")
+    seed: int = field(0, "decides every random choice", ge=0, lt=2**63)
     data: Data = Data()
     network: Network = Network()
     optimizer: Optimizer = Sgd()

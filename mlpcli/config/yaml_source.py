@@ -39,9 +39,8 @@ def parse(text: str, label: str) -> Tree:
 
     Raises ConfigError for text that is not YAML or no mapping, for aliases and repeated keys.
     """
-    if (
-        max(map(text.count, "[{")) > MAX_NESTING_MARKS
-    ):  # the reader takes seconds to refuse deep nesting
+    # the reader takes seconds to refuse deep nesting
+    if max(map(text.count, "[{")) > MAX_NESTING_MARKS:
         raise ConfigError(f"{label}: nested too deeply, or not a config")
     try:
         root = YAML(typ="safe", pure=True).compose(StringIO(text))
@@ -50,12 +49,11 @@ def parse(text: str, label: str) -> Tree:
         if not isinstance(root, MappingNode):
             raise ConfigError(f"{_at(root.start_mark, label)}: expected settings as `key: value`")
         places = dict(_places(root, (), label, set()))
-        return Tree(_values(root), places)
+        # duplicate keys and unknown tags are refused by the constructor, with a mark
+        return Tree(YAML(typ="safe", pure=True).constructor.construct_document(root), places)
     except MarkedYAMLError as err:
-        mark = err.problem_mark or err.context_mark
-        raise ConfigError(
-            f"{_at(mark, label)}: not valid YAML: {err.problem or err.context}"
-        ) from err
+        place = _at(err.problem_mark or err.context_mark, label)
+        raise ConfigError(f"{place}: not valid YAML: {err.problem or err.context}") from err
     except (YAMLError, ValueError) as err:
         reason = str(err).partition("\n")[0]
         raise ConfigError(f"{label}: not valid YAML: {reason}") from err
@@ -94,35 +92,26 @@ def apply(tree: Tree, override: str) -> None:
 
 
 def _places(node: Node, keys: Keys, label: str, seen: set[int]) -> Iterator[tuple[Keys, str]]:
+    place = _at(node.start_mark, label)
     if id(node) in seen:
-        raise ConfigError(
-            f"{_at(node.start_mark, label)}: aliases are not allowed; write the value out"
-        )
+        raise ConfigError(f"{place}: aliases are not allowed; write the value out")
     seen.add(id(node))
     kind = (node.tag or "").removeprefix("tag:yaml.org,2002:")
     if kind not in VALUE_TAGS:  # a date, a set, an object of Python, ...
         raise ConfigError(
-            f"{_at(node.start_mark, label)}: expected text, a number, a list or a section, "
-            f"got {kind!r}; is it text that needs quotes?"
+            f"{place}: expected text, a number, a list or a section, got {kind!r}; "
+            "is it text that needs quotes?"
         )
     if isinstance(node, ScalarNode):
         return
-    pairs = node.value if isinstance(node, MappingNode) else [(n, n) for n in node.value]
+    mapping = isinstance(node, MappingNode)
+    pairs = node.value if mapping else [(each, each) for each in node.value]
     for i, (key_node, value_node) in enumerate(pairs):
-        if isinstance(node, MappingNode) and not _is_name(key_node):
-            raise ConfigError(f"{_at(key_node.start_mark, label)}: expected a setting's name")
-        key = str(key_node.value) if isinstance(node, MappingNode) else i
-        yield (*keys, key), _at(key_node.start_mark, label)
+        place, key = _at(key_node.start_mark, label), str(key_node.value) if mapping else i
+        if mapping and (not str(key_node.tag).endswith(":str") or SURROGATE.search(str(key))):
+            raise ConfigError(f"{place}: expected a setting's name")
+        yield (*keys, key), place
         yield from _places(value_node, (*keys, key), label, seen)
-
-
-def _is_name(node: Node) -> bool:
-    return str(node.tag).endswith(":str") and not SURROGATE.search(str(node.value))
-
-
-def _values(node: Node) -> Any:
-    # duplicate keys and unknown tags are refused by the constructor, with a mark
-    return YAML(typ="safe", pure=True).constructor.construct_document(node)
 
 
 def _at(mark: Any, label: str) -> str:

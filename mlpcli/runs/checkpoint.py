@@ -5,8 +5,9 @@ that can run code is ever loaded.
 """
 
 import hashlib
+import itertools
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -15,17 +16,16 @@ from safetensors.numpy import save as to_bytes
 
 from mlpcli import atomic
 from mlpcli.config.schema import Config, Section
-from mlpcli.data.preprocessing import INPUTS
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer, Params
-from mlpcli.training.build import state_names
+from mlpcli.training.build import layer_sizes, state_names
 from mlpcli.training.progress import Progress
 
 Tensors = dict[str, np.ndarray[Any, Any]]
 
 
 class Metadata(Section):
-    """What a checkpoint says of its training."""
+    """What a checkpoint records of its training."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -33,15 +33,11 @@ class Metadata(Section):
     config: Config
     classes: tuple[str, ...]  # names, in the order of the outputs
     data: dict[str, str]  # checksum of each file of the training images
-    light_share: float = Field(  # as in TrainingData
-        default=0.0, validation_alias="light", serialization_alias="light"
-    )
+    light_share: Annotated[float, Field(alias="light")] = 0.0  # as in TrainingData
     progress: Progress
     updates: int = Field(ge=0)  # steps done in all
     # (steps done in all, `train.epochs` from then on), a pair whenever the number changed
-    epoch_limits: tuple[tuple[int, int], ...] = Field(
-        min_length=1, validation_alias="lengths", serialization_alias="lengths"
-    )
+    epoch_limits: Annotated[tuple[tuple[int, int], ...], Field(min_length=1, alias="lengths")]
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -62,12 +58,18 @@ class Checkpoint(NamedTuple):
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint in one piece; raises OutputError when the disk refuses."""
     metadata, params, optimizer_state = checkpoint
-    tensors = _tensors(params, "")
+    arrays = tensors(params)
     for name, vector in zip(state_names(metadata.config), optimizer_state, strict=False):
-        tensors |= _tensors(vector, f".{name}")
+        arrays |= tensors(vector, f".{name}")
     text = metadata.model_dump_json(by_alias=True)
     # one entry: safetensors writes several in an order that differs from process to process
-    atomic.write(path, to_bytes(tensors, {"mlpcli": f"{_checksum(text, tensors)} {text}"}))
+    atomic.write(path, to_bytes(arrays, {"mlpcli": f"{_checksum(text, arrays)} {text}"}))
+
+
+def tensors(params: Params, suffix: str = "") -> Tensors:
+    """The arrays by their names in a file: W1, b1, W2, ..., each with a suffix."""
+    layers = enumerate(params, 1)
+    return {f"{name}{i}{suffix}": a for i, layer in layers for name, a in layer._asdict().items()}
 
 
 def load(path: Path) -> Checkpoint:
@@ -75,13 +77,13 @@ def load(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="np") as file:
             entry = (file.metadata() or {}).get("mlpcli", "")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as err:
         raise CheckpointError(f"{path}: not a readable checkpoint: {err}") from err
     if not entry:
         raise CheckpointError(f"{path}: is not a checkpoint of mlp; `mlp train` makes them")
     checksum, _, text = entry.partition(" ")
-    if checksum != _checksum(text, tensors):
+    if checksum != _checksum(text, arrays):
         raise CheckpointError(f"{path}: is damaged: its checksum is wrong; train again")
     try:
         metadata = Metadata.model_validate_json(text)
@@ -89,56 +91,46 @@ def load(path: Path) -> Checkpoint:
         first = err.errors()[0]
         reason = f"{'.'.join(map(str, first['loc'])) or 'metadata'}: {first['msg']}"
         raise CheckpointError(f"{path}: its metadata is damaged: {reason}") from err
-    return _matching(path, tensors, metadata)
+    return _matching(path, arrays, metadata)
 
 
 def digest(params: Params) -> str:
     """SHA-256 of the weights' bytes, in the order W1, b1, W2, ..."""
     sha = hashlib.sha256()
-    for W, b in params:
-        sha.update(np.ascontiguousarray(W).data)
-        sha.update(np.ascontiguousarray(b).data)
+    for array in itertools.chain.from_iterable(params):
+        sha.update(np.ascontiguousarray(array).data)
     return sha.hexdigest()
 
 
-def _checksum(text: str, tensors: Tensors) -> str:
-    """SHA-256 over the metadata, then over the tensors in the order of their names."""
+def _checksum(text: str, arrays: Tensors) -> str:
+    """SHA-256 over the metadata, then over the arrays in the order of their names."""
     sha = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        sha.update(tensors[name].tobytes())
+    for name in sorted(arrays):
+        sha.update(arrays[name].tobytes())
     return sha.hexdigest()
 
 
-def _tensors(params: Params, suffix: str) -> Tensors:
-    tensors: Tensors = {}
-    for i, (W, b) in enumerate(params, 1):
-        tensors |= {f"W{i}{suffix}": W, f"b{i}{suffix}": b}
-    return tensors
-
-
-def _matching(path: Path, tensors: Tensors, metadata: Metadata) -> Checkpoint:
-    """The checkpoint, when it holds the tensors that its config asks for and no other."""
-    sizes = (INPUTS, *metadata.config.network.hidden, len(metadata.classes))
+def _matching(path: Path, arrays: Tensors, metadata: Metadata) -> Checkpoint:
+    """The checkpoint, when it holds the arrays that its config asks for and no other."""
+    sizes = layer_sizes(metadata.config, classes=len(metadata.classes))
     vectors = [f".{name}" for name in state_names(metadata.config)]
-    suffixes = ["", *vectors] if any("." in name for name in tensors) else [""]
+    suffixes = ["", *vectors] if any("." in name for name in arrays) else [""]
     expected: dict[str, tuple[int, ...]] = {}
-    for suffix in suffixes:
-        for i in range(1, len(sizes)):
-            expected[f"W{i}{suffix}"] = (sizes[i - 1], sizes[i])
-            expected[f"b{i}{suffix}"] = (sizes[i],)
-    for name in sorted(expected.keys() | tensors.keys()):
-        got = tensors[name].shape if name in tensors else "nothing"
+    for i, (m, n) in enumerate(itertools.pairwise(sizes), 1):
+        for suffix in suffixes:
+            expected |= {f"W{i}{suffix}": (m, n), f"b{i}{suffix}": (n,)}
+    for name in sorted(expected.keys() | arrays.keys()):
+        got = arrays[name].shape if name in arrays else "nothing"
         if got != expected.get(name):
             raise CheckpointError(
                 f"{path}: does not fit its config: expected {name} of shape "
                 f"{expected.get(name, 'nothing')}, got {got}"
             )
-        if tensors[name].dtype != np.float32 or not np.isfinite(tensors[name]).all():
+        if arrays[name].dtype != np.float32 or not np.isfinite(arrays[name]).all():
             raise CheckpointError(f"{path}: expected {name} as finite float32")
+    numbers = range(1, len(sizes))
     params, *optimizer_state = (
-        tuple(
-            Layer(tensors[f"W{i}{suffix}"], tensors[f"b{i}{suffix}"]) for i in range(1, len(sizes))
-        )
+        tuple(Layer(arrays[f"W{i}{suffix}"], arrays[f"b{i}{suffix}"]) for i in numbers)
         for suffix in suffixes
     )
     return Checkpoint(metadata, params, tuple(optimizer_state))

@@ -1,4 +1,4 @@
-"""The machine and the versions: what the bits of a result can depend on besides its settings."""
+"""The machine and the versions, on which the exact result can depend besides the settings."""
 
 import os
 import platform
@@ -15,17 +15,7 @@ from threadpoolctl import threadpool_info
 from mlpcli.version import __version__
 
 BLAS_VARIABLE = re.compile("(OPENBLAS|MKL|BLIS|VECLIB)_(?!NUM_THREADS)")  # how BLAS computes
-CAUSES = (  # fields of `Environment` that the bits of a result can depend on
-    "mlpcli",
-    "python",
-    "numpy",
-    "blas",
-    "blas_architecture",
-    "blas_settings",
-    "threads",
-    "cpu",
-    "libc",
-)
+IRRELEVANT = {"safetensors", "cores", "platform"}  # fields that no result depends on
 
 
 class Environment(BaseModel):
@@ -52,7 +42,7 @@ class Environment(BaseModel):
 
 
 def environment(threads: int) -> Environment:
-    """Where this process runs, with so many threads for a training."""
+    """The environment of this process, with so many threads for a training."""
     blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
     return Environment(
         mlpcli=__version__,
@@ -71,11 +61,12 @@ def environment(threads: int) -> Environment:
 
 
 def differences(parts: Iterable[Environment], now: Environment) -> dict[str, tuple[Any, Any]]:
-    """By key, what some part of a run had otherwise than it is now: (then, now)."""
+    """What can change a result and was different for some part of a run, by key: (then, now)."""
     here = now.as_dict()
     return {
         key: (then[key], here[key])
-        for key in CAUSES
+        for key in Environment.model_fields
+        if key not in IRRELEVANT
         for then in (part.as_dict() for part in parts)
         if key in then and then[key] != here[key]
     }
@@ -86,6 +77,5 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
-    return next(
-        (s.split(":", 1)[1].strip() for s in lines if s.startswith("model name")), "unknown"
-    )
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, "unknown")

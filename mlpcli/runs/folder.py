@@ -1,14 +1,14 @@
-"""A run's folder: the names of its files, its lock, and what is read and written there.
+"""A run's folder: the names of its files, its lock, reading and writing.
 
 config.yaml         every setting, defaults included
-metrics.jsonl       one line an epoch, appended and flushed
+metrics.jsonl       a line per epoch, appended and flushed
 best.safetensors    weights of the epoch with the highest validation accuracy
-last.safetensors    final weights, and what the training resumes from
+last.safetensors    final weights, and the state that the training resumes from
 run.json            status, seed, data, environment, timings
 events/             TensorBoard event files, where `log.tensorboard` asks for them
 report.html         where `mlp report` puts it
 
-Runs of several seeds lie in one folder, each in its own: seed-0, seed-1 and so on.
+Runs of several seeds share one folder, in subfolders seed-0, seed-1 and so on.
 """
 
 import json
@@ -78,16 +78,15 @@ class RunFolder:
 
     def seed_runs(self) -> list["RunFolder"]:
         """The folders of several seeds' runs, the lowest seed first; none in that of one run."""
-        names = (
-            path.parent.name.removeprefix("seed-") for path in self.path.glob(f"seed-*/{CONFIG}")
-        )
+        configs = self.path.glob(f"seed-*/{CONFIG}")
+        names = [path.parent.name.removeprefix("seed-") for path in configs]
         seeds = sorted(int(s) for s in names if s.isdecimal() and str(int(s)) == s)
         return [self.seed_run(seed) for seed in seeds]
 
     # making and claiming
 
     def require(self) -> None:
-        """Raise CheckpointError unless one run lies here."""
+        """Raise CheckpointError unless this is the folder of one run."""
         self._require_folder()
         if seeds := self.seed_runs():
             raise CheckpointError(
@@ -125,10 +124,8 @@ class RunFolder:
         """Hold the existing folder; raises CheckpointError naming the process that holds it."""
 
         def refuse(owner: str) -> None:
-            raise CheckpointError(
-                f"{self}: process {owner} is writing a run here; wait for it or choose another "
-                "folder"
-            )
+            hint = "wait for it or choose another folder"
+            raise CheckpointError(f"{self}: process {owner} is writing a run here; {hint}")
 
         with ExitStack() as stack:
             try:
@@ -163,16 +160,16 @@ class RunFolder:
                 temporary.unlink(missing_ok=True)
 
     def remove_events(self) -> None:
-        """Remove the event files, and their folder when nothing else lies in it."""
+        """Remove the event files, and their folder when nothing else is in it."""
         for path in self.events.glob("events.out.tfevents.*"):
             path.unlink(missing_ok=True)
         with suppress(OSError):  # there is no such folder, or something else in it
             self.events.rmdir()
 
     def remove(self) -> None:
-        """Remove the run's files and, when nothing else lies in it, the folder.
+        """Remove the run's files and, when nothing else is in it, the folder.
 
-        Raises CheckpointError when no run lies there, or while a process is writing it.
+        Raises CheckpointError when there is no run, or while a process is writing it.
         """
         if not self.path.is_dir():
             raise CheckpointError(f"{self}: no such run folder")
@@ -218,10 +215,8 @@ class RunFolder:
             return RunRecord.model_validate_json(_content(path))
         except ValidationError as err:
             first = err.errors()[0]
-            at = ".".join(map(str, first["loc"])) or "all of it"
-            raise CheckpointError(
-                f"{path}: not the record of a run: {at!r}: {first['msg']}"
-            ) from err
+            reason = f"{'.'.join(map(str, first['loc'])) or 'all of it'!r}: {first['msg']}"
+            raise CheckpointError(f"{path}: not the record of a run: {reason}") from err
 
     def save_record(self, record: RunRecord) -> None:
         """Write its record in one piece."""
@@ -248,7 +243,7 @@ class RunFolder:
             raise CheckpointError(f"{path}: cannot write: {err.strerror}") from err
 
     def load_metrics(self) -> list[Metrics]:
-        """The epochs in metrics.jsonl, in order, without a line that was not written to its end.
+        """The epochs in metrics.jsonl, in order, without an incomplete last line.
 
         Raises CheckpointError when the file is missing or damaged.
         """
@@ -305,12 +300,10 @@ def _line(metrics: Metrics) -> bytes:
 def _content(path: Path) -> bytes:
     """A file's bytes; raises CheckpointError when it is missing or absurdly large."""
     try:
-        if path.stat().st_size > MAX_FILE_SIZE:
-            raise CheckpointError(
-                f"{path}: expected at most {MAX_FILE_SIZE:,} bytes; is it a run's?"
-            )
-        return path.read_bytes()
+        if path.stat().st_size <= MAX_FILE_SIZE:
+            return path.read_bytes()
     except FileNotFoundError as err:
         raise CheckpointError(f"{path.parent}: no {path.name} here; is this a run folder?") from err
     except OSError as err:
         raise CheckpointError(f"{path}: not readable: {err.strerror or err}") from err
+    raise CheckpointError(f"{path}: expected at most {MAX_FILE_SIZE:,} bytes; is it a run's?")

@@ -1,4 +1,4 @@
-"""The commands that make a run again."""
+"""The commands that reproduce a run."""
 
 import json
 import math
@@ -15,7 +15,7 @@ TEXT = re.compile(r"(?!(true|false|null)$)(\.{0,2}/)?[a-z][\w./-]*", re.IGNORECA
 
 
 def commands(metadata: Metadata, record: RunRecord, name: str) -> list[str]:
-    """Lines for a shell that end with the same weights, given the same machine and versions.
+    """Shell commands that reproduce the weights on the same machine with the same versions.
 
     metadata: of the last weights; name: of the run's folder. What no command can repeat is a line
     that begins with `#`.
@@ -44,7 +44,7 @@ def commands(metadata: Metadata, record: RunRecord, name: str) -> list[str]:
 
 
 def overrides(config: Config) -> list[str]:
-    """What makes this config of the defaults: `load_config(None, overrides(config)) == config`.
+    """The changes from the defaults: `load_config(None, overrides(config)) == config`.
 
     >>> from mlpcli.config.load import load_config
     >>> overrides(load_config("quickstart", ["seed=3"]))

@@ -1,6 +1,6 @@
-"""The record of a run, run.json: how it came about and how far it is.
+"""The record of a run, run.json: its origin and its progress.
 
-It is checked when it is read, since other hands may change it. What a later version adds is kept.
+It is checked when it is read, since it may have been edited. What a later version adds is kept.
 """
 
 import json
@@ -10,17 +10,17 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from mlpcli.config.schema import Config
-from mlpcli.data.dataset import Split
 from mlpcli.nn.mlp import parameter_count
 from mlpcli.runs.environment import Environment, environment
 from mlpcli.training.build import layer_sizes
+from mlpcli.training.loader import TrainingData
 from mlpcli.training.progress import Metrics, Progress
 
 SCHEMA: Literal[1] = 1  # of run.json and of the lines of metrics.jsonl
 
 
 class Part(BaseModel):
-    """A part of the record: what is known of it is checked, the rest is kept."""
+    """A part of the record: its known fields are checked, others are kept."""
 
     model_config = ConfigDict(
         strict=True, extra="allow", allow_inf_nan=False, frozen=True, populate_by_name=True
@@ -38,7 +38,7 @@ class DataRecord(Part):
 
 
 class ResumeRecord(Part):
-    """Where, when and how far on the run was resumed."""
+    """Where and when the run was resumed, and from which step."""
 
     epoch: int | None = None  # epochs done
     step: int | None = None  # steps of the next epoch done
@@ -54,8 +54,8 @@ class RunRecord(Part):
     seed: int
     parameters: int  # weights and biases
     data: DataRecord
-    decided_by: str = ""  # what chose the best weights
-    reproducible: bool = True  # False where a time budget ties the bits to the clock
+    decided_by: str = ""  # how the best weights were chosen
+    reproducible: bool = True  # False where a time budget makes the result depend on the clock
     ended_by: str | None = None  # as `stop_reason` names it
     started: str  # ISO 8601, UTC
     seconds: float
@@ -80,25 +80,19 @@ class RunRecord(Part):
 
     def resume(self, metrics: list[Metrics], progress: Progress, *, threads: int) -> Self:
         """The record of the run as it resumes from progress; metrics are those of its epochs."""
-        part = {
-            "epoch": progress.epoch,
-            "step": progress.step,
-            "started": _now(),
-            "environment": environment(threads),
+        epoch, step, *_ = progress
+        here = environment(threads)
+        part = ResumeRecord(epoch=epoch, step=step, started=_now(), environment=here)
+        values = self._values() | {
+            "status": "running",
+            "ended_by": None,
+            "epochs": epoch,
+            "best": metrics[progress.best_epoch - 1] if progress.best_epoch else None,
+            "last": metrics[-1] if metrics else None,
+            "resumed": (*self.resumed, part),
         }
-        values = self._values()
         values.pop("error", None)
-        return self.model_validate(
-            {
-                **values,
-                "status": "running",
-                "ended_by": None,
-                "epochs": progress.epoch,
-                "best": metrics[progress.best_epoch - 1] if progress.best_epoch else None,
-                "last": metrics[-1] if metrics else None,
-                "resumed": (*self.resumed, part),
-            }
-        )
+        return self.model_validate(values)
 
     def as_dict(self) -> dict[str, Any]:
         """The record as JSON has it."""
@@ -113,10 +107,9 @@ class RunRecord(Part):
         return {key: value for key, value in self if key in self.model_fields_set}
 
 
-def new_record(
-    config: Config, split: Split, *, training: int, validation: int, threads: int
-) -> RunRecord:
-    """The record of a run that starts now; training and validation count images."""
+def new_record(config: Config, data: TrainingData, *, threads: int) -> RunRecord:
+    """The record of a run that starts now."""
+    split = data.split
     return RunRecord(
         schema_=SCHEMA,
         status="running",
@@ -125,8 +118,8 @@ def new_record(
         data=DataRecord(
             name=split.name,
             classes=split.classes,
-            training_images=training,
-            validation_images=validation,
+            training_images=len(data.train_rows),
+            validation_images=len(data.validation_rows),
             sha256=split.files,
         ),
         decided_by="validation split, taken from the training images",

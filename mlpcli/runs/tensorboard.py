@@ -1,6 +1,6 @@
-"""TensorBoard event files of a run, made from its metrics: one value of each, an epoch.
+"""TensorBoard event files of a run, with one value per metric and epoch.
 
-They are made anew when a run is resumed, so that no epoch is in them twice and none is missing.
+They are rewritten when a run is resumed, so that each epoch is in them exactly once.
 """
 
 import time

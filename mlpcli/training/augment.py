@@ -1,7 +1,7 @@
 """Random variants of images: shifted, rotated, scaled, sheared, bent, flipped, partly erased.
 
 Every image takes equally many random numbers, so the variants of the images from some position on
-need no draws for those before it: `draws_per_image` says how many to skip.
+need no draws for those before it: `draws_per_image` is the number to skip for each.
 """
 
 from math import radians, sin, sqrt, tan
@@ -102,13 +102,8 @@ def _maps(size: tuple[int, ...], ranges: Augment, drawn: NDArray[Any]) -> NDArra
     scale = (1 + ranges.scale * u[4]) * (1 + ranges.stretch * u[5:7])
     if ranges.flip:
         scale[0] *= np.where(u[7] < 0, -1, 1)
-    return affine(
-        size,
-        shift=ranges.shift * u[:2],
-        rotate=ranges.rotate * u[2],
-        shear=ranges.shear * u[3],
-        scale=scale,
-    )
+    shift, rotate, shear = ranges.shift * u[:2], ranges.rotate * u[2], ranges.shear * u[3]
+    return affine(size, shift=shift, rotate=rotate, shear=shear, scale=scale)
 
 
 def _field(ranges: Augment, drawn: NDArray[Any]) -> NDArray[Any] | None:
@@ -147,7 +142,7 @@ def _erase(images: Bytes, probability: float, drawn: NDArray[Any]) -> None:
 
 
 def _span(length: int, extent: NDArray[Any], u: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which of `length` pixels lie in a stretch of so many, put anywhere by u in [0, 1)."""
+    """Which of `length` pixels are in a span of that extent, placed at random by u in [0, 1)."""
     extent = np.minimum(np.rint(extent), length)
     first = np.floor(u * (length - extent + 1))[:, None]
     place = np.arange(length)

@@ -22,12 +22,8 @@ def layer_sizes(config: Config, *, classes: int) -> tuple[int, ...]:
 
 def initial_params(config: Config, *, classes: int, dtype: str = "float32") -> Params:
     """The configured network before its first step."""
-    return mlp.init(
-        layer_sizes(config, classes=classes),
-        rng=stream(config.seed, "init"),
-        scheme=config.network.init,
-        dtype=dtype,
-    )
+    sizes, rng = layer_sizes(config, classes=classes), stream(config.seed, "init")
+    return mlp.init(sizes, rng=rng, scheme=config.network.init, dtype=dtype)
 
 
 def make_engine(
@@ -58,7 +54,7 @@ def make_engine(
 
 
 def activation(config: Config) -> Activation:
-    """That of the hidden layers."""
+    """The activation of the hidden layers."""
     return ACTIVATIONS[config.network.activation]
 
 
@@ -82,7 +78,16 @@ def l2_penalty(config: Config) -> float:
 
 def learning_rate(config: Config) -> Callable[[float], float]:
     """The learning rate as a function of the fraction of the training that is done, in [0, 1]."""
-    factor = _schedule(config)
+    chosen = config.schedule
+    if isinstance(chosen, OneCycle):
+        factor = schedule.one_cycle(chosen.warmup, chosen.start)
+    else:
+        shape: schedule.Schedule = schedule.constant
+        if isinstance(chosen, Steps):
+            shape = schedule.step(chosen.at, chosen.factor)
+        elif isinstance(chosen, Cosine):
+            shape = schedule.cosine
+        factor = schedule.with_warmup(shape, chosen.warmup)
     return lambda progress: config.optimizer.lr * factor(progress)
 
 
@@ -95,14 +100,3 @@ def dropout_masks(config: Config, x: Array, purpose: str, *counters: int) -> Mas
     widths = (x.shape[1], *network.hidden)
     rng = stream(config.seed, purpose, *counters)
     return dropout.masks(len(x), widths, rates, rng=rng, dtype=str(x.dtype))
-
-
-def _schedule(config: Config) -> schedule.Schedule:
-    chosen = config.schedule
-    if isinstance(chosen, OneCycle):
-        return schedule.one_cycle(chosen.warmup, chosen.start)
-    if isinstance(chosen, Steps):
-        shape = schedule.step(chosen.at, chosen.factor)
-    else:
-        shape = schedule.cosine if isinstance(chosen, Cosine) else schedule.constant
-    return schedule.with_warmup(shape, chosen.warmup)

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.config.schema import Augment, Config
-from mlpcli.data import dataset, preprocessing
+from mlpcli.data import dataset, preprocessing, synth
 from mlpcli.data.dataset import Split
 from mlpcli.data.mnist_style import light_share
 from mlpcli.data.preprocessing import SIDE
+from mlpcli.data.registry import DATASETS
 from mlpcli.errors import ConfigError
 from mlpcli.nn import Array, mlp
 from mlpcli.training import augment
@@ -22,7 +23,7 @@ Batch = tuple[Array, Array]
 
 
 class TrainingData(NamedTuple):
-    """A training split and all that a training needs to know of it, determined once."""
+    """A training split, and what a training needs to know about it, determined once."""
 
     split: Split
     train_rows: NDArray[np.intp]  # rows of the split to train on, ascending
@@ -33,14 +34,17 @@ class TrainingData(NamedTuple):
 
 def load_split(config: Config, split: str, *, offline: bool = False) -> Split:
     """The images that the settings name; split is "train" or "test". Raises DataError."""
-    data = config.data
-    return dataset.load(
-        data.name,
-        split,
-        resize=data.resize,
-        offline=offline,
-        images=data.images if split == "train" else None,
-    )
+    data, images = config.data, config.data.images if split == "train" else None
+    return dataset.load(data.name, split, resize=data.resize, offline=offline, images=images)
+
+
+def class_names(config: Config, *, offline: bool = False) -> tuple[str, ...]:
+    """Names of the classes; only a user's own data is read for them. Raises DataError."""
+    name = config.data.name
+    if name == "synth":
+        return synth.CLASSES
+    spec = DATASETS.get(name)
+    return spec.classes if spec else load_split(config, "train", offline=offline).classes
 
 
 def prepare(config: Config, split: Split) -> TrainingData:
@@ -59,9 +63,8 @@ def split_rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]
             f"data.validation: {config.data.validation} of {n:,} images is {count:,} to validate "
             f"on and {n - count:,} to train on; choose another fraction"
         )
-    return dataset.split_validation(
-        split.labels, count=count, rng=stream(config.seed, "validation")
-    )
+    rng = stream(config.seed, "validation")
+    return dataset.split_validation(split.labels, count=count, rng=rng)
 
 
 def active_inputs(config: Config, split: Split) -> NDArray[np.intp]:
@@ -114,7 +117,10 @@ def batch_maker(
     targets = mlp.one_hot(np.arange(classes), classes, smoothing=smoothing, dtype="float32")
     ranges = augmentation(config)
     size = (SIDE, SIDE) if ranges else split.images.shape[1:]
-    pixel = _inverse(preprocessing.input_indices(size))[data.active_inputs]
+    shown = preprocessing.input_indices(size)
+    pixels_of_inputs = np.zeros(preprocessing.INPUTS, np.intp)  # 0 where an input shows none
+    pixels_of_inputs[shown] = np.arange(len(shown))
+    pixel = pixels_of_inputs[data.active_inputs]
     idle = deque(augment.warper(ranges) for _ in range(max(1, workers))) if ranges else deque()
 
     def batch(start: int) -> Batch:
@@ -132,10 +138,3 @@ def batch_maker(
         return preprocessing.scale(x), targets[split.labels[rows]]
 
     return batch
-
-
-def _inverse(places: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Which pixel an input shows; meaningless for inputs that show none."""
-    pixel = np.zeros(preprocessing.INPUTS, np.intp)
-    pixel[places] = np.arange(len(places))
-    return pixel

@@ -23,10 +23,10 @@ def fit(
 ) -> Iterator[Step | Epoch]:
     """Train on the training rows of data and validate on the others; yields each Step and Epoch.
 
-    threads: at most so many share a step, and the bits of a result depend on their number; half as
+    threads: at most so many share a step, and the exact result depends on their number; half as
     many make augmented batches meanwhile.
-    since: where an earlier training stopped; resuming gives the very bits it would have given,
-    unless a time budget makes them depend on the clock.
+    since: where an earlier training stopped; the result is bit-identical to that of an unbroken
+    training, unless a time budget makes it depend on the clock.
     Ends for the first reason that `stop_reason` finds; the time budget also cuts a pass short.
     Raises CheckFailed when a value is not finite, with the parameters left as they were.
     """
@@ -48,13 +48,8 @@ def _fit(
     total = config.train.epochs * steps
     learning_rate = build.learning_rate(config)
     budget = TimeBudget(config.train.time_budget, used=at.used)
-    validate = partial(
-        score,
-        split=data.split,
-        activation=build.activation(config),
-        rows=data.validation_rows,
-        team=team,
-    )
+    activation, rows = build.activation(config), data.validation_rows
+    validate = partial(score, split=data.split, activation=activation, rows=rows, team=team)
     if budget.limit is not None:
         with budget.ending():
             validate(engine.params)
@@ -70,9 +65,8 @@ def _fit(
                 loss = engine.step(x, y, rule, lr=lr, masks=masks)
             except FloatingPointError as err:
                 raise CheckFailed(_not_finite(str(err), at, lr)) from err
-            at = at._replace(
-                step=at.step + 1, loss_sum=at.loss_sum + loss * len(x), used=budget.used()
-            )
+            loss_sum = at.loss_sum + loss * len(x)
+            at = at._replace(step=at.step + 1, loss_sum=loss_sum, used=budget.used())
             seen = min(at.step * size, len(order))
             yield Step(at, steps, seen, max(engine.steps / total, budget.done()), loss, engine)
             if budget.is_up():

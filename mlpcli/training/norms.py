@@ -23,7 +23,7 @@ def norms(
     """
     start = max(0, len(order) - config.train.batch_size)
     x, y = batch_maker(config, data, order, epoch=epoch)(start)
-    with np.errstate(all="ignore"):  # the next step refuses what is not finite
+    with np.errstate(all="ignore"):  # the next step rejects non-finite values
         engine.gradient(x, y)
         return _frobenius(engine.params), _frobenius(engine.grads)
 

@@ -14,7 +14,6 @@ from mlpcli.config.schema import Config
 from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.nn import Array, mlp
-from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.optim import UpdateRule
 from mlpcli.training import build
@@ -32,21 +31,21 @@ def preflight(config: Config, split: Split) -> Iterator[str]:
     chosen = stream(config.seed, "check", 2).permutation(len(split.labels))[:IMAGES]
     classes = len(split.classes)
     lit = preprocessing.active_inputs(split.images[chosen])
-    x = preprocessing.inputs(split.images[chosen])[:, lit]
+    x = preprocessing.inputs(split.images[chosen])
     y = mlp.one_hot(split.labels[chosen], classes, dtype="float32")
     small = config.replace(train=config.train.replace(batch_size=len(chosen)))
     engine, rule = build.make_engine(small, classes=classes, active_inputs=lit)
     with np.errstate(all="ignore"):
-        engine.gradient(x, y)
-    yield from _first_loss(config, preprocessing.inputs(split.images[chosen]), y)
+        engine.gradient(x[:, lit], y)
+    yield from _first_loss(config, x, y)
     yield from _small_gradients(engine)
-    yield from _overfit(engine, rule, x, y, lr=config.optimizer.lr)
+    yield from _overfit(engine, rule, x[:, lit], y, lr=config.optimizer.lr)
 
 
 def _first_loss(config: Config, x: Array, y: Array) -> Iterator[str]:
     params = build.initial_params(config, classes=y.shape[1])
     with np.errstate(all="ignore"):
-        first = float(mlp.loss(params, x, y, activation=ACTIVATIONS[config.network.activation]))
+        first = float(mlp.loss(params, x, y, activation=build.activation(config)))
     uniform = math.log(y.shape[1])
     if not first < MAX_INITIAL_LOSS * uniform:
         yield (

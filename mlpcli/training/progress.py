@@ -1,4 +1,4 @@
-"""What a training yields: how far it is after a step, and what is known after an epoch."""
+"""What a training yields: its progress after a step, and its metrics after an epoch."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from mlpcli.nn.mlp import Params
 class Progress(NamedTuple):
     """How far a training has come: with the engine's vectors, all that resuming depends on.
 
-    Without a time budget it is the same for the same steps on whichever day.
+    Without a time budget it depends on the steps alone, not on the clock.
     """
 
     epoch: int = 0  # passes over the training images done, of which time may cut the last short
@@ -32,12 +32,12 @@ class State(NamedTuple):
 
 
 class Metrics(BaseModel):
-    """What is known at the end of an epoch; a line of metrics.jsonl is checked against it."""
+    """The metrics of an epoch; a line of metrics.jsonl is checked against it."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
     epoch: int  # from 1
-    train_loss: float  # mean over the epoch's steps of what training lowers, in nats
+    train_loss: float  # mean of the training objective over the epoch's steps, in nats
     validation_loss: float  # cross-entropy, in nats
     validation_accuracy: float  # fraction
     lr: float  # at the last step

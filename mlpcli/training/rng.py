@@ -6,14 +6,8 @@ batch order cannot change the initial weights, and epoch 7 can be shuffled witho
 
 import numpy as np
 
-PURPOSES = (
-    "init",
-    "validation",
-    "order",
-    "check",
-    "dropout",
-    "augment",
-)  # only append: the position is part of every stream
+# only append: the position is part of every stream
+PURPOSES = ("init", "validation", "order", "check", "dropout", "augment")
 
 
 def stream(seed: int, purpose: str, *counters: int, skip: int = 0) -> np.random.Generator:

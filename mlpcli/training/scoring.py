@@ -1,6 +1,7 @@
-"""How well a network does on images: loss, confusion matrix, and what follows from them."""
+"""Scores of a network on images: loss, confusion matrix, and metrics derived from them."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,62 +69,52 @@ def score(
 ) -> Scores:
     """Scores on all images of a split, or on the given rows of it; a team shares the work.
 
-    p: (n, classes) in float64, into which the probabilities are written where they are wanted too.
+    p: (n, classes) in float64, into which the probabilities are written, if given.
     Raises CheckFailed when the loss is not finite.
     """
     rows = np.arange(len(split.labels)) if rows is None else rows
     team = team or Team()
-    classes = len(params[-1].b)
-    starts = range(0, len(rows), CHUNK_SIZE)
-    losses = np.zeros(len(starts))
+    n, classes = len(rows), len(params[-1].b)
+    losses = np.zeros(-(-n // CHUNK_SIZE))
     confusion = np.zeros((team.size, classes * classes), np.int64)
-    right = np.empty(len(rows), np.bool_)
-    chunks = iter(list(enumerate(starts)))
+    right = np.empty(n, np.bool_)
+    starts = iter(range(0, n, CHUNK_SIZE))  # the members share them
 
-    def part(member: int) -> None:
-        x = np.zeros((min(CHUNK_SIZE, len(rows)), INPUTS), params[0].W.dtype)
-        for i, start in chunks:
-            chunk = rows[start : start + CHUNK_SIZE]
-            labels = split.labels[chunk]
-            h0 = inputs(split.images[chunk], x[: len(chunk)])
-            with np.errstate(over="ignore", invalid="ignore"):  # the loss shows it
-                z = mlp.forward(params, h0, activation=activation).z[-1]
-                losses[i] = _summed_cross_entropy(z, labels)
-                if p is not None:
-                    p[start : start + CHUNK_SIZE] = mlp.softmax(z.astype("float64"))
-            predicted = z.argmax(axis=1)
-            right[start : start + CHUNK_SIZE] = predicted == labels
+    @np.errstate(over="ignore", invalid="ignore")  # the loss shows it
+    def work(member: int) -> None:
+        for part, z in _outputs(params, split.images, rows, activation, starts):
+            labels, predicted = split.labels[rows[part]], z.argmax(axis=1)
+            log_p = mlp.log_softmax(z)[np.arange(len(labels)), labels]
+            losses[part.start // CHUNK_SIZE] = -log_p.sum(dtype="float64")
+            right[part] = predicted == labels
             np.add.at(confusion[member], labels * classes + predicted, 1)
+            if p is not None:
+                p[part] = mlp.softmax(z.astype("float64"))
 
-    team(part)
+    team(work)
     if not np.isfinite(losses).all():
         raise CheckFailed(f"{split.name}: the loss is {losses.sum()}; the weights are too large")
-    return Scores(
-        float(losses.sum() / len(rows)), confusion.sum(axis=0).reshape(classes, classes), right
-    )
+    return Scores(float(losses.sum() / n), confusion.sum(axis=0).reshape(classes, classes), right)
 
 
-def _summed_cross_entropy(z: Array, labels: NDArray[np.intp]) -> float:
-    return float(-mlp.log_softmax(z)[np.arange(len(labels)), labels].sum(dtype="float64"))
-
-
-def probabilities(
-    params: Params,
-    images: NDArray[np.uint8],
-    *,
-    activation: Activation,
-    rows: NDArray[Any] | None = None,
-) -> Array:
-    """Probability of each class, (n, classes) in float64: of all images, or of the given rows."""
-    rows = np.arange(len(images)) if rows is None else rows
-    p = np.empty((len(rows), len(params[-1].b)))
-    x = np.zeros((min(CHUNK_SIZE, len(rows)), INPUTS), params[0].W.dtype)
-    for start in range(0, len(rows), CHUNK_SIZE):
-        part = rows[start : start + CHUNK_SIZE]
-        h0 = inputs(images[part], x[: len(part)])
-        z = mlp.forward(params, h0, activation=activation).z[-1]
-        p[start : start + CHUNK_SIZE] = mlp.softmax(z.astype("float64"))
+def probabilities(params: Params, images: NDArray[np.uint8], *, activation: Activation) -> Array:
+    """Probability of each class for each image, (n, classes) in float64."""
+    p = np.empty((len(images), len(params[-1].b)))
+    starts = iter(range(0, len(images), CHUNK_SIZE))
+    for part, z in _outputs(params, images, np.arange(len(images)), activation, starts):
+        p[part] = mlp.softmax(z.astype("float64"))
     return p
+
+
+def _outputs(
+    params: Params, images: NDArray[Any], rows: NDArray[Any], f: Activation, starts: Iterator[int]
+) -> Iterator[tuple[slice, Array]]:
+    """The outputs z for chunks of the given rows, each with its place among all."""
+    x = np.zeros((min(CHUNK_SIZE, len(rows)), INPUTS), params[0].W.dtype)
+    for start in starts:
+        part = slice(start, start + CHUNK_SIZE)
+        h0 = inputs(images[rows[part]], x[: len(rows[part])])
+        yield part, mlp.forward(params, h0, activation=f).z[-1]
 
 
 def by_class(confusion: NDArray[np.int64], names: tuple[str, ...]) -> list[ClassScores]:

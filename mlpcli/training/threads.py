@@ -28,9 +28,8 @@ def cores() -> int:
 def oversubscribed(threads: int) -> str | None:
     """A warning when there are more threads than processors, which slows all of them down."""
     available = cores()
-    if threads <= available:
-        return None
-    return f"{threads} threads on {available} processors slow each other down; use --threads"
+    text = f"{threads} threads on {available} processors slow each other down; use --threads"
+    return text if threads > available else None
 
 
 @contextmanager

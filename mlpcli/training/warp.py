@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data.preprocessing import SIDE, center_view
+from mlpcli.nn import Array
 
 BITS = 8  # of a place behind the binary point: whole shifts and quarter turns are exact
 UNIT = 1 << BITS
 CANVAS = SIDE + 3  # side of a square with black around it: one pixel before it, two behind
-CHUNK = 32  # images worked on together: few enough for their arrays to stay near the processor
+CHUNK = 32  # images worked on together: few enough for their arrays to stay in the cache
 
 Bytes = NDArray[np.uint8]
 
@@ -20,7 +21,7 @@ Bytes = NDArray[np.uint8]
 class Warp:
     """Reads images of one size at other places, for one thread at a time.
 
-    Its arrays are used again and again: to get new ones would take about as long as to fill them.
+    Its arrays are reused: allocating new ones would take about as long as filling them.
     """
 
     def __init__(self, sigma: float | None = None) -> None:
@@ -32,10 +33,10 @@ class Warp:
         self.down = np.empty((CHUNK, len(self.across), 2, SIDE), np.float32)
         self.places = np.empty((CHUNK, 2 * SIDE, SIDE), np.float32)  # x above y, in 1 / UNIT pixel
         self.whole = np.empty((CHUNK, 2, SIDE, SIDE), np.int32)  # pixels of the places
-        self.share = np.empty((CHUNK, 2, SIDE, SIDE), np.int32)  # what is left of a pixel
-        self.first = np.empty((CHUNK, SIDE, SIDE), np.intp)  # upper left of the four neighbours
+        self.share = np.empty((CHUNK, 2, SIDE, SIDE), np.int32)  # fractions of a pixel
+        self.first = np.empty((CHUNK, SIDE, SIDE), np.intp)  # upper left of the four neighbors
         self.canvas = np.zeros((CHUNK, CANVAS, CANVAS), np.int32)
-        self.corners = np.empty((4, CHUNK, SIDE, SIDE), np.int32)  # values of the four neighbours
+        self.corners = np.empty((4, CHUNK, SIDE, SIDE), np.int32)  # values of the four neighbors
 
     def __call__(self, images: Bytes, maps: NDArray[Any], field: NDArray[Any] | None) -> Bytes:
         """Images (n, height, width) in the middle of black, warped: uint8 (n, 32, 32).
@@ -54,7 +55,7 @@ class Warp:
         return out
 
     def _place(self, maps: NDArray[Any], field: NDArray[Any] | None) -> None:
-        """Mutates places, to those on the canvas; what is far outside comes to its black edge."""
+        """Mutates places, to those on the canvas; those far outside move to its black edge."""
         n, nodes = len(maps), len(self.bumps)
         down, places = self.down[:n], self.places[:n]
         if field is not None:
@@ -91,16 +92,11 @@ class Warp:
 
 
 def affine(
-    size: tuple[int, ...],
-    *,
-    shift: NDArray[Any],
-    rotate: NDArray[Any],
-    shear: NDArray[Any],
-    scale: NDArray[Any],
-) -> NDArray[Any]:
+    size: tuple[int, ...], *, shift: Array, rotate: Array, shear: Array, scale: Array
+) -> Array:
     """Maps (n, 2, 3) that scale, slant, turn and shift images, in this order.
 
-    size: height and width of the images, whose centre stays where it is but for the shift.
+    size: height and width of the images; only the shift moves their center.
     shift, scale: (2, n), in x and in y; shift in pixels, right and down. rotate, shear: (n,), in
     degrees, counter-clockwise and to the right.
     """
@@ -128,17 +124,15 @@ def gaussian_basis(sigma: float) -> NDArray[np.float32]:
     Scaled so that independent numbers of variance 1, one for each node, add up to a sum of variance
     1 at every pixel. The nodes go from two before the square to two behind it. More of them would
     add nothing, since the sum is smooth: its covariance is that of noise with a number for each
-    pixel under the same Gaussian, within 0.1 %.
+    pixel under the same Gaussian, within 0.1%.
     """
     nodes = sigma * np.arange(-2, ceil((SIDE - 1) / sigma) + 3)
     gauss = np.exp(-(((np.arange(SIDE) - nodes[:, None]) / sigma) ** 2) / 2)
     return (gauss / np.linalg.norm(gauss, axis=0)).astype(np.float32)
 
 
-def _between(
-    a: NDArray[np.int32], b: NDArray[np.int32], share: NDArray[np.int32]
-) -> NDArray[np.int32]:
-    """Mutates a and b; UNIT times the value at `share` of UNIT on the way from a to b."""
+def _between(a: NDArray[Any], b: NDArray[Any], share: NDArray[Any]) -> NDArray[Any]:
+    """Mutates a and b, int32; UNIT times the value at `share` of UNIT on the way from a to b."""
     b -= a
     b *= share
     a *= UNIT
