@@ -64,10 +64,10 @@ def evaluate(
 
     Raises CheckpointError also where a seed's run has not finished.
     """
-    one = partial(evaluate_run, split=split, data=data, weights=weights, offline=offline)
+    evaluate_one = partial(evaluate_run, split=split, data=data, weights=weights, offline=offline)
     if not RunFolder(folder).seed_runs():
-        return one(folder)
-    results = {record.seed: one(run.path) for run, record in finished_runs(folder).items()}
+        return evaluate_one(folder)
+    results = {record.seed: evaluate_one(run.path) for run, record in finished_runs(folder).items()}
     accuracies = [each.accuracy for each in results.values()]
     return Evaluations(str(folder), results, accuracy_summary(accuracies))
 

@@ -38,7 +38,7 @@ PLAIN_SETTINGS += ["network.activation=relu", "optimizer.weight_decay=0", "train
 
 def template() -> str:
     """The text of a file to start from."""
-    return (resources.files("mlpcli.api") / "template.txt").read_text(encoding="utf-8")
+    return (resources.files("mlpcli.api") / "grade_template.txt").read_text(encoding="utf-8")
 
 
 class Grade(NamedTuple):

@@ -1,7 +1,6 @@
 """Runs of one config with several seeds: a folder that holds a run's folder for each."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,14 +59,17 @@ def train(
         raise ConfigError(f"--seeds: seeds must be below 2**63, got {config.seed + seeds - 1}")
     if not resume:
         RunFolder(folder).claim(overwrite=False)
-    anew = partial(train_run, offline=offline, preflight=preflight, threads=threads)
-    again = partial(resume_run, force=force, offline=offline, threads=threads)
     for seed in range(config.seed, config.seed + seeds):
         settings, run = config.replace(seed=seed), RunFolder(folder).seed_run(seed)
-        known = resume and run.config.exists()
-        if known and _is_finished(run, settings):
+        events: Iterator[Event]
+        if not (resume and run.config.exists()):
+            events = train_run(
+                settings, run.path, offline=offline, preflight=preflight, threads=threads
+            )
+        elif not _is_finished(run, settings):
+            events = resume_run(settings, run.path, force=force, offline=offline, threads=threads)
+        else:
             continue
-        events = (again if known else anew)(settings, run.path)
         command = f"mlp train --resume {folder} --seeds {seeds}"
         yield Seed(seed, run.path, _with_hint(events, seed, command))
 

@@ -94,10 +94,9 @@ def default_path(folders: Sequence[Path]) -> Path:
 def analyze(folder: Path, *, split: str = "test", offline: bool = False) -> Analysis:
     """A run's best weights on a split, with everything its folder holds.
 
-    Raises CheckpointError or DataError where the folder, its files or the images are not there.
+    Raises CheckpointError or DataError where the run's files or the images are not there.
     """
     run = RunFolder(folder)
-    run.require()
     nothing = f"there is no training to report; `mlp eval {folder}` evaluates its weights"
     record, metrics = run.trained_record(lacks=nothing), run.load_metrics()
     if not metrics:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,15 +80,30 @@ def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Itera
     """
     config, folder, seeds, threads, resumed, force, overwrite = plan
     if seeds:
-        several = partial(multi_seed.train, seeds=seeds, resume=resumed, force=force)
-        runs = several(config, folder, offline=offline, preflight=preflight, threads=threads)
-        yield from (StartedRun(place, seed, events) for seed, place, events in runs)
+        for seed, place, events in multi_seed.train(
+            config,
+            folder,
+            seeds=seeds,
+            resume=resumed,
+            force=force,
+            offline=offline,
+            preflight=preflight,
+            threads=threads,
+        ):
+            yield StartedRun(place, seed, events)
     elif resumed:
         events = resume(config, folder, force=force, offline=offline, threads=threads)
         yield StartedRun(folder, None, events, earlier_epochs(folder))
     else:
-        anew = partial(train, overwrite=overwrite, offline=offline, preflight=preflight)
-        yield StartedRun(folder, None, anew(config, folder, threads=threads))
+        events = train(
+            config,
+            folder,
+            overwrite=overwrite,
+            offline=offline,
+            preflight=preflight,
+            threads=threads,
+        )
+        yield StartedRun(folder, None, events)
 
 
 def result(plan: Plan) -> TrainResult | SeedResults:
