@@ -1,8 +1,5 @@
 """Completion: the questions that the shells' scripts ask, answered by real processes."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ import typer
 
 from mlpcli.cli import app
 from mlpcli.data.registry import DATASETS
-from tests.cli.outcome import PATIENCE, call, piped
+from tests.cli.outcome import call, output, piped, python
 
 NAMED = {"RUN", "NAME|PATH", "NAME|FILE"}  # metavars of what has a name
 
@@ -25,9 +22,7 @@ def asked(line: str, shell: str = "bash") -> list[str]:
         "zsh": {"_TYPER_COMPLETE_ARGS": line},
         "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
     }[shell]
-    status, out, err = piped(**env, _MLP_COMPLETE=f"complete_{shell}")
-    assert (status, err) == (0, "")
-    return out.splitlines()
+    return output(piped(**env, _MLP_COMPLETE=f"complete_{shell}")).splitlines()
 
 
 def parameters(command: Any, path: str = "mlp") -> Iterator[tuple[str, Any]]:
@@ -116,16 +111,11 @@ def test_an_answer_imports_nothing_heavy() -> None:
         "finally: print(*[n for n, m in sys.modules.items() if m], file=sys.stderr)"
     )
     question = {"_TYPER_COMPLETE_ARGS": "mlp train --config m", "_MLP_COMPLETE": "complete_zsh"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | question,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-    )
 
-    assert '"mnist"' in done.stdout
-    assert not {"numpy", "pydantic", "rich", "ruamel.yaml", "pooch"} & set(done.stderr.split())
+    _, out, err = python(script, **question)
+
+    assert '"mnist"' in out
+    assert not {"numpy", "pydantic", "rich", "ruamel.yaml", "pooch"} & set(err.split())
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

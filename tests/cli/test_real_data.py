@@ -1,14 +1,11 @@
 """From an empty cache to the accuracy that the README promises, on the published data."""
 
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from tests.cli.outcome import call, facts
+from tests.server import content, serve
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -16,20 +13,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not DATA.is_dir(), reason="needs the published files in ../shared/data"),
 ]
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def mirror() -> Iterator[str]:
-    """Address of a web server over the published files."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(DATA))) as server:
-        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @pytest.mark.parametrize(
@@ -40,9 +23,11 @@ def mirror() -> Iterator[str]:
     ],
 )
 def test_a_downloaded_set_is_learnt_to_the_promised_accuracy(
-    mirror: str, place: Path, name: str, options: list[str], accuracy: float
+    place: Path, name: str, options: list[str], accuracy: float
 ) -> None:
-    fetched = facts(call("download", name, "--from", f"{mirror}/{name}/", "--json"))
+    answers = {f"/{path.name}": content(path.read_bytes()) for path in (DATA / name).iterdir()}
+    with serve({**answers}) as (url, _):
+        fetched = facts(call("download", name, "--from", url, "--json"))
     files = fetched["datasets"][0]["files"]
     assert {Path(file).parent for file in files} == {place / "cache" / name}
     facts(call("train", *options, "--out", "run", "--json"))
