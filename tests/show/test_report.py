@@ -33,9 +33,6 @@ class Reader(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-
     def handle_endtag(self, tag: str) -> None:
         if self.open and self.open[-1] == tag:
             self.open.pop()
@@ -137,10 +134,8 @@ def test_the_same_runs_give_the_same_page(analyses: list[Analysis]) -> None:
 
 
 def test_norms_of_an_older_run_are_said_to_be_missing(analyses: list[Analysis]) -> None:
-    older = [
-        m.model_copy(update={"weight_norms": None, "gradient_norms": None})
-        for m in analyses[0].metrics
-    ]
+    missing = {"weight_norms": None, "gradient_norms": None}
+    older = [m.model_copy(update=missing) for m in analyses[0].metrics]
 
     page = report.page([analyses[0]._replace(metrics=older)])
 
@@ -173,11 +168,8 @@ def test_many_classes_make_an_image_of_the_matrix(analyses: list[Analysis]) -> N
     scores = found.scores._replace(confusion=confusion)
     classes = tuple(map(str, range(62)))
 
-    page = Reader(
-        report.page(
-            [analyses[0]._replace(evaluation=found._replace(scores=scores, classes=classes))]
-        )
-    )
+    evaluation = found._replace(scores=scores, classes=classes)
+    page = Reader(report.page([analyses[0]._replace(evaluation=evaluation)]))
 
     assert [a["width"] for a in page.all("img") if "matrix" in a["class"]] == ["62"]
 
