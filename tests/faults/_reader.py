@@ -122,9 +122,9 @@ def _check(command: str, outcome: Outcome) -> None:
             assert line.startswith(("error: ", "  ")), f"printed {line!r}"
     if "--format jsonl" in command:
         for line in out.splitlines():
-            json.loads(line, parse_constant=lambda name: _no(name))
+            json.loads(line, parse_constant=_no)
     if out and "--json" in command:
-        facts = json.loads(out, parse_constant=lambda name: _no(name))
+        facts = json.loads(out, parse_constant=_no)
         if "confusion" in facts:
             counts = facts["confusion"]
             assert sum(map(sum, counts)) == facts["n"] > 0, "the counts do not add up"

@@ -6,9 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mlpcli.runs import checkpoint
-from mlpcli.runs.folder import CONFIG
-from tests.faults.processes import Whole, appears, check_same, ended, on_a_training, start, whole
+from tests.faults.processes import (
+    Whole,
+    check_readable,
+    check_same,
+    ended,
+    in_training,
+    on_a_training,
+    start,
+    whole,
+)
 from tests.faults.table import Fault, alone
 
 AGAIN = 0.3  # chance that a resumed process is killed as well
@@ -50,16 +57,12 @@ def during_start(undisturbed: Whole, rng: np.random.Generator, own: Path) -> Non
 
 def _killed_in_training(which: Whole, folder: Path, rng: np.random.Generator) -> str:
     """What happened to the run, or an empty text when it ended before it could be killed."""
-    process = start("train", *which.options, "--out", str(folder))
-    appears(folder / CONFIG, process)
-    moment = rng.uniform(0, which.training)
-    time.sleep(moment)
+    process, moment = in_training(which, rng, folder)
     process.kill()
     if ended(process).status == 0:
         return ""
-    for path in folder.glob("*.safetensors"):
-        checkpoint.load(path)
-    return f"killed {moment:.3f} s after its first file"
+    check_readable(folder)
+    return f"killed {moment}"
 
 
 def _killed_again(which: Whole, folder: Path, rng: np.random.Generator) -> str:

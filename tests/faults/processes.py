@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import CONFIG
 from tests.faults.table import Trials, alone
 from tests.fingerprint import result
@@ -131,11 +132,28 @@ def appears(path: Path, process: subprocess.Popen[str]) -> float:
     return time.perf_counter()
 
 
+def in_training(
+    undisturbed: Whole, rng: np.random.Generator, folder: Path, **options: Any
+) -> tuple[subprocess.Popen[str], str]:
+    """A process at a random moment of its training, and when that is."""
+    process = start("train", *undisturbed.options, "--out", str(folder), **options)
+    appears(folder / CONFIG, process)
+    moment = rng.uniform(0, undisturbed.training)
+    time.sleep(moment)
+    return process, f"{moment:.3f} s after the first file"
+
+
 def goes_on(folder: Path, options: tuple[str, ...]) -> Done:
     """The outcome of the run resumed or, where it died before there was one, trained."""
     if (folder / CONFIG).exists():
         return mlp("train", "--resume", str(folder))
     return mlp("train", *options, "--out", str(folder))
+
+
+def check_readable(folder: Path) -> None:
+    """Assert that the checkpoints of a run are whole."""
+    for path in folder.glob("*.safetensors"):
+        checkpoint.load(path)
 
 
 def check_same(folder: Path, whole: Whole, told: str) -> None:
