@@ -81,7 +81,7 @@ def killed(rng: np.random.Generator, place: Path) -> None:
 def download(made: DatasetSpec, cache: Path, **options: Any) -> subprocess.Popen[str]:
     """A process that fetches the data set into a cache."""
     words = [sys.executable, "-c", PUBLISHED.format(repr(made)), "download", "mnist"]
-    return popen(words, os.environ | {"MLPCLI_DATA": str(cache)}, options)
+    return popen(words, os.environ | {"MLPCLI_DATA": str(cache)}, **options)
 
 
 @contextmanager

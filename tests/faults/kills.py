@@ -28,10 +28,9 @@ VARIANTS = (
 
 def during_training(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
     """Each counted kill meets a process that has begun its run."""
-    wholes = [whole(*changes) for changes in VARIANTS]
 
     def trial(rng: np.random.Generator, own: Path) -> None:
-        which = wholes[rng.integers(len(wholes))]
+        which = whole(*VARIANTS[rng.integers(len(VARIANTS))])
         folder, told = own / "run", ""
         for attempt in range(100):
             folder = own / f"run-{attempt}"
@@ -75,6 +74,6 @@ def _killed_again(which: Whole, folder: Path, rng: np.random.Generator) -> str:
 
 
 FAULTS = (
-    Fault("kill -9 during training", during_training, few=6, many=200),
+    Fault("kill -9 during training", during_training, few=3, many=200),
     Fault("kill -9 during start-up", on_a_training(during_start), few=1, many=50),
 )

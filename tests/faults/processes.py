@@ -46,15 +46,14 @@ class Whole(NamedTuple):
 
 def start(*args: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
     """A process of `mlp`; options are those of Popen."""
-    return popen(command(*args), env, options)
+    return popen(command(*args), env, **options)
 
 
 def begun(*args: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
     """The same, when the program has just begun."""
     theirs, ours = os.pipe()
-    process = popen(
-        [sys.executable, "-c", TELLING.format(ours), *args], env, options | {"pass_fds": (ours,)}
-    )
+    words = [sys.executable, "-c", TELLING.format(ours), *args]
+    process = popen(words, env, pass_fds=(ours,), **options)
     os.close(ours)
     os.read(theirs, 1)
     os.close(theirs)
@@ -143,13 +142,6 @@ def in_training(
     return process, f"{moment:.3f} s after the first file"
 
 
-def goes_on(folder: Path, options: tuple[str, ...]) -> Done:
-    """The outcome of the run resumed or, where it died before there was one, trained."""
-    if (folder / CONFIG).exists():
-        return mlp("train", "--resume", str(folder))
-    return mlp("train", *options, "--out", str(folder))
-
-
 def check_readable(folder: Path) -> None:
     """Assert that the checkpoints of a run are whole."""
     for path in folder.glob("*.safetensors"):
@@ -157,8 +149,12 @@ def check_readable(folder: Path) -> None:
 
 
 def check_same(folder: Path, whole: Whole, told: str) -> None:
-    """Assert that a run gave what the undisturbed one gave; told says what happened to it."""
-    done = goes_on(folder, whole.options)
+    """Resume a run, and assert that it gives what the undisturbed one gave.
+
+    told: what happened to the run.
+    """
+    new = ("train", *whole.options, "--out", str(folder))  # where it died before there was one
+    done = mlp("train", "--resume", str(folder)) if (folder / CONFIG).exists() else mlp(*new)
     assert done.status == 0, f"{told}: {done}"
     found = result(folder)
     other = [key for key in found if found[key] != whole.result[key]]
@@ -168,7 +164,7 @@ def check_same(folder: Path, whole: Whole, told: str) -> None:
 
 
 def popen(
-    words: list[str], env: dict[str, str] | None, options: dict[str, Any]
+    words: list[str], env: dict[str, str] | None = None, **options: Any
 ) -> subprocess.Popen[str]:
     """A process with pipes for its output and nothing to read, unless the options say otherwise."""
     piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}

@@ -24,6 +24,7 @@ from tests.faults.processes import (
     ended,
     mlp,
     on_a_training,
+    popen,
 )
 from tests.faults.table import Fault, Impossible
 
@@ -64,8 +65,7 @@ def no_home(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
 
     def unnamed_mlp(*args: str) -> Done:
         words = ["unshare", "--user", unnamed, *command(*args)]
-        done = subprocess.run(words, cwd=place, env=env, capture_output=True, encoding="utf-8")
-        return Done(done.returncode, done.stdout, done.stderr)
+        return ended(popen(words, env, cwd=place))
 
     try:
         subprocess.run(["unshare", "--user", unnamed, "true"], check=True, capture_output=True)
@@ -136,17 +136,11 @@ def closed_streams(undisturbed: Whole, rng: np.random.Generator, place: Path) ->
 def _check_shell(redirection: str, *args: str) -> None:
     """Run a command with its streams redirected by a shell; assert that it does not break down."""
     line = f'"$@" {redirection}; exit "${{PIPESTATUS[0]}}"'
-    done = subprocess.run(
-        ["bash", "-c", line, "bash", *command(*args)],
-        capture_output=True,
-        encoding="utf-8",
-        env=os.environ | THREAD,
-        stdin=subprocess.DEVNULL,
-    )
+    done = ended(popen(["bash", "-c", line, "bash", *command(*args)]))
     told = f"{args[0]} {redirection}: {done}"
-    assert done.returncode in (0, 2, 141), told
-    assert "Traceback" not in done.stderr, told
-    assert "Exception" not in done.stderr, told
+    assert done.status in (0, 2, 141), told
+    assert "Traceback" not in done.err, told
+    assert "Exception" not in done.err, told
 
 
 def _free_port() -> int:
