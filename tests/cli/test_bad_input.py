@@ -1,18 +1,16 @@
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mlpcli.data import registry
 from mlpcli.runs import checkpoint
 from tests.cli.outcome import call, refusal
+from tests.faults.formats import idx
 from tests.server import content, serve
 
 PAGE = b"<!DOCTYPE html><html><body>Not found</body></html>"
-
-
-def idx(magic: int, *counts: int, values: bytes) -> bytes:
-    return b"".join(n.to_bytes(4, "big") for n in (magic, *counts)) + values
 
 
 def put(folder: str, images: bytes, labels: bytes) -> None:
@@ -31,11 +29,11 @@ def bad_configs(place: Path) -> None:
 
 @pytest.fixture
 def bad_data(place: Path) -> None:
-    images = gzip.compress(idx(2051, 4, 2, 2, values=bytes(16)))
-    labels = gzip.compress(idx(2049, 4, values=bytes([0, 1, 0, 1])))
+    images = gzip.compress(idx(np.zeros((4, 2, 2))))
+    labels = gzip.compress(idx(np.array([0, 1, 0, 1])))
     put("cut", images[:-9], labels)
-    put("counts", images, gzip.compress(idx(2049, 3, values=bytes(3))))
-    put("label", images, gzip.compress(idx(2049, 4, values=bytes([0, 1, 7, 1]))))
+    put("counts", images, gzip.compress(idx(np.zeros(3))))
+    put("label", images, gzip.compress(idx(np.array([0, 1, 7, 1]))))
     put("magic", labels, labels)
     put("page", PAGE, labels)
     Path("page.npz").write_bytes(PAGE)
@@ -197,6 +195,16 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
         ("train -z", "no such option '-z'; see `mlp train --help`"),
         ("train --set", "option '--set' requires an argument; see `mlp train --help`"),
         ("runs rm", "missing argument 'RUN'; see `mlp runs rm --help`"),
+        ("eval", "missing argument 'RUN'; see `mlp eval --help`"),
+        (
+            "eval a --fail-under 2",
+            "invalid value for '--fail-under': expected less than or equal to 1; "
+            "see `mlp eval --help`",
+        ),
+        (
+            "train --epochs many",
+            "invalid value for '--epochs': expected a valid integer; see `mlp train --help`",
+        ),
     ],
 )
 def test_a_wrong_word_suggests_the_right_one_or_the_help(wrong: str, message: str) -> None:

@@ -1,15 +1,12 @@
 """Completion: the questions that the shells' scripts ask, answered by real processes."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from mlpcli.cli import app
 from mlpcli.data.registry import DATASETS
 from tests.cli.outcome import call, output, piped, python
+from tests.cli.test_help import ROOT, commands
 
 NAMED = {"RUN", "NAME|PATH", "NAME|FILE"}  # metavars of what has a name
 
@@ -23,14 +20,6 @@ def asked(line: str, shell: str = "bash") -> list[str]:
         "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
     }[shell]
     return output(piped(**env, _MLP_COMPLETE=f"complete_{shell}")).splitlines()
-
-
-def parameters(command: Any, path: str = "mlp") -> Iterator[tuple[str, Any]]:
-    """Every parameter of a command and those below it, with its place."""
-    for param in command.params:
-        yield f"{path} {param.name}", param
-    for name, below in getattr(command, "commands", {}).items():
-        yield from parameters(below, f"{path} {name}")
 
 
 def finished(*folders: str) -> None:
@@ -93,15 +82,11 @@ def test_zsh_and_fish_are_told_what_a_command_does() -> None:
 def test_everything_with_a_name_is_completed() -> None:
     """A new command gets this by the arguments and options of cli/options.py."""
     finished("runs/first")
-    root: Any = typer.main.get_command(app)
-    ctx = root.context_class(root)
-    without = [
-        place
-        for place, param in parameters(root)
-        if param.metavar in NAMED and not param.shell_complete(ctx, "")
-    ]
+    ctx = ROOT.context_class(ROOT)
+    parameters = [(words, param) for words, command in commands() for param in command.params]
+    named = [(words, param) for words, param in parameters if param.metavar in NAMED]
 
-    assert without == []
+    assert [each for each in named if not each[1].shell_complete(ctx, "")] == []
 
 
 def test_an_answer_imports_nothing_heavy() -> None:

@@ -104,7 +104,6 @@ def test_other_settings_change_the_formulas(dots: str) -> None:
         (("--config", "quickstart", "--image", "20000"), "--image: must be in [0, 19999]"),
         (("--image", "3"), "--image: mnist is not in the cache; run `mlp download mnist`"),
         (("--run", "nowhere", "--config", "mnist"), "--run: brings its own settings"),
-        (("--run", "nowhere"), "no such run folder"),
         (("--set", "data.name=nowhere", "--image", "3"), "neither a name nor a path"),
     ],
 )

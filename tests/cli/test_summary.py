@@ -21,7 +21,6 @@ def test_summary_of_a_run_has_the_runs_layers(run: str) -> None:
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (("--run", "nowhere"), "nowhere: no such run folder"),
         (("--run", "a", "--config", "mnist"), "--run: brings its own settings"),
         (("--set", "data.name=nowhere.npz"), "data set 'nowhere.npz'"),
     ],
