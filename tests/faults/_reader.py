@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from tests.cli.outcome import Outcome, call
 from tests.faults.formats import FORMATS, lay
+from tests.faults.harmful import harmful
 from tests.faults.mutate import mutated
 
 SECONDS = 5  # of a processor, that reading a file may take
@@ -135,14 +136,32 @@ def _no(name: str) -> None:
 
 
 def main() -> None:
-    """Give Hypothesis's files to the program: a folder, how many, how many are done, formats."""
+    """Give files to the program: a folder, how many, how many are done, formats.
+
+    Of the formats, Hypothesis's files; without formats, those that were made to harm.
+    """
     place, inputs, done, *formats = sys.argv[1:]
     reader = Reader(Path(place))
+    if formats:
+        _mutated(reader, int(inputs), int(done), formats)
+    else:
+        _harmful(reader, int(inputs), int(done))
+
+
+def _harmful(reader: Reader, inputs: int, done: int) -> None:
+    """So many of them, evenly spread."""
+    files = list(harmful(reader.right))
+    for i in range(done, inputs):
+        what, name, data = files[i * len(files) // inputs]
+        reader.tell(name, data, what=what)
+
+
+def _mutated(reader: Reader, inputs: int, done: int, formats: list[str]) -> None:
     files = {name: mutated(name, reader.right(name)) for name in formats}
 
-    @seed(int(done))
+    @seed(done)
     @settings(
-        max_examples=int(inputs) - int(done),
+        max_examples=inputs - done,
         database=None,
         deadline=None,
         phases=[Phase.generate],

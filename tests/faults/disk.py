@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.cli.outcome import Outcome
 from tests.faults.processes import (
-    Done,
     Whole,
     check_readable,
     check_same,
@@ -96,7 +96,7 @@ def removed_folder(undisturbed: Whole, rng: np.random.Generator, place: Path) ->
     check_same(place / "away", undisturbed, told)
 
 
-def check_stopped(done: Done, reason: str, told: str, folder: Path) -> None:
+def check_stopped(done: Outcome, reason: str, told: str, folder: Path) -> None:
     """Assert that a training that failed gave the reason, and left whole checkpoints."""
     if done.status:
         check_told(done, reason, told)

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from mlpcli.data.registry import DatasetSpec, File
+from tests.cli.outcome import Outcome
 from tests.faults.disk import PAGE, limited, mounted, remount, unprivileged
-from tests.faults.processes import Done, check_told, ended, popen
+from tests.faults.processes import check_told, ended, popen
 from tests.faults.table import Fault, alone
 from tests.server import serve
 
@@ -119,7 +120,7 @@ def _in_pieces(body: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
 
 
 def _check_refused(
-    done: Done, reason: str, told: str, cache: Path, bodies: dict[str, bytes]
+    done: Outcome, reason: str, told: str, cache: Path, bodies: dict[str, bytes]
 ) -> None:
     check_told(done, reason, told)
     assert not list(cache.rglob("tmp*")), f"{told}: part of a file is left"

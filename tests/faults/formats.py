@@ -136,11 +136,8 @@ def _is_labels(data: bytes) -> bool:
         return n == 9 and len(data) == 8 + 9 and max(data[8:]) < 3
     if data[:4] != b"\0\0\x0c\x02" or n != 9 or len(data) != 12 + 36 * columns or not columns:
         return False
-    return all(data[at : at + 3] == b"\0\0\0" and data[at + 3] < 3 for at in _rows(columns))
-
-
-def _rows(columns: int) -> range:
-    return range(12, 12 + 36 * columns, 4 * columns)
+    rows = range(12, 12 + 36 * columns, 4 * columns)
+    return all(data[at : at + 3] == b"\0\0\0" and data[at + 3] < 3 for at in rows)
 
 
 def _npz() -> list[bytes]:

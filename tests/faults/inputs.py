@@ -67,5 +67,5 @@ FAULTS = [
     Fault("mutated YAML", mutated("YAML"), few=50, many=4000),
     Fault("mutated checkpoints, records, metrics", mutated(*RUN), few=60, many=4000),
     Fault("any of these, led by coverage", led, few=5, many=4000),
-    Fault("files made to harm", children("_harm"), few=40, many=419),
+    Fault("files made to harm", children("_reader"), few=40, many=419),
 ]

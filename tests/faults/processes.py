@@ -16,6 +16,7 @@ import numpy as np
 
 from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import CONFIG
+from tests.cli.outcome import Outcome
 from tests.faults.table import Trials, alone
 from tests.fingerprint import result
 
@@ -23,14 +24,6 @@ PATIENCE = 120  # seconds; a process that takes longer is lost
 THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # `mlp`, after a byte that says that it begins: what precedes it is Python's own start
 TELLING = "import os, mlpcli.__main__ as program; os.write({}, b'.'); program.main()"
-
-
-class Done(NamedTuple):
-    """A process that has ended."""
-
-    status: int
-    out: str
-    err: str
 
 
 class Whole(NamedTuple):
@@ -44,16 +37,16 @@ class Whole(NamedTuple):
     seconds: float  # of the whole process
 
 
-def start(*args: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+def start(*args: str, **options: Any) -> subprocess.Popen[str]:
     """A process of `mlp`; options are those of Popen."""
-    return popen(command(*args), env, **options)
+    return popen(command(*args), **options)
 
 
-def begun(*args: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+def begun(*args: str, **options: Any) -> subprocess.Popen[str]:
     """The same, when the program has just begun."""
     theirs, ours = os.pipe()
     words = [sys.executable, "-c", TELLING.format(ours), *args]
-    process = popen(words, env, pass_fds=(ours,), **options)
+    process = popen(words, pass_fds=(ours,), **options)
     os.close(ours)
     os.read(theirs, 1)
     os.close(theirs)
@@ -65,7 +58,7 @@ def command(*args: str) -> list[str]:
     return [sys.executable, "-m", "mlpcli", *args]
 
 
-def ended(process: subprocess.Popen[str]) -> Done:
+def ended(process: subprocess.Popen[str]) -> Outcome:
     """Its outcome, waited for."""
     with process:
         try:
@@ -73,15 +66,15 @@ def ended(process: subprocess.Popen[str]) -> Done:
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-    return Done(process.returncode, out or "", err or "")
+    return Outcome(process.returncode, out or "", err or "")
 
 
-def mlp(*args: str, **options: Any) -> Done:
+def mlp(*args: str, **options: Any) -> Outcome:
     """The outcome of a command."""
     return ended(start(*args, **options))
 
 
-def check_told(done: Done, reason: str, told: str) -> None:
+def check_told(done: Outcome, reason: str, told: str) -> None:
     """Assert that a command ended with status 2 and one line of error, which gives the reason."""
     errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert done.status == 2, f"{told}: {done}"
@@ -114,11 +107,13 @@ def whole(*changes: str, preflight: bool = False) -> Whole:
     return Whole(data, place / "whole", options, result(place / "whole"), end - first, end - begin)
 
 
-def on_a_training(trial: Callable[[Whole, np.random.Generator, Path], None]) -> Trials:
+def on_a_training(
+    trial: Callable[[Whole, np.random.Generator, Path], None], *, preflight: bool = False
+) -> Trials:
     """Trials that disturb a training, and compare it with one that nothing disturbed."""
 
     def trials(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
-        undisturbed = whole()
+        undisturbed = whole(preflight=preflight)
         yield from alone(lambda rng, own: trial(undisturbed, rng, own))(n, rng, place)
 
     return trials

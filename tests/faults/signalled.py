@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.faults.processes import Done, begun, check_same, ended, whole
+from tests.cli.outcome import Outcome
+from tests.faults.processes import Whole, begun, check_same, ended, on_a_training, whole
 from tests.faults.table import Fault, Trials, alone
 
 SOON = 0.05  # seconds within which the second signal comes
@@ -24,17 +25,12 @@ OTHERS = (  # drawing digits and loading libraries takes most of their time
 def in_training(number: signal.Signals, *, twice: bool = False) -> Trials:
     """Trials of a signal during a training, which is then resumed."""
 
-    def trials(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
-        undisturbed = whole(preflight=True)
+    def trial(undisturbed: Whole, rng: np.random.Generator, own: Path) -> None:
+        words = ("train", *undisturbed.options, "--out", "run")
+        place, told = _stopped(words, number, undisturbed.seconds, rng, own, twice=twice)
+        check_same(place / "run", undisturbed, told)
 
-        def trial(rng: np.random.Generator, own: Path) -> None:
-            words = ("train", *undisturbed.options, "--out", "run")
-            place, told = _stopped(words, number, undisturbed.seconds, rng, own, twice=twice)
-            check_same(place / "run", undisturbed, told)
-
-        yield from alone(trial)(n, rng, place)
-
-    return trials
+    return on_a_training(trial, preflight=True)
 
 
 def in_a_command(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
@@ -86,7 +82,7 @@ def _stopped(
     raise AssertionError(f"{words[0]}: could not be stopped before its end")
 
 
-def _check(done: Done, number: int, told: str) -> None:
+def _check(done: Outcome, number: int, told: str) -> None:
     # of a second signal while Python itself ends, a shell says the same: 128 and the number
     assert done.status in (128 + number, -number), f"{told}: {done}"
     lines = done.err.splitlines()

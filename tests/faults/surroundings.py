@@ -12,10 +12,10 @@ import numpy as np
 
 from mlpcli.data.registry import DATASETS
 from mlpcli.lock import LOCK_FILE
+from tests.cli.outcome import Outcome
 from tests.faults.disk import check_stopped
 from tests.faults.processes import (
     THREAD,
-    Done,
     Whole,
     begun,
     check_same,
@@ -63,7 +63,7 @@ def no_home(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
     env = {name: text for name, text in os.environ.items() if name not in known} | THREAD
     unnamed = f"--map-user={rng.integers(10_000, 60_000)}"
 
-    def unnamed_mlp(*args: str) -> Done:
+    def unnamed_mlp(*args: str) -> Outcome:
         words = ["unshare", "--user", unnamed, *command(*args)]
         return ended(popen(words, env, cwd=place))
 
