@@ -70,22 +70,12 @@ def documented(found: Any) -> bool:
     return all(f"`{key}`" in page and documented(value) for key, value in found.items())
 
 
-def start(
-    args: tuple[str, ...],
-    env: dict[str, str],
-    *,
-    stdout: int = subprocess.PIPE,
-    stderr: int = subprocess.PIPE,
-) -> subprocess.Popen[str]:
+def start(args: tuple[str, ...], env: dict[str, str], **streams: int) -> subprocess.Popen[str]:
     """A process of its own, with nobody there to answer a question."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "mlpcli", *args],
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        encoding="utf-8",
-        env=os.environ | env,
-    )
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    words = [sys.executable, "-m", "mlpcli", *args]
+    options = {"stdin": subprocess.DEVNULL, "encoding": "utf-8", "env": os.environ | env}
+    return subprocess.Popen(words, **pipes | options | streams)
 
 
 def piped(*args: str, **env: str) -> Outcome:

@@ -28,12 +28,9 @@ def finished(*folders: str) -> None:
         Path(folder, "run.json").write_text("{}", encoding="utf-8")
 
 
-def test_commands_are_completed() -> None:
+def test_commands_and_options_are_completed() -> None:
     assert asked("mlp tr") == ["train"]
     assert asked("mlp data sh") == ["show"]
-
-
-def test_options_are_completed() -> None:
     assert asked("mlp train --ep") == ["--epochs"]
 
 

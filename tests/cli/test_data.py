@@ -22,9 +22,8 @@ def test_show_augment_says_which_ranges_were_used(dots: str) -> None:
     ).out
 
     assert out.splitlines()[0] == "picture: dots-augmented.png"
-    assert out.splitlines()[2] == (
-        "shift 2, rotate 12, scale 0.12, shear 8, elastic 1, elastic_sigma 4"
-    )
+    ranges = "shift 2, rotate 12, scale 0.12, shear 8, elastic 1, elastic_sigma 4"
+    assert out.splitlines()[2] == ranges
     assert chosen.splitlines()[0] == "picture: x.png"
     assert chosen.splitlines()[2] == "erase 0.5, flip"
     assert Path("x.png").read_bytes().startswith(PNG)

@@ -10,13 +10,6 @@ from mlpcli.runs.folder import RUN_FILES
 from tests.cli.outcome import PATIENCE, call, documented, facts, kinds, output, piped, refusal
 
 
-@pytest.fixture
-def both(small: list[str], run: str) -> list[str]:
-    """Folders of two runs."""
-    assert call("train", *small, "--out", "other", "--seed", "1", "--quiet").status == 0
-    return [run, "other"]
-
-
 def test_report_writes_one_page_into_the_runs_folder(run: str) -> None:
     out = output(call("report", run))
 
@@ -37,11 +30,13 @@ def test_report_json_is_one_object_as_the_contract_has_it(run: str) -> None:
     assert documented(found)
 
 
-def test_several_runs_share_a_page_in_the_working_folder(both: list[str]) -> None:
-    found = facts(call("report", *both, "--json"))
+def test_several_runs_share_a_page_in_the_working_folder(small: list[str], run: str) -> None:
+    assert call("train", *small, "--out", "other", "--seed", "1", "--quiet").status == 0
+
+    found = facts(call("report", run, "other", "--json"))
 
     assert found["report"] == "report.html"
-    assert [each["run"] for each in found["runs"]] == both
+    assert [each["run"] for each in found["runs"]] == [run, "other"]
     assert "Comparison" in Path("report.html").read_text(encoding="utf-8")
 
 

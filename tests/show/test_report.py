@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from mlpcli.api.report import MAX_RUNS, Analysis
-from mlpcli.errors import ConfigError
 from mlpcli.show import plots, report, svg
 from tests.show.conftest import CLASSES, HOSTILE
 
@@ -172,17 +171,6 @@ def test_many_classes_make_an_image_of_the_matrix(analyses: list[Analysis]) -> N
     page = Reader(report.page([analyses[0]._replace(evaluation=evaluation)]))
 
     assert [a["width"] for a in page.all("img") if "matrix" in a["class"]] == ["62"]
-
-
-def test_a_file_that_is_no_report_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "mine.html").write_text("<!doctype html>")
-
-    with pytest.raises(ConfigError, match="exists and is no report; choose another --out"):
-        report.claim(tmp_path / "mine.html")
-    with pytest.raises(ConfigError, match="is a folder"):
-        report.claim(tmp_path)
-    with pytest.raises(ConfigError, match="is no folder"):
-        report.claim(tmp_path / "nowhere" / "a.html")
 
 
 def test_a_report_replaces_an_earlier_one(tmp_path: Path, analyses: list[Analysis]) -> None:
