@@ -3,7 +3,7 @@ import pytest
 
 from mlpcli.checks import diagnosis, mutants
 from mlpcli.checks.mutants import MUTANTS, Mutant
-from mlpcli.checks.problem import derived_gradient
+from mlpcli.checks.problem import Problem, derived_gradient
 from mlpcli.nn.mlp import Layer
 
 
@@ -12,9 +12,8 @@ def test_a_mutant_is_located_and_named(mutant: Mutant) -> None:
     for seed in range(3):
         problem = mutants.make_problem(mutant, rng=np.random.default_rng(seed))
 
-        findings = diagnosis.diagnose(
-            diagnosis.ground_truth(problem), mutants.gradient(mutant, problem)
-        )
+        truth, gradient = diagnosis.ground_truth(problem), mutants.gradient(mutant, problem)
+        findings = diagnosis.diagnose(truth, gradient)
 
         assert (findings[0].place, findings[0].kind) == (mutant.place, mutant.kind), findings
 
@@ -24,14 +23,18 @@ def test_there_are_at_least_forty_mutants_of_different_kinds() -> None:
     assert len({mutant.kind for mutant in MUTANTS}) >= 30
 
 
-def test_a_right_gradient_has_no_finding(rng: np.random.Generator) -> None:
-    problem = mutants.make_problem(MUTANTS[0], rng=rng)
+@pytest.fixture
+def problem(rng: np.random.Generator) -> Problem:
+    return mutants.make_problem(MUTANTS[0], rng=rng)
 
+
+def test_a_right_gradient_has_no_finding(problem: Problem) -> None:
     assert diagnosis.diagnose(diagnosis.ground_truth(problem), derived_gradient(problem)) == []
 
 
-def test_a_mistake_that_fits_only_nearly_is_not_named(rng: np.random.Generator) -> None:
-    problem = mutants.make_problem(MUTANTS[0], rng=rng)
+def test_a_mistake_that_fits_only_nearly_is_not_named(
+    problem: Problem, rng: np.random.Generator
+) -> None:
     *rest, last = derived_gradient(problem)
     noise = 1e-6 * rng.standard_normal(last.W.shape)
     gradient = (*rest, Layer(-last.W * (1 + noise), last.b))
@@ -39,8 +42,7 @@ def test_a_mistake_that_fits_only_nearly_is_not_named(rng: np.random.Generator) 
     assert diagnosis.diagnose(diagnosis.ground_truth(problem), gradient)[0].kind == "unknown"
 
 
-def test_a_gradient_that_is_not_finite_is_located(rng: np.random.Generator) -> None:
-    problem = mutants.make_problem(MUTANTS[0], rng=rng)
+def test_a_gradient_that_is_not_finite_is_located(problem: Problem) -> None:
     *rest, last = derived_gradient(problem)
     W = last.W.copy()
     W[1, 1] = np.nan

@@ -7,6 +7,7 @@ from mlpcli.checks.numeric import CentralDifferences
 from mlpcli.checks.problem import Problem, derived_gradient
 from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Layer, Params
+from tests.checks.test_numeric import kinked_problem
 
 
 @pytest.fixture
@@ -73,13 +74,7 @@ def test_too_few_informative_derivatives_give_no_pass(rng: np.random.Generator) 
 
 
 def test_a_kink_is_named_and_not_counted_as_checked(rng: np.random.Generator) -> None:
-    params = (
-        Layer(np.array([[1.0, 1.0]]), np.array([0.0, 1.0])),
-        Layer(np.array([[1.0, 0.5], [-1.0, 0.3]]), np.zeros(2)),
-    )
-    problem = Problem(params, x=np.zeros((1, 1)), y=np.array([[1.0, 0.0]]))
-
-    verdict = gradcheck.check(problem, point="here", rng=rng)
+    verdict = gradcheck.check(kinked_problem(), point="here", rng=rng)
 
     b1 = verdict.gradients[0].tensors[1]
     assert (b1.parameters, b1.checked, b1.kinks) == (2, 1, 1)
@@ -121,9 +116,8 @@ def test_each_method_alone_catches_each_mutant(rng: np.random.Generator) -> None
 
 
 def test_the_unchanged_gradient_of_the_mutants_problems_is_right(rng: np.random.Generator) -> None:
-    for mutant in {
-        m.activation: m for m in MUTANTS
-    }.values():  # the problems differ in nothing else
+    one_of_each = {m.activation: m for m in MUTANTS}  # the problems differ in nothing else
+    for mutant in one_of_each.values():
         problem = mutants.make_problem(mutant, rng=rng)
 
         assert gradcheck.check(problem, point="", rng=rng, quick=True).right

@@ -9,6 +9,15 @@ from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Layer
 
 
+def kinked_problem() -> Problem:
+    """One image with one black pixel, and z1 = (0, 1)."""
+    params = (
+        Layer(np.array([[1.0, 1.0]]), np.array([0.0, 1.0])),
+        Layer(np.array([[1.0, 0.5], [-1.0, 0.3]]), np.zeros(2)),
+    )
+    return Problem(params, x=np.zeros((1, 1)), y=np.array([[1.0, 0.0]]))
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_an_increment_is_the_difference_of_two_values(name: str, rng: np.random.Generator) -> None:
     f = ACTIVATIONS[name]
@@ -21,12 +30,8 @@ def test_an_increment_is_the_difference_of_two_values(name: str, rng: np.random.
 def test_a_tiny_increment_keeps_all_its_digits(name: str, rng: np.random.Generator) -> None:
     f, z = ACTIVATIONS[name], rng.normal(0, 2, 1000)
 
-    assert_allclose(
-        f.increment(z, np.full_like(z, 1e-12)) / 1e-12,
-        reference.derivative(f, z),
-        rtol=1e-9,
-        atol=1e-12,
-    )
+    slope = f.increment(z, np.full_like(z, 1e-12)) / 1e-12
+    assert_allclose(slope, reference.derivative(f, z), rtol=1e-9, atol=1e-12)
 
 
 def test_every_parameter_has_the_derivative_of_plain_losses(rng: np.random.Generator) -> None:
@@ -50,21 +55,14 @@ def test_every_parameter_has_the_derivative_of_plain_losses(rng: np.random.Gener
 def test_the_reference_needs_no_backward_pass(rng: np.random.Generator) -> None:
     for _ in range(20):
         problem, _ = selftest.random_problem(rng)
-        for mine, derived in zip(
-            reference.gradient(problem), derived_gradient(problem), strict=True
-        ):
+        layers = zip(reference.gradient(problem), derived_gradient(problem), strict=True)
+        for mine, derived in layers:
             assert_allclose(mine.W, derived.W, atol=1e-14)
             assert_allclose(mine.b, derived.b, atol=1e-14)
 
 
 def test_a_parameter_at_a_kink_is_found_and_left_out() -> None:
-    params = (
-        Layer(np.array([[1.0, 1.0]]), np.array([0.0, 1.0])),
-        Layer(np.array([[1.0, 0.5], [-1.0, 0.3]]), np.zeros(2)),
-    )
-    problem = Problem(params, x=np.zeros((1, 1)), y=np.array([[1.0, 0.0]]))  # z1 = (0, 1)
-
-    W1, b1, W2, _ = numeric.central(problem)
+    W1, b1, W2, _ = numeric.central(kinked_problem())
 
     assert b1.kink.tolist() == [True, False]
     assert not W1.kink.any()  # the image is black, so W1 moves nothing

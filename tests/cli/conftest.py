@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.outcome import call
@@ -30,3 +31,12 @@ def run(small: list[str]) -> str:
     """The folder of a run that finished."""
     assert call("train", *small, "--out", "run", "--quiet").status == 0
     return "run"
+
+
+@pytest.fixture
+def spoiled(dots: str) -> str:
+    """`dots` with wrong labels on four test images."""
+    arrays = dict(np.load(dots))
+    arrays["y_test"][:7] = 0
+    np.savez("spoiled.npz", allow_pickle=False, **arrays)
+    return "spoiled.npz"

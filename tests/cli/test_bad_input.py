@@ -1,18 +1,16 @@
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mlpcli.data import registry
 from mlpcli.runs import checkpoint
-from tests.cli.outcome import call
+from tests.cli.outcome import call, refusal
+from tests.faults.formats import idx
 from tests.server import content, serve
 
 PAGE = b"<!DOCTYPE html><html><body>Not found</body></html>"
-
-
-def idx(magic: int, *counts: int, values: bytes) -> bytes:
-    return b"".join(n.to_bytes(4, "big") for n in (magic, *counts)) + values
 
 
 def put(folder: str, images: bytes, labels: bytes) -> None:
@@ -24,21 +22,18 @@ def put(folder: str, images: bytes, labels: bytes) -> None:
 
 @pytest.fixture
 def bad_configs(place: Path) -> None:
-    for name, text in {
-        "key": "optimizer:\n  learning_rate: 1\n",
-        "type": "train:\n  epochs: soon\n",
-        "range": "train:\n  batch_size: 0\n",
-    }.items():
-        Path(f"{name}.yaml").write_text(text)
+    Path("key.yaml").write_text("optimizer:\n  learning_rate: 1\n")
+    Path("type.yaml").write_text("train:\n  epochs: soon\n")
+    Path("range.yaml").write_text("train:\n  batch_size: 0\n")
 
 
 @pytest.fixture
 def bad_data(place: Path) -> None:
-    images = gzip.compress(idx(2051, 4, 2, 2, values=bytes(16)))
-    labels = gzip.compress(idx(2049, 4, values=bytes([0, 1, 0, 1])))
+    images = gzip.compress(idx(np.zeros((4, 2, 2))))
+    labels = gzip.compress(idx(np.array([0, 1, 0, 1])))
     put("cut", images[:-9], labels)
-    put("counts", images, gzip.compress(idx(2049, 3, values=bytes(3))))
-    put("label", images, gzip.compress(idx(2049, 4, values=bytes([0, 1, 7, 1]))))
+    put("counts", images, gzip.compress(idx(np.zeros(3))))
+    put("label", images, gzip.compress(idx(np.array([0, 1, 7, 1]))))
     put("magic", labels, labels)
     put("page", PAGE, labels)
     Path("page.npz").write_bytes(PAGE)
@@ -53,16 +48,6 @@ def bad_runs(run: str) -> None:
     wider = config.replace(network=config.network.replace(hidden=(16, 9)))
     checkpoint.save(path, kept._replace(metadata=kept.metadata.replace(config=wider)))
     Path(run, "last.safetensors").write_bytes(PAGE)
-
-
-def only_error(*args: str) -> str:
-    """The one line that the program prints when it refuses."""
-    status, out, err = call(*args)
-
-    assert (status, out) == (2, "")
-    assert err.startswith("error: ")
-    assert err.count("\n") == 1
-    return err.removeprefix("error: ").rstrip("\n")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +85,7 @@ def only_error(*args: str) -> str:
 )
 @pytest.mark.usefixtures("bad_configs")
 def test_a_bad_setting_is_one_line(command: str, message: str) -> None:
-    assert only_error(*command.split()).startswith(message)
+    assert refusal(*command.split()).startswith(message)
 
 
 def test_each_bad_setting_has_its_line() -> None:
@@ -125,7 +110,7 @@ def test_each_bad_setting_has_its_line() -> None:
 )
 @pytest.mark.usefixtures("bad_data")
 def test_bad_data_is_one_line_and_leaves_no_run(name: str, where: str, wrong: str) -> None:
-    line = only_error("train", "--set", f"data.name={name}", "--out", "new")
+    line = refusal("train", "--set", f"data.name={name}", "--out", "new")
 
     assert where in line
     assert wrong in line
@@ -151,14 +136,14 @@ def test_bad_data_is_one_line_and_leaves_no_run(name: str, where: str, wrong: st
 )
 @pytest.mark.usefixtures("bad_runs")
 def test_a_bad_run_is_one_line(command: str, where: str, wrong: str) -> None:
-    line = only_error(*command.split())
+    line = refusal(*command.split())
 
     assert where in line
     assert wrong in line
 
 
 def test_data_with_other_classes_than_the_run_is_one_line(run: str) -> None:
-    line = only_error("eval", run, "--data", "synth")
+    line = refusal("eval", run, "--data", "synth")
 
     assert line.startswith("run/best.safetensors: has 3 classes, but synth has 10")
 
@@ -166,7 +151,7 @@ def test_data_with_other_classes_than_the_run_is_one_line(run: str) -> None:
 def test_an_unwritable_run_folder_is_one_line(small: list[str]) -> None:
     Path("taken").write_text("a file where the folder should be")
 
-    line = only_error("train", *small, "--out", "taken/run")
+    line = refusal("train", *small, "--out", "taken/run")
 
     assert line == "taken/run: cannot write the run here: Not a directory"
 
@@ -175,7 +160,7 @@ def test_an_unwritable_cache_is_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
     Path("taken").write_text("a file where the folder should be")
     monkeypatch.setenv("MLPCLI_DATA", "taken/cache")
 
-    line = only_error("download", "mnist", "--from", ".")
+    line = refusal("download", "mnist", "--from", ".")
 
     assert line.startswith("taken/cache/mnist: cannot write it: ")
     assert line.endswith("MLPCLI_DATA names another folder for data")
@@ -210,6 +195,16 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
         ("train -z", "no such option '-z'; see `mlp train --help`"),
         ("train --set", "option '--set' requires an argument; see `mlp train --help`"),
         ("runs rm", "missing argument 'RUN'; see `mlp runs rm --help`"),
+        ("eval", "missing argument 'RUN'; see `mlp eval --help`"),
+        (
+            "eval a --fail-under 2",
+            "invalid value for '--fail-under': expected less than or equal to 1; "
+            "see `mlp eval --help`",
+        ),
+        (
+            "train --epochs many",
+            "invalid value for '--epochs': expected a valid integer; see `mlp train --help`",
+        ),
     ],
 )
 def test_a_wrong_word_suggests_the_right_one_or_the_help(wrong: str, message: str) -> None:

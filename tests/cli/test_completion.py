@@ -1,18 +1,12 @@
 """Completion: the questions that the shells' scripts ask, answered by real processes."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from mlpcli.cli import app
 from mlpcli.data.registry import DATASETS
-from tests.cli.outcome import PATIENCE, call, piped
+from tests.cli.outcome import call, output, piped, python
+from tests.cli.test_help import ROOT, commands
 
 NAMED = {"RUN", "NAME|PATH", "NAME|FILE"}  # metavars of what has a name
 
@@ -25,17 +19,7 @@ def asked(line: str, shell: str = "bash") -> list[str]:
         "zsh": {"_TYPER_COMPLETE_ARGS": line},
         "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
     }[shell]
-    status, out, err = piped(**env, _MLP_COMPLETE=f"complete_{shell}")
-    assert (status, err) == (0, "")
-    return out.splitlines()
-
-
-def parameters(command: Any, path: str = "mlp") -> Iterator[tuple[str, Any]]:
-    """Every parameter of a command and those below it, with its place."""
-    for param in command.params:
-        yield f"{path} {param.name}", param
-    for name, below in getattr(command, "commands", {}).items():
-        yield from parameters(below, f"{path} {name}")
+    return output(piped(**env, _MLP_COMPLETE=f"complete_{shell}")).splitlines()
 
 
 def finished(*folders: str) -> None:
@@ -44,12 +28,9 @@ def finished(*folders: str) -> None:
         Path(folder, "run.json").write_text("{}", encoding="utf-8")
 
 
-def test_commands_are_completed() -> None:
+def test_commands_and_options_are_completed() -> None:
     assert asked("mlp tr") == ["train"]
     assert asked("mlp data sh") == ["show"]
-
-
-def test_options_are_completed() -> None:
     assert asked("mlp train --ep") == ["--epochs"]
 
 
@@ -98,15 +79,11 @@ def test_zsh_and_fish_are_told_what_a_command_does() -> None:
 def test_everything_with_a_name_is_completed() -> None:
     """A new command gets this by the arguments and options of cli/options.py."""
     finished("runs/first")
-    root: Any = typer.main.get_command(app)
-    ctx = root.context_class(root)
-    without = [
-        place
-        for place, param in parameters(root)
-        if param.metavar in NAMED and not param.shell_complete(ctx, "")
-    ]
+    ctx = ROOT.context_class(ROOT)
+    parameters = [(words, param) for words, command in commands() for param in command.params]
+    named = [(words, param) for words, param in parameters if param.metavar in NAMED]
 
-    assert without == []
+    assert [each for each in named if not each[1].shell_complete(ctx, "")] == []
 
 
 def test_an_answer_imports_nothing_heavy() -> None:
@@ -116,16 +93,11 @@ def test_an_answer_imports_nothing_heavy() -> None:
         "finally: print(*[n for n, m in sys.modules.items() if m], file=sys.stderr)"
     )
     question = {"_TYPER_COMPLETE_ARGS": "mlp train --config m", "_MLP_COMPLETE": "complete_zsh"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | question,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-    )
 
-    assert '"mnist"' in done.stdout
-    assert not {"numpy", "pydantic", "rich", "ruamel.yaml", "pooch"} & set(done.stderr.split())
+    _, out, err = python(script, **question)
+
+    assert '"mnist"' in out
+    assert not {"numpy", "pydantic", "rich", "ruamel.yaml", "pooch"} & set(err.split())
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.outcome import call, facts
+from tests.cli.outcome import call, facts, refusal
 
 
 def relu(z: float) -> float:
@@ -104,13 +104,8 @@ def test_other_settings_change_the_formulas(dots: str) -> None:
         (("--config", "quickstart", "--image", "20000"), "--image: must be in [0, 19999]"),
         (("--image", "3"), "--image: mnist is not in the cache; run `mlp download mnist`"),
         (("--run", "nowhere", "--config", "mnist"), "--run: brings its own settings"),
-        (("--run", "nowhere"), "no such run folder"),
         (("--set", "data.name=nowhere", "--image", "3"), "neither a name nor a path"),
     ],
 )
 def test_a_wrong_option_gets_one_line(args: tuple[str, ...], message: str, place: Path) -> None:
-    outcome = call("explain", *args)
-
-    assert outcome.status == 2
-    assert message in outcome.err
-    assert outcome.out == ""
+    assert message in refusal("explain", *args)

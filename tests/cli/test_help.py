@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from mlpcli.cli import app
+from tests.cli.outcome import call, output
 
 ROOT: Any = typer.main.get_command(app)
 
@@ -20,10 +21,14 @@ def commands(command: Any = ROOT, path: tuple[str, ...] = ("mlp",)) -> Iterator[
         yield from commands(below, (*path, name))
 
 
+def listed(command: Any) -> str:
+    """The examples in a command's help."""
+    return str(command.help).partition("Examples:")[2]
+
+
 def examples(command: Any) -> list[list[str]]:
     """The words of each use of the program in a command's help."""
-    _, _, listed = str(command.help).partition("Examples:")
-    return [shlex.split(use) for use in re.findall(r"\bmlp\b[^|>\n]*", listed)]
+    return [shlex.split(use) for use in re.findall(r"\bmlp\b[^|>\n]*", listed(command))]
 
 
 ALL = dict(commands())
@@ -47,8 +52,11 @@ def test_every_example_is_understood(words: str) -> None:
 
 
 @pytest.mark.parametrize("words", ALL)
-def test_an_option_has_a_readable_value(words: str) -> None:
-    assert "<int range>" not in shown(words, 80)
+def test_every_command_has_help_with_readable_values(words: str) -> None:
+    out = output(call(*words.split()[1:], "--help"))
+
+    assert f"Usage: {words}" in out
+    assert "<int range>" not in out
 
 
 @pytest.mark.parametrize("columns", [80, 50])
@@ -71,8 +79,7 @@ def test_help_fits_the_terminal(words: str, columns: int) -> None:
 
 def example_lines(words: str) -> set[str]:
     """The examples in a command's help, to be copied line by line."""
-    _, _, listed = str(ALL[words].help).partition("Examples:")
-    return {line.strip() for line in listed.splitlines() if "mlp " in line}
+    return {line.strip() for line in listed(ALL[words]).splitlines() if "mlp " in line}
 
 
 def shown(words: str, columns: int) -> str:

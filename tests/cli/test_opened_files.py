@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +42,6 @@ def opened(place: Path, *args: str) -> set[Path]:
     return {path.relative_to(place) for path in paths if path.is_relative_to(place)}
 
 
-@pytest.fixture
-def arrays(dots: str) -> dict[str, Any]:
-    return dict(np.load(dots))
-
-
-def plain(place: Path, arrays: dict[str, Any]) -> None:
-    save_idx(place, arrays)
-
-
-def packed(place: Path, arrays: dict[str, Any]) -> None:
-    save_idx(place, arrays, packed=True)
-
-
 def pictures(place: Path, arrays: dict[str, Any]) -> None:
     for split in ("train", "test"):
         for i, label in enumerate(arrays[f"y_{split}"]):
@@ -62,13 +50,16 @@ def pictures(place: Path, arrays: dict[str, Any]) -> None:
             Image.fromarray(arrays[f"x_{split}"][i]).save(folder / f"{i}.png")
 
 
-@pytest.mark.parametrize("made", [plain, packed, pictures])
+FORMS = {"plain": save_idx, "packed": partial(save_idx, packed=True), "pictures": pictures}
+
+
+@pytest.mark.parametrize("made", FORMS.values(), ids=FORMS)
 def test_training_opens_no_file_of_the_test_split(
-    tmp_path: Path, arrays: dict[str, Any], made: Callable[[Path, dict[str, Any]], None]
+    tmp_path: Path, dots: str, made: Callable[[Path, dict[str, Any]], None]
 ) -> None:
-    made(tmp_path / "data", arrays)
-    files = {path.relative_to(tmp_path) for path in (tmp_path / "data").rglob("*.*")}
-    files |= {path.relative_to(tmp_path) for path in (tmp_path / "data").glob("*-ubyte")}
+    made(tmp_path / "data", dict(np.load(dots)))
+    paths = (path for path in (tmp_path / "data").rglob("*") if path.is_file())
+    files = {path.relative_to(tmp_path) for path in paths}
     test = {path for path in files if "t10k" in path.name or "test" in path.parts}
     small = ("--set", "network.hidden=[8]", "--set", "data.name=data", "--epochs", "2")
 

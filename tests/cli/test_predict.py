@@ -1,6 +1,5 @@
 import csv
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import pytest
 from PIL import Image
 from rich.cells import cell_len
 
-from tests.cli.outcome import PATIENCE, call, on_terminal, piped, start
-from tests.cli.test_commands import documented, kinds
+from tests.cli.outcome import call, documented, hung_up, kinds, on_terminal, output, piped, refusal
+
+pytestmark = pytest.mark.usefixtures("images")
 
 
 @pytest.fixture
@@ -24,12 +24,9 @@ def images(dots: str) -> None:
     Image.fromarray(255 - three[1]).save("light.png")
 
 
-@pytest.mark.usefixtures("images")
 def test_a_table_has_the_classes_first_and_the_image_last(run: str) -> None:
-    status, out, err = call("predict", run, "folder", "three.npz", "--top", "2")
+    head, *rows = output(call("predict", run, "folder", "three.npz", "--top", "2")).splitlines()
 
-    assert (status, err) == (0, "")
-    head, *rows = out.splitlines()
     assert head.split() == ["#1", "probability", "#2", "probability", "image"]
     assert [row.split()[0] for row in rows] == ["0", "1", "2"] * 2
     assert [row.split()[-1] for row in rows] == [
@@ -39,22 +36,19 @@ def test_a_table_has_the_classes_first_and_the_image_last(run: str) -> None:
     assert len({row.rindex(row.split()[-1]) for row in (head, *rows)}) == 1  # columns are aligned
 
 
-@pytest.mark.usefixtures("images")
 def test_jsonl_is_one_object_a_line_as_the_contract_has_it(run: str) -> None:
     status, out, _ = call("predict", run, "three.npz", "light.png", "--format", "jsonl")
 
     found = [json.loads(line) for line in out.splitlines()]
     assert status == 0
     assert kinds(found[0]) == {
-        "schema": "int",
-        "image": "str",
-        "row": "int",
-        "light": "bool",
-        "inverted": "bool",
-        "blank": "bool",
-        "top": "list",
+        "int": {"schema", "row"},
+        "str": {"image"},
+        "bool": {"light", "inverted", "blank"},
+        "list": {"top"},
     }
-    assert kinds(found[0]["top"][0]) == {"label": "int", "name": "str", "probability": "float"}
+    top = {"int": {"label"}, "str": {"name"}, "float": {"probability"}}
+    assert kinds(found[0]["top"][0]) == top
     assert [(each["image"], each["row"]) for each in found] == [
         *(("three.npz", i) for i in range(3)),
         ("light.png", None),
@@ -63,7 +57,6 @@ def test_jsonl_is_one_object_a_line_as_the_contract_has_it(run: str) -> None:
     assert all(map(documented, found))
 
 
-@pytest.mark.usefixtures("images")
 def test_csv_has_a_column_for_each_fact(run: str) -> None:
     out = call("predict", run, "three.npz", "light.png", "--format", "csv", "--top", "1").out
 
@@ -74,7 +67,6 @@ def test_csv_has_a_column_for_each_fact(run: str) -> None:
     assert [row["inverted"] for row in rows] == ["false", "false", "false", "true"]
 
 
-@pytest.mark.usefixtures("images")
 def test_an_inverted_image_is_told_on_standard_error(run: str) -> None:
     shutil.copy("light.png", "too.png")
 
@@ -88,7 +80,6 @@ def test_an_inverted_image_is_told_on_standard_error(run: str) -> None:
     assert call("predict", run, "light.png", "--invert").err == ""
 
 
-@pytest.mark.usefixtures("images")
 def test_an_image_of_one_shade_is_warned_of(run: str) -> None:
     Image.new("L", (40, 40), 200).save("paper.png")
 
@@ -98,7 +89,6 @@ def test_an_image_of_one_shade_is_warned_of(run: str) -> None:
     assert err == "warning: paper.png: blank image; the prediction is meaningless\n"
 
 
-@pytest.mark.usefixtures("images")
 def test_standard_input_is_names_or_a_file(run: str) -> None:
     names = call("predict", run, "-", stdin=b"folder/1.png\nfolder/2.png\n").out
     bytes_ = call("predict", run, "-", stdin=Path("folder/1.png").read_bytes()).out
@@ -109,7 +99,6 @@ def test_standard_input_is_names_or_a_file(run: str) -> None:
     assert [line.split()[-1] for line in many.splitlines()[1:]] == ["-[0]", "-[1]", "-[2]"]
 
 
-@pytest.mark.usefixtures("images")
 def test_a_bad_image_among_good_ones_is_told_and_the_others_go_on(run: str) -> None:
     Path("text.png").write_text("hello")
 
@@ -123,31 +112,28 @@ def test_a_bad_image_among_good_ones_is_told_and_the_others_go_on(run: str) -> N
     ]
 
 
-@pytest.mark.usefixtures("images")
-def test_what_cannot_be_done_is_one_line(run: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("run empty", "empty: holds no pictures"),
+        ("run text.png", "text.png: is not an image"),
+        ("run -", "-: is empty"),
+        ("none light.png", "none: no such run folder"),
+        ("half light.png", "half/best.safetensors: no such file"),
+        ("run light.png --format xml", "invalid value for '--format'"),
+        ("run", "missing argument 'IMAGE|FOLDER|-...'"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(run: str, words: str, told: str) -> None:
     Path("empty").mkdir()
     Path("text.png").write_text("hello")
     Path("half").mkdir()
     shutil.copy(f"{run}/run.json", "half")
     shutil.copy(f"{run}/config.yaml", "half")
 
-    for args, told in (
-        ((run, "empty"), "empty: holds no pictures"),
-        ((run, "text.png"), "text.png: is not an image"),
-        ((run, "-"), "-: is empty"),
-        (("none", "light.png"), "none: no such run folder"),
-        (("half", "light.png"), "half/best.safetensors: no such file"),
-        ((run, "light.png", "--format", "xml"), "invalid value for '--format'"),
-        ((run,), "missing argument 'IMAGE|FOLDER|-...'"),
-    ):
-        status, out, err = call("predict", *args)
-
-        assert (status, out) == (2, ""), args
-        assert err.startswith(f"error: {told}"), args
-        assert err.count("\n") == 1, args
+    assert refusal("predict", *words.split()).startswith(told)
 
 
-@pytest.mark.usefixtures("images")
 def test_control_characters_in_a_name_stay_out_of_the_terminal(run: str) -> None:
     name, bad = "\x1b[2J\n\x9bé.png", "\x1b[31m.png"
     shutil.copy("light.png", name)
@@ -165,18 +151,10 @@ def test_control_characters_in_a_name_stay_out_of_the_terminal(run: str) -> None
     assert found["image"] == name
 
 
-@pytest.mark.usefixtures("images")
 def test_a_reader_that_hangs_up_ends_it_quietly(run: str) -> None:
-    theirs, ours = os.pipe()
-    os.close(theirs)
-    with start(("predict", run, "folder"), {}, stdout=ours) as process:
-        os.close(ours)
-        _, err = process.communicate(timeout=PATIENCE)
-
-    assert (process.returncode, err) == (141, "")
+    assert hung_up("predict", run, "folder") == (141, "", "")
 
 
-@pytest.mark.usefixtures("images")
 def test_class_names_of_any_script_stay_in_their_columns(dots: str, small: list[str]) -> None:
     arrays = dict(np.load(dots))
     np.savez("kana.npz", allow_pickle=False, **arrays, classes=np.array(["お", "ki", "すすす"]))
@@ -190,7 +168,6 @@ def test_class_names_of_any_script_stay_in_their_columns(dots: str, small: list[
     assert len({cell_len(line[: line.rindex(" ")]) for line in out.splitlines()}) == 1
 
 
-@pytest.mark.usefixtures("images")
 def test_the_last_weights_can_be_asked_for(run: str) -> None:
     Path(run, "best.safetensors").unlink()
 

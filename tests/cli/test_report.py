@@ -7,22 +7,13 @@ from pathlib import Path
 import pytest
 
 from mlpcli.runs.folder import RUN_FILES
-from tests.cli.outcome import PATIENCE, call, facts, piped
-from tests.cli.test_commands import documented, kinds
-
-
-@pytest.fixture
-def both(small: list[str], run: str) -> list[str]:
-    """Folders of two runs."""
-    assert call("train", *small, "--out", "other", "--seed", "1", "--quiet").status == 0
-    return [run, "other"]
+from tests.cli.outcome import PATIENCE, call, documented, facts, kinds, output, piped, refusal
 
 
 def test_report_writes_one_page_into_the_runs_folder(run: str) -> None:
-    status, out, err = call("report", run)
+    out = output(call("report", run))
 
     page = Path(run, "report.html")
-    assert (status, err) == (0, "")
     assert out == f"report: {page} ({page.stat().st_size / 1e3:,.0f} kB)\n"
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>\n")
 
@@ -30,23 +21,22 @@ def test_report_writes_one_page_into_the_runs_folder(run: str) -> None:
 def test_report_json_is_one_object_as_the_contract_has_it(run: str) -> None:
     found = facts(call("report", run, "--out", "a.html", "--json"))
 
-    assert kinds(found) == {"schema": "int", "report": "str", "bytes": "int", "runs": "list"}
+    assert kinds(found) == {"int": {"schema", "bytes"}, "str": {"report"}, "list": {"runs"}}
     assert found["report"] == "a.html"
     assert found["bytes"] == Path("a.html").stat().st_size
-    assert kinds(found["runs"][0]) == {
-        "run": "str",
-        "accuracy": "float",
-        "calibration_error": "float",
-    }
+    part = {"str": {"run"}, "float": {"accuracy", "calibration_error"}}
+    assert kinds(found["runs"][0]) == part
     assert found["runs"][0]["accuracy"] == facts(call("eval", run, "--json"))["accuracy"]
     assert documented(found)
 
 
-def test_several_runs_share_a_page_in_the_working_folder(both: list[str]) -> None:
-    found = facts(call("report", *both, "--json"))
+def test_several_runs_share_a_page_in_the_working_folder(small: list[str], run: str) -> None:
+    assert call("train", *small, "--out", "other", "--seed", "1", "--quiet").status == 0
+
+    found = facts(call("report", run, "other", "--json"))
 
     assert found["report"] == "report.html"
-    assert [each["run"] for each in found["runs"]] == both
+    assert [each["run"] for each in found["runs"]] == [run, "other"]
     assert "Comparison" in Path("report.html").read_text(encoding="utf-8")
 
 
@@ -56,9 +46,8 @@ def test_runs_of_several_seeds_stand_side_by_side(small: list[str]) -> None:
     found = facts(call("report", "many", "--json"))
 
     assert found["report"] == str(Path("many", "report.html"))
-    assert [each["run"] for each in found["runs"]] == [
-        str(Path("many", f"seed-{i}")) for i in (0, 1)
-    ]
+    runs = [str(Path("many", f"seed-{i}")) for i in (0, 1)]
+    assert [each["run"] for each in found["runs"]] == runs
 
 
 def test_runs_of_the_same_name_are_told_apart_by_their_paths(small: list[str]) -> None:
@@ -99,10 +88,7 @@ def test_a_removed_run_takes_its_report_along(run: str) -> None:
 def test_a_half_deleted_run_gives_one_line(run: str, name: str) -> None:
     Path(run, name).unlink()
 
-    status, out, err = call("report", run)
-
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f"error: {run}")
+    assert refusal("report", run).startswith(run)
     assert not Path(run, "report.html").exists()
 
 
@@ -110,7 +96,7 @@ def test_refusals_give_one_line_and_write_nothing(run: str, place: Path) -> None
     Path("empty").mkdir()
     Path("notes.html").write_text("mine")
     before = sorted(place.rglob("*"))
-    for args, part in (
+    for args, told in (
         (["nowhere"], "nowhere: no such run folder; `mlp train` makes one"),
         (["empty"], "empty: no config.yaml here; is this a run folder?"),
         (["notes.html"], "notes.html: no such run folder"),
@@ -123,9 +109,7 @@ def test_refusals_give_one_line_and_write_nothing(run: str, place: Path) -> None
         ([run, "--out", "nowhere/a.html"], "nowhere/a.html: cannot write: nowhere is no folder"),
         ([], "missing argument"),
     ):
-        status, out, err = call("report", *args)
-        assert (status, out, err.count("\n")) == (2, "", 1), args
-        assert part in err
+        assert told in refusal("report", *args)
     assert sorted(place.rglob("*")) == before
     assert Path("notes.html").read_text() == "mine"
 
@@ -133,10 +117,7 @@ def test_refusals_give_one_line_and_write_nothing(run: str, place: Path) -> None
 def test_missing_test_images_give_one_line(run: str, dots: str) -> None:
     Path(dots).unlink()
 
-    status, out, err = call("report", run, "--offline")
-
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "neither a name nor a path that exists" in err
+    assert "neither a name nor a path that exists" in refusal("report", run, "--offline")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="replaces xdg-open")
@@ -147,9 +128,8 @@ def test_open_hands_the_file_to_the_browser(run: str, place: Path) -> None:
     opener.chmod(0o755)
     path = f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}"
 
-    status, out, err = piped("report", run, "--open", PATH=path)
+    out = output(piped("report", run, "--open", PATH=path))
 
-    assert (status, err) == (0, "")
     assert out.startswith("report: ")
     deadline = time.monotonic() + PATIENCE
     while not Path("opened").exists() or not Path("opened").read_text():

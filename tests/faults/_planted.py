@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     """Print an empty text for each file but the third."""
-    inputs, done = map(int, sys.argv[1:])
+    inputs, done = map(int, sys.argv[2:])
     for i in range(done, inputs):
         if i == 2:
             sys.stderr.write("the third\n")

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from tests.cli.outcome import Outcome, call
 from tests.faults.formats import FORMATS, lay
+from tests.faults.harmful import harmful
 from tests.faults.mutate import mutated
 
 SECONDS = 5  # of a processor, that reading a file may take
@@ -122,9 +123,9 @@ def _check(command: str, outcome: Outcome) -> None:
             assert line.startswith(("error: ", "  ")), f"printed {line!r}"
     if "--format jsonl" in command:
         for line in out.splitlines():
-            json.loads(line, parse_constant=lambda name: _no(name))
+            json.loads(line, parse_constant=_no)
     if out and "--json" in command:
-        facts = json.loads(out, parse_constant=lambda name: _no(name))
+        facts = json.loads(out, parse_constant=_no)
         if "confusion" in facts:
             counts = facts["confusion"]
             assert sum(map(sum, counts)) == facts["n"] > 0, "the counts do not add up"
@@ -135,14 +136,32 @@ def _no(name: str) -> None:
 
 
 def main() -> None:
-    """Give Hypothesis's files to the program: a folder, how many, how many are done, formats."""
+    """Give files to the program: a folder, how many, how many are done, formats.
+
+    Of the formats, Hypothesis's files; without formats, those that were made to harm.
+    """
     place, inputs, done, *formats = sys.argv[1:]
     reader = Reader(Path(place))
+    if formats:
+        _mutated(reader, int(inputs), int(done), formats)
+    else:
+        _harmful(reader, int(inputs), int(done))
+
+
+def _harmful(reader: Reader, inputs: int, done: int) -> None:
+    """So many of them, evenly spread."""
+    files = list(harmful(reader.right))
+    for i in range(done, inputs):
+        what, name, data = files[i * len(files) // inputs]
+        reader.tell(name, data, what=what)
+
+
+def _mutated(reader: Reader, inputs: int, done: int, formats: list[str]) -> None:
     files = {name: mutated(name, reader.right(name)) for name in formats}
 
-    @seed(int(done))
+    @seed(done)
     @settings(
-        max_examples=int(inputs) - int(done),
+        max_examples=inputs - done,
         database=None,
         deadline=None,
         phases=[Phase.generate],

@@ -5,25 +5,23 @@ import os
 import resource
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from mlpcli.runs import checkpoint
-from mlpcli.runs.folder import CONFIG
+from tests.cli.outcome import Outcome
 from tests.faults.processes import (
     Whole,
-    appears,
+    check_readable,
     check_same,
     check_told,
     ended,
+    in_training,
     mlp,
     on_a_training,
-    start,
 )
 from tests.faults.table import Fault, Impossible
 
@@ -41,9 +39,7 @@ def full_disk(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None
         folder = place / "disk" / "run"
         done = mlp("train", *undisturbed.options, "--out", str(folder))
         told = f"a disk of {pages} pages"
-        if done.status:
-            check_told(done, "No space left on device", told)
-            check_readable(folder)
+        check_stopped(done, "No space left on device", told, folder)
         remount(place / "disk", f"size={10 * NEEDED}")
         check_same(folder, undisturbed, told)
 
@@ -51,16 +47,10 @@ def full_disk(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None
 def small_files(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
     """No file may be larger than so many bytes."""
     limit = int(rng.integers(0, NEEDED // 3))
-
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
     options = ("train", *undisturbed.options, "--out", str(place / "run"))
-    done = mlp(*options, preexec_fn=limited)
+    done = mlp(*options, preexec_fn=limited(limit))
     told = f"files of at most {limit} bytes"
-    if done.status:
-        check_told(done, "File too large", told)
-        check_readable(place / "run")
+    check_stopped(done, "File too large", told, place / "run")
     check_same(place / "run", undisturbed, told)
 
 
@@ -86,20 +76,18 @@ def read_only_folder(undisturbed: Whole, rng: np.random.Generator, place: Path) 
 def shut_folder(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
     """A folder that loses its permission to write while a run is written there."""
     folder = place / "run"
-    process, told = _in_training(undisturbed, rng, folder)
+    process, told = in_training(undisturbed, rng, folder, preexec_fn=unprivileged)
     folder.chmod(0o555)
     done = ended(process)
     folder.chmod(0o755)
-    if done.status:
-        check_told(done, "Permission denied", told)
-        check_readable(folder)
+    check_stopped(done, "Permission denied", told, folder)
     check_same(folder, undisturbed, told)
 
 
 def removed_folder(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
     """A folder that is removed while a run is written there."""
     folder = place / "run"
-    process, told = _in_training(undisturbed, rng, folder)
+    process, told = in_training(undisturbed, rng, folder, preexec_fn=unprivileged)
     folder.rename(place / "away")
     done = ended(process)
     if done.status:
@@ -108,10 +96,16 @@ def removed_folder(undisturbed: Whole, rng: np.random.Generator, place: Path) ->
     check_same(place / "away", undisturbed, told)
 
 
-def check_readable(folder: Path) -> None:
-    """Assert that the checkpoints of a run are whole."""
-    for path in folder.glob("*.safetensors"):
-        checkpoint.load(path)
+def check_stopped(done: Outcome, reason: str, told: str, folder: Path) -> None:
+    """Assert that a training that failed gave the reason, and left whole checkpoints."""
+    if done.status:
+        check_told(done, reason, told)
+        check_readable(folder)
+
+
+def limited(size: int) -> Callable[[], None]:
+    """For `preexec_fn`: no file may be larger than so many bytes."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def unprivileged() -> None:
@@ -150,18 +144,6 @@ def _keep_mounts_private() -> None:
 
 def _mount(*words: str | Path) -> None:
     subprocess.run(["mount", *words], check=True, capture_output=True)
-
-
-def _in_training(
-    undisturbed: Whole, rng: np.random.Generator, folder: Path
-) -> tuple[subprocess.Popen[str], str]:
-    """An unprivileged process at a random moment of its training, and when that is."""
-    options = ("train", *undisturbed.options, "--out", str(folder))
-    process = start(*options, preexec_fn=unprivileged)
-    appears(folder / CONFIG, process)
-    moment = rng.uniform(0, undisturbed.training)
-    time.sleep(moment)
-    return process, f"{moment:.3f} s after the first file"
 
 
 def _check_closed(undisturbed: Whole, place: Path, reason: str) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -15,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from mlpcli.data.registry import DatasetSpec, File
-from tests.faults.disk import PAGE, mounted, remount, unprivileged
-from tests.faults.processes import Done, check_told, ended, popen
+from tests.cli.outcome import Outcome
+from tests.faults.disk import PAGE, limited, mounted, remount, unprivileged
+from tests.faults.processes import check_told, ended, popen
 from tests.faults.table import Fault, alone
 from tests.server import serve
 
@@ -46,12 +46,8 @@ def full_disk(rng: np.random.Generator, place: Path) -> None:
 def small_files(rng: np.random.Generator, place: Path) -> None:
     """No file may be larger than so many bytes."""
     limit = int(rng.integers(0, SIZE))
-
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
     with published(rng) as (made, bodies):
-        done = ended(download(made, place, preexec_fn=limited))
+        done = ended(download(made, place, preexec_fn=limited(limit)))
         _check_refused(done, "File too large", f"{limit} bytes", place, bodies)
         _check_fetched(made, place, bodies)
 
@@ -86,19 +82,25 @@ def killed(rng: np.random.Generator, place: Path) -> None:
 def download(made: DatasetSpec, cache: Path, **options: Any) -> subprocess.Popen[str]:
     """A process that fetches the data set into a cache."""
     words = [sys.executable, "-c", PUBLISHED.format(repr(made)), "download", "mnist"]
-    return popen(words, os.environ | {"MLPCLI_DATA": str(cache)}, options)
+    return popen(words, os.environ | {"MLPCLI_DATA": str(cache)}, **options)
 
 
 @contextmanager
 def published(rng: np.random.Generator) -> Iterator[tuple[DatasetSpec, dict[str, bytes]]]:
     """A data set of two files on a server that sends them in pieces, and what is in the files."""
     bodies = {name: rng.bytes(SIZE) for name in ("images.gz", "labels.gz")}
+    with serve({f"/{name}": _in_pieces(body) for name, body in bodies.items()}) as (url, _):
+        yield data_set(bodies, [url]), bodies
+
+
+def data_set(bodies: dict[str, bytes], mirrors: list[str]) -> DatasetSpec:
+    """Of two files, at the mirrors."""
     images, labels = (
-        {"train": File(name, f"sha256:{hashlib.sha256(body).hexdigest()}", SIZE)}
+        {"train": File(name, f"sha256:{hashlib.sha256(body).hexdigest()}", len(body))}
         for name, body in bodies.items()
     )
-    with serve({f"/{name}": _in_pieces(body) for name, body in bodies.items()}) as (url, _):
-        yield DatasetSpec("set", images, labels, {}, (), (f"{url}/",), "", ""), bodies
+    bases = tuple(f"{mirror}/" for mirror in mirrors)
+    return DatasetSpec("set", images, labels, {}, (), bases, "", "")
 
 
 def _in_pieces(body: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
@@ -118,7 +120,7 @@ def _in_pieces(body: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
 
 
 def _check_refused(
-    done: Done, reason: str, told: str, cache: Path, bodies: dict[str, bytes]
+    done: Outcome, reason: str, told: str, cache: Path, bodies: dict[str, bytes]
 ) -> None:
     check_told(done, reason, told)
     assert not list(cache.rglob("tmp*")), f"{told}: part of a file is left"

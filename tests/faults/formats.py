@@ -34,8 +34,12 @@ class Format(NamedTuple):
 
     path: str
     commands: tuple[str, ...]  # that read it
-    right: Callable[[Path], list[bytes]]  # examples, from the folder
+    made: Callable[[Path], list[bytes]] | None = None  # from the folder; else the file at path
     is_right: Callable[[bytes], bool] | None = None  # a second opinion, where there is one
+
+    def right(self, place: Path) -> list[bytes]:
+        """Right files of this kind."""
+        return self.made(place) if self.made else [(place / self.path).read_bytes()]
 
 
 def lay(place: Path) -> None:
@@ -109,8 +113,7 @@ def network() -> bytes:
 def _to_predict() -> list[bytes]:
     """A file of each kind that `mlp predict` takes, whose first bytes tell which it is."""
     images = idx(arrays()["x_test"])
-    packed = npz(arrays(), packed=True)
-    return [*pictures(), images, gzip.compress(images), npz(arrays()), packed]
+    return [*pictures(), images, gzip.compress(images), *_npz()]
 
 
 def _is_images(data: bytes) -> bool:
@@ -133,11 +136,12 @@ def _is_labels(data: bytes) -> bool:
         return n == 9 and len(data) == 8 + 9 and max(data[8:]) < 3
     if data[:4] != b"\0\0\x0c\x02" or n != 9 or len(data) != 12 + 36 * columns or not columns:
         return False
-    return all(data[at : at + 3] == b"\0\0\0" and data[at + 3] < 3 for at in _rows(columns))
+    rows = range(12, 12 + 36 * columns, 4 * columns)
+    return all(data[at : at + 3] == b"\0\0\0" and data[at + 3] < 3 for at in rows)
 
 
-def _rows(columns: int) -> range:
-    return range(12, 12 + 36 * columns, 4 * columns)
+def _npz() -> list[bytes]:
+    return [npz(arrays()), npz(arrays(), packed=True)]
 
 
 def _labels() -> list[bytes]:
@@ -145,36 +149,22 @@ def _labels() -> list[bytes]:
     return [idx(labels), idx(np.stack([labels] * 8, axis=1))]
 
 
-def _file(name: str) -> Callable[[Path], list[bytes]]:
-    return lambda place: [(place / name).read_bytes()]
-
-
 FORMATS = {
-    "images": Format(
-        "idx/t10k-images-idx3-ubyte",
-        (f"{EVAL} idx",),
-        _file("idx/t10k-images-idx3-ubyte"),
-        _is_images,
-    ),
+    "images": Format("idx/t10k-images-idx3-ubyte", (f"{EVAL} idx",), is_right=_is_images),
     "labels": Format(
         "idx/t10k-labels-idx1-ubyte", (f"{EVAL} idx",), lambda _: _labels(), _is_labels
     ),
     "gz": Format(
         "gz/t10k-images-idx3-ubyte.gz",
         (f"{EVAL} gz",),
-        _file("gz/t10k-images-idx3-ubyte.gz"),
-        lambda data: _is_gz(data) or _is_images(data),
+        is_right=lambda data: _is_gz(data) or _is_images(data),
     ),
     "names": Format(
         "idx/classes.txt",
         (f"{EVAL} idx", "eval run --data idx"),
         lambda _: ["\n".join(CLASSES).encode()],
     ),
-    "npz": Format(
-        "own.npz",
-        (f"{EVAL} own.npz", "eval run --data own.npz"),
-        lambda _: [npz(arrays()), npz(arrays(), packed=True)],
-    ),
+    "npz": Format("own.npz", (f"{EVAL} own.npz", "eval run --data own.npz"), lambda _: _npz()),
     "picture": Format(
         "pictures/test/cat/0.png",
         (f"{EVAL} pictures", "eval shrinking --json --data pictures"),
@@ -191,14 +181,10 @@ FORMATS = {
         ("config check config.yaml", "config show config.yaml", "summary --config config.yaml"),
         lambda place: [*map(str.encode, YAML), (place / "run/config.yaml").read_bytes()],
     ),
-    "best": Format(
-        "run/best.safetensors", ("eval run --json", "eval run"), _file("run/best.safetensors")
-    ),
-    "last": Format("run/last.safetensors", (RESUME,), _file("run/last.safetensors")),
+    "best": Format("run/best.safetensors", ("eval run --json", "eval run")),
+    "last": Format("run/last.safetensors", (RESUME,)),
     "record": Format(
-        "run/run.json",
-        ("eval run --split validation --json", *LISTS, RESUME, REPEAT),
-        _file("run/run.json"),
+        "run/run.json", ("eval run --split validation --json", *LISTS, RESUME, REPEAT)
     ),
-    "metrics": Format("run/metrics.jsonl", (RESUME, REPEAT), _file("run/metrics.jsonl")),
+    "metrics": Format("run/metrics.jsonl", (RESUME, REPEAT)),
 }

@@ -30,8 +30,8 @@ def harmful(right: Right) -> Harm:
     """All of them; right gives right files of a format."""
     yield from _idx()
     yield from _npz()
-    yield from _pictures()
-    for what, _, data in _pictures():
+    for what, name, data in _pictures():
+        yield what, name, data
         yield f"{what}, to predict", "to predict", data
     yield from _networks(right("network")[0])
     yield from _yaml()
@@ -42,19 +42,25 @@ def harmful(right: Right) -> Harm:
     yield from _metrics(right("metrics")[0])
 
 
+def _packed(data: bytes, end: int = zlib.Z_FULL_FLUSH) -> bytes:
+    packer = zlib.compressobj(9, wbits=-15)
+    return packer.compress(data) + packer.flush(end)
+
+
+def _deflated(size: int, *, before: bytes = b"") -> bytes:
+    """The bytes before and so many zeros; packed by the megabyte, each like the other."""
+    whole, rest = divmod(size, 1 << 20)
+    zeros = _packed(bytes(1 << 20)) * whole + _packed(bytes(rest), zlib.Z_FINISH)
+    return _packed(before) + zeros
+
+
 def _zeros(size: int, *, before: bytes = b"") -> bytes:
-    """The bytes before and so many zeros, as gz; packed by the megabyte, each like the other."""
-
-    def packed(data: bytes, end: int) -> bytes:
-        packer = zlib.compressobj(9, wbits=-15)
-        return packer.compress(data) + packer.flush(end)
-
+    """The bytes before and so many megabytes of zeros, as gz."""
     block, sum_ = bytes(1 << 20), zlib.crc32(before)
     for _ in range(size >> 20):
         sum_ = zlib.crc32(block, sum_)
-    body = packed(before, zlib.Z_FULL_FLUSH) + packed(block, zlib.Z_FULL_FLUSH) * (size >> 20)
     end = struct.pack("<II", sum_, len(before) + size)
-    return b"\x1f\x8b\x08" + bytes(7) + body + packed(b"", zlib.Z_FINISH) + end
+    return b"\x1f\x8b\x08" + bytes(7) + _deflated(size, before=before) + end
 
 
 def _head(*counts: int, kind: int = 0x0803) -> bytes:
@@ -64,11 +70,8 @@ def _head(*counts: int, kind: int = 0x0803) -> bytes:
 def _idx() -> Harm:
     images = idx(arrays()["x_test"])
     yield "more than the header says", "gz", _zeros(1 << 30, before=images)
-    yield (
-        "all that the header says, a gigabyte",
-        "gz",
-        _zeros(1 << 30, before=_head(1 << 20, 32, 32)),
-    )
+    gigabyte = _zeros(1 << 30, before=_head(1 << 20, 32, 32))
+    yield "all that the header says, a gigabyte", "gz", gigabyte
     yield "2^32 images promised", "gz", gzip.compress(_head(2**32 - 1, 28, 28))
     yield "2^96 bytes promised", "gz", gzip.compress(_head(*[2**32 - 1] * 3))
     yield "a long name inside", "gz", b"\x1f\x8b\x08\x08" + bytes(6) + b"x" * 10**6
@@ -152,21 +155,21 @@ def _npz() -> Harm:
         yield f"a class {odd[:9]!r}", "npz", npz({**made, "classes": np.array([text, "b", "c"])})
 
 
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    sum_ = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", sum_)
+
+
 def _png(
     width: int, height: int, kind: str = "grey", *, more: bytes = b"", rows: bool = True
 ) -> bytes:
-    """A black picture, packed row by row."""
+    """A black picture: a row is zeros, and another zero before them."""
     depth, colours, size = PIXEL[kind]
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        sum_ = zlib.crc32(kind + content)
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", sum_)
-
-    packer = zlib.compressobj(1)
-    packed = [packer.compress(bytes(1 + width * size)) for _ in range(height if rows else 0)]
-    body = b"".join([*packed, packer.flush()])
+    zeros = height * (1 + width * size) if rows else 0
+    adler = struct.pack(">HH", zeros % 65521, 1)  # the checksum of zeros
+    body = b"\x78\x01" + _deflated(zeros) + adler
     head = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, 0)
-    parts = chunk(b"IHDR", head) + more + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    parts = _chunk(b"IHDR", head) + more + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
@@ -176,14 +179,10 @@ def _pictures() -> Harm:
         yield f"25 million pixels of {kind}", "picture", _png(5000, 5000, kind)
     yield "2^31 pixels a side, and none", "picture", _png(2**31 - 1, 2**31 - 1, rows=False)
     yield "no pixels", "picture", _png(0, 0)
-    text = b"zTXtComment\0\0" + zlib.compress(bytes(100_000_000))
-    more = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    more = _chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000_000)))
     yield "a comment of 100 megabytes", "picture", _png(6, 6, more=more)
-    yield (
-        "PostScript",
-        "picture",
-        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 6\n%%EndComments\n",
-    )
+    script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 6\n%%EndComments\n"
+    yield "PostScript", "picture", script
     yield "a drawing", "picture", b"<svg xmlns='http://www.w3.org/2000/svg'/>"
     yield "a GIF of 65535 a side", "picture", b"GIF89a\xff\xff\xff\xff\x80\0\0" + bytes(6) + b";"
     yield "a TIFF that leads in a circle", "picture", b"II*\0\x08\0\0\0\0\0\x08\0\0\0"

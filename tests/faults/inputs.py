@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -17,18 +17,20 @@ DATA = ("images", "labels", "gz", "names", "npz", "picture")
 GIVEN = ("to predict", "network")
 RUN = ("best", "last", "record", "metrics")
 
-Arguments = Callable[[int, int, Path], list[str]]  # for n files, so many of them done, a folder
 
+def children(module: str, *formats: str) -> Trials:
+    """Trials in processes of their own, since a file may end one; each has a new seed.
 
-def children(module: str, arguments: Arguments) -> Trials:
-    """Trials in processes of their own, since a file may end one; each has a new seed."""
+    module: its arguments are a folder, how many files there are, how many are done, formats.
+    """
 
     def trials(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
         done = 0
         while done < n:
             own = place / f"{done}"
             own.mkdir()
-            command = [sys.executable, "-m", f"tests.faults.{module}", *arguments(n, done, own)]
+            command = [sys.executable, "-m", f"tests.faults.{module}"]
+            command += [str(own), f"{n}", f"{done}", *formats]
             env = os.environ | {"OPENBLAS_NUM_THREADS": "1", "MLPCLI_DATA": str(own / "cache")}
             with (
                 (own / "stderr").open("w") as err,
@@ -41,28 +43,23 @@ def children(module: str, arguments: Arguments) -> Trials:
                     yield json.loads(line)
             if child.returncode and done < n:  # over the next file
                 done += 1
-                yield f"ended with {child.returncode}: {_end(own / 'stderr')}"
+                end = (own / "stderr").read_text(errors="replace")[-2000:]
+                yield f"ended with {child.returncode}: {end}"
 
     return trials
 
 
-def _end(path: Path) -> str:
-    return path.read_text(errors="replace")[-2000:]
-
-
 def mutated(*formats: str) -> Trials:
     """Files that Hypothesis makes from right ones."""
-    return children("_reader", lambda n, done, own: [str(own), f"{n}", f"{done}", *formats])
+    return children("_reader", *formats)
 
 
 def led(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
     """Files that atheris makes, led by the lines that the last ones reached."""
     if find_spec("atheris") is None:
         raise Impossible("atheris is not installed; it needs Linux on x86-64")
-    yield from children("_led", lambda n, done, own: [str(own), f"{n}", f"{done}"])(n, rng, place)
+    yield from children("_led")(n, rng, place)
 
-
-harmful = children("_harm", lambda n, done, own: [str(own), f"{n}", f"{done}"])
 
 FAULTS = [
     Fault("mutated IDX, gz, npz, names, pictures", mutated(*DATA), few=100, many=9000),
@@ -70,5 +67,5 @@ FAULTS = [
     Fault("mutated YAML", mutated("YAML"), few=50, many=4000),
     Fault("mutated checkpoints, records, metrics", mutated(*RUN), few=60, many=4000),
     Fault("any of these, led by coverage", led, few=5, many=4000),
-    Fault("files made to harm", harmful, few=80, many=419),
+    Fault("files made to harm", children("_reader"), few=40, many=419),
 ]

@@ -6,9 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mlpcli.runs import checkpoint
-from mlpcli.runs.folder import CONFIG
-from tests.faults.processes import Whole, appears, check_same, ended, on_a_training, start, whole
+from tests.faults.processes import (
+    Whole,
+    check_readable,
+    check_same,
+    ended,
+    in_training,
+    on_a_training,
+    start,
+    whole,
+)
 from tests.faults.table import Fault, alone
 
 AGAIN = 0.3  # chance that a resumed process is killed as well
@@ -21,10 +28,9 @@ VARIANTS = (
 
 def during_training(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
     """Each counted kill meets a process that has begun its run."""
-    wholes = [whole(*changes) for changes in VARIANTS]
 
     def trial(rng: np.random.Generator, own: Path) -> None:
-        which = wholes[rng.integers(len(wholes))]
+        which = whole(*VARIANTS[rng.integers(len(VARIANTS))])
         folder, told = own / "run", ""
         for attempt in range(100):
             folder = own / f"run-{attempt}"
@@ -50,16 +56,12 @@ def during_start(undisturbed: Whole, rng: np.random.Generator, own: Path) -> Non
 
 def _killed_in_training(which: Whole, folder: Path, rng: np.random.Generator) -> str:
     """What happened to the run, or an empty text when it ended before it could be killed."""
-    process = start("train", *which.options, "--out", str(folder))
-    appears(folder / CONFIG, process)
-    moment = rng.uniform(0, which.training)
-    time.sleep(moment)
+    process, moment = in_training(which, rng, folder)
     process.kill()
     if ended(process).status == 0:
         return ""
-    for path in folder.glob("*.safetensors"):
-        checkpoint.load(path)
-    return f"killed {moment:.3f} s after its first file"
+    check_readable(folder)
+    return f"killed {moment}"
 
 
 def _killed_again(which: Whole, folder: Path, rng: np.random.Generator) -> str:
@@ -72,6 +74,6 @@ def _killed_again(which: Whole, folder: Path, rng: np.random.Generator) -> str:
 
 
 FAULTS = (
-    Fault("kill -9 during training", during_training, few=6, many=200),
+    Fault("kill -9 during training", during_training, few=3, many=200),
     Fault("kill -9 during start-up", on_a_training(during_start), few=1, many=50),
 )

@@ -1,7 +1,6 @@
 """Mirrors that answer everything but the right file, until one does."""
 
 import gzip
-import hashlib
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,13 +10,16 @@ from unittest.mock import patch
 import numpy as np
 
 from mlpcli.data import download, fetch
-from mlpcli.data.registry import DatasetSpec, File
+from mlpcli.data.registry import DatasetSpec
 from mlpcli.errors import DataError
 from mlpcli.lock import LOCK_FILE
+from tests.faults.downloads import data_set
 from tests.faults.table import Fault, alone
 from tests.server import Answer, content, dawdle, hang_up, serve, silence, status, trickle
 
 PAUSE = 0.05  # seconds: a server's second, while the program's 20 are 0.6
+FILES = ("images.gz", "labels.gz")
+
 Make = Callable[[bytes, np.random.Generator], Answer]
 
 
@@ -50,27 +52,6 @@ WRONG: dict[str, Make] = {
 }
 
 
-def made(rng: np.random.Generator, mirrors: list[str]) -> tuple[DatasetSpec, dict[str, bytes]]:
-    """A data set of two files at the mirrors, and what is in the files."""
-    names = ("images.gz", "labels.gz")
-    bodies = {name: gzip.compress(rng.bytes(int(rng.integers(1, 3000))), mtime=0) for name in names}
-    files = [
-        File(name, f"sha256:{hashlib.sha256(body).hexdigest()}", len(body))
-        for name, body in bodies.items()
-    ]
-    published = DatasetSpec(
-        folder="set",
-        images={"train": files[0]},
-        labels={"train": files[1]},
-        counts={},
-        classes=(),
-        mirrors=tuple(f"{mirror}/" for mirror in mirrors),
-        license="",
-        citation="",
-    )
-    return published, bodies
-
-
 def sequence(rng: np.random.Generator, place: Path) -> None:
     """Two to four mirrors, each with three answers a file; the last one may be right at last."""
     names = sorted(WRONG)
@@ -81,7 +62,10 @@ def sequence(rng: np.random.Generator, place: Path) -> None:
         stack.enter_context(patch.object(download, "TIMEOUT", 0.6))
         answers: list[dict[str, Answer | list[Answer]]] = [{} for _ in range(rng.integers(2, 5))]
         urls = [stack.enter_context(serve(each))[0] for each in answers]
-        published, bodies = made(rng, urls)
+        bodies = {
+            name: gzip.compress(rng.bytes(int(rng.integers(1, 3000))), mtime=0) for name in FILES
+        }
+        published = data_set(bodies, urls)
         chosen = {(i, name): rng.choice(names, 3) for i in range(len(answers)) for name in bodies}
         for (i, name), kinds in chosen.items():
             body = bodies[name]

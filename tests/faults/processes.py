@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import CONFIG
+from tests.cli.outcome import Outcome
 from tests.faults.table import Trials, alone
 from tests.fingerprint import result
 
@@ -22,14 +24,6 @@ PATIENCE = 120  # seconds; a process that takes longer is lost
 THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # `mlp`, after a byte that says that it begins: what precedes it is Python's own start
 TELLING = "import os, mlpcli.__main__ as program; os.write({}, b'.'); program.main()"
-
-
-class Done(NamedTuple):
-    """A process that has ended."""
-
-    status: int
-    out: str
-    err: str
 
 
 class Whole(NamedTuple):
@@ -43,17 +37,16 @@ class Whole(NamedTuple):
     seconds: float  # of the whole process
 
 
-def start(*args: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+def start(*args: str, **options: Any) -> subprocess.Popen[str]:
     """A process of `mlp`; options are those of Popen."""
-    return popen(command(*args), env, options)
+    return popen(command(*args), **options)
 
 
-def begun(*args: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+def begun(*args: str, **options: Any) -> subprocess.Popen[str]:
     """The same, when the program has just begun."""
     theirs, ours = os.pipe()
-    process = popen(
-        [sys.executable, "-c", TELLING.format(ours), *args], env, options | {"pass_fds": (ours,)}
-    )
+    words = [sys.executable, "-c", TELLING.format(ours), *args]
+    process = popen(words, pass_fds=(ours,), **options)
     os.close(ours)
     os.read(theirs, 1)
     os.close(theirs)
@@ -65,7 +58,7 @@ def command(*args: str) -> list[str]:
     return [sys.executable, "-m", "mlpcli", *args]
 
 
-def ended(process: subprocess.Popen[str]) -> Done:
+def ended(process: subprocess.Popen[str]) -> Outcome:
     """Its outcome, waited for."""
     with process:
         try:
@@ -73,15 +66,15 @@ def ended(process: subprocess.Popen[str]) -> Done:
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-    return Done(process.returncode, out or "", err or "")
+    return Outcome(process.returncode, out or "", err or "")
 
 
-def mlp(*args: str, **options: Any) -> Done:
+def mlp(*args: str, **options: Any) -> Outcome:
     """The outcome of a command."""
     return ended(start(*args, **options))
 
 
-def check_told(done: Done, reason: str, told: str) -> None:
+def check_told(done: Outcome, reason: str, told: str) -> None:
     """Assert that a command ended with status 2 and one line of error, which gives the reason."""
     errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert done.status == 2, f"{told}: {done}"
@@ -114,11 +107,13 @@ def whole(*changes: str, preflight: bool = False) -> Whole:
     return Whole(data, place / "whole", options, result(place / "whole"), end - first, end - begin)
 
 
-def on_a_training(trial: Callable[[Whole, np.random.Generator, Path], None]) -> Trials:
+def on_a_training(
+    trial: Callable[[Whole, np.random.Generator, Path], None], *, preflight: bool = False
+) -> Trials:
     """Trials that disturb a training, and compare it with one that nothing disturbed."""
 
     def trials(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
-        undisturbed = whole()
+        undisturbed = whole(preflight=preflight)
         yield from alone(lambda rng, own: trial(undisturbed, rng, own))(n, rng, place)
 
     return trials
@@ -131,16 +126,30 @@ def appears(path: Path, process: subprocess.Popen[str]) -> float:
     return time.perf_counter()
 
 
-def goes_on(folder: Path, options: tuple[str, ...]) -> Done:
-    """The outcome of the run resumed or, where it died before there was one, trained."""
-    if (folder / CONFIG).exists():
-        return mlp("train", "--resume", str(folder))
-    return mlp("train", *options, "--out", str(folder))
+def in_training(
+    undisturbed: Whole, rng: np.random.Generator, folder: Path, **options: Any
+) -> tuple[subprocess.Popen[str], str]:
+    """A process at a random moment of its training, and when that is."""
+    process = start("train", *undisturbed.options, "--out", str(folder), **options)
+    appears(folder / CONFIG, process)
+    moment = rng.uniform(0, undisturbed.training)
+    time.sleep(moment)
+    return process, f"{moment:.3f} s after the first file"
+
+
+def check_readable(folder: Path) -> None:
+    """Assert that the checkpoints of a run are whole."""
+    for path in folder.glob("*.safetensors"):
+        checkpoint.load(path)
 
 
 def check_same(folder: Path, whole: Whole, told: str) -> None:
-    """Assert that a run gave what the undisturbed one gave; told says what happened to it."""
-    done = goes_on(folder, whole.options)
+    """Resume a run, and assert that it gives what the undisturbed one gave.
+
+    told: what happened to the run.
+    """
+    new = ("train", *whole.options, "--out", str(folder))  # where it died before there was one
+    done = mlp("train", "--resume", str(folder)) if (folder / CONFIG).exists() else mlp(*new)
     assert done.status == 0, f"{told}: {done}"
     found = result(folder)
     other = [key for key in found if found[key] != whole.result[key]]
@@ -150,7 +159,7 @@ def check_same(folder: Path, whole: Whole, told: str) -> None:
 
 
 def popen(
-    words: list[str], env: dict[str, str] | None, options: dict[str, Any]
+    words: list[str], env: dict[str, str] | None = None, **options: Any
 ) -> subprocess.Popen[str]:
     """A process with pipes for its output and nothing to read, unless the options say otherwise."""
     piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}

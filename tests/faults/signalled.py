@@ -3,11 +3,13 @@
 import signal
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from tests.faults.processes import Done, begun, check_same, ended, whole
+from tests.cli.outcome import Outcome
+from tests.faults.processes import Whole, begun, check_same, ended, on_a_training, whole
 from tests.faults.table import Fault, Trials, alone
 
 SOON = 0.05  # seconds within which the second signal comes
@@ -23,29 +25,30 @@ OTHERS = (  # drawing digits and loading libraries takes most of their time
 def in_training(number: signal.Signals, *, twice: bool = False) -> Trials:
     """Trials of a signal during a training, which is then resumed."""
 
-    def trials(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
-        undisturbed = whole(preflight=True)
+    def trial(undisturbed: Whole, rng: np.random.Generator, own: Path) -> None:
+        words = ("train", *undisturbed.options, "--out", "run")
+        place, told = _stopped(words, number, undisturbed.seconds, rng, own, twice=twice)
+        check_same(place / "run", undisturbed, told)
 
-        def trial(rng: np.random.Generator, own: Path) -> None:
-            words = ("train", *undisturbed.options, "--out", "run")
-            place, told = _stopped(words, number, undisturbed.seconds, rng, own, twice=twice)
-            check_same(place / "run", undisturbed, told)
-
-        yield from alone(trial)(n, rng, place)
-
-    return trials
+    return on_a_training(trial, preflight=True)
 
 
 def in_a_command(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
     """Trials of either signal during a command that has nothing to save."""
     run = str(whole().folder)
     commands = [[word.format(run=run) for word in line.split()] for line in OTHERS]
-    seconds = [_seconds(words, place) for words in commands]
+
+    @cache
+    def seconds(which: int) -> float:
+        process, started = begun(*commands[which], cwd=place), time.perf_counter()
+        done = ended(process)
+        assert done.status == 0, done
+        return time.perf_counter() - started
 
     def trial(rng: np.random.Generator, own: Path) -> None:
-        which = rng.integers(len(commands))
+        which = int(rng.integers(len(commands)))
         number = rng.choice([signal.SIGINT, signal.SIGTERM])
-        _stopped(commands[which], signal.Signals(number), seconds[which], rng, own)
+        _stopped(commands[which], signal.Signals(number), seconds(which), rng, own)
 
     yield from alone(trial)(n, rng, place)
 
@@ -79,7 +82,7 @@ def _stopped(
     raise AssertionError(f"{words[0]}: could not be stopped before its end")
 
 
-def _check(done: Done, number: int, told: str) -> None:
+def _check(done: Outcome, number: int, told: str) -> None:
     # of a second signal while Python itself ends, a shell says the same: 128 and the number
     assert done.status in (128 + number, -number), f"{told}: {done}"
     lines = done.err.splitlines()
@@ -90,17 +93,10 @@ def _check(done: Done, number: int, told: str) -> None:
     assert "Exception ignored" not in done.err, f"{told}: {done}"
 
 
-def _seconds(words: list[str], place: Path) -> float:
-    process, started = begun(*words, cwd=place), time.perf_counter()
-    done = ended(process)
-    assert done.status == 0, done
-    return time.perf_counter() - started
-
-
 FAULTS = (
     Fault("SIGINT during training", in_training(signal.SIGINT), few=1, many=50),
     Fault("SIGTERM during training", in_training(signal.SIGTERM), few=1, many=50),
     Fault("SIGINT twice", in_training(signal.SIGINT, twice=True), few=1, many=50),
     Fault("SIGTERM twice", in_training(signal.SIGTERM, twice=True), few=1, many=50),
-    Fault("a signal during a command", in_a_command, few=3, many=100),
+    Fault("a signal during a command", in_a_command, few=2, many=100),
 )

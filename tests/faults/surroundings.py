@@ -12,10 +12,10 @@ import numpy as np
 
 from mlpcli.data.registry import DATASETS
 from mlpcli.lock import LOCK_FILE
-from tests.faults.disk import check_readable
+from tests.cli.outcome import Outcome
+from tests.faults.disk import check_stopped
 from tests.faults.processes import (
     THREAD,
-    Done,
     Whole,
     begun,
     check_same,
@@ -24,6 +24,7 @@ from tests.faults.processes import (
     ended,
     mlp,
     on_a_training,
+    popen,
 )
 from tests.faults.table import Fault, Impossible
 
@@ -52,9 +53,7 @@ def few_descriptors(undisturbed: Whole, rng: np.random.Generator, place: Path) -
     if process.poll() is None:
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (LEAST, LEAST))
     done = ended(process)
-    if done.status:
-        check_told(done, "Too many open files", told)
-        check_readable(place / "run")
+    check_stopped(done, "Too many open files", told, place / "run")
     check_same(place / "run", undisturbed, told)
 
 
@@ -64,10 +63,9 @@ def no_home(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
     env = {name: text for name, text in os.environ.items() if name not in known} | THREAD
     unnamed = f"--map-user={rng.integers(10_000, 60_000)}"
 
-    def unnamed_mlp(*args: str) -> Done:
+    def unnamed_mlp(*args: str) -> Outcome:
         words = ["unshare", "--user", unnamed, *command(*args)]
-        done = subprocess.run(words, cwd=place, env=env, capture_output=True, encoding="utf-8")
-        return Done(done.returncode, done.stdout, done.stderr)
+        return ended(popen(words, env, cwd=place))
 
     try:
         subprocess.run(["unshare", "--user", unnamed, "true"], check=True, capture_output=True)
@@ -102,12 +100,8 @@ def no_network(undisturbed: Whole, rng: np.random.Generator, place: Path) -> Non
     missing = [address for address in addresses if f"    {address}: " not in done.err]
     assert not missing, f"{missing} not named: {done}"
     assert not (place / "other").exists(), "a folder was made for a run without data"
-    left = [
-        str(path)
-        for path in (place / "cache").rglob("*")
-        if path.is_file() and path.name != LOCK_FILE
-    ]
-    assert not left, f"{left} in the cache"
+    left = {path.name for path in (place / "cache").rglob("*") if path.is_file()}
+    assert left <= {LOCK_FILE}, f"{left} in the cache"
 
 
 def broken_locale(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
@@ -142,17 +136,11 @@ def closed_streams(undisturbed: Whole, rng: np.random.Generator, place: Path) ->
 def _check_shell(redirection: str, *args: str) -> None:
     """Run a command with its streams redirected by a shell; assert that it does not break down."""
     line = f'"$@" {redirection}; exit "${{PIPESTATUS[0]}}"'
-    done = subprocess.run(
-        ["bash", "-c", line, "bash", *command(*args)],
-        capture_output=True,
-        encoding="utf-8",
-        env=os.environ | THREAD,
-        stdin=subprocess.DEVNULL,
-    )
+    done = ended(popen(["bash", "-c", line, "bash", *command(*args)]))
     told = f"{args[0]} {redirection}: {done}"
-    assert done.returncode in (0, 2, 141), told
-    assert "Traceback" not in done.stderr, told
-    assert "Exception" not in done.stderr, told
+    assert done.status in (0, 2, 141), told
+    assert "Traceback" not in done.err, told
+    assert "Exception" not in done.err, told
 
 
 def _free_port() -> int:

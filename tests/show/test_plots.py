@@ -55,10 +55,6 @@ def test_the_alternative_is_escaped() -> None:
     assert "<b>" not in text
 
 
-def test_the_same_plot_gives_the_same_text() -> None:
-    assert DRAWN[0]("a") == DRAWN[0]("a")
-
-
 def test_the_users_own_style_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = DRAWN[0]("a")
     monkeypatch.setitem(matplotlib.rcParams, "axes.facecolor", "black")

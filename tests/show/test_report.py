@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from mlpcli.api.report import MAX_RUNS, Analysis
-from mlpcli.errors import ConfigError
 from mlpcli.show import plots, report, svg
 from tests.show.conftest import CLASSES, HOSTILE
 
@@ -32,9 +31,6 @@ class Reader(HTMLParser):
         self.elements.append((tag, {name: value or "" for name, value in attrs}))
         if tag not in VOID:
             self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
 
     def handle_endtag(self, tag: str) -> None:
         if self.open and self.open[-1] == tag:
@@ -137,10 +133,8 @@ def test_the_same_runs_give_the_same_page(analyses: list[Analysis]) -> None:
 
 
 def test_norms_of_an_older_run_are_said_to_be_missing(analyses: list[Analysis]) -> None:
-    older = [
-        m.model_copy(update={"weight_norms": None, "gradient_norms": None})
-        for m in analyses[0].metrics
-    ]
+    missing = {"weight_norms": None, "gradient_norms": None}
+    older = [m.model_copy(update=missing) for m in analyses[0].metrics]
 
     page = report.page([analyses[0]._replace(metrics=older)])
 
@@ -173,24 +167,10 @@ def test_many_classes_make_an_image_of_the_matrix(analyses: list[Analysis]) -> N
     scores = found.scores._replace(confusion=confusion)
     classes = tuple(map(str, range(62)))
 
-    page = Reader(
-        report.page(
-            [analyses[0]._replace(evaluation=found._replace(scores=scores, classes=classes))]
-        )
-    )
+    evaluation = found._replace(scores=scores, classes=classes)
+    page = Reader(report.page([analyses[0]._replace(evaluation=evaluation)]))
 
     assert [a["width"] for a in page.all("img") if "matrix" in a["class"]] == ["62"]
-
-
-def test_a_file_that_is_no_report_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "mine.html").write_text("<!doctype html>")
-
-    with pytest.raises(ConfigError, match="exists and is no report; choose another --out"):
-        report.claim(tmp_path / "mine.html")
-    with pytest.raises(ConfigError, match="is a folder"):
-        report.claim(tmp_path)
-    with pytest.raises(ConfigError, match="is no folder"):
-        report.claim(tmp_path / "nowhere" / "a.html")
 
 
 def test_a_report_replaces_an_earlier_one(tmp_path: Path, analyses: list[Analysis]) -> None:

@@ -57,9 +57,8 @@ def browser() -> Iterator[Any]:
     root = hasattr(os, "getuid") and os.getuid() == 0  # for whom Chromium has no sandbox
     with sync_playwright() as playwright:
         args = ["--no-sandbox"] if root else []
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
-        yield found
-        found.close()
+        with playwright.chromium.launch(executable_path=CHROMIUM, args=args) as found:
+            yield found
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +117,7 @@ def test_everything_is_visible_and_nothing_is_cut_off(view: Any) -> None:
 
 def test_text_stands_out_from_its_ground(view: Any) -> None:
     """By at least 4.5 to 1, as WCAG 2.1 has it in criterion 1.4.3."""
-    low = view.evaluate(CONTRAST)
-
-    assert low == []
+    assert view.evaluate(CONTRAST) == []
 
 
 def test_light_and_dark_have_their_own_ground(browser: Any, file: Path) -> None:
@@ -175,9 +172,8 @@ def test_a_screen_reader_finds_landmarks_and_names(page: Any) -> None:
     for role in ("banner", "navigation", "main", "contentinfo"):
         assert page.get_by_role(role).count() == 1, role
     tree = page.locator("body").aria_snapshot()
-    parts = re.findall(
-        r"^ *- '?(img|region|group|link|table|figure)\b(?: (\"))?", tree, re.MULTILINE
-    )
+    role = r"^ *- '?(img|region|group|link|table|figure)\b(?: (\"))?"
+    parts = re.findall(role, tree, re.MULTILINE)
 
     assert parts.count(("img", '"')) > 50
     assert ("img", "") not in parts

@@ -153,98 +153,64 @@ def backward(params, h, y):
 PLACES = [f"backward.grad_{q}{i}" for i in (3, 2, 1) for q in "zWb"]
 
 
-def but(source: str, old: str, new: str) -> str:
-    """A source with one mistake in it."""
-    assert old in source
-    return source.replace(old, new, 1)
+def but(source: str, *edits: str) -> str:
+    """A source with mistakes in it: what is replaced, by what, and so on."""
+    for old, new in zip(edits[::2], edits[1::2], strict=True):
+        assert old in source
+        source = source.replace(old, new, 1)
+    return source
 
 
-# name: source, what is wrong (step to kind), how many steps there are
-WRONG = {
-    "sign": (but(LAYERED, "h3 - y", "y - h3"), {"grad_z3": "sign"}, 3),
-    "sign, summed": (but(LAYERED, "(h3 - y) / len(y)", "y - h3"), {"grad_z3": "sign"}, 3),
-    "y forgotten": (but(LAYERED, "h3 - y", "h3"), {"grad_z3": "target-missing"}, 3),
-    "n forgotten in grad_b3": (
-        but(LAYERED, ".sum(axis=0)", ".sum(axis=0) * 4"),
-        {"grad_b3": "factor-n"},
-        3,
-    ),
+def in_backward(kind: str, *gradients: str) -> dict[str, str]:
+    return {f"backward.grad_{q}": kind for q in gradients}
+
+
+_UPDATED = "        W = params[i][0] - 0.1 * grads[-1][0]\n        g = (g @ W.T)"
+# name: edits, what is wrong (step to kind)
+_IN_LAYERED: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "sign": (("h3 - y", "y - h3"), {"grad_z3": "sign"}),
+    "sign, summed": (("(h3 - y) / len(y)", "y - h3"), {"grad_z3": "sign"}),
+    "y forgotten": (("h3 - y", "h3"), {"grad_z3": "target-missing"}),
+    "n forgotten in grad_b3": ((".sum(axis=0)", ".sum(axis=0) * 4"), {"grad_b3": "factor-n"}),
     "n in grad_W3 and not in grad_b3": (
-        but(but(LAYERED, " / len(y)", ""), "h2.T @ grad_z3", "h2.T @ grad_z3 / len(h2)"),
+        (" / len(y)", "", "h2.T @ grad_z3", "h2.T @ grad_z3 / len(h2)"),
         {"grad_b3": "factor-n"},
-        3,
     ),
-    "n twice": (
-        but(LAYERED, "h2.T @ grad_z3", "h2.T @ grad_z3 / len(h2)"),
-        {"grad_W3": "factor-1/n"},
-        3,
-    ),
-    "h > 0 for h": (but(LAYERED, "h2.T @", "(h2 > 0).T @"), {"grad_W3": "on-for-h"}, 3),
-    "a sum without its axis": (but(LAYERED, "axis=0", ""), {"grad_b3": "shape"}, 3),
-    "no mask": (
-        but(WHOLE, " * (h[i] > 0)", ""),
-        {"backward.grad_z2": "missing-mask", "backward.grad_z1": "missing-mask"},
-        9,
-    ),
-    "mask inverted": (
-        but(WHOLE, "h[i] > 0", "h[i] <= 0"),
-        {"backward.grad_z2": "inverted-mask", "backward.grad_z1": "inverted-mask"},
-        9,
-    ),
-    "transposed": (
-        but(WHOLE, "h[i].T @ g", "g.T @ h[i]"),
-        {f"backward.grad_W{i}": "transposed" for i in (1, 2, 3)},
-        9,
-    ),
+    "n twice": (("h2.T @ grad_z3", "h2.T @ grad_z3 / len(h2)"), {"grad_W3": "factor-1/n"}),
+    "h > 0 for h": (("h2.T @", "(h2 > 0).T @"), {"grad_W3": "on-for-h"}),
+    "a sum without its axis": (("axis=0", ""), {"grad_b3": "shape"}),
+    "logarithm of zero": (("h3 - y", "__import__('numpy').log(y - y)"), {"grad_z3": "non-finite"}),
+    "no return": (("return h2.T", "h2.T"), {"grad_W3": "type"}),
+    "an exception": (("h2.T", "h2.t"), {"grad_W3": "error"}),
+    "words": (("return h2.T @ grad_z3", "return 'h2'"), {"grad_W3": "type"}),
+    "not done": (("return h2.T @ grad_z3", "raise NotImplementedError"), {"grad_W3": "not-done"}),
+    "out of memory": (("return h2.T", "bytearray(1 << 40); h2.T"), {"grad_W3": "error"}),
+}
+_IN_WHOLE: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "no mask": ((" * (h[i] > 0)", ""), in_backward("missing-mask", "z2", "z1")),
+    "mask inverted": (("h[i] > 0", "h[i] <= 0"), in_backward("inverted-mask", "z2", "z1")),
+    "transposed": (("h[i].T @ g", "g.T @ h[i]"), in_backward("transposed", "W1", "W2", "W3")),
     "biases averaged again": (
-        but(WHOLE, "g.sum(axis=0)", "g.mean(axis=0)"),
-        {f"backward.grad_b{i}": "factor-1/n" for i in (1, 2, 3)},
-        9,
+        ("g.sum(axis=0)", "g.mean(axis=0)"),
+        in_backward("factor-1/n", "b1", "b2", "b3"),
     ),
     "weights updated before use": (
-        but(
-            WHOLE,
-            "        g = (g @ params[i][0].T)",
-            "        W = params[i][0] - 0.1 * grads[-1][0]\n        g = (g @ W.T)",
-        ),
-        {"backward.grad_z2": "updated-weight", "backward.grad_z1": "updated-weight"},
-        9,
+        ("        g = (g @ params[i][0].T)", _UPDATED),
+        in_backward("updated-weight", "z2", "z1"),
     ),
     "a sum, and no mask": (
-        but(but(WHOLE, " / len(y)", ""), " * (h[i] > 0)", ""),
-        {"backward.grad_z2": "missing-mask", "backward.grad_z1": "missing-mask"},
-        9,
+        (" / len(y)", "", " * (h[i] > 0)", ""),
+        in_backward("missing-mask", "z2", "z1"),
     ),
     "a layer too few": (
-        but(WHOLE, "grads[::-1]", "grads[1::-1]"),
-        {
-            "backward.grad_z1": "unjudged",
-            "backward.grad_W1": "missing",
-            "backward.grad_b1": "missing",
-        },
-        9,
-    ),
-    "logarithm of zero": (
-        but("import numpy as np" + LAYERED, "h3 - y", "np.log(y - y)"),
-        {"grad_z3": "non-finite"},
-        3,
+        ("grads[::-1]", "grads[1::-1]"),
+        in_backward("unjudged", "z1") | in_backward("missing", "W1", "b1"),
     ),
     "all biases infinite": (
-        but(WHOLE, "g.sum(axis=0)", "g.sum(axis=0) / 0.0"),
-        {f"backward.grad_b{i}": "non-finite" for i in (1, 2, 3)},
-        9,
-    ),
-    "no return": (but(LAYERED, "return h2.T", "h2.T"), {"grad_W3": "type"}, 3),
-    "an exception": (but(LAYERED, "h2.T", "h2.t"), {"grad_W3": "error"}, 3),
-    "words": (but(LAYERED, "return h2.T @ grad_z3", "return 'h2'"), {"grad_W3": "type"}, 3),
-    "not done": (
-        but(LAYERED, "return h2.T @ grad_z3", "raise NotImplementedError"),
-        {"grad_W3": "not-done"},
-        3,
-    ),
-    "out of memory": (
-        but(LAYERED, "return h2.T", "bytearray(1 << 40); h2.T"),
-        {"grad_W3": "error"},
-        3,
+        ("g.sum(axis=0)", "g.sum(axis=0) / 0.0"),
+        in_backward("non-finite", "b1", "b2", "b3"),
     ),
 }
+# name: source, what is wrong, how many steps there are
+WRONG = {k: (but(LAYERED, *edits), wrong, 3) for k, (edits, wrong) in _IN_LAYERED.items()}
+WRONG |= {k: (but(WHOLE, *edits), wrong, 9) for k, (edits, wrong) in _IN_WHOLE.items()}
