@@ -5,6 +5,8 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
 from tests.source import FILES, PACKAGE, calls, imports, loaded, place
@@ -134,6 +136,7 @@ def test_the_package_is_imported_without_numpy() -> None:
     assert not {"numpy", "pydantic", "mlpcli.api"} & loaded("import mlpcli")
 
 
+@pytest.mark.slow
 def test_predict_loads_no_check(settings: Config, dots: str, tmp_path: Path) -> None:
     for _ in train(settings, tmp_path / "run", preflight=False):
         pass

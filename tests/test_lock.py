@@ -31,6 +31,7 @@ def test_an_owner_that_has_not_signed_yet_is_waited_for(tmp_path: Path, left: st
         signing.join()
 
 
+@pytest.mark.slow
 def test_an_owner_that_never_signs_is_called_unknown(tmp_path: Path) -> None:
     with (
         FileLock(tmp_path / LOCK_FILE, preserve_lock_file=True),

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.source import FILES, calls, imports, place
 
 LOADERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
@@ -16,6 +18,7 @@ RUN = {  # what runs a learner's own file, as the command says, and mistakes pla
 }
 
 
+@pytest.mark.slow
 def test_no_module_can_load_code_from_data() -> None:
     for path in FILES:
         imported = {name.partition(".")[0] for name in imports(path)}
@@ -42,6 +45,7 @@ def test_yaml_is_read_in_its_safe_form_alone() -> None:
     assert {(words["typ"], words["pure"]) for words in readers} == {("'safe'", "True")}
 
 
+@pytest.mark.slow
 def test_code_in_data_is_never_run(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.poisoned", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -58,6 +58,7 @@ def test_every_statement_is_on_the_page_once_and_in_order() -> None:
     assert on_the_page == [(s.section, s.number) for s in STATEMENTS]
 
 
+@pytest.mark.slow
 def test_every_statement_has_the_number_that_the_check_prints(printed: Statements) -> None:
     for (section, number, numbers), values in zip(statements(), printed, strict=True):
         assert numbers == [digits(values["measured"])], f"{section} {number}"

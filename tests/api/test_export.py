@@ -132,6 +132,7 @@ def test_npz_holds_the_same_without_pickle(folder: Path) -> None:
         assert str(held["activation"]) == "relu"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["onnx", "safetensors", "npz"])
 def test_an_export_is_the_same_each_time(folder: Path, form: Form) -> None:
     if form == "onnx":

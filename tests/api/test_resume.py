@@ -64,6 +64,7 @@ def die_at(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Path, name, mortal(getattr(Path, name)))
 
 
+@pytest.mark.slow
 def test_a_run_that_died_between_any_two_writes_ends_as_if_it_had_not(
     short: Config, folder: Path, whole: dict[str, Any]
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_run_that_died_between_any_two_writes_ends_as_if_it_had_not(
     assert not list(folder.glob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_resumed_run_may_die_again_at_any_write(
     short: Config, folder: Path, whole: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -119,6 +121,7 @@ RECIPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", RECIPES.values(), ids=RECIPES)
 def test_a_run_that_is_stopped_at_any_step_ends_with_the_same_bits(
     settings: Config, tmp_path: Path, overrides: list[str]

@@ -15,6 +15,7 @@ def test_children_choose_their_own_kernel(monkeypatch: pytest.MonkeyPatch) -> No
     assert environment()["KEPT"] == "1"
 
 
+@pytest.mark.slow
 def test_a_worker_answers_and_survives_a_refusal() -> None:
     with Worker("products") as worker:
         with pytest.raises(WorkerError, match="KeyError: 'nonsense'"):

@@ -104,10 +104,12 @@ def test_plain_losses_agree_along_directions(problem: Problem, rng: np.random.Ge
     assert any(a.error > 1e-5 for a in directional.central(problem, wrong, rng=rng))
 
 
+@pytest.mark.slow
 def test_random_networks_raise_no_false_alarm(rng: np.random.Generator) -> None:
     assert [v.point for v in selftest.check_networks(40, rng=rng) if not v.right] == []
 
 
+@pytest.mark.slow
 def test_each_method_alone_catches_each_mutant(rng: np.random.Generator) -> None:
     trials = list(selftest.trials(rng=rng))
 

@@ -42,6 +42,7 @@ def computed_once(workbook_sizes: StepSizes, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(api, "step_sizes", lambda: workbook_sizes)
 
 
+@pytest.mark.slow
 def test_rounding_falls_as_1_over_h_and_truncation_rises_as_h_squared(curves: list[Curve]) -> None:
     for curve in curves[:2]:
         assert curve.rounding.measured == pytest.approx(-1, abs=0.25)

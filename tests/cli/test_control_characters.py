@@ -83,6 +83,7 @@ def test_an_error_shows_a_name_escaped(command: tuple[str, ...]) -> None:
     assert "title" in told
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_no_control_character_of_a_name() -> None:
     status, out, err = on_terminal("eval", ODD)
 

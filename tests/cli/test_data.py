@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.cli.outcome import call, facts, output, refusal
 
@@ -49,6 +50,7 @@ def test_show_copes_with_odd_names_and_with_a_class_without_images(place: Path) 
     assert Path("お-augmented.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.slow
 def test_show_draws_the_first_hundred_of_many_classes(place: Path) -> None:
     images = np.full((3000, 1, 1), 200, np.uint8)
     np.savez("many.npz", x_train=images, y_train=np.arange(3000))

@@ -96,6 +96,7 @@ def test_other_settings_change_the_formulas(dots: str) -> None:
     assert "grad_W1 = h0 outer grad_z1 + 0.01 * W1" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -11,6 +11,7 @@ from tests.cli.outcome import call, facts, output, refusal
 SMALL = ("--set", "network.hidden=[16,8]", "--set", "data.name=synth")
 
 
+@pytest.mark.slow
 def test_every_parameter_of_the_full_network_is_checked() -> None:
     found = facts(call("gradcheck", "--json"))
 
@@ -31,6 +32,7 @@ def test_the_table_and_the_rule_are_printed() -> None:
     assert out.splitlines()[-1].endswith("16,626 of 16,626 parameters checked")
 
 
+@pytest.mark.slow
 def test_the_loss_of_every_regularizer_is_the_loss_that_is_checked() -> None:
     dropout = ("--set", "network.dropout=0.5", "--set", "network.input_dropout=0.2")
     more = ("--set", "optimizer.weight_decay=0.01", "--set", "train.label_smoothing=0.1")
@@ -41,6 +43,7 @@ def test_the_loss_of_every_regularizer_is_the_loss_that_is_checked() -> None:
     assert found["checked"] == found["parameters"] == 16_626
 
 
+@pytest.mark.slow
 def test_a_quick_check_says_what_it_did() -> None:
     status, out, _ = call("gradcheck", "--quick", *SMALL)
 
@@ -61,6 +64,7 @@ def test_a_run_brings_its_own_settings() -> None:
     assert told == "--run: brings its own settings; leave out --config and --set"
 
 
+@pytest.mark.slow
 def test_a_wrong_derivation_is_named_and_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
     mutant = next(m for m in MUTANTS if m.kind == "missing-mask")
     monkeypatch.setattr(mlp, "backward", mutants.mutate(mutant))
@@ -72,6 +76,7 @@ def test_a_wrong_derivation_is_named_and_exits_with_1(monkeypatch: pytest.Monkey
     assert err.startswith("error: FAIL")
 
 
+@pytest.mark.slow
 def test_the_old_option_for_the_workbook_names_the_new_command() -> None:
     now = call("workbook", "--verify", "--json")
 
@@ -94,6 +99,7 @@ def test_modes_that_exclude_each_other_are_refused(words: str) -> None:
     assert told.startswith("gradcheck: --self-test and --sweep stand alone")
 
 
+@pytest.mark.slow
 def test_the_self_test_reports_its_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selftest, "NETWORKS", 10)
     found = facts(call("gradcheck", "--self-test", "--json"))

@@ -41,6 +41,7 @@ def test_a_wrong_submission_fails_and_is_diagnosed(name: str) -> None:
     assert (found["ok"], found["right"], found["total"]) == (False, total - len(wrong), total)
 
 
+@pytest.mark.slow
 def test_each_step_of_the_json_has_the_keys_that_graders_read() -> None:
     found = json.loads(judge(WRONG["no mask"][0], "--json").out)
 
@@ -114,6 +115,7 @@ def test_a_file_that_cannot_be_judged_is_one_clear_line(source: str, told: str) 
     assert told in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "told"),
     [
@@ -139,6 +141,7 @@ def test_an_endless_loop_ends_at_the_time_limit(source: str, told: str) -> None:
     assert time.monotonic() - started < 30
 
 
+@pytest.mark.slow
 def test_a_later_form_that_never_ends_does_not_undo_what_is_known() -> None:
     source = LAYERED.replace("return (h3", "\n    while h3.ndim == 1: pass\n    return (h3")
 
@@ -209,6 +212,7 @@ def test_what_is_no_submission_is_named(args: list[str], told: str) -> None:
     assert refusal("grade", *args).startswith(told)
 
 
+@pytest.mark.slow
 def test_the_old_options_of_gradcheck_still_grade_and_name_the_new_command() -> None:
     judge(WHOLE)
     for old, new in (("--backward mywork.py", "mywork.py"), ("--template", "--template")):

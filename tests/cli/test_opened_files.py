@@ -14,6 +14,8 @@ from PIL import Image
 
 from tests.data.test_dataset import save_idx
 
+pytestmark = pytest.mark.slow
+
 # `mlp`, writing the path of each file that it opens, by whichever module, to a file of its own
 TRACED = """
 import os, sys

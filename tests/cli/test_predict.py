@@ -134,6 +134,7 @@ def test_what_cannot_be_done_is_one_line(run: str, words: str, told: str) -> Non
     assert refusal("predict", *words.split()).startswith(told)
 
 
+@pytest.mark.slow
 def test_control_characters_in_a_name_stay_out_of_the_terminal(run: str) -> None:
     name, bad = "\x1b[2J\n\x9bé.png", "\x1b[31m.png"
     shutil.copy("light.png", name)
@@ -151,10 +152,12 @@ def test_control_characters_in_a_name_stay_out_of_the_terminal(run: str) -> None
     assert found["image"] == name
 
 
+@pytest.mark.slow
 def test_a_reader_that_hangs_up_ends_it_quietly(run: str) -> None:
     assert hung_up("predict", run, "folder") == (141, "", "")
 
 
+@pytest.mark.slow
 def test_class_names_of_any_script_stay_in_their_columns(dots: str, small: list[str]) -> None:
     arrays = dict(np.load(dots))
     np.savez("kana.npz", allow_pickle=False, **arrays, classes=np.array(["お", "ki", "すすす"]))

@@ -9,6 +9,8 @@ import pytest
 from mlpcli.runs.folder import RUN_FILES
 from tests.cli.outcome import PATIENCE, call, documented, facts, kinds, output, piped, refusal
 
+pytestmark = pytest.mark.slow
+
 
 def test_report_writes_one_page_into_the_runs_folder(run: str) -> None:
     out = output(call("report", run))

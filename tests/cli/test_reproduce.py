@@ -46,6 +46,7 @@ def test_another_result_is_a_failed_check_that_names_the_epoch(run: str) -> None
     assert err == "error: run: the repetition differs from epoch 2 on\n"
 
 
+@pytest.mark.slow
 def test_another_blas_explains_other_bits(small: list[str]) -> None:
     """OpenBLAS has kernels for several processors, and a variable that chooses among them."""
     known = environment(1)
@@ -66,6 +67,7 @@ def test_another_blas_explains_other_bits(small: list[str]) -> None:
     assert "blas_architecture: Nehalem in the run, Sandybridge now\n" in text
 
 
+@pytest.mark.slow
 def test_the_threads_of_the_record_are_used(small: list[str]) -> None:
     assert piped("train", *small, "--out", "run", "--threads", "1").status == 0
     assert RunFolder(Path("run")).load_record().environment.threads == 1

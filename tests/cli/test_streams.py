@@ -50,6 +50,7 @@ def test_in_a_pipe_progress_is_one_plain_line_an_epoch(small: list[str]) -> None
     assert re.fullmatch(f"({ROW}\n){{3}}", err)
 
 
+@pytest.mark.slow
 def test_json_is_all_that_standard_output_carries(small: list[str]) -> None:
     status, out, err = piped("train", *small, "--out", "a", "--json")
 
@@ -59,6 +60,7 @@ def test_json_is_all_that_standard_output_carries(small: list[str]) -> None:
     assert err.count("\n") == 3
 
 
+@pytest.mark.slow
 def test_an_error_goes_to_standard_error() -> None:
     assert piped("config", "check", "none.yaml") == (
         2,
@@ -67,6 +69,7 @@ def test_an_error_goes_to_standard_error() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_live_display_in_colour(small: list[str]) -> None:
     status, out, err = on_terminal("train", *small, "--out", "a")
 
@@ -78,6 +81,7 @@ def test_a_terminal_gets_a_live_display_in_colour(small: list[str]) -> None:
     assert "epoch 3/3" in err
 
 
+@pytest.mark.slow
 def test_no_color_leaves_a_terminal_without_colours(small: list[str]) -> None:
     status, _, err = on_terminal("train", *small, "--out", "a", NO_COLOR="1")
 
@@ -86,6 +90,7 @@ def test_no_color_leaves_a_terminal_without_colours(small: list[str]) -> None:
     assert colours(err) == []
 
 
+@pytest.mark.slow
 def test_a_dumb_terminal_gets_plain_lines(small: list[str]) -> None:
     status, _, err = on_terminal("train", *small, "--out", "a", TERM="dumb")
 
@@ -93,6 +98,7 @@ def test_a_dumb_terminal_gets_plain_lines(small: list[str]) -> None:
     assert re.fullmatch(f"({ROW}\r\n){{3}}", err)  # a terminal adds the carriage returns
 
 
+@pytest.mark.slow
 def test_force_color_colours_a_pipe_and_moves_no_cursor(small: list[str]) -> None:
     status, out, err = piped("train", *small, "--out", "a", FORCE_COLOR="1")
 
@@ -103,6 +109,7 @@ def test_force_color_colours_a_pipe_and_moves_no_cursor(small: list[str]) -> Non
     assert "\x1b" not in out
 
 
+@pytest.mark.slow
 def test_no_color_wins_over_force_color(small: list[str]) -> None:
     _, _, err = piped("train", *small, "--out", "a", FORCE_COLOR="1", NO_COLOR="1")
 
@@ -125,10 +132,12 @@ def test_help_and_version_import_nothing_heavy(option: str) -> None:
     assert not HEAVY & loaded
 
 
+@pytest.mark.slow
 def test_a_reader_that_hangs_up_is_met_without_a_traceback(run: str) -> None:
     assert hung_up("eval", run).err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_training_with_everything_saved(
@@ -187,6 +196,7 @@ atexit.register(signal.raise_signal, signal.SIGTERM)
     assert python(LISTING.format(source)) == (143, "", "interrupted\n")
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_config_give_the_same_bits(dots: str) -> None:
     """At the default widths, so that the matrix products use every thread."""
     for name in ("a", "b", "c"):

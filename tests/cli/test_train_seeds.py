@@ -161,6 +161,7 @@ def test_a_budget_and_a_target_are_told_in_the_result(small: list[str]) -> None:
     assert call("eval", "a").status == 0
 
 
+@pytest.mark.slow
 def test_seeds_are_shown_on_a_terminal_and_in_a_pipe(small: list[str]) -> None:
     command = ("train", *small, "--seeds", "2")
 

@@ -66,6 +66,7 @@ def test_a_file_is_fetched_once_and_stays_packed(encoding: str) -> None:
     assert requests == ["/f.gz"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bad",
     [

@@ -127,6 +127,7 @@ def test_images_with_black_ground_and_white_ink_keep_their_levels(digits: Pixels
     assert_allclose(255 * normalize_contrast(clean), clean, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not MNIST.is_dir(), reason="needs the published files in ../shared/data")
 def test_mnists_own_digits_come_back_as_they_are() -> None:
     images = np.asarray(idx.images(MNIST / "t10k-images-idx3-ubyte.gz")[:2000])

@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Event
 
+import pytest
+
 from tests.data.test_fetch import BODY
 from tests.server import Answer, content, serve
 
@@ -52,6 +54,7 @@ def files(cache: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in cache.iterdir()}
 
 
+@pytest.mark.slow
 def test_the_second_download_waits_and_uses_what_the_first_fetched(tmp_path: Path) -> None:
     slow = Slow()
     with serve({"/f.gz": slow.answer}) as (url, requests), fetching(url, tmp_path) as first:
@@ -67,6 +70,7 @@ def test_the_second_download_waits_and_uses_what_the_first_fetched(tmp_path: Pat
     assert files(tmp_path / "set") == {"f.gz": BODY, ".lock": f"{second.pid}".encode()}
 
 
+@pytest.mark.slow
 def test_the_second_download_goes_on_when_the_first_is_killed(tmp_path: Path) -> None:
     slow = Slow()
     answers: list[Answer] = [slow.answer, content(BODY)]

@@ -61,6 +61,7 @@ def table(results: Script) -> dict[str, list[str]]:
     return {name.strip(): [cell.strip() for cell in rest] for name, *rest in cells}
 
 
+@pytest.mark.slow
 def test_rows_are_measured_once_and_the_page_keeps_its_notes(
     results: Script, capfd: Capture
 ) -> None:

@@ -10,6 +10,8 @@ from mlpcli.api.report import MAX_RUNS, Analysis
 from mlpcli.show import plots, report, svg
 from tests.show.conftest import CLASSES, HOSTILE
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "link", "img", "br"}
 ADDRESSES = {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}
 

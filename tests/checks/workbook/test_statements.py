@@ -122,6 +122,7 @@ def reversed_columns(right: Any, params: mlp.Params, x: Array, **options: Any) -
     return right((*params[:-1], mlp.Layer(W[..., ::-1], b)), x, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "change", "broken"),
     [
@@ -138,6 +139,7 @@ def test_a_wrong_function_breaks_the_statements_about_it(
     assert set(broken.split()) <= fails(one_image())
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_statement_and_the_count(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -148,6 +150,7 @@ def test_the_command_prints_every_statement_and_the_count(
     assert f"{len(STATEMENTS)} of {len(STATEMENTS)} statements of the workbook hold" in out
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     command(verify=True, json=True)
 
@@ -157,6 +160,7 @@ def test_the_command_prints_one_object(capsys: pytest.CaptureFixture[str]) -> No
     assert all(s["error"] <= s["tolerance"] for s in printed["statements"])
 
 
+@pytest.mark.slow
 def test_the_command_fails_with_the_names_of_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
