@@ -81,10 +81,13 @@ def apply(tree: Tree, override: str) -> None:
         raise ConfigError(f"{label}: expected key=value, e.g. --set optimizer.lr=0.05")
     keys = tuple(key.split("."))
     section = tree.values
-    for name in keys[:-1]:
-        if not isinstance(section.get(name), dict):
-            section[name] = {}
-        section = section[name]
+    for depth, name in enumerate(keys[:-1], 1):
+        tree.places.setdefault(keys[:depth], label)
+        part = section.setdefault(name, {})
+        if not isinstance(part, dict):
+            place = tree.place(keys[:depth])
+            raise ConfigError(f"{place}: {name} must be a section of settings, got {part!r}")
+        section = part
     section[keys[-1]] = parse(f"value: {text}", label).values["value"]
     for old in [old for old in tree.places if old[: len(keys)] == keys]:
         del tree.places[old]

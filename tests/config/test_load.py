@@ -178,6 +178,15 @@ def test_an_override_without_key_or_section_is_refused(override: str) -> None:
     assert complaint(None, override)[0].startswith(f"--set {override}: ")
 
 
+def test_an_override_inside_of_what_is_no_section_is_refused(write: Write) -> None:
+    assert complaint(write("seed: 1\nnetwork: 5"), "network.hidden=[8]") == [
+        "x.yaml:2:1: network must be a section of settings, got 5"
+    ]
+    assert complaint(None, "seed=1", "seed.x=2") == [
+        "--set seed=1: seed must be a section of settings, got 1"
+    ]
+
+
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     assert complaint("quickstar") == [
         "unknown config 'quickstar'; did you mean 'quickstart'? `mlp config list` shows what "
