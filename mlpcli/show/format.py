@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Mapping
 from io import StringIO
 from typing import Any
@@ -17,9 +18,9 @@ NOT_RECORDED = "not recorded"
 def json_object(values: Any) -> str:
     """A mapping or record as one JSON object on one line, which names its schema.
 
-    In it, records become objects, and arrays lists.
+    In it, records become objects, arrays lists, and numbers that are not finite null.
     """
-    return json.dumps({"schema": SCHEMA, **_plain(values)}, ensure_ascii=False)
+    return json.dumps({"schema": SCHEMA, **_plain(values)}, ensure_ascii=False, allow_nan=False)
 
 
 def pick(record: Any, *names: str) -> dict[str, Any]:
@@ -143,13 +144,15 @@ def text(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return list(map(_plain, value))
-    return value.tolist() if hasattr(value, "tolist") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_number(value: Any) -> bool:
