@@ -5,7 +5,7 @@ import re
 from typing import TextIO
 
 # control characters but the line feed, ends of line, and marks that change the direction of text
-_UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def is_live(stream: TextIO | None) -> bool:
@@ -18,8 +18,7 @@ def wants_color(stream: TextIO | None) -> bool:
     """NO_COLOR forbids color, FORCE_COLOR (other than 0) asks for it, else a terminal decides."""
     if os.environ.get("NO_COLOR"):
         return False
-    forced = os.environ.get("FORCE_COLOR")
-    return is_live(stream) if not forced else forced != "0"
+    return os.environ.get("FORCE_COLOR", "") not in ("", "0") or is_live(stream)
 
 
 def printable(text: str) -> str:
@@ -28,7 +27,7 @@ def printable(text: str) -> str:
     >>> printable("cat\x1b[31m\ndog")
     'cat\\u001b[31m\ndog'
     """
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def one_line(text: str) -> str:

@@ -11,9 +11,9 @@ from PIL import Image
 
 from tests.cli.outcome import call, on_terminal, refusal
 
-ODD = "\x1b]0;title\x07\x9b31m\r\u202e"
-SEEN = r"\u001b]0;title\u0007\u009b31m\u000d\u202e"
-UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+ODD = "\x1b]0;title\x07\x9b31m\r\u200f\u202e"
+SEEN = r"\u001b]0;title\u0007\u009b31m\u000d\u200f\u202e"
+UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def npz(place: Path, name: str = ODD) -> str:
