@@ -37,7 +37,9 @@ def find(folder: Path) -> list[Entry]:
     """Every run in a folder or deeper, by name; raises CheckpointError when there is no folder."""
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder; `mlp train` makes runs in runs/")
-    return [_entry(path.parent) for path in sorted(folder.rglob(RECORD))]
+    paths = (path.relative_to(folder) for path in sorted(folder.rglob(RECORD)))
+    visible = (path for path in paths if not any(part.startswith(".") for part in path.parts))
+    return [_entry(folder / path.parent) for path in visible]
 
 
 def where(entries: Iterable[Entry], conditions: Sequence[str]) -> list[Entry]:

@@ -23,7 +23,9 @@ def list_(
     where: Annotated[
         list[str] | None, Option(metavar="KEY=VALUE", help="Only matching runs; repeatable.")
     ] = None,
-    sort: Annotated[str, Option(metavar="KEY", help="Sort by this column.")] = "started",
+    sort: Annotated[
+        str | None, Option(metavar="KEY", help="Sort by this column (default: started).")
+    ] = None,
     best: Annotated[bool, flag("--best", "Highest validation accuracy first.")] = False,
     json: JsonOpt = False,
     csv: Annotated[bool, flag("--csv", "Print CSV, one run per line.")] = False,
@@ -45,8 +47,13 @@ def list_(
 
     if json and csv:
         raise ConfigError("--json and --csv: give one of them")
+    if best and sort:
+        raise ConfigError("--best and --sort: give one of them")
     entries = list_runs(
-        folder, conditions=where or [], key="accuracy" if best else sort, descending=best
+        folder,
+        conditions=where or [],
+        key="accuracy" if best else sort or "started",
+        descending=best,
     )
     print_result(entries, as_csv if csv else as_text, as_json, json=json)
 

@@ -155,7 +155,7 @@ class RunFolder:
 
     def sweep(self) -> None:
         """Remove the temporary files of a killed process."""
-        for name in RUN_FILES:
+        for name in (*RUN_FILES, REPORT):
             for temporary in self.path.glob(f".{name}.*.tmp"):
                 temporary.unlink(missing_ok=True)
 

@@ -74,8 +74,20 @@ def test_details_have_the_record_and_the_changed_settings(folder: Path) -> None:
     assert "network.activation" not in changed
 
 
+def test_hidden_folders_hold_no_runs(folder: Path) -> None:
+    shutil.copytree(folder / "a", folder / ".trash" / "a")
+
+    assert names(runs.find(folder), folder) == ["a", "b", "deep/seed-1", "torn"]
+    assert names(runs.find(folder / ".trash"), folder / ".trash") == ["a"]
+
+
 def test_removing_a_run_leaves_what_is_not_its_own(folder: Path) -> None:
     (folder / "a" / "notes.txt").write_text("mine")
+    for killed in (
+        ".run.json.123.tmp",
+        ".report.html.123.tmp",
+    ):  # a process that was killed left it
+        (folder / "a" / killed).touch()
 
     runs.remove(folder / "a")
     runs.remove(folder / "torn")

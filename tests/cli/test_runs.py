@@ -54,6 +54,7 @@ def test_removed_runs_are_gone(two: None) -> None:
         (("runs", "--in", ".", "--where", "x"), "--where x: expected key=value"),
         (("runs", "--in", ".", "--sort", "size"), "--sort size: expected one of run,"),
         (("runs", "--json", "--csv"), "--json and --csv: give one of them"),
+        (("runs", "--best", "--sort", "seed"), "--best and --sort: give one of them"),
         (("runs", "rm", "nowhere"), "nowhere: no such run folder"),
     ],
 )
