@@ -8,9 +8,9 @@ BIN := .venv/bin
 endif
 INSTALLED := .venv/.installed
 LOCK := constraints.txt
-# CI installs the locked releases, everyone else the newest that satisfy pyproject.toml
 # tests run on all cores, and a core that is free takes tests from the other
 PARALLEL := --numprocesses auto --dist worksteal
+# CI installs the locked releases, everyone else the newest that satisfy pyproject.toml
 PINS := $(if $(filter true,$(CI)),--constraint $(LOCK))
 
 .PHONY: help install demo test test-quick faults check format docs lock audit pictures bench bench-quick results results-quick build clean

@@ -50,7 +50,7 @@ def import_weights(
 ) -> Imported:
     """Make a run in folder of the weights in a safetensors file.
 
-    source, overrides: the settings as `config.load` takes them: the data, whose classes are the
+    source, overrides: the settings as `load_config` takes them: the data, whose classes are the
     outputs, and the activation. The widths of the layers are the file's.
     mean, std: the network was trained on (pixels / 255 - mean) / std.
     Raises MlpError, with nothing written, where file, data and settings do not fit.

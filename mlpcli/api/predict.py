@@ -55,7 +55,7 @@ def predict(
 ) -> Iterator[list[Prediction] | DataError]:
     """Predictions for the images at each place, some at a time, or why there are none.
 
-    places, stdin: as `sources.find` takes them. top: how many classes to name.
+    places, stdin: as `image_sources.find` takes them. top: how many classes to name.
     invert: whether to swap light and dark; without it, where hardly any training image has such a
     background. center: as `prepared` takes it.
     """

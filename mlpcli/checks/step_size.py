@@ -44,7 +44,7 @@ class Curve(NamedTuple):
     """One kind of difference in one precision."""
 
     name: str
-    error: Array  # relative to the derived derivative, one for each of STEPS, (len(STEPS),)
+    error: Array  # relative to the hand-derived one, one for each of STEPS, (len(STEPS),)
     best: int  # index of the step with the lowest error
     rounding: Slope
     truncation: Slope

@@ -31,7 +31,9 @@ def grade(
       mlp grade --template > mywork.py
       mlp grade mywork.py
     """
-    if bool(file) == template:
+    if file and template:
+        raise ConfigError("--template: prints a file to start from; leave out FILE.py")
+    if not file and not template:
         raise ConfigError("FILE.py: name a file to grade, or give --template to start one")
 
     from mlpcli.api import grade as api

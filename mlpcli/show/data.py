@@ -18,7 +18,7 @@ MAX_LABEL_LENGTH = 16  # characters of a class's name
 
 
 def png(path: Path, samples: Samples) -> None:
-    """Draw the samples into a file; raises ConfigError where none can be written."""
+    """Draw the samples into a file; raises OutputError."""
     rows, tile = len(samples.images), SIDE + GAP
     framed = np.pad(samples.images, ((0, 0), (0, 0), (GAP, 0), (GAP, 0)), constant_values=GRAY)
     mosaic = framed.swapaxes(1, 2).reshape(rows * tile, COLUMNS * tile)

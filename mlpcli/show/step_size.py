@@ -60,7 +60,7 @@ def summary(curves: list[Curve]) -> str:
 
 
 def png(path: Path, curves: list[Curve]) -> None:
-    """Draw the curves into a file; raises ConfigError where none can be written."""
+    """Draw the curves into a file; raises OutputError."""
     drawn = figure(layout="constrained")
     axes = drawn.subplots()
     for curve in curves:

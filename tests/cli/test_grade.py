@@ -203,7 +203,7 @@ def grad_W3(h2, grad_z3):
         (["."], ".: not a file"),
         (["w.ipynb"], "w.ipynb: is a notebook"),
         ([], "FILE.py: name a file to grade, or give --template to start one"),
-        (["w.py", "--template"], "FILE.py: name a file to grade, or give --template"),
+        (["w.py", "--template"], "--template: prints a file to start from; leave out FILE.py"),
     ],
 )
 def test_what_is_no_submission_is_named(args: list[str], told: str) -> None:
