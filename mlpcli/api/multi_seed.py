@@ -85,7 +85,7 @@ def _with_hint(events: Iterator[Event], seed: int, command: str) -> Iterator[Eve
     try:
         yield from events
     except Interrupted as err:
-        message = f"seed {seed}: {err}; `{command}` resumes all seeds"
+        message = f"seed {seed}: {err}; resume all seeds with `{command}`"
         raise Interrupted(message, err.exit_code - 128) from err
 
 
@@ -107,7 +107,7 @@ def finished_runs(folder: Path) -> dict[RunFolder, RunRecord]:
         if record.status != "finished":
             raise CheckpointError(
                 f"{run}: expected a finished run, got one that is {record.status}; "
-                f"`mlp train --resume {run}` resumes it"
+                f"resume it with `mlp train --resume {run}`"
             )
     if len(runs) < 2:
         raise CheckpointError(

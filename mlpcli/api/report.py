@@ -101,7 +101,7 @@ def analyze(folder: Path, *, split: str = "test", offline: bool = False) -> Anal
     record, metrics = run.trained_record(lacks=nothing), run.load_metrics()
     if not metrics:
         raise CheckpointError(
-            f"{folder}: no epoch of this run has ended; `mlp train --resume {folder}` resumes it"
+            f"{folder}: no epoch has ended; resume the run with `mlp train --resume {folder}`"
         )
     subject = open_subject(folder, split, None, "best", offline=offline)
     last = run.load_weights("last").metadata

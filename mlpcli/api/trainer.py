@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed, Interrupted, MlpError, OutputError
@@ -94,9 +94,8 @@ def follow(
     """
     event = None
     progress = since.progress if since else Progress()
-    before, started = run.record.seconds, time.perf_counter()
-    saved = started
-    outcome: dict[str, Any] = {}  # fields of the final record
+    seconds = before = run.record.seconds
+    saved = started = time.perf_counter()
     try:
         for text in preflight_warnings(run.config, run.data.split) if preflight else ():
             run.record = run.record.replace(warnings=(*run.record.warnings, text))
@@ -104,9 +103,9 @@ def follow(
         with event_log(run.config, run.folder) as log:
             for event in _events(run, since):
                 now, progress = time.perf_counter(), event.progress
-                outcome["seconds"] = round(before + now - started, 3)
+                seconds = round(before + now - started, 3)
                 if isinstance(event, Epoch):
-                    _keep(run, event, seconds=outcome["seconds"])
+                    _keep(run, event, seconds=seconds)
                     log(event.metrics)
                     saved = now
                 elif now - saved >= run.config.checkpoint.every_seconds:
@@ -116,17 +115,18 @@ def follow(
                 if request.signal is not None:
                     save(run, event, "last")
                     raise Interrupted(f"after {_done(event)}; {_hint(run.folder)}", request.signal)
-        outcome |= {"status": "finished", "ended_by": stop_reason(run.config, progress)}
+        reason = stop_reason(run.config, progress)
+        run.record = run.record.replace(status="finished", ended_by=reason)
     except (Interrupted, GeneratorExit):
-        outcome["status"] = "interrupted"
+        run.record = run.record.replace(status="interrupted")
         raise
     except MlpError as err:
-        outcome |= {"status": "failed", "error": str(err)}
+        run.record = run.record.replace(status="failed", error=str(err))
         if isinstance(err, CheckFailed) and event is not None:
             save(run, event, "last")  # the weights before the step that failed
         raise
     finally:
-        run.record = run.record.replace(**outcome)
+        run.record = run.record.replace(seconds=seconds)
         # the error that ends the run is reported, not that its record could not be written then
         with nullcontext() if run.record.status == "finished" else suppress(OutputError):
             run.folder.save_record(run.record)
@@ -178,7 +178,7 @@ def save(run: Run, event: Step | Epoch, which: str) -> None:
 
 
 def _hint(folder: RunFolder) -> str:
-    return f"`mlp train --resume {folder}` resumes"
+    return f"resume with `mlp train --resume {folder}`"
 
 
 def _done(event: Step | Epoch) -> str:

@@ -47,7 +47,7 @@ def test_interrupted_seeds_are_resumed_and_finished_ones_stay(
     settings: Config, folder: Path, tmp_path: Path
 ) -> None:
     finish(settings, tmp_path / "whole")
-    message = r"seed 1: after 1 epoch and 2 .*`mlp train --resume .*run --seeds 3` resumes all"
+    message = r"seed 1: after 1 epoch and 2 .*resume all seeds with `mlp train .*run --seeds 3`"
     with pytest.raises(Interrupted, match=message) as caught:
         finish(settings, folder, kill=(1, 1, 2))
 

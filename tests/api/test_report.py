@@ -130,5 +130,5 @@ def test_a_run_is_compared_on_the_same_images_alone(run: Path) -> None:
 def test_a_run_without_an_epoch_says_how_to_resume(run: Path) -> None:
     (run / METRICS).write_bytes(b"")
 
-    with pytest.raises(CheckpointError, match="no epoch of this run has ended; `mlp train --resu"):
+    with pytest.raises(CheckpointError, match="no epoch has ended; resume the run with `mlp train"):
         report.analyze(run)

@@ -207,7 +207,7 @@ def test_an_interrupted_repetition_leaves_nothing(tmp_path: Path) -> None:
         pytest.raises(Interrupted, match="the repetition was removed") as caught,
         repetition_folder(tmp_path / "run", None),
     ):
-        raise Interrupted("after 1 step; `mlp train --resume` resumes", 15)
+        raise Interrupted("after 1 step; resume with `mlp train --resume`", 15)
 
     assert caught.value.exit_code == 143
     assert list(tmp_path.iterdir()) == []

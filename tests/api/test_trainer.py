@@ -118,7 +118,7 @@ def test_a_signal_ends_the_step_saves_and_says_so(
         if isinstance(event, Step) and event.progress[:2] == (1, 3):
             os.kill(os.getpid(), number)
 
-    message = r"after 1 epoch and 3 steps; `mlp train --resume .*run` resumes"
+    message = r"after 1 epoch and 3 steps; resume with `mlp train --resume .*run`"
     with pytest.raises(Interrupted, match=message) as caught:
         list(map(send, train(settings, folder)))
 

@@ -157,7 +157,7 @@ def test_a_signal_stops_training_with_everything_saved(
     last, best = (checkpoint.load(Path("a", f"{name}.safetensors")) for name in ("last", "best"))
     assert last.metadata.progress.epoch == record.epochs >= 1
     assert best.metadata.progress.epoch == record.best.epoch
-    told = r"interrupted: after \d+ epochs?( and \d+ steps?)?; `mlp train --resume a` resumes"
+    told = r"interrupted: after \d+ epochs?( and \d+ steps?)?; resume with `mlp train --resume a`"
     assert re.fullmatch(told, err.splitlines()[-1])
 
 
