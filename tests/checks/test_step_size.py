@@ -14,6 +14,7 @@ from mlpcli.cli.gradcheck import gradcheck as command
 from mlpcli.errors import CheckFailed, OutputError
 from mlpcli.nn import mlp
 from mlpcli.show.step_size import png
+from tests.cli.outcome import documented
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,7 @@ def test_the_command_prints_one_object(capsys: pytest.CaptureFixture[str]) -> No
 
     printed = json.loads(capsys.readouterr().out)
     assert printed["ok"] is True
+    assert documented(printed)
     assert len(printed["curves"]) == 3
     assert all(len(curve["error"]) == len(printed["h"]) for curve in printed["curves"])
 
@@ -120,8 +122,7 @@ def test_the_command_fails_on_a_wrong_slope(
     assert json.loads(capsys.readouterr().out)["ok"] is False
 
 
-def test_a_png_is_drawn_where_matplotlib_is_installed(tmp_path: Path, curves: list[Curve]) -> None:
-    pytest.importorskip("matplotlib")
+def test_the_curves_are_drawn_into_a_png(tmp_path: Path, curves: list[Curve]) -> None:
 
     png(tmp_path / "sweep.png", curves)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.outcome import call, facts, refusal
+from tests.cli.outcome import call, documented, facts, refusal
 
 
 def relu(z: float) -> float:
@@ -59,6 +59,7 @@ def test_markdown_has_a_heading_and_a_block_for_each_step() -> None:
 def test_json_has_every_number_of_the_small_network() -> None:
     found = facts(call("explain", "--json"))
 
+    assert documented(found)
     assert [step["name"] for step in found["steps"]][:2] == ["z1", "h1"]
     assert all(step["value"] is not None for step in found["steps"])
     assert {given["name"] for given in found["given"]} == {"h0", "y", "W1", "b1", "W2", "b2"}
