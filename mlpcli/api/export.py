@@ -24,7 +24,7 @@ from mlpcli.training.loader import load_split
 from mlpcli.training.scoring import probabilities
 
 Form = Literal["onnx", "safetensors", "npz"]
-IMAGES = 1000  # on which a graph must give the same probabilities
+IMAGE_COUNT = 1000  # on which a graph must give the same probabilities
 TOLERANCE = 1e-5
 NORMALISATION = "x = pixels / 255, of 32x32 pixels row after row, 0 is black; h = f(h @ W + b)"
 
@@ -79,7 +79,7 @@ def export(run: Path, file: Path | None = None, *, form: Form, weights: str = "b
 def _checked(content: bytes, config: Config, params: Params) -> RuntimeCheck:
     """The graph against the forward pass here; raises CheckFailed if they differ."""
     split = _images(config)
-    images = split.images[:IMAGES]
+    images = split.images[:IMAGE_COUNT]
     squares = np.zeros((len(images), SIDE, SIDE), np.uint8)
     preprocessing.center_view(squares, images.shape[1:])[:] = images
     expected = probabilities(params, images, activation=build.activation(config))
@@ -98,7 +98,7 @@ def _images(config: Config) -> Split:
     for split in ("test", "train"):
         with suppress(DataError):
             return load_split(config, split, offline=True)
-    return dataset.load("synth", "train", images=IMAGES)
+    return dataset.load("synth", "train", images=IMAGE_COUNT)
 
 
 def _usage(metadata: Metadata) -> dict[str, str]:

@@ -25,8 +25,8 @@ from mlpcli.training import build
 from mlpcli.training.loader import TrainingData, active_inputs, batches, load_split
 from mlpcli.training.rng import stream
 
-IMAGES = 4  # in the batch that is checked
-STEPS = 25  # of training before the second point
+BATCH_SIZE = 4  # in the batch that is checked
+TRAINING_STEPS = 25  # of training before the second point
 SYNTH_IMAGES = 5_000  # to choose from where the configured images are not in the cache
 
 
@@ -126,7 +126,7 @@ def points_of_config(config: Config) -> Iterator[Point]:
     data = TrainingData(split, rows, rows[:0], active, 0.0)
     engine, rule = build.make_engine(config, classes=len(split.classes), active_inputs=active)
     order = rng.permutation(rows)
-    for x, y in islice(batches(config, data, order, epoch=1), STEPS):
+    for x, y in islice(batches(config, data, order, epoch=1), TRAINING_STEPS):
         masks = build.dropout_masks(config, x, "check", 3, engine.steps)
         engine.step(x, y, rule, lr=config.optimizer.lr, masks=masks)
     after = f"after {engine.steps} steps of training"
@@ -146,8 +146,8 @@ def point_of_params(params: Params, config: Config, classes: tuple[str, ...], na
 
 
 def problem(config: Config, params: Params, split: Split) -> Problem:
-    """Images of a split, at most IMAGES, drawn by the seed, and the params, in float64."""
-    count = min(IMAGES, len(split.labels))
+    """Images of a split, at most BATCH_SIZE, drawn by the seed, and the params, in float64."""
+    count = min(BATCH_SIZE, len(split.labels))
     rows = stream(config.seed, "check", 1).choice(len(split.labels), count, replace=False)
     x = preprocessing.inputs(split.images[rows], np.zeros((count, INPUTS)))
     smoothing = config.train.label_smoothing

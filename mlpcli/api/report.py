@@ -23,9 +23,9 @@ from mlpcli.runs.record import RunRecord
 from mlpcli.training.progress import Metrics
 
 MAX_RUNS = 8  # as many as there are colors and markers
-BINS = 15  # of the confidence, as in the paper on calibration
-MISTAKES = 25
-FILTERS = 60
+BIN_COUNT = 15  # of the confidence, as in the paper on calibration
+MAX_MISTAKES = 25
+MAX_FILTERS = 60
 
 
 class Mistake(NamedTuple):
@@ -133,7 +133,9 @@ def compared(first: Analysis, second: Analysis) -> Comparison | None:
     return compare_evaluations(first.evaluation, second.evaluation)
 
 
-def mistakes(p: Array, split: Split, rows: NDArray[Any], *, count: int = MISTAKES) -> list[Mistake]:
+def mistakes(
+    p: Array, split: Split, rows: NDArray[Any], *, count: int = MAX_MISTAKES
+) -> list[Mistake]:
     """The misclassified images with the highest probability, the most confident first.
 
     p: probabilities, (n, classes), of the given rows of the split.
@@ -154,7 +156,7 @@ def mistakes(p: Array, split: Split, rows: NDArray[Any], *, count: int = MISTAKE
     ]
 
 
-def calibration(p: Array, labels: NDArray[Any], *, bins: int = BINS) -> list[Bin]:
+def calibration(p: Array, labels: NDArray[Any], *, bins: int = BIN_COUNT) -> list[Bin]:
     """Images by their confidence, in bins of equal width; p has shape (n, classes).
 
     Source: Guo et al. (2017), arXiv:1706.04599, section 2.
@@ -183,7 +185,7 @@ def calibration_error(bins: list[Bin]) -> float:
     return sum(abs(each.correct - each.n * each.confidence) for each in bins) / n
 
 
-def filters(W1: Array, images: NDArray[np.uint8], *, count: int = FILTERS) -> Filters:
+def filters(W1: Array, images: NDArray[np.uint8], *, count: int = MAX_FILTERS) -> Filters:
     """The columns of W1 that are longest over the lit pixels of the images, in order of units.
 
     Pixels that are dark in all of the images show 0: no training has reached their weights.

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from statistics import NormalDist, fmean, stdev
 from typing import NamedTuple
 
-LEVEL = 0.95  # of every interval
-FEW = 25  # discordant pairs; below, the test that never rejects too often
-NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # half of the interval, in standard deviations
+CONFIDENCE_LEVEL = 0.95  # of every interval
+MIN_DISCORDANT_PAIRS = 25  # with fewer, the test that never rejects too often
+NORMAL = NormalDist().inv_cdf(
+    (1 + CONFIDENCE_LEVEL) / 2
+)  # half of the interval, in standard deviations
 
 
 class Summary(NamedTuple):
@@ -67,7 +69,7 @@ def t_within(t: float, df: int) -> float:
     return (theta + within) * 2 / math.pi if df % 2 else within
 
 
-def t_quantile(df: int, level: float = LEVEL) -> float:
+def t_quantile(df: int, level: float = CONFIDENCE_LEVEL) -> float:
     """The t with which [-t, t] has the probability level, for df whole degrees of freedom.
 
     >>> round(t_quantile(4), 3)
@@ -95,7 +97,7 @@ def mcnemar(only_a: int, only_b: int) -> McNemar:
     to its level. Sources: McNemar (1947), "Note on the sampling error of the difference between
     correlated proportions"; Fagerland, Lydersen and Laake (2013), doi:10.1186/1471-2288-13-91.
     """
-    if only_a + only_b < FEW:
+    if only_a + only_b < MIN_DISCORDANT_PAIRS:
         return McNemar("mcnemar-exact", exact(only_a, only_b))
     return McNemar("mcnemar-mid-p", mid_p(only_a, only_b))
 

@@ -11,7 +11,7 @@ from mlpcli.runs.folder import RunFolder
 from mlpcli.training import build
 from mlpcli.training.loader import class_names
 
-FLOAT = 4  # bytes, in training
+FLOAT_SIZE = 4  # bytes, in training
 
 
 class Row(NamedTuple):
@@ -63,9 +63,9 @@ def summarize(config: Config, *, classes: int | None = None) -> Summary:
     return Summary(
         rows=rows,
         batch_size=size,
-        weights=FLOAT * count,
-        training=FLOAT * count * vectors,
-        batch=FLOAT * size * (widths[0] + kept * sum(widths[1:])),
+        weights=FLOAT_SIZE * count,
+        training=FLOAT_SIZE * count * vectors,
+        batch=FLOAT_SIZE * size * (widths[0] + kept * sum(widths[1:])),
     )
 
 

@@ -15,9 +15,9 @@ from mlpcli.checks.problem import Problem, derived_gradient, loss
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer
 
-PER_DECADE = 8  # steps h
-STEPS: Array = 10.0 ** (-np.arange(12 * PER_DECADE + 1) / PER_DECADE)  # from 1 to 1e-12
-DIRECTIONS = 32  # the error is their median; each entry of a direction is drawn from N(0, 1)
+STEPS_PER_DECADE = 8
+STEPS: Array = 10.0 ** (-np.arange(12 * STEPS_PER_DECADE + 1) / STEPS_PER_DECADE)  # from 1 to 1e-12
+DIRECTION_COUNT = 32  # the error is their median; each entry of a direction is drawn from N(0, 1)
 
 # A side is fitted only where its law holds: well above the lowest error, where rounding and
 # truncation mix, and below the limits. A truncation error above 1% has higher terms, and in float32
@@ -89,7 +89,7 @@ def _fit(error: Array, side: Array, expected: float) -> Slope:
 
 
 def _curve(name: str, problem: Problem, dtype: str, order: int, rng: np.random.Generator) -> Curve:
-    """Median error over DIRECTIONS random directions.
+    """Median error over DIRECTION_COUNT random directions.
 
     order: as in `slope`, 2 for central differences and 1 for forward ones.
     """
@@ -98,7 +98,7 @@ def _curve(name: str, problem: Problem, dtype: str, order: int, rng: np.random.G
     ((grad_W, grad_b),) = derived_gradient(exact)
     ((W, b),) = rounded.params
     errors = []
-    for _ in range(DIRECTIONS):
+    for _ in range(DIRECTION_COUNT):
         d = Layer(*(rng.standard_normal(a.shape).astype(dtype) for a in (W, b)))
         derived = np.vdot(grad_W, d.W) + np.vdot(grad_b, d.b)
 

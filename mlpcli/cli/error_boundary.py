@@ -16,7 +16,7 @@ from mlpcli.errors import MlpError
 
 # the parser's errors; Typer has no public name for it
 UsageError: Any = typer.BadParameter.__bases__[0]
-BROKEN_PIPE = 141  # the shells' exit status for it
+BROKEN_PIPE_STATUS = 141  # the shells' exit status for it
 
 
 class Boundary(Group):
@@ -53,7 +53,7 @@ class Boundary(Group):
         except OSError as err:
             if err.errno == errno.EPIPE:
                 _silence()
-                raise typer.Exit(BROKEN_PIPE) from err
+                raise typer.Exit(BROKEN_PIPE_STATUS) from err
             _print(f"error: {err.filename or 'output'}: {err.strerror or err}")
             raise typer.Exit(2) from err
 

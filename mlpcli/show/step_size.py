@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mlpcli.api.gradcheck import StepSizes
-from mlpcli.checks.step_size import DIRECTIONS, PER_DECADE, STEPS, Curve, Slope
+from mlpcli.checks.step_size import DIRECTION_COUNT, STEPS, STEPS_PER_DECADE, Curve, Slope
 from mlpcli.show.figure import figure, save
 from mlpcli.show.format import json_object, pick, table
 from mlpcli.show.gradcheck import heading
@@ -21,11 +21,11 @@ def as_text(result: StepSizes) -> str:
     rows = [["h", *(curve.name for curve in curves)]]
     rows += [
         [f"{STEPS[i]:.0e}", *(f"{curve.error[i]:.1e}" for curve in curves)]
-        for i in range(0, len(STEPS), PER_DECADE)
+        for i in range(0, len(STEPS), STEPS_PER_DECADE)
     ]
     lines = [
         heading(point.problem, point.data).removesuffix(", float64"),
-        f"error of a finite difference along {DIRECTIONS} random directions (median)",
+        f"error of a finite difference along {DIRECTION_COUNT} random directions (median)",
         "",
         *table(rows),
     ]

@@ -15,7 +15,7 @@ from mlpcli.data import preprocessing
 from mlpcli.data.preprocessing import INPUTS, SIDE, center_view
 from mlpcli.training.warp import UNIT, Bytes, Warp, affine, center, gaussian_basis
 
-DRAWS = 16  # random numbers of an image for its map and its erased rectangle
+DRAWS_PER_IMAGE = 16  # random numbers of an image for its map and its erased rectangle
 ERASED_AREA = (0.02, 0.4)  # fraction of an image
 ERASED_ASPECT = (0.3, 1 / 0.3)  # height over width
 SAMPLE_SIZE = 4096  # variants that show how often an input is active
@@ -49,13 +49,13 @@ def warper(ranges: Augment) -> Warp:
 def draws_per_image(ranges: Augment) -> int:
     """How many random numbers of 64 bits an image takes; each gives two of 32 bits."""
     noise = INPUTS if ranges.erase else 0
-    return (DRAWS + 2 * _nodes(ranges) ** 2 + noise) // 2
+    return (DRAWS_PER_IMAGE + 2 * _nodes(ranges) ** 2 + noise) // 2
 
 
 def active_inputs(images: Bytes, ranges: Augment, *, rng: np.random.Generator) -> NDArray[np.intp]:
-    """The inputs that a variant of an image may light, those first that are lit in most of them.
+    """The inputs that may be active in a variant of an image, the most frequent first.
 
-    How often is seen on a sample; what may be lit at all is `reach`.
+    The frequency comes from a sample; `reach` has every input that may be active.
     """
     sample = images[rng.choice(len(images), min(SAMPLE_SIZE, len(images)), replace=False)]
     seen = preprocessing.active_inputs(augment(sample, ranges, rng=rng))
@@ -63,10 +63,10 @@ def active_inputs(images: Bytes, ranges: Augment, *, rng: np.random.Generator) -
 
 
 def reach(images: Bytes, ranges: Augment) -> NDArray[np.bool_]:
-    """Where a variant of the images may be lit at all, (32, 32): a bound from above.
+    """The pixels that may be active in a variant of the images, (32, 32): an upper bound.
 
-    A pixel is lit only when one of the images is, at most so far away as the pixel is displaced
-    plus the one pixel that an interpolation looks around.
+    A pixel is active only if an image has an active pixel at most the largest displacement plus one
+    pixel away: an interpolation reads the next pixel.
     """
     size = images.shape[1:]
     square = np.zeros((1, SIDE, SIDE), bool)
@@ -115,7 +115,7 @@ def _field(ranges: Augment, drawn: NDArray[Any]) -> NDArray[Any] | None:
     if not ranges.elastic:
         return None
     nodes = _nodes(ranges)
-    noise = drawn[:, DRAWS : DRAWS + 2 * nodes**2] - np.float32(0.5)
+    noise = drawn[:, DRAWS_PER_IMAGE : DRAWS_PER_IMAGE + 2 * nodes**2] - np.float32(0.5)
     noise *= np.float32(sqrt(12) * ranges.elastic)
     return noise.reshape(-1, nodes, 2, nodes)
 

@@ -68,7 +68,7 @@ def split_rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]
 
 
 def active_inputs(config: Config, split: Split) -> NDArray[np.intp]:
-    """The inputs that a training image may light, those first that are lit in most of them."""
+    """The inputs that may be active in a training image, the most frequent first."""
     ranges = augmentation(config)
     if ranges is None:
         return preprocessing.active_inputs(split.images)

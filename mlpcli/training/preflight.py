@@ -19,8 +19,8 @@ from mlpcli.nn.optim import UpdateRule
 from mlpcli.training import build
 from mlpcli.training.rng import stream
 
-IMAGES = 20
-STEPS = 200  # within which their loss must halve
+IMAGE_COUNT = 20  # that must be overfitted
+MAX_STEPS = 200  # within which the loss must halve
 MAX_SECONDS = 0.5  # for those steps; a network that is too slow for it is not checked
 MAX_INITIAL_LOSS = 3.0  # times ln(classes), the loss of uniform probabilities
 MIN_GRADIENT = 1e-6  # of the largest gradient of a layer
@@ -28,18 +28,18 @@ MIN_GRADIENT = 1e-6  # of the largest gradient of a layer
 
 def preflight(config: Config, split: Split) -> Iterator[str]:
     """Warnings about a training, one line each; no other random stream is affected."""
-    chosen = stream(config.seed, "check", 2).permutation(len(split.labels))[:IMAGES]
+    chosen = stream(config.seed, "check", 2).permutation(len(split.labels))[:IMAGE_COUNT]
     classes = len(split.classes)
-    lit = preprocessing.active_inputs(split.images[chosen])
+    active = preprocessing.active_inputs(split.images[chosen])
     x = preprocessing.inputs(split.images[chosen])
     y = mlp.one_hot(split.labels[chosen], classes, dtype="float32")
     small = config.replace(train=config.train.replace(batch_size=len(chosen)))
-    engine, rule = build.make_engine(small, classes=classes, active_inputs=lit)
+    engine, rule = build.make_engine(small, classes=classes, active_inputs=active)
     with np.errstate(all="ignore"):
-        engine.gradient(x[:, lit], y)
+        engine.gradient(x[:, active], y)
     yield from _first_loss(config, x, y)
     yield from _small_gradients(engine)
-    yield from _overfit(engine, rule, x[:, lit], y, lr=config.optimizer.lr)
+    yield from _overfit(engine, rule, x[:, active], y, lr=config.optimizer.lr)
 
 
 def _first_loss(config: Config, x: Array, y: Array) -> Iterator[str]:
@@ -65,16 +65,16 @@ def _overfit(engine: Engine, rule: UpdateRule, x: Array, y: Array, *, lr: float)
     losses: list[float] = []
     started = time.perf_counter()
     try:
-        while len(losses) < STEPS and time.perf_counter() - started < MAX_SECONDS:
+        while len(losses) < MAX_STEPS and time.perf_counter() - started < MAX_SECONDS:
             losses.append(engine.step(x, y, rule, lr=lr))
             if losses[-1] < losses[0] / 2:
                 return
     except FloatingPointError as err:
         steps = len(losses)
-        yield f"{err} is not finite after {steps} steps on {IMAGES} images; lower optimizer.lr"
+        yield f"{err} is not finite after {steps} steps on {IMAGE_COUNT} images; lower optimizer.lr"
         return
-    if len(losses) == STEPS or losses[-1] > losses[0]:
+    if len(losses) == MAX_STEPS or losses[-1] > losses[0]:
         yield (
-            f"cannot overfit {IMAGES} images: {len(losses)} steps at learning rate {lr:g} change "
-            f"their loss from {losses[0]:.3g} to {losses[-1]:.3g}; try another optimizer.lr"
+            f"cannot overfit {IMAGE_COUNT} images: {len(losses)} steps at learning rate {lr:g} "
+            f"change their loss from {losses[0]:.3g} to {losses[-1]:.3g}; try another optimizer.lr"
         )

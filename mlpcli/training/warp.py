@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from mlpcli.data.preprocessing import SIDE, center_view
 from mlpcli.nn import Array
 
-BITS = 8  # of a place behind the binary point: whole shifts and quarter turns are exact
-UNIT = 1 << BITS
+FRACTION_BITS = 8  # of a place behind the binary point: whole shifts and quarter turns are exact
+UNIT = 1 << FRACTION_BITS
 CANVAS = SIDE + 3  # side of a square with black around it: one pixel before it, two behind
-CHUNK = 32  # images worked on together: few enough for their arrays to stay in the cache
+CHUNK_SIZE = 32  # images worked on together: few enough for their arrays to stay in the cache
 
 Bytes = NDArray[np.uint8]
 
@@ -26,17 +26,21 @@ class Warp:
 
     def __init__(self, sigma: float | None = None) -> None:
         """sigma: pixels, of the Gaussian that smooths the fields; None: there are no fields."""
-        self.bumps = np.zeros((0, SIDE), np.float32) if sigma is None else gaussian_basis(sigma)
+        self.basis = np.zeros((0, SIDE), np.float32) if sigma is None else gaussian_basis(sigma)
         self.line = np.arange(SIDE, dtype=np.float32)
         # a place is a sum over terms of down[term, x or y, row] * across[term, column]
-        self.across = UNIT * np.vstack([self.bumps, self.line, np.ones_like(self.line)])
-        self.down = np.empty((CHUNK, len(self.across), 2, SIDE), np.float32)
-        self.places = np.empty((CHUNK, 2 * SIDE, SIDE), np.float32)  # x above y, in 1 / UNIT pixel
-        self.whole = np.empty((CHUNK, 2, SIDE, SIDE), np.int32)  # pixels of the places
-        self.share = np.empty((CHUNK, 2, SIDE, SIDE), np.int32)  # fractions of a pixel
-        self.first = np.empty((CHUNK, SIDE, SIDE), np.intp)  # upper left of the four neighbors
-        self.canvas = np.zeros((CHUNK, CANVAS, CANVAS), np.int32)
-        self.corners = np.empty((4, CHUNK, SIDE, SIDE), np.int32)  # values of the four neighbors
+        self.across = UNIT * np.vstack([self.basis, self.line, np.ones_like(self.line)])
+        self.down = np.empty((CHUNK_SIZE, len(self.across), 2, SIDE), np.float32)
+        self.places = np.empty(
+            (CHUNK_SIZE, 2 * SIDE, SIDE), np.float32
+        )  # x above y, in 1 / UNIT pixel
+        self.whole = np.empty((CHUNK_SIZE, 2, SIDE, SIDE), np.int32)  # pixels of the places
+        self.share = np.empty((CHUNK_SIZE, 2, SIDE, SIDE), np.int32)  # fractions of a pixel
+        self.first = np.empty((CHUNK_SIZE, SIDE, SIDE), np.intp)  # upper left of the four neighbors
+        self.canvas = np.zeros((CHUNK_SIZE, CANVAS, CANVAS), np.int32)
+        self.corners = np.empty(
+            (4, CHUNK_SIZE, SIDE, SIDE), np.int32
+        )  # values of the four neighbors
 
     def __call__(self, images: Bytes, maps: NDArray[Any], field: NDArray[Any] | None) -> Bytes:
         """Images (n, height, width) in the middle of black, warped: uint8 (n, 32, 32).
@@ -46,8 +50,8 @@ class Warp:
         column, x or y, and row; they are smoothed by a Gaussian and keep their variance.
         """
         out = np.empty((len(images), SIDE, SIDE), np.uint8)
-        for start in range(0, len(images), CHUNK):
-            part = slice(start, start + CHUNK)
+        for start in range(0, len(images), CHUNK_SIZE):
+            part = slice(start, start + CHUNK_SIZE)
             n = len(images[part])
             self._place(maps[part], None if field is None else field[part])
             center_view(self.canvas[:n, 1:-2, 1:-2], images.shape[1:])[:] = images[part]
@@ -56,11 +60,11 @@ class Warp:
 
     def _place(self, maps: NDArray[Any], field: NDArray[Any] | None) -> None:
         """Mutates places, to those on the canvas; those far outside move to its black edge."""
-        n, nodes = len(maps), len(self.bumps)
+        n, nodes = len(maps), len(self.basis)
         down, places = self.down[:n], self.places[:n]
         if field is not None:
             smooth = down.reshape(n, -1, SIDE)[:, : 2 * nodes]
-            np.matmul(field.reshape(n, 2 * nodes, nodes), self.bumps, out=smooth)
+            np.matmul(field.reshape(n, 2 * nodes, nodes), self.basis, out=smooth)
         by_x, by_y, constant = maps.transpose(2, 0, 1)[..., None]
         down[:, nodes] = by_x
         down[:, nodes + 1] = by_y * self.line + (constant + 1 + 0.5 / UNIT)  # 0.5: to be cut off
@@ -73,7 +77,7 @@ class Warp:
         whole, first = self.whole[:n], self.first[:n]
         np.copyto(whole, self.places[:n].reshape(whole.shape), casting="unsafe")
         x, y = np.bitwise_and(whole, UNIT - 1, out=self.share[:n]).swapaxes(0, 1)
-        whole >>= BITS
+        whole >>= FRACTION_BITS
         column, row = whole.swapaxes(0, 1)
         row *= CANVAS
         row += column
@@ -87,7 +91,7 @@ class Warp:
         )
         value = _between(_between(a, b, x), _between(c, d, x), y)
         value += UNIT**2 // 2
-        value >>= 2 * BITS
+        value >>= 2 * FRACTION_BITS
         return value
 
 
