@@ -52,7 +52,7 @@ class Bin(NamedTuple):
 class Filters(NamedTuple):
     """The units of the first layer with the largest weights, as images."""
 
-    weights: Array  # (count, height, width); 0 where no image is lit
+    weights: Array  # (count, height, width); 0 where every image is black
     units: NDArray[np.intp]  # their numbers, from 0
     of: int  # units in the layer
 
