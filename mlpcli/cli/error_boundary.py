@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import typer
@@ -24,9 +25,11 @@ class Boundary(Group):
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Read the options before the command's name, which can be wrong too."""
-        if extra.get("resilient_parsing"):  # a shell asks what a word may become
-            completion.swiftly()
         try:
+            if extra.get("resilient_parsing"):  # a shell asks what a word may become
+                completion.swiftly()
+            else:
+                _refuse_empty(args)
             return super().make_context(info_name, args, parent, **extra)
         except UsageError as err:
             _misused(err, info_name)
@@ -56,6 +59,15 @@ class Boundary(Group):
                 raise typer.Exit(BROKEN_PIPE_STATUS) from err
             _print(f"error: {err.filename or 'output'}: {err.strerror or err}")
             raise typer.Exit(2) from err
+
+
+def _refuse_empty(args: list[str]) -> None:
+    """An empty word, which would name the current folder, comes from a variable that is not set."""
+    for before, word in pairwise(["", *args]):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            option = word or before
+            place = f"{option.rstrip('=')}: " if option.startswith("-") else ""
+            raise UsageError(f"{place}expected a value, got an empty one")
 
 
 def _misused(err: Any, command: str) -> NoReturn:

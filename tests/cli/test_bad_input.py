@@ -1,4 +1,5 @@
 import gzip
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -205,7 +206,10 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
             "train --epochs many",
             "invalid value for '--epochs': expected a valid integer; see `mlp train --help`",
         ),
+        ("train --out ''", "--out: expected a value, got an empty one; see `mlp --help`"),
+        ("export a --out=", "--out: expected a value, got an empty one; see `mlp --help`"),
+        ("eval ''", "expected a value, got an empty one; see `mlp --help`"),
     ],
 )
 def test_a_wrong_word_suggests_the_right_one_or_the_help(wrong: str, message: str) -> None:
-    assert call(*wrong.split()) == (2, "", f"error: {message}\n")
+    assert call(*shlex.split(wrong)) == (2, "", f"error: {message}\n")
