@@ -121,8 +121,8 @@ def _compare_seeds(first: Evaluations, second: Evaluations) -> Comparison:
 def require_same_images(a: Evaluation, b: Evaluation) -> None:
     """Raise CheckpointError unless both runs were evaluated on the same images."""
     if a.images != b.images:
-        hint = "--data names one for both" if a.data != b.data else "--split test has the same"
+        hint = "choose one with --data" if a.data != b.data else "use --split test"
         raise CheckpointError(
-            f"{a.run} and {b.run}: were evaluated on different images, the {a.split} splits of "
+            f"{a.run} and {b.run}: their images differ, the {a.split} splits of "
             f"{a.data} and {b.data}; {hint}"
         )

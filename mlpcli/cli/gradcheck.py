@@ -42,12 +42,17 @@ def gradcheck(
       mlp gradcheck --run runs/first --quick
       mlp gradcheck --self-test
     """
-    one_point = config or set_ or run or quick
-    modes = [self_test, sweep or png, workbook, backward, template]
-    if sum(map(bool, (one_point, *modes))) > 1:
-        raise ConfigError(
-            "gradcheck: --self-test and --sweep stand alone; leave the other options out"
-        )
+    modes = {
+        "--self-test": self_test,
+        "--sweep": sweep or png,
+        "--workbook": workbook,
+        "--backward": backward,
+        "--template": template,
+    }
+    problem = {"--config": config, "--set": set_, "--run": run, "--quick": quick}
+    given = [option for option, value in {**modes, **problem}.items() if value]
+    if len(given) > 1 and given[0] in modes:
+        raise ConfigError(f"{given[0]}: stands alone; leave out {' and '.join(given[1:])}")
     refuse_settings_of(run, config, set_)
     if template or backward:
         old, new = ("template", "--template") if template else ("backward", "FILE.py")

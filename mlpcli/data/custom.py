@@ -106,7 +106,9 @@ def _single_file(path: Path, split: str, kind: str) -> Path:
 
 def _read_npz(path: Path, split: str) -> UncheckedSplit:
     if path.suffix != ".npz":
-        raise DataError(f"{path}: expected an .npz file or a folder; see the README on own data")
+        raise DataError(
+            f"{path}: expected an .npz file or a folder; see 'Your own data' in the README"
+        )
     required = {f"x_{split}", f"y_{split}", "y_train"}
     arrays = npz.arrays(path, required | {"classes"})
     if missing := sorted(required - set(arrays)):
@@ -152,7 +154,7 @@ def _read_pictures(path: Path, split: str, *, resize: bool) -> UncheckedSplit:
     classes = _class_folders(train)
     if not classes:
         raise DataError(
-            f"{path}: expected IDX files or a folder per class; see the README on own data"
+            f"{path}: expected IDX files or a folder per class; see 'Your own data' in the README"
         )
     if extra := sorted(set(_class_folders(root)) - set(classes)):
         raise DataError(f"{root / extra[0]}: is not a class of {train}")

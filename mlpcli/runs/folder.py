@@ -179,7 +179,7 @@ class RunFolder:
             )
         files = [self.path / name for name in RUN_FILES if (self.path / name).is_file()]
         if not files:
-            raise CheckpointError(f"{self}: no run lies here, so nothing was removed")
+            raise CheckpointError(f"{self}: not a run folder; nothing was removed")
         try:
             with self.lock():
                 self.sweep()

@@ -8,7 +8,7 @@ from mlpcli.checks.gradcheck import TensorVerdict, Verdict
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.selftest import Trial
 from mlpcli.nn.mlp import layer_sizes, parameter_count
-from mlpcli.show.format import json_object, pick, table
+from mlpcli.show.format import counted, json_object, pick, table
 
 RULE = (
     "rule: error = |derived - numeric| / max(|derived|, |numeric|, "
@@ -18,7 +18,10 @@ RULE = (
 )
 DIRECTIONAL = {  # by the field of a gradient's verdict: what it is, and its tolerance
     "complex_step": ("complex step", gradcheck.COMPLEX_TOLERANCE),
-    "central": ("central differences of plain losses", gradcheck.CENTRAL_TOLERANCE),
+    "central": (
+        "central differences of plain losses, beyond rounding",
+        gradcheck.CENTRAL_TOLERANCE,
+    ),
 }
 
 
@@ -70,7 +73,7 @@ def heading(problem: Problem, data: str) -> str:
     sizes = layer_sizes(problem.params)
     return (
         f"gradient of {'-'.join(map(str, sizes))}: {parameter_count(sizes):,} parameters, "
-        f"{len(problem.x)} images of {data}, float64"
+        f"{counted(len(problem.x), 'image')} of {data}, float64"
     )
 
 

@@ -84,9 +84,9 @@ def test_other_images_are_no_comparison(hard: Config, settings: Config, tmp_path
     b = trained(changed(hard, "seed=1"), tmp_path / "b")
     c = trained(settings, tmp_path / "c")
 
-    with pytest.raises(CheckpointError, match=r"different images, the test splits .* --data names"):
+    with pytest.raises(CheckpointError, match=r"images differ, the test splits .* --data"):
         compare(a, c)
-    with pytest.raises(CheckpointError, match=r"different images, the validation .* --split test"):
+    with pytest.raises(CheckpointError, match=r"images differ, the validation .* --split test"):
         compare(a, b, split="validation")
     assert compare(a, c, data=hard.data.name).n == 90
 

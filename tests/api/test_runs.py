@@ -102,6 +102,6 @@ def test_a_run_in_use_or_no_run_is_not_removed(folder: Path, tmp_path: Path) -> 
         pytest.raises(CheckpointError, match="is writing a run here"),
     ):
         runs.remove(folder / "a")
-    with pytest.raises(CheckpointError, match="no run lies here"):
+    with pytest.raises(CheckpointError, match="not a run folder"):
         runs.remove(tmp_path)
     assert RunFolder(folder / "a").load_record().status == "finished"
