@@ -13,7 +13,8 @@ from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.record import new_record
 from mlpcli.runs.tensorboard import require_library
 from mlpcli.training.loader import TrainingData, load_split, prepare
-from mlpcli.training.progress import Metrics, State
+from mlpcli.training.loop import stop_reason
+from mlpcli.training.progress import Metrics, Progress, State
 
 FREE_SETTINGS = {"train.epochs", "train.time_budget", "train.target"}  # may change at a resume
 FREE_SETTINGS |= {"checkpoint.every_seconds", "log.tensorboard"}
@@ -42,6 +43,9 @@ def resume(
         if last and last.metadata.data != split.files:
             changed["data"] = "the training files are not those of the run"
         _refuse(place, changed, force=force)
+        if last and _is_done(place, config, last.metadata.progress):
+            yield Notice(f"{place}: nothing is left to train; --epochs N adds epochs")
+            return
         data = prepare(config, split)
         if last and place.has_record():
             yield from _environment_notices(place, threads=threads)
@@ -85,6 +89,17 @@ def _refuse(folder: RunFolder, changed: dict[str, str], *, force: bool) -> None:
         raise CheckpointError("\n".join([f"{folder}: the settings differ; {hint}", *lines]))
 
 
+def _is_done(folder: RunFolder, config: Config, progress: Progress) -> bool:
+    """Whether the run is finished and stays so with config; raises for fewer epochs than done."""
+    if config.train.epochs < progress.epoch:
+        raise CheckpointError(
+            f"{folder}: {progress.epoch} epochs are done; train.epochs must be at least "
+            f"{progress.epoch}, got {config.train.epochs}"
+        )
+    finished = folder.has_record() and folder.load_record().status == "finished"
+    return finished and stop_reason(config, progress) is not None
+
+
 def _environment_notices(folder: RunFolder, *, threads: int) -> list[Notice]:
     """A notice for each difference of the environment that can change the result."""
     here = environment.environment(threads)
@@ -101,11 +116,6 @@ def _repaired(
     """The run as its last checkpoint knows it, whichever write it died before."""
     metadata = last.metadata
     done = metadata.progress
-    if config.train.epochs < done.epoch:
-        raise CheckpointError(
-            f"{folder}: train.epochs must be at least {done.epoch}, which are done, "
-            f"got {config.train.epochs}"
-        )
     limits = metadata.epoch_limits
     if limits[-1][1] != config.train.epochs:
         limits = (*limits, (metadata.updates, config.train.epochs))

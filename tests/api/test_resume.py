@@ -195,10 +195,32 @@ def test_a_budget_used_up_before_a_validation_still_gives_a_best(
 def test_a_line_of_metrics_that_was_torn_is_cut_off(settings: Config, run: Path) -> None:
     lines = (run / METRICS).read_bytes()
     (run / METRICS).write_bytes(lines + lines[:40])
+    edit_json(run / RECORD, lambda values: values.update(status="running"))
 
     list(resume(settings, run))
 
     assert (run / METRICS).read_bytes() == lines
+
+
+@pytest.mark.parametrize(
+    ("change", "force"),
+    [
+        ("train.epochs=3", False),
+        ("train.time_budget=5", False),
+        ("train.target=0.01", False),
+        ("log.tensorboard=true", False),
+        ("optimizer.lr=0.2", True),
+    ],
+)
+def test_a_run_with_nothing_left_to_train_stays_as_it_is(
+    settings: Config, run: Path, change: str, force: bool
+) -> None:
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+
+    (notice,) = resume(changed(settings, change), run, force=force)
+
+    assert notice == Notice(f"{run}: nothing is left to train; --epochs N adds epochs")
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
 
 def test_epochs_may_be_added(settings: Config, run: Path) -> None:
@@ -235,7 +257,7 @@ def test_what_force_changes_is_recorded_before_the_first_step(settings: Config, 
 @pytest.mark.parametrize(
     ("change", "force", "message"),
     [
-        ("train.epochs=2", False, r"epochs must be at least 3, .* got 2"),
+        ("train.epochs=2", False, r"3 epochs are done; .* at least 3, got 2"),
         ("optimizer.lr=0.2", False, r"differ.*\n  optimizer.lr: 0.1 in the run, 0.2 now"),
         ("network.hidden=[9]", True, r"these cannot change\n  network.hidden: \[8\]"),
         ("train.ema=0.9", True, r"these cannot change\n  train.ema: None"),
