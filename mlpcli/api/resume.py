@@ -44,6 +44,7 @@ def resume(
             changed["data"] = "the training files are not those of the run"
         _refuse(place, changed, force=force)
         if last and _is_done(place, config, last.metadata.progress):
+            place.require_metrics(last.metadata.progress.epoch)
             yield Notice(f"{place}: nothing is left to train; --epochs N adds epochs")
             return
         data = prepare(config, split)

@@ -261,12 +261,18 @@ class RunFolder:
     def cut_metrics(self, count: int) -> list[Metrics]:
         """Cut metrics.jsonl back to so many epochs, and return them."""
         self.sweep()
-        path, epochs = self.path / METRICS, self.load_metrics()
+        epochs = self.require_metrics(count)
+        atomic.write(self.path / METRICS, b"".join(map(_line, epochs)))
+        return epochs
+
+    def require_metrics(self, count: int) -> list[Metrics]:
+        """The metrics of the first epochs; raises CheckpointError when there are fewer."""
+        epochs = self.load_metrics()
         if len(epochs) < count:
             raise CheckpointError(
-                f"{path}: expected {count} epochs, got {len(epochs)}; were lines removed?"
+                f"{self.path / METRICS}: expected {count} epochs, got {len(epochs)}; "
+                "were lines removed?"
             )
-        atomic.write(path, b"".join(map(_line, epochs[:count])))
         return epochs[:count]
 
     # weights

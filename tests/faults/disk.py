@@ -151,7 +151,8 @@ def _check_closed(undisturbed: Whole, place: Path, reason: str) -> None:
     for out in ("run", "new", "new/er"):
         words = ("train", *undisturbed.options, "--overwrite", "--out", str(place / out))
         check_told(mlp(*words, preexec_fn=unprivileged), reason, f"--out {out}")
-    done = mlp("train", "--resume", str(place / "run"), preexec_fn=unprivileged)
+    resume = ("train", "--resume", str(place / "run"), "--epochs", "9")
+    done = mlp(*resume, preexec_fn=unprivileged)
     check_told(done, reason, "--resume")
     done = mlp("eval", str(place / "run"), preexec_fn=unprivileged)
     assert done.status == 0, f"eval: {done}"
