@@ -91,14 +91,20 @@ def _refuse(folder: RunFolder, changed: dict[str, str], *, force: bool) -> None:
 
 
 def _is_done(folder: RunFolder, config: Config, progress: Progress) -> bool:
-    """Whether the run is finished and stays so with config; raises for fewer epochs than done."""
+    """Whether the run is whole and finished with config; raises for fewer epochs than done."""
     if config.train.epochs < progress.epoch:
         raise CheckpointError(
             f"{folder}: {progress.epoch} epochs are done; train.epochs must be at least "
             f"{progress.epoch}, got {config.train.epochs}"
         )
     finished = folder.has_record() and folder.load_record().status == "finished"
-    return finished and stop_reason(config, progress) is not None
+    if not finished or stop_reason(config, progress) is None:
+        return False
+    try:
+        folder.load_weights("best")
+    except CheckpointError:  # resuming writes them again where they equal the last
+        return False
+    return True
 
 
 def _environment_notices(folder: RunFolder, *, threads: int) -> list[Notice]:

@@ -202,6 +202,20 @@ def test_a_line_of_metrics_that_was_torn_is_cut_off(settings: Config, run: Path)
     assert (run / METRICS).read_bytes() == lines
 
 
+@pytest.mark.parametrize("content", [None, b"torn"])
+def test_lost_best_weights_of_a_finished_run_are_written_again(
+    settings: Config, folder: Path, content: bytes | None
+) -> None:
+    one = changed(settings, "train.epochs=1")  # its only epoch is the best and the last
+    list(train(one, folder, preflight=False))
+    best = (folder / BEST).read_bytes()
+    (folder / BEST).unlink() if content is None else (folder / BEST).write_bytes(content)
+
+    list(resume(one, folder))
+
+    assert (folder / BEST).read_bytes() == best
+
+
 @pytest.mark.parametrize(
     ("change", "force"),
     [
