@@ -124,11 +124,11 @@ def points_of_config(config: Config) -> Iterator[Point]:
     yield Point("initial parameters", problem(config, start, split), split.name, config)
     rows, active = np.arange(len(split.labels)), active_inputs(config, split)
     data = TrainingData(split, rows, rows[:0], active, 0.0)
-    engine, rule = build.make_engine(config, classes=len(split.classes), active_inputs=active)
+    engine = build.make_engine(config, classes=len(split.classes), active_inputs=active)
     order = rng.permutation(rows)
     for x, y in islice(batches(config, data, order, epoch=1), TRAINING_STEPS):
-        masks = build.dropout_masks(config, x, "check", 3, engine.steps)
-        engine.step(x, y, rule, lr=config.optimizer.lr, masks=masks)
+        masks = build.dropout_masks(config, x.shape, "check", 3, engine.steps)
+        engine.step(x, y, lr=config.optimizer.lr, masks=masks)
     after = f"after {engine.steps} steps of training"
     yield Point(after, problem(config, engine.params, split), split.name, config)
 
@@ -156,7 +156,7 @@ def problem(config: Config, params: Params, split: Split) -> Problem:
         x=x,
         y=mlp.one_hot(split.labels[rows], len(split.classes), smoothing=smoothing),
         activation=build.activation(config),
-        masks=build.dropout_masks(config, x, "check", 4),
+        masks=build.dropout_masks(config, x.shape, "check", 4, dtype="float64"),
         weight_decay=build.l2_penalty(config),
     )
 

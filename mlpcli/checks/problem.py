@@ -41,20 +41,19 @@ def derived_gradient(problem: Problem, backward: Callable[..., Params] | None = 
 def engine_gradient(problem: Problem) -> Params:
     """The gradient as training computes it, `Engine.gradient`, in the shape of the params.
 
-    As in training, inputs that are zero in all images are left out, and threads share the work.
+    As in training, inputs that are zero in all images are left out, and two members share the work.
     """
     params, x, y, activation, masks, weight_decay = problem
     active = np.flatnonzero(x.any(axis=0))
     if masks and masks[0] is not None:
         masks = [masks[0][:, active], *masks[1:]]
-    with Team(2) as team:
-        engine = Engine(
-            params,
-            batch_size=len(x),
-            active_inputs=active,
-            activation=activation,
-            weight_decay=weight_decay,
-            team=team,
-        )
-        engine.gradient(x[:, active], y, masks=masks)
+    engine = Engine(
+        params,
+        batch_size=len(x),
+        active_inputs=active,
+        activation=activation,
+        weight_decay=weight_decay,
+        team=Team(2),
+    )
+    engine.gradient(x[:, active], y, masks=masks)
     return engine.grads

@@ -54,16 +54,23 @@ class FlatLayout:
         depth = len(self._bias_shapes)
         return tuple(Layer(W, b) for b, W in zip(views[:depth], views[depth:], strict=True))
 
-    def blocks(self, *, inactive: bool) -> Iterator[Block]:
-        """All parameters, large blocks first; inactive: with the rows of inactive inputs."""
+    def blocks(self, rank: int, size: int, *, inactive: bool) -> Iterator[Block]:
+        """The parameters of one of `size` members; inactive: with the rows of inactive inputs.
+
+        The biases are those of the last one. A layer's rows of W are cut into twice as many pieces
+        as there are members, and each has one from either end, since the last inputs are rarely
+        active and cost less.
+        """
         start = self.weights.start
         for layer, (fan_in, fan_out) in enumerate(self._weight_shapes):
-            yield from _row_blocks(layer, 0, start, fan_in, fan_out)
+            for piece in (rank, 2 * size - 1 - rank):
+                yield from _row_blocks(layer, share(fan_in, piece, 2 * size), 0, start, fan_out)
             start += fan_in * fan_out
         if inactive:
-            first, count = len(self.active_inputs), len(self.inactive_inputs)
-            yield from _row_blocks(0, first, start, count, self.sizes[1])
-        yield Block(None, slice(0), slice(0, self.weights.start))
+            first, rows = len(self.active_inputs), share(len(self.inactive_inputs), rank, size)
+            yield from _row_blocks(0, rows, first, start, self.sizes[1])
+        if rank == size - 1:
+            yield Block(None, slice(0), slice(0, self.weights.start))
 
     def read(self, flat: Array) -> Params:
         """A copy of all parameters in a flat vector (length,), W1 with all its rows in order."""
@@ -82,10 +89,15 @@ class FlatLayout:
             view.W[:], view.b[:] = source
 
 
-def _row_blocks(layer: int, first: int, start: int, fan_in: int, fan_out: int) -> Iterator[Block]:
-    """Blocks of fan_in rows of W; the first is row `first`, at `start` in the vector."""
+def share(n: int, rank: int, size: int) -> slice:
+    """The part of n items that belongs to a rank of a team of this size."""
+    return slice(n * rank // size, n * (rank + 1) // size)
+
+
+def _row_blocks(layer: int, rows: slice, first: int, start: int, fan_out: int) -> Iterator[Block]:
+    """Blocks of these rows of a part of W, whose row `first` is at `start` in the vector."""
     step = max(MIN_BLOCK_ROWS, BLOCK_SIZE // fan_out)
-    for row in range(0, fan_in, step):
-        stop = min(row + step, fan_in)
+    for row in range(rows.start, rows.stop, step):
+        stop = min(row + step, rows.stop)
         flat = slice(start + row * fan_out, start + stop * fan_out)
         yield Block(layer, slice(first + row, first + stop), flat)

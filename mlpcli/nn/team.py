@@ -1,72 +1,265 @@
-"""A few threads that share the work of a step: matrix products and ufuncs release Python's lock.
+"""The members that share a step, each with its own rows of the batch and its own parts of W.
 
-The matrix library's own threads wait by spinning, which ruins a step on a machine that runs
-anything else; these sleep. So each of them needs a matrix library limited to one thread.
+Members of kind "process" are forked from the caller, on memory that they share and that has no
+name: each has an interpreter and a lock of its own. They meet at counters in that memory, where a
+member that waits spins, then yields its core, then sleeps. They end with the caller, whatever ends
+it. "thread" is for systems and builds of Python where that does not work or is not needed. With
+"turns" the caller does the work of one rank after another: the same arithmetic, and the same bits.
 """
 
-from collections.abc import Callable
-from threading import Barrier, BrokenBarrierError, Lock, Thread
-from typing import Self
+import gc
+import mmap
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain, repeat, zip_longest
+from threading import Condition, Lock, Thread
+from time import sleep
+from typing import Literal, NoReturn, Self
 
-Task = Callable[[int], None]  # called with the rank of a thread, from 0
+import numpy as np
+
+from mlpcli.nn import Array
+
+# Called with a rank, from 0 (the caller), and whole numbers. Each yield is a barrier: no member
+# goes on before all are there, so all ranks yield equally often.
+Work = Callable[..., Iterator[None]]
+Kind = Literal["process", "thread", "turns"]
+
+SPINS = 4000  # looks at a counter, some 0.2 ms in all, before a member yields its core
+YIELDS = 200  # looks after each of which it does, before it sleeps
+NAPS = (50e-6, 100e-6, 200e-6, 500e-6)  # seconds; further ones are as long as
+LONG_NAP = 1e-3
+MAX_NUMBERS = 6  # that a job is given
+SIGNALS = (signal.SIGINT, signal.SIGTERM)  # which a terminal or a supervisor sends to all processes
+STRIDE = 8  # counters of 8 bytes lie in cache lines of their own
+
+
+class MemberError(Exception):
+    """A process that shares the steps was killed; the text says how."""
+
+
+class _ClosedError(Exception):
+    """The team of a thread is closed."""
 
 
 class Team:
-    """Runs a task once for each rank, at the same time; its threads end with the context."""
+    """As many members as `size` says, the caller included; they do each job at the same time."""
 
-    def __init__(self, size: int = 1) -> None:
-        """Size counts the caller, which has rank 0; a team of one needs no context."""
+    def __init__(self, size: int = 1, *, kind: Kind = "turns") -> None:
+        """Other kinds than "turns" need the context, with whose end the members end."""
         self.size = size
-        self._task: Task | None = None
-        self._errors: list[BaseException] = []
-        self._barrier = Barrier(size)
-        self._begin, self._end = ([Lock() for _ in range(size - 1)] for _ in range(2))
-        for lock in (*self._begin, *self._end):
-            lock.acquire()
+        self.kind: Kind = kind if size > 1 else "turns"
+        self._jobs: list[Work] = []
+        self._members: list[_Process | Thread] = []  # all but the caller, from the first job on
+        self._arrivals = self.zeros(size * STRIDE, "int64").data  # of each rank, counted
+        self._task = self.zeros(2 + MAX_NUMBERS, "int64").data  # job, count of numbers, numbers
+        self._fences = [Lock() for _ in range(size)]
+        for fence in self._fences:
+            fence.acquire()
+        # threads that hold one lock in turn can only sleep
+        self._condition = Condition() if self.kind == "thread" and has_lock() else None
+        self._check = self._check_members  # what is done now and then in a long wait
+        self._error: BaseException | None = None  # of a thread
+        self._closed = False
 
-    def __call__(self, task: Task) -> None:
-        """Return when all ranks have run the task; raises the first error of any of them."""
-        self._task = task
-        for begin in self._begin:
-            begin.release()
-        try:
-            self._run(task, 0)
-        finally:
-            for end in self._end:
-                end.acquire()
-        if self._errors:
-            self._barrier.reset()
-            first, self._errors = self._errors[0], []
-            raise first
+    def zeros(self, shape: int | tuple[int, ...], dtype: str = "float32") -> Array:
+        """Zeros that all members see and change; made before the first job runs."""
+        count = int(np.prod(shape))
+        if self.kind != "process" or not count:
+            return np.zeros(shape, dtype)
+        memory = mmap.mmap(-1, count * np.dtype(dtype).itemsize)
+        return np.frombuffer(memory, dtype, count).reshape(shape)
 
-    def barrier(self) -> None:
-        """Wait, within a task, until every rank is here."""
-        self._barrier.wait()
+    def job(self, work: Work) -> Callable[..., None]:
+        """A function of whole numbers for the caller: every rank does `work(rank, *numbers)`.
+
+        It is made before the first job runs, and returns when all are done. It raises MemberError
+        when a process was killed, and RuntimeError with the traceback of one that failed.
+        """
+        assert not self._members, "members know the jobs that were there when they started"
+        self._jobs.append(work)
+        return partial(self._run, len(self._jobs) - 1)
 
     def __enter__(self) -> Self:
-        for rank in range(1, self.size):
-            Thread(target=self._work, args=(rank,), name=f"team-{rank}", daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._task = None
-        for begin in self._begin:
-            begin.release()
+        self._closed = True
+        for member in self._members:
+            if isinstance(member, _Process):
+                member.end()
+        self._notify()
 
-    def _work(self, rank: int) -> None:
+    def _run(self, job: int, *numbers: int) -> None:
+        work = self._jobs[job]
+        if self.kind == "turns":
+            for _ in zip_longest(*(work(rank, *numbers) for rank in range(self.size))):
+                pass  # each has come to its next barrier
+            return
+        if not self._members:
+            start = self._fork if self.kind == "process" else self._start_thread
+            for rank in range(1, self.size):
+                self._members.append(start(rank))
+        for i, number in enumerate((job, len(numbers), *numbers)):
+            self._task[i] = number
+        self._arrive(0)  # for which the others wait
+        self._go_through(work(0, *numbers), 0)
+        self._wait(0, ahead=1)  # until they wait again
+
+    def _serve(self, rank: int) -> NoReturn:
+        """The life of a member."""
         while True:
-            self._begin[rank - 1].acquire()
-            task = self._task
-            if task is None:
-                return
-            self._run(task, rank)
-            self._end[rank - 1].release()
+            self._arrive(rank)
+            self._wait(rank)
+            job, count, *numbers = self._task.tolist()
+            self._go_through(self._jobs[job](rank, *numbers[:count]), rank)
 
-    def _run(self, task: Task, rank: int) -> None:
+    def _go_through(self, barriers: Iterator[None], rank: int) -> None:
+        for _ in barriers:
+            self._arrive(rank)
+            self._wait(rank)
+
+    def _arrive(self, rank: int) -> None:
+        self._order_memory(rank)
+        self._arrivals[rank * STRIDE] += 1
+        self._notify()
+
+    def _wait(self, rank: int, *, ahead: int = 0) -> None:
+        """Until every other rank has arrived as often as this one, or `ahead` times more."""
+        n = self._arrivals[rank * STRIDE] + ahead
+        for other in range(self.size):
+            if other != rank:
+                self._wait_for(other * STRIDE, n)
+        self._order_memory(rank)
+
+    def _wait_for(self, counter: int, n: int) -> None:
+        arrivals = self._arrivals
+        if self._condition:
+            with self._condition:
+                while arrivals[counter] < n:
+                    self._check()
+                    self._condition.wait()
+            return
+        for _ in range(SPINS):
+            if arrivals[counter] >= n:
+                return
+        for nap in chain(repeat(0.0, YIELDS), NAPS, repeat(LONG_NAP)):
+            if arrivals[counter] >= n:
+                return
+            if nap:
+                self._check()
+            sleep(nap)  # a nap of no time yields the core
+
+    def _notify(self) -> None:
+        if self._condition:
+            with self._condition:
+                self._condition.notify_all()
+
+    def _order_memory(self, rank: int) -> None:
+        """What this rank wrote before is seen before what it writes next, on any processor."""
+        self._fences[rank].release()
+        self._fences[rank].acquire()
+
+    def _check_members(self) -> None:
+        """Raise what ended a member; end the thread of a team that is closed."""
+        if self._error:
+            raise self._error
+        if self._closed:
+            raise _ClosedError
+        for member in self._members:
+            if isinstance(member, _Process):
+                member.check()
+
+    def _start_thread(self, rank: int) -> Thread:
+        def serve() -> None:
+            try:
+                self._serve(rank)
+            except _ClosedError:
+                pass
+            except Exception as err:  # raised again by the caller
+                self._error = err
+                self._notify()
+
+        thread = Thread(target=serve, name=f"member-{rank}", daemon=True)
+        thread.start()
+        return thread
+
+    def _fork(self, rank: int) -> "_Process":
+        caller, (errors, stderr) = os.getpid(), os.pipe()
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the member is set up
+        with warnings.catch_warnings():  # that other threads are not copied, which suits us
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+            os.close(stderr)
+            return _Process(pid, errors)
         try:
-            task(rank)
-        except BrokenBarrierError:  # another rank has an error and will not reach the barrier
-            pass
-        except BaseException as err:  # raised again by the caller
-            self._errors.append(err)
-            self._barrier.abort()
+            _leave_to_caller(stderr)
+            self._check = partial(_end_with, caller)
+            self._serve(rank)
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
+        finally:
+            os._exit(1)
+
+
+class _Process:
+    """A member that was forked; errors is the descriptor at which its last words can be read."""
+
+    def __init__(self, pid: int, errors: int) -> None:
+        self.pid, self._errors = pid, errors
+
+    def check(self) -> None:
+        """Raise MemberError if it was killed, RuntimeError if it failed."""
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:  # its end was told to someone else
+            pid, status = self.pid, 0
+        if not pid:
+            return
+        self.pid = 0
+        text = os.read(self._errors, 1 << 16).decode(errors="replace")
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            raise MemberError(f"a process of the training was killed by signal {number}")
+        raise RuntimeError(f"a process of the training failed\n{text}")
+
+    def end(self) -> None:
+        """Kill it; nothing is lost, since what it writes is the caller's memory."""
+        os.close(self._errors)
+        if self.pid:
+            try:
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+
+
+def _leave_to_caller(stderr: int) -> None:
+    """In a new member: files, locks and pipes are the caller's, and so are signals."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    os.dup2(stderr, 2)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    gc.freeze()  # a collection would touch, and so copy, each page of the caller's objects
+
+
+def _end_with(caller: int) -> None:
+    """End this member if its caller has ended, whatever ended it."""
+    if os.getppid() != caller:
+        os._exit(0)
+
+
+def has_lock() -> bool:
+    """Whether Python's threads take turns, for they hold one lock."""
+    return getattr(sys, "_is_gil_enabled", lambda: True)()

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from mlpcli.config.schema import AdamW, Config, Cosine, OneCycle, Sgd, Steps
 from mlpcli.data.preprocessing import INPUTS
-from mlpcli.nn import Array, dropout, mlp, optim, schedule
+from mlpcli.nn import dropout, mlp, optim, schedule
 from mlpcli.nn.activation import ACTIVATIONS, Activation
-from mlpcli.nn.engine import Engine
+from mlpcli.nn.engine import Engine, Source
 from mlpcli.nn.mlp import Masks, Params
 from mlpcli.nn.team import Team
 from mlpcli.training.rng import stream
@@ -31,14 +31,15 @@ def make_engine(
     *,
     classes: int,
     active_inputs: NDArray[np.intp] | None = None,
+    source: Source | None = None,
     team: Team | None = None,
-) -> tuple[Engine, optim.UpdateRule]:
-    """The engine at its initial parameters, and the rule that updates them.
+) -> Engine:
+    """The engine at its initial parameters, with the rule that updates them.
 
     active_inputs: indices (k,), in the order of the columns of a batch; default: all inputs.
-    team: the threads of a step; default: the caller's alone.
+    source, team: as `Engine` takes them.
     """
-    engine = Engine(
+    return Engine(
         initial_params(config, classes=classes),
         batch_size=config.train.batch_size,
         active_inputs=active_inputs,
@@ -47,10 +48,11 @@ def make_engine(
         decoupled_decay=config.optimizer.weight_decay - l2_penalty(config),
         max_norm=config.network.max_norm,
         ema=config.train.ema,
+        rule=update_rule(config),
         slots=len(optim.SLOTS[config.optimizer.name]),
+        source=source,
         team=team,
     )
-    return engine, update_rule(config)
 
 
 def activation(config: Config) -> Activation:
@@ -91,12 +93,22 @@ def learning_rate(config: Config) -> Callable[[float], float]:
     return lambda progress: config.optimizer.lr * factor(progress)
 
 
-def dropout_masks(config: Config, x: Array, purpose: str, *counters: int) -> Masks | None:
-    """Dropout masks for a batch of images x, from the seed's stream of that purpose and place."""
+def dropout_masks(
+    config: Config,
+    shape: tuple[int, ...],
+    purpose: str,
+    *counters: int,
+    rows: slice | None = None,
+    dtype: str = "float32",
+) -> Masks | None:
+    """Dropout masks for images of shape (n, inputs), from the seed's stream of purpose and place.
+
+    rows: those of the n that are wanted; default: all.
+    """
     network = config.network
     rates = (network.input_dropout, *(network.dropout for _ in network.hidden))
     if not any(rates):
         return None
-    widths = (x.shape[1], *network.hidden)
     rng = stream(config.seed, purpose, *counters)
-    return dropout.masks(len(x), widths, rates, rng=rng, dtype=str(x.dtype))
+    n, inputs = shape
+    return dropout.masks(n, (inputs, *network.hidden), rates, rng=rng, dtype=dtype, rows=rows)

@@ -1,7 +1,6 @@
 """Training images: a split divided for training and validation, and the batches of an epoch."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +14,9 @@ from mlpcli.data.preprocessing import SIDE
 from mlpcli.data.registry import DATASETS
 from mlpcli.errors import ConfigError
 from mlpcli.nn import Array, mlp
-from mlpcli.training import augment
-from mlpcli.training.prefetch import prefetch
+from mlpcli.nn.engine import Source
+from mlpcli.nn.mlp import Masks
+from mlpcli.training import augment, build
 from mlpcli.training.rng import stream
 
 Batch = tuple[Array, Array]
@@ -80,37 +80,15 @@ def augmentation(config: Config) -> Augment | None:
     return config.augment if config.augment.changes_images() else None
 
 
-def batches(
-    config: Config,
-    data: TrainingData,
-    order: NDArray[np.intp],
-    *,
-    epoch: int,
-    first_step: int = 0,
-    workers: int = 0,
-) -> Iterator[Batch]:
-    """Images x and targets y of one epoch, batch after batch, from step `first_step` on.
+def source(
+    config: Config, data: TrainingData, order: NDArray[np.int64], *, members: int = 1
+) -> Source:
+    """Where a training gets its batches from; a place is an epoch and a batch's position in it.
 
-    workers: threads that prefetch augmented batches; others are made too quickly for that.
-    The other arguments, and x and y, are those of `batch_maker`.
-    """
-    make = batch_maker(config, data, order, epoch=epoch, workers=workers)
-    size = config.train.batch_size
-    starts = range(first_step * size, len(order), size)
-    augmented = augmentation(config) is not None
-    return prefetch(make, starts, workers=workers) if augmented and workers else map(make, starts)
-
-
-def batch_maker(
-    config: Config, data: TrainingData, order: NDArray[np.intp], *, epoch: int, workers: int = 0
-) -> Callable[[int], Batch]:
-    """A function from a position in an epoch to the batch that begins there.
-
-    order: (n,), rows of the split in the order of the epoch.
-    Its x is float32 (batch, k) in [0, 1]: the first k of the active inputs, where the batch is
-    black in all others; its y is (batch, classes), each row summing to 1.
-    How an image is augmented depends on the seed, the epoch and its position alone.
-    workers: how many threads call the function at the same time; 0 and 1 mean one.
+    order: (n,), rows of the split in the order of the epoch, which the caller changes.
+    Its x: the active inputs in [0, 1]; its y: targets. How an image is augmented depends on the
+    seed, the epoch and its position alone, the dropout on seed, epoch and step.
+    members: how many fill a batch, each with its own rank.
     """
     split, smoothing = data.split, config.train.label_smoothing
     classes = len(split.classes)
@@ -121,20 +99,44 @@ def batch_maker(
     pixels_of_inputs = np.zeros(preprocessing.INPUTS, np.intp)  # 0 where an input shows none
     pixels_of_inputs[shown] = np.arange(len(shown))
     pixel = pixels_of_inputs[data.active_inputs]
-    idle = deque(augment.warper(ranges) for _ in range(max(1, workers))) if ranges else deque()
+    warps = [augment.warper(ranges) for _ in range(members)] if ranges else []
 
-    def batch(start: int) -> Batch:
-        rows = order[start : start + config.train.batch_size]
-        images = split.images[rows]
+    def fill(x: Array, y: Array, rank: int, rows: slice, epoch: int, start: int) -> int:
+        if not len(x):
+            return 0
+        chosen = order[start + rows.start : start + rows.stop]
+        images = split.images[chosen]
         if ranges:
-            skip = start * augment.draws_per_image(ranges)
+            skip = (start + rows.start) * augment.draws_per_image(ranges)
             rng = stream(config.seed, "augment", epoch, skip=skip)
-            warp = idle.pop()  # one for each thread at work
-            images = augment.augment(images, ranges, rng=rng, warp=warp)
-            idle.append(warp)
-        pixels = images.reshape(len(rows), -1)
+            images = augment.augment(images, ranges, rng=rng, warp=warps[rank])
+        pixels = images.reshape(len(chosen), -1)
         bright = np.flatnonzero(pixels.max(axis=0)[pixel])
-        x = pixels.take(pixel[: bright[-1] + 1 if bright.size else 0], axis=1, mode="clip")
-        return preprocessing.scale(x), targets[split.labels[rows]]
+        used = int(bright[-1]) + 1 if bright.size else 0
+        preprocessing.scale(pixels.take(pixel[:used], axis=1, mode="clip"), x[:, :used])
+        y[:] = targets[split.labels[chosen]]
+        return used
 
-    return batch
+    def masks(n: int, rows: slice, inputs: int, epoch: int, start: int) -> Masks | None:
+        step = start // config.train.batch_size
+        return build.dropout_masks(config, (n, inputs), "dropout", epoch, step, rows=rows)
+
+    return Source(fill, masks)
+
+
+def batches(
+    config: Config, data: TrainingData, order: NDArray[np.intp], *, epoch: int, first_step: int = 0
+) -> Iterator[Batch]:
+    """Images x and targets y of one epoch, batch after batch, from step `first_step` on.
+
+    order: (n,), rows of the split in the order of the epoch.
+    x: float32 (batch, k) in [0, 1], the first k of the active inputs, where the batch is black in
+    all others; y: (batch, classes), each row summing to 1.
+    """
+    fill, size = source(config, data, order).fill, config.train.batch_size
+    for start in range(first_step * size, len(order), size):
+        n = min(size, len(order) - start)
+        x = np.empty((n, len(data.active_inputs)), np.float32)
+        y = np.empty((n, len(data.split.classes)), np.float32)
+        used = fill(x, y, 0, slice(0, n), epoch, start)
+        yield x[:, :used], y

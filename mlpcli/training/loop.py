@@ -3,18 +3,17 @@
 import math
 import time
 from collections.abc import Iterator
-from functools import partial
 
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed
 from mlpcli.nn.team import Team
 from mlpcli.training import build
-from mlpcli.training.loader import TrainingData, batches
+from mlpcli.training.loader import TrainingData, source
 from mlpcli.training.norms import norms
 from mlpcli.training.progress import Epoch, Metrics, Progress, State, Step
 from mlpcli.training.rng import stream
-from mlpcli.training.scoring import score
-from mlpcli.training.threads import thread_team
+from mlpcli.training.scoring import scorer
+from mlpcli.training.threads import step_team
 from mlpcli.training.time_budget import TimeBudget
 
 
@@ -23,59 +22,68 @@ def fit(
 ) -> Iterator[Step | Epoch]:
     """Train on the training rows of data and validate on the others; yields each Step and Epoch.
 
-    threads: at most so many share a step, and the exact result depends on their number; half as
-    many make augmented batches meanwhile.
+    threads: at most so many members share a step, and the exact result depends on their number.
     since: where an earlier training stopped; the result is bit-identical to that of an unbroken
     training, unless a time budget makes it depend on the clock.
     Ends for the first reason that `stop_reason` finds; the time budget also cuts a pass short.
     Raises CheckFailed when a value is not finite, with the parameters left as they were.
     """
-    with thread_team(threads, batch_size=config.train.batch_size) as team:
-        yield from _fit(config, data, team, since, workers=threads // 2)
+    with step_team(threads, batch_size=config.train.batch_size) as team:
+        yield from _fit(config, data, team, since)
 
 
 def _fit(
-    config: Config, data: TrainingData, team: Team, since: State | None, *, workers: int
+    config: Config, data: TrainingData, team: Team, since: State | None
 ) -> Iterator[Step | Epoch]:
-    engine, rule = build.make_engine(
-        config, classes=len(data.split.classes), active_inputs=data.active_inputs, team=team
+    order = team.zeros(len(data.train_rows), "int64")
+    engine = build.make_engine(
+        config,
+        classes=len(data.split.classes),
+        active_inputs=data.active_inputs,
+        source=source(config, data, order, members=team.size),
+        team=team,
     )
     at = since.progress if since else Progress()
     if since:
         engine.restore(since.params, since.optimizer_state, steps=since.updates)
     size = config.train.batch_size
-    steps = math.ceil(len(data.train_rows) / size)
+    steps = math.ceil(len(order) / size)
     total = config.train.epochs * steps
     learning_rate = build.learning_rate(config)
     budget = TimeBudget(config.train.time_budget, used=at.used)
     activation, rows = build.activation(config), data.validation_rows
-    validate = partial(score, split=data.split, activation=activation, rows=rows, team=team)
+    validate = scorer(
+        lambda: engine.params, data.split, activation=activation, rows=rows, team=team
+    )
     if budget.limit is not None:
         with budget.ending():
-            validate(engine.params)
+            validate()
     while stop_reason(config, at) is None:
         epoch, first, started = at.epoch + 1, at.step, time.perf_counter()
-        order = stream(config.seed, "order", epoch).permutation(data.train_rows)
+        order[:] = stream(config.seed, "order", epoch).permutation(data.train_rows)
         # the metrics need it even if an earlier process did the last step of this epoch
         lr = learning_rate(max((engine.steps - 1) / total, budget.done()))
-        for x, y in batches(config, data, order, epoch=epoch, first_step=first, workers=workers):
-            lr = learning_rate(max(engine.steps / total, budget.done()))
-            masks = build.dropout_masks(config, x, "dropout", epoch, at.step)
+        for begin in range(first * size, len(order), size):
+            lr, n = (
+                learning_rate(max(engine.steps / total, budget.done())),
+                len(order[begin : begin + size]),
+            )
             try:
-                loss = engine.step(x, y, rule, lr=lr, masks=masks)
+                loss = engine.step_at(n, epoch, begin, lr=lr)
             except FloatingPointError as err:
                 raise CheckFailed(_not_finite(str(err), at, lr)) from err
-            loss_sum = at.loss_sum + loss * len(x)
+            loss_sum = at.loss_sum + loss * n
             at = at._replace(step=at.step + 1, loss_sum=loss_sum, used=budget.used())
-            seen = min(at.step * size, len(order))
-            yield Step(at, steps, seen, max(engine.steps / total, budget.done()), loss, engine)
+            yield Step(at, steps, begin + n, max(engine.steps / total, budget.done()), loss, engine)
             if budget.is_up():
                 break
         seconds = time.perf_counter() - started
         with budget.ending():
-            scores = validate(engine.params)
+            scores = validate()
             seen = min(at.step * size, len(order))  # fewer than all when the time was up
-            weight_norms, gradient_norms = norms(engine, config, data, order[:seen], epoch=epoch)
+            weight_norms, gradient_norms = norms(
+                engine, min(size, seen), epoch, max(0, seen - size)
+            )
             metrics = Metrics(
                 epoch=epoch,
                 train_loss=at.loss_sum / seen,

@@ -15,7 +15,6 @@ from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.engine import Engine
-from mlpcli.nn.optim import UpdateRule
 from mlpcli.training import build
 from mlpcli.training.rng import stream
 
@@ -34,12 +33,12 @@ def preflight(config: Config, split: Split) -> Iterator[str]:
     x = preprocessing.inputs(split.images[chosen])
     y = mlp.one_hot(split.labels[chosen], classes, dtype="float32")
     small = config.replace(train=config.train.replace(batch_size=len(chosen)))
-    engine, rule = build.make_engine(small, classes=classes, active_inputs=active)
+    engine = build.make_engine(small, classes=classes, active_inputs=active)
     with np.errstate(all="ignore"):
         engine.gradient(x[:, active], y)
     yield from _first_loss(config, x, y)
     yield from _small_gradients(engine)
-    yield from _overfit(engine, rule, x[:, active], y, lr=config.optimizer.lr)
+    yield from _overfit(engine, x[:, active], y, lr=config.optimizer.lr)
 
 
 def _first_loss(config: Config, x: Array, y: Array) -> Iterator[str]:
@@ -61,12 +60,12 @@ def _small_gradients(engine: Engine) -> Iterator[str]:
             yield f"hardly any gradient reaches W{i}: at most {size:.2g}; try fewer layers or relu"
 
 
-def _overfit(engine: Engine, rule: UpdateRule, x: Array, y: Array, *, lr: float) -> Iterator[str]:
+def _overfit(engine: Engine, x: Array, y: Array, *, lr: float) -> Iterator[str]:
     losses: list[float] = []
     started = time.perf_counter()
     try:
         while len(losses) < MAX_STEPS and time.perf_counter() - started < MAX_SECONDS:
-            losses.append(engine.step(x, y, rule, lr=lr))
+            losses.append(engine.step(x, y, lr=lr))
             if losses[-1] < losses[0] / 2:
                 return
     except FloatingPointError as err:

@@ -1,7 +1,7 @@
 """Scores of a network on images: loss, confusion matrix, and metrics derived from them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,50 +64,75 @@ def score(
     *,
     activation: Activation,
     rows: NDArray[Any] | None = None,
-    team: Team | None = None,
     p: Array | None = None,
 ) -> Scores:
-    """Scores on all images of a split, or on the given rows of it; a team shares the work.
+    """Scores on all images of a split, or on the given rows of it.
 
     p: (n, classes) in float64, into which the probabilities are written, if given.
     Raises CheckFailed when the loss is not finite.
     """
+    return scorer(lambda: params, split, activation=activation, rows=rows, p=p, team=Team())()
+
+
+def scorer(
+    params: Callable[[], Params],
+    split: Split,
+    *,
+    activation: Activation,
+    team: Team,
+    rows: NDArray[Any] | None = None,
+    p: Array | None = None,
+) -> Callable[[], Scores]:
+    """A function that scores what params returns then, whose work the members of a team share.
+
+    params: called by each member. The other arguments are those of `score`.
+    """
     rows = np.arange(len(split.labels)) if rows is None else rows
-    team = team or Team()
-    n, classes = len(rows), len(params[-1].b)
-    losses = np.zeros(-(-n // CHUNK_SIZE))
-    confusion = np.zeros((team.size, classes * classes), np.int64)
-    right = np.empty(n, np.bool_)
-    starts = iter(range(0, n, CHUNK_SIZE))  # the members share them
+    n, classes = len(rows), len(split.classes)
+    starts = range(0, n, CHUNK_SIZE)
+    losses = team.zeros(len(starts), "float64")
+    confusion = team.zeros((team.size, classes * classes), "int64")
+    right = team.zeros(n, "bool")
 
-    @np.errstate(over="ignore", invalid="ignore")  # the loss shows it
-    def work(member: int) -> None:
-        for part, z in _outputs(params, split.images, rows, activation, starts):
-            labels, predicted = split.labels[rows[part]], z.argmax(axis=1)
-            log_p = mlp.log_softmax(z)[np.arange(len(labels)), labels]
-            losses[part.start // CHUNK_SIZE] = -log_p.sum(dtype="float64")
-            right[part] = predicted == labels
-            np.add.at(confusion[member], labels * classes + predicted, 1)
-            if p is not None:
-                p[part] = mlp.softmax(z.astype("float64"))
+    def work(rank: int) -> Iterator[None]:
+        confusion[rank] = 0
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss shows it
+            mine = starts[rank :: team.size]
+            for part, z in _outputs(params(), split.images, rows, activation, mine):
+                labels, predicted = split.labels[rows[part]], z.argmax(axis=1)
+                log_p = mlp.log_softmax(z)[np.arange(len(labels)), labels]
+                losses[part.start // CHUNK_SIZE] = -log_p.sum(dtype="float64")
+                right[part] = predicted == labels
+                np.add.at(confusion[rank], labels * classes + predicted, 1)
+                if p is not None:
+                    p[part] = mlp.softmax(z.astype("float64"))
+        yield
 
-    team(work)
-    if not np.isfinite(losses).all():
-        raise CheckFailed(f"{split.name}: the loss is {losses.sum()}; the weights are too large")
-    return Scores(float(losses.sum() / n), confusion.sum(axis=0).reshape(classes, classes), right)
+    run = team.job(work)
+
+    def scores() -> Scores:
+        run()
+        if not np.isfinite(losses).all():
+            raise CheckFailed(
+                f"{split.name}: the loss is {losses.sum()}; the weights are too large"
+            )
+        total = confusion.sum(axis=0).reshape(classes, classes)
+        return Scores(float(losses.sum() / n), total, right.copy())
+
+    return scores
 
 
 def probabilities(params: Params, images: NDArray[np.uint8], *, activation: Activation) -> Array:
     """Probability of each class for each image, (n, classes) in float64."""
     p = np.empty((len(images), len(params[-1].b)))
-    starts = iter(range(0, len(images), CHUNK_SIZE))
+    starts = range(0, len(images), CHUNK_SIZE)
     for part, z in _outputs(params, images, np.arange(len(images)), activation, starts):
         p[part] = mlp.softmax(z.astype("float64"))
     return p
 
 
 def _outputs(
-    params: Params, images: NDArray[Any], rows: NDArray[Any], f: Activation, starts: Iterator[int]
+    params: Params, images: NDArray[Any], rows: NDArray[Any], f: Activation, starts: Iterable[int]
 ) -> Iterator[tuple[slice, Array]]:
     """The outputs z for chunks of the given rows, each with its place among all."""
     x = np.zeros((min(CHUNK_SIZE, len(rows)), INPUTS), params[0].W.dtype)

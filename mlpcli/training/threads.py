@@ -2,13 +2,14 @@
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from mlpcli.nn.team import Team
+from mlpcli.nn.team import Kind, Team, has_lock
 
 QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds allowed, of so many
 MIN_IMAGES_PER_THREAD = 32  # with fewer, a matrix product hardly pays
@@ -33,11 +34,12 @@ def oversubscribed(threads: int) -> str | None:
 
 
 @contextmanager
-def thread_team(threads: int, *, batch_size: int) -> Iterator[Team]:
-    """At most so many threads, which share the steps of a training on such batches.
+def step_team(threads: int, *, batch_size: int) -> Iterator[Team]:
+    """At most so many members, which share the steps of a training on such batches.
 
     Meanwhile the matrix library has one thread: the members call it side by side.
     """
     size = max(1, min(threads, batch_size // MIN_IMAGES_PER_THREAD))
-    with threadpool_limits(1, user_api="blas"), Team(size) as members:
-        yield members
+    kind: Kind = "process" if sys.platform == "linux" and has_lock() else "thread"
+    with threadpool_limits(1, user_api="blas"), Team(size, kind=kind) as team:
+        yield team

@@ -40,7 +40,7 @@ def test_operations_are_those_of_the_products_and_the_sums_over_rows() -> None:
 )
 def test_the_memory_is_that_of_the_engines_arrays(settings: list[str]) -> None:
     chosen = load_config(None, settings)
-    engine, _ = build.make_engine(chosen, classes=10)
+    engine = build.make_engine(chosen, classes=10)
     vectors = [engine.theta, engine.grad, *engine.state]
     vectors += [] if chosen.train.ema is None else [engine.mean]
     per_batch = {id(a): a.nbytes for a in (*engine._z, *engine._h, *engine._grad_z)}

@@ -155,14 +155,14 @@ def trained(
     """The engine and PyTorch's network after the same steps, each of which ends with after."""
     case, (scheduler_of, factor) = OPTIMIZERS[optimizer], SCHEDULES[rate]
     pieces |= {"activation": ACTIVATIONS[activation], case.decay: decay}
-    engine = Engine(params, batch_size=16, slots=case.slots, **pieces)
+    engine = Engine(params, batch_size=16, rule=case.rule, slots=case.slots, **pieces)
     model = network(params, activation)
     theirs = case.theirs(groups(model, decay))
     scheduler = scheduler_of(theirs)
     cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
     for t, (x, labels) in enumerate(batches(rng)):
         y = mlp.one_hot(labels, SIZES[-1], smoothing=SMOOTHING)
-        engine.step(x, y, case.rule, lr=LR * factor(t / STEPS))
+        engine.step(x, y, lr=LR * factor(t / STEPS))
         loss = cross_entropy(model(torch.tensor(x)), torch.tensor(labels))
         theirs.zero_grad()
         loss.backward()

@@ -4,11 +4,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal, assert_equal
+from threadpoolctl import threadpool_limits
 
 from mlpcli.nn import mlp, optim
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.team import Team
+from tests.nn.test_team import KINDS
 
 Sizes = tuple[int, ...]  # widths of all layers, input first
 RULES = {
@@ -112,13 +114,13 @@ def test_steps_equal_those_of_the_derivation(
     state, thetas = np.zeros((slots, len(flat)), dtype), []
 
     with Team(threads) as team:
-        engine = Engine(params, batch_size=16, active_inputs=ACTIVE, team=team, **pieces)
+        engine = Engine(params, batch_size=16, active_inputs=ACTIVE, rule=rule, team=team, **pieces)
         for t in range(1, 6):
             n = 5 if t == 5 else 16
             masks: list[Any] = [((rng.random((n, s)) < 0.7) / 0.7).astype(dtype) for s in sizes]
             shared: dict[str, Any] = {"activation": activation, "masks": masks}
             seen = [masks[0][:, ACTIVE], *masks[1:]]
-            engine.step(x[:n, ACTIVE], y[:n], rule, lr=0.05, masks=seen)
+            engine.step(x[:n, ACTIVE], y[:n], lr=0.05, masks=seen)
 
             params = unflattened(flat, sizes)
             run = mlp.forward(params, x[:n], **shared)
@@ -160,12 +162,13 @@ def test_rows_of_inactive_inputs_are_bit_identical_to_the_full_computation(
     inactive = np.setdiff1d(np.arange(9), ACTIVE)
     x[:, inactive] = 0
     shared: dict[str, Any] = {"batch_size": 16, "slots": SLOTS[optimizer], "ema": 0.9, **decay}
+    shared["rule"] = RULES[optimizer]
     part, whole = Engine(params, active_inputs=ACTIVE, **shared), Engine(params, **shared)
 
     for _ in range(5):
         mask = (rng.random((16, 9)) < 0.5).astype("float32") * 2 if dropped else np.ones_like(x)
-        part.step(x[:, ACTIVE], y, RULES[optimizer], lr=0.1, masks=[mask[:, ACTIVE], None])
-        whole.step(x, y, RULES[optimizer], lr=0.1, masks=[mask, None])
+        part.step(x[:, ACTIVE], y, lr=0.1, masks=[mask[:, ACTIVE], None])
+        whole.step(x, y, lr=0.1, masks=[mask, None])
 
     mine, theirs = ((*each.optimizer_state, each.params) for each in (part, whole))
     assert_equal([p[0].W[inactive] for p in mine], [p[0].W[inactive] for p in theirs])
@@ -173,30 +176,28 @@ def test_rows_of_inactive_inputs_are_bit_identical_to_the_full_computation(
 
 
 @pytest.mark.parametrize(("optimizer", "pieces"), [("sgd", {}), ("adam", {}), ("adam", ALL)])
-def test_two_teams_of_one_size_give_bit_identical_results(
+def test_teams_of_one_size_give_the_same_bits_whatever_their_members_are(
     optimizer: str, pieces: dict[str, Any], rng: np.random.Generator
 ) -> None:
-    """At the default widths, whose many blocks go to whichever thread is free."""
     params, x, y = problem(rng, (1024, 512, 256, 10), "float32", 128)
-    shared: dict[str, Any] = {"slots": SLOTS[optimizer], **pieces}
+    shared: dict[str, Any] = {"rule": RULES[optimizer], "slots": SLOTS[optimizer], **pieces}
     thetas = []
-    for _ in range(3):
-        with Team(2) as team:
+    for kind in KINDS:
+        with threadpool_limits(1), Team(2, kind=kind) as team:
             engine = Engine(params, batch_size=128, team=team, **shared)
-            for _ in range(5):
-                engine.step(x, y, RULES[optimizer], lr=0.01)
-        thetas.append(np.stack([engine.theta, engine.mean]))
+            losses = [engine.step(x, y, lr=0.01) for _ in range(5)]
+            thetas.append(np.concatenate([engine.theta, engine.mean, losses]))
 
-    assert_array_equal(thetas[1], thetas[0])
-    assert_array_equal(thetas[2], thetas[0])
+    for theta in thetas[1:]:
+        assert_array_equal(theta, thetas[0])
 
 
 def test_engine_leaves_the_parameters_it_was_given_alone(rng: np.random.Generator) -> None:
     params, x, y = problem(rng, (9, 8, 4), "float64", 5)
     before = params[0].W.copy()
-    engine = Engine(params, batch_size=5, slots=1)
+    engine = Engine(params, batch_size=5, rule=optim.sgd(0.9), slots=1)
 
-    engine.step(x, y, optim.sgd(0.9), lr=0.1)
+    engine.step(x, y, lr=0.1)
 
     assert_array_equal(params[0].W, before)
     assert not np.array_equal(engine.params[0].W, before)
@@ -216,10 +217,10 @@ def test_a_refused_step_names_the_first_quantity_that_is_not_finite_and_changes_
 ) -> None:
     params, x, y = problem(rng, (9, 8, 6, 4), "float64", 5)
     {"x": x, **{f"W{i}": layer.W for i, layer in enumerate(params, 1)}}[array][entry] = value
-    engine = Engine(params, batch_size=9, slots=1)
+    engine = Engine(params, batch_size=9, rule=optim.sgd(0.9), slots=1)
 
     with pytest.raises(FloatingPointError, match=f"^{name}$"):
-        engine.step(x, y, optim.sgd(0.9), lr=0.1)
+        engine.step(x, y, lr=0.1)
 
     assert_equal(engine.params, params)
     assert engine.steps == 0
@@ -232,10 +233,10 @@ def test_a_gradient_that_overflows_is_refused_though_the_loss_is_finite(
     params[1].W[:] *= 1e30
     params[0].W[:] *= 1e-25
     x *= np.float32(1e20)
-    engine = Engine(params, batch_size=5, slots=1)
+    engine = Engine(params, batch_size=5, rule=optim.sgd(0.9), slots=1)
 
     with pytest.raises(FloatingPointError, match=r"^grad_W1$"):
-        engine.step(x, y, optim.sgd(0.9), lr=0.1)
+        engine.step(x, y, lr=0.1)
 
     assert_array_equal(engine.params[0].W, params[0].W)
 
@@ -244,9 +245,9 @@ def test_a_large_gradient_that_is_finite_is_no_reason_to_stop(rng: np.random.Gen
     params, x, y = problem(rng, (9, 8, 4), "float32", 5)
     params[1].W[:] *= 1e22
     params[0].W[:] *= 1e-22
-    engine = Engine(params, batch_size=5, slots=1)
+    engine = Engine(params, batch_size=5, rule=optim.sgd(0.9), slots=1)
 
-    engine.step(x, y, optim.sgd(0.9), lr=0.1)
+    engine.step(x, y, lr=0.1)
 
     assert engine.steps == 1
 
@@ -257,16 +258,16 @@ def test_a_restored_engine_continues_bit_identically(
     optimizer: str, pieces: dict[str, Any], rng: np.random.Generator
 ) -> None:
     params, x, y = problem(rng, (9, 8, 4), "float32", 16)
-    rule = RULES[optimizer]
-    shared: dict[str, Any] = {"active_inputs": ACTIVE, "slots": SLOTS[optimizer], **pieces}
+    shared: dict[str, Any] = {"rule": RULES[optimizer], "slots": SLOTS[optimizer], **pieces}
+    shared["active_inputs"] = ACTIVE
     engine = Engine(params, batch_size=16, **shared)
     for _ in range(3):
-        engine.step(x[:, ACTIVE], y, rule, lr=0.1)
+        engine.step(x[:, ACTIVE], y, lr=0.1)
     other = Engine(params, batch_size=16, **shared)
 
     other.restore(engine.params, engine.optimizer_state, steps=engine.steps)
     for each in (engine, other):
-        each.step(x[:, ACTIVE], y, rule, lr=0.1)
+        each.step(x[:, ACTIVE], y, lr=0.1)
 
     assert_array_equal(other.theta, engine.theta)
     assert_array_equal(other.mean, engine.mean)
@@ -275,9 +276,9 @@ def test_a_restored_engine_continues_bit_identically(
 
 def test_steps_lower_the_loss(rng: np.random.Generator) -> None:
     params, x, y = problem(rng, (9, 8, 4), "float32", 16)
-    engine = Engine(params, batch_size=16, slots=2)
     rule = optim.adam(0.9, 0.999, 1e-8)
+    engine = Engine(params, batch_size=16, rule=rule, slots=2)
 
-    losses = [engine.step(x, y, rule, lr=0.01) for _ in range(50)]
+    losses = [engine.step(x, y, lr=0.01) for _ in range(50)]
 
     assert losses[-1] < 0.7 * losses[0]

@@ -1,16 +1,15 @@
-import threading
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from mlpcli.config.schema import Config
 from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
-from mlpcli.training import loader, loop
+from mlpcli.nn.flat_params import share
+from mlpcli.training import loader
 from mlpcli.training.loader import TrainingData, active_inputs, batches, load_split, prepare
 from tests.trainings import changed
 
@@ -63,12 +62,11 @@ def varied(settings: Config, *overrides: str) -> Config:
     return changed(settings, *VARIED, *overrides)
 
 
-def epoch(settings: Config, number: int, first_step: int = 0, workers: int = 0) -> tuple[Any, Any]:
+def epoch(settings: Config, number: int, first_step: int = 0) -> tuple[Any, Any]:
     """All inputs of one epoch, on all 1024 places, and all targets."""
     data = prepare(settings, load_split(settings, "train"))
     order = np.arange(len(data.split.labels))[::-1]
-    at = {"epoch": number, "first_step": first_step, "workers": workers}
-    made = list(batches(settings, data, order, **at))
+    made = list(batches(settings, data, order, epoch=number, first_step=first_step))
     x = np.zeros((sum(len(part) for part, _ in made), 1024), np.float32)
     for end, (part, _) in zip(np.cumsum([len(part) for part, _ in made]), made, strict=True):
         x[end - len(part) : end, data.active_inputs[: part.shape[1]]] = part
@@ -92,29 +90,28 @@ def test_another_epoch_or_seed_gives_other_variants_of_the_same_labels(settings:
         assert_array_equal(other[1], y)
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-def test_threads_change_no_bit_of_a_batch(settings: Config, workers: int) -> None:
-    settings = varied(settings, "train.batch_size=16")
-    with threadpool_limits(1):
-        x, y = epoch(settings, 1)
+@pytest.mark.parametrize("members", [2, 3])
+@pytest.mark.parametrize("augmented", [False, True])
+def test_members_that_fill_their_own_rows_make_the_same_batch(
+    settings: Config, members: int, augmented: bool
+) -> None:
+    if augmented:
+        settings = varied(settings)
+    data = prepare(settings, load_split(settings, "train"))
+    order = np.arange(len(data.split.labels))[::-1].copy()
+    x = np.full((32, len(data.active_inputs)), np.nan, np.float32)
+    y = np.full((32, 3), np.nan, np.float32)
+    ((whole, targets),) = batches(settings, data, order[:64], epoch=2, first_step=1)
 
-    with threadpool_limits(2):
-        found, targets = epoch(settings, 1, workers=workers)
+    fill = loader.source(settings, data, order, members=members).fill
+    parts = [share(32, rank, members) for rank in range(members)]
+    used = [fill(x[rows], y[rows], rank, rows, 2, 32) for rank, rows in enumerate(parts)]
 
-    assert found.tobytes() == x.tobytes()
-    assert targets.tobytes() == y.tobytes()
-
-
-def test_an_epoch_that_is_left_leaves_no_thread(settings: Config) -> None:
-    before = threading.active_count()
-    settings = varied(settings, "train.batch_size=16")
-    events = loop.fit(settings, prepare(settings, load_split(settings, "train")), threads=2)
-    next(events)
-    assert threading.active_count() == before + 1
-
-    events.close()  # type: ignore[attr-defined]  # a generator
-
-    assert threading.active_count() == before
+    assert max(used) == whole.shape[1]
+    for rows, k in zip(parts, used, strict=True):
+        assert_array_equal(x[rows, :k], whole[rows, :k])
+        assert not whole[rows, k:].any()
+    assert_array_equal(y, targets)
 
 
 def test_without_augmentation_the_lit_inputs_of_the_images_are_in_use(settings: Config) -> None:

@@ -11,14 +11,14 @@ from mlpcli.data import preprocessing
 from mlpcli.errors import CheckFailed, ConfigError
 from mlpcli.nn import dropout, mlp
 from mlpcli.nn.activation import RELU
-from mlpcli.nn.engine import Engine
+from mlpcli.nn.engine import Engine, Source
 from mlpcli.nn.mlp import Params
 from mlpcli.runs import checkpoint
 from mlpcli.training import build, loader, loop
-from mlpcli.training.loader import TrainingData, batches, load_split, prepare
+from mlpcli.training.loader import TrainingData, load_split, prepare, source
 from mlpcli.training.progress import Epoch, Step
 from mlpcli.training.rng import PURPOSES, stream
-from mlpcli.training.scoring import score
+from mlpcli.training.scoring import score, scorer
 from tests.trainings import changed
 
 
@@ -92,18 +92,24 @@ def test_a_stream_can_begin_further_on() -> None:
 
 
 def test_an_epoch_reorders_and_loses_no_image(settings: Config, monkeypatch: Any) -> None:
-    orders: list[Any] = []
+    orders: dict[int, list[int]] = {}
 
-    def spy(config: Config, data: TrainingData, order: Any, **at: int) -> Any:
-        orders.append(order)
-        return batches(config, data, order, **at)
+    def spy(config: Config, data: TrainingData, order: Any, **options: int) -> Source:
+        fill, masks = source(config, data, order, **options)
 
-    monkeypatch.setattr(loop, "batches", spy)
+        def note(x: Any, y: Any, rank: int, rows: slice, epoch: int, start: int) -> int:
+            if start == len(orders.setdefault(epoch, [])):  # not again, for the norms
+                orders[epoch] += order[start : start + len(x)].tolist()
+            return fill(x, y, rank, rows, epoch, start)
+
+        return Source(note, masks)
+
+    monkeypatch.setattr(loop, "source", spy)
     train(settings)
     rows, validation = loader.split_rows(settings, load_split(settings, "train"))
 
-    assert all(sorted(order) == list(rows) for order in orders)
-    assert not np.array_equal(orders[0], orders[1])
+    assert all(sorted(order) == list(rows) for order in orders.values())
+    assert orders[1] != orders[2]
     assert not set(rows) & set(validation)
     assert len(rows) + len(validation) == 300
 
@@ -169,9 +175,7 @@ def test_other_units_are_dropped_in_each_step_and_epoch(settings: Config, monkey
 
 
 def test_no_unit_is_dropped_without_dropout(settings: Config) -> None:
-    x = np.zeros((2, 3), "float32")
-
-    assert build.dropout_masks(settings, x, "dropout", 1, 0) is None
+    assert build.dropout_masks(settings, (2, 3), "dropout", 1, 0) is None
 
 
 def test_the_averaged_weights_are_those_that_are_validated(settings: Config) -> None:
@@ -251,8 +255,9 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return function
 
     monkeypatch.setattr(time, "perf_counter", lambda: times[-1])
-    monkeypatch.setattr(Engine, "step", slow(Engine.step, 0.01))
-    monkeypatch.setattr(loop, "score", slow(score, 0.03))
+    monkeypatch.setattr(Engine, "step_at", slow(Engine.step_at, 0.01))
+    real = scorer
+    monkeypatch.setattr(loop, "scorer", lambda *args, **options: slow(real(*args, **options), 0.03))
     return times
 
 
