@@ -14,6 +14,8 @@ import numpy as np
 from mlpcli.nn import Array
 
 UpdateRule = Callable[[Array, Array, Array, float, int], None]
+FLUSH_STEPS = 64  # in which a value that decays by 0.9 a step loses three decimal places
+TINY = 1e-30  # far below what can change a parameter, far above the smallest normal number
 
 
 def sgd(momentum: float, *, nesterov: bool = False) -> UpdateRule:
@@ -27,6 +29,8 @@ def sgd(momentum: float, *, nesterov: bool = False) -> UpdateRule:
     def update(theta: Array, grad: Array, state: Array, lr: float, t: int) -> None:
         """Mutates theta, (m,), grad, (m,), and state, (1, m)."""
         (velocity,) = state
+        if t % FLUSH_STEPS == 0:
+            _flush(velocity)
         velocity *= momentum
         velocity += grad
         if nesterov:
@@ -47,6 +51,8 @@ def adam(beta1: float, beta2: float, eps: float) -> UpdateRule:
     def update(theta: Array, grad: Array, state: Array, lr: float, t: int) -> None:
         """Mutates theta, (m,), grad, (m,), and state, (2, m)."""
         first, second = state
+        if t % FLUSH_STEPS == 0:
+            _flush(first)
         first *= beta1
         first += grad
         second *= beta2
@@ -60,6 +66,15 @@ def adam(beta1: float, beta2: float, eps: float) -> UpdateRule:
         theta -= move
 
     return update
+
+
+def _flush(state: Array) -> None:
+    """Mutates state: what is tiny becomes zero.
+
+    The state of a parameter that gets no gradient any more decays to a subnormal number and stays
+    one. Processors take some hundred cycles for each operation on it.
+    """
+    state[np.abs(state) < TINY] = 0
 
 
 def decoupled_weight_decay(weights: Array, share: float) -> None:
