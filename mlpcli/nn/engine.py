@@ -9,7 +9,6 @@ gradient check runs on it. What each part costs: docs/performance.md.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +16,10 @@ from numpy.typing import NDArray
 
 from mlpcli.nn import Array
 from mlpcli.nn.activation import RELU, Activation
-from mlpcli.nn.flat_params import Block, FlatLayout, share
+from mlpcli.nn.flat_params import Block, FlatLayout
 from mlpcli.nn.mlp import Masks, Params, layer_sizes
 from mlpcli.nn.optim import UpdateRule, clip_max_norm, decoupled_weight_decay, ema_update
-from mlpcli.nn.team import Team
+from mlpcli.nn.team import Team, share
 
 RETAINED_BYTES = 1 << 24  # freed memory that stays with the process
 
@@ -110,12 +109,12 @@ class Engine:
         self._squares = zeros(team.size, 2, len(self._z), dtype="float64")
         # without decay or max-norm, nothing moves a parameter whose gradient is and was zero
         inactive = bool(weight_decay or decoupled_decay or max_norm)
-        self._blocks = [
-            list(self.layout.blocks(rank, team.size, inactive=inactive))
-            for rank in range(team.size)
-        ]
+        self._blocks = list(self.layout.blocks(inactive=inactive))
+        largest = max(block.flat.stop - block.flat.start for block in self._blocks)
+        # for each rank, a block's gradient in a step, and its weight decay
+        self._scratch = np.empty((team.size, 2, largest), dtype)
         self._gradient_job = team.job(self._gradient_work)
-        self._step_job, self._update_job = team.job(self._step_work), team.job(self._update_work)
+        self._step_job, self._retry_job = team.job(self._step_work), team.job(self._retry_work)
         # The GNU library returns freed memory to the system beyond a threshold, and each page that
         # comes back costs a fault. The threshold follows the largest block that was ever freed, so
         # we free one, and small temporaries reuse memory.
@@ -174,7 +173,7 @@ class Engine:
         loss = float(self._loss.sum())
         if not self._is_finite(n):
             self._raise_unless_finite(n, loss)
-            self._update_job(n, t)
+            self._retry_job(n, t)
         self.steps = t
         return loss
 
@@ -187,25 +186,30 @@ class Engine:
 
     def _gradient_work(self, rank: int, n: int, *place: int) -> Iterator[None]:
         yield from self._rows_work(rank, n, place, drop=False)
-        for block in self._blocks[rank]:
-            self._block_gradient(block, n)
+        for i in self._team.take():
+            block = self._blocks[i]
+            self._block_gradient(block, n, self.grad[block.flat], self._scratch[rank, 1])
 
     def _step_work(self, rank: int, n: int, t: int, *place: int) -> Iterator[None]:
         yield from self._rows_work(rank, n, place, drop=True)
-        if self._is_finite(n):
-            yield from self._update_work(rank, n, t)
+        yield from self._update_work(rank, n, t, self._is_finite(n))
 
-    def _update_work(self, rank: int, n: int, t: int) -> Iterator[None]:
-        """Mutates the rank's blocks of grad, theta and state; with max-norm, its units of theta."""
-        for block in self._blocks[rank]:
-            self._block_gradient(block, n)
-            self._update(block, t)
-        if self.max_norm is not None:
+    def _retry_work(self, rank: int, n: int, t: int) -> Iterator[None]:
+        self._team.offer(rank, len(self._blocks))
+        yield
+        yield from self._update_work(rank, n, t, True)
+
+    def _update_work(self, rank: int, n: int, t: int, finite: bool) -> Iterator[None]:
+        """Mutates theta and state, if all is finite; a block is its taker's, whoever that is."""
+        for i in self._team.take():
+            if finite:
+                self._update(self._blocks[i], n, t, *self._scratch[rank])
+        if self.max_norm is not None and finite:
             yield
             self._clip_norms(rank, self.max_norm)
             yield
-            for block in self._blocks[rank]:
-                self._update_ema(block, t)
+            for block in self._blocks[rank :: self._team.size]:
+                self._update_ema(block, t, self._scratch[rank, 0])
 
     def _rows_work(
         self, rank: int, n: int, place: tuple[int, ...], *, drop: bool
@@ -226,6 +230,7 @@ class Engine:
             masks = self._source.masks(n, rows, k, *place)
         _mask(h0, masks, 0)
         self._forward_backward(rank, rows, n, h0, masks)
+        self._team.offer(rank, len(self._blocks))
         yield  # for the gradient, which sums over all rows
 
     def _forward_backward(
@@ -284,30 +289,32 @@ class Engine:
             else:
                 grad_z *= self.activation.derivative(z)
 
-    def _block_gradient(self, block: Block, n: int) -> None:
-        """Mutates the block's part of grad: the gradient of its parameters for n images."""
+    def _block_gradient(self, block: Block, n: int, grad: Array, scratch: Array) -> None:
+        """Mutates grad, (m,): the gradient of the block's m parameters for n images."""
         i, rows, flat = block
         if i is None:
-            for grad_z, (_, grad_b) in zip(self._grad_z, self._grads, strict=True):
-                np.matmul(self._ones[:n], grad_z[:n], out=grad_b)  # the sum over rows
+            for grad_z, part in zip(self._grad_z, self.layout.biases, strict=True):
+                np.matmul(self._ones[:n], grad_z[:n], out=grad[part])  # the sum over rows
             return
         h = self.batch.x[:n, : self.batch.used.max()] if i == 0 else self._h[i - 1][:n]
-        grad_W = self.grad[flat].reshape(-1, self._grad_z[i].shape[1])
+        grad_W = grad.reshape(-1, self._grad_z[i].shape[1])
         active = h[:, rows].shape[1]  # an input that is black in the whole batch has no gradient
         np.matmul(h[:, rows].T, self._grad_z[i][:n], out=grad_W[:active])
         grad_W[active:] = 0
         if self.weight_decay:
-            self.grad[flat] += self.weight_decay * self.theta[flat]
+            grad += np.multiply(self.theta[flat], self.weight_decay, out=scratch[: len(grad)])
 
-    def _update(self, block: Block, t: int) -> None:
-        """Mutates the block's part of theta and state; overwrites that of grad."""
+    def _update(self, block: Block, n: int, t: int, grad: Array, scratch: Array) -> None:
+        """Mutates the block's part of theta and state, and both scratch arrays."""
         assert self.rule, "an engine without a rule makes no steps"
-        theta, grad, lr = self.theta[block.flat], self.grad[block.flat], self._lr.item()
+        theta, lr = self.theta[block.flat], self._lr.item()
+        grad = grad[: len(theta)]
+        self._block_gradient(block, n, grad, scratch)
         if self.decoupled_decay and block.layer is not None:  # biases do not decay
             decoupled_weight_decay(theta, lr * self.decoupled_decay)
         self.rule(theta, grad, self.state[:, block.flat], lr, t)
         if self.max_norm is None:
-            self._update_ema(block, t)
+            self._update_ema(block, t, grad)
 
     def _clip_norms(self, rank: int, max_norm: float) -> None:
         """Mutates theta: a rank's share of each layer's hidden units."""
@@ -317,17 +324,17 @@ class Engine:
             rows = [W, inactive_rows] if i == 0 else [W]
             clip_max_norm([array[:, units] for array in rows], max_norm)
 
-    def _update_ema(self, block: Block, t: int) -> None:
-        """Mutates the block's part of mean, and that of grad as scratch space."""
+    def _update_ema(self, block: Block, t: int, scratch: Array) -> None:
+        """Mutates the block's part of mean, and scratch."""
         if self.ema is not None:
-            flat = block.flat
-            ema_update(self.mean[flat], self.theta[flat], self.grad[flat], self.ema, t)
+            theta, mean = self.theta[block.flat], self.mean[block.flat]
+            ema_update(mean, theta, scratch[: len(theta)], self.ema, t)
 
     def _raise_unless_finite(self, n: int, loss: float) -> None:
         """Mutates grad; raises FloatingPointError unless it is finite after all, for n images."""
         with np.errstate(all="ignore"):
-            for block in chain(*self._blocks):
-                self._block_gradient(block, n)
+            for block in self._blocks:
+                self._block_gradient(block, n, self.grad[block.flat], self._scratch[0, 1])
         quantities: list[tuple[str, Array | float]] = []  # in the order of the computation
         quantities += [(f"z{i}", z[:n]) for i, z in enumerate(self._z, 1)]
         quantities += [("loss", loss)]

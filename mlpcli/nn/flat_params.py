@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer, Params
 
-BLOCK_SIZE = 1 << 17  # weights: 512 kB, so that both vectors of SGD stay in the cache
+BLOCK_SIZE = 1 << 16  # weights: 256 kB, so that they, gradient and state stay in the cache
 MIN_BLOCK_ROWS = 64  # with fewer rows, a matrix product hardly pays
 
 
@@ -29,7 +29,7 @@ class Block(NamedTuple):
 
 
 class FlatLayout:
-    """The order of parameters in a flat vector; `weights` and `inactive_weights` are its slices."""
+    """The order of parameters in a flat vector, of which its attributes are slices."""
 
     def __init__(self, sizes: Sequence[int], active_inputs: NDArray[np.intp]) -> None:
         """Sizes are the widths of all layers, input first; active_inputs are indices, (k,)."""
@@ -38,7 +38,9 @@ class FlatLayout:
         widths = (len(active_inputs), *sizes[1:])
         self._bias_shapes = [(size,) for size in sizes[1:]]
         self._weight_shapes = list(itertools.pairwise(widths))
-        start = sum(sizes[1:])
+        ends = list(itertools.accumulate(sizes[1:], initial=0))
+        self.biases = [slice(*pair) for pair in itertools.pairwise(ends)]  # of each layer
+        start = ends[-1]
         end = start + sum(fan_in * fan_out for fan_in, fan_out in self._weight_shapes)
         self.length = end + len(self.inactive_inputs) * sizes[1]
         self.weights = slice(start, self.length)
@@ -54,23 +56,16 @@ class FlatLayout:
         depth = len(self._bias_shapes)
         return tuple(Layer(W, b) for b, W in zip(views[:depth], views[depth:], strict=True))
 
-    def blocks(self, rank: int, size: int, *, inactive: bool) -> Iterator[Block]:
-        """The parameters of one of `size` members; inactive: with the rows of inactive inputs.
-
-        The biases are those of the last one. A layer's rows of W are cut into twice as many pieces
-        as there are members, and each has one from either end, since the last inputs are rarely
-        active and cost less.
-        """
+    def blocks(self, *, inactive: bool) -> Iterator[Block]:
+        """All parameters, layer by layer; inactive: with the rows of inactive inputs."""
         start = self.weights.start
         for layer, (fan_in, fan_out) in enumerate(self._weight_shapes):
-            for piece in (rank, 2 * size - 1 - rank):
-                yield from _row_blocks(layer, share(fan_in, piece, 2 * size), 0, start, fan_out)
+            yield from _row_blocks(layer, 0, start, fan_in, fan_out)
             start += fan_in * fan_out
         if inactive:
-            first, rows = len(self.active_inputs), share(len(self.inactive_inputs), rank, size)
-            yield from _row_blocks(0, rows, first, start, self.sizes[1])
-        if rank == size - 1:
-            yield Block(None, slice(0), slice(0, self.weights.start))
+            first, count = len(self.active_inputs), len(self.inactive_inputs)
+            yield from _row_blocks(0, first, start, count, self.sizes[1])
+        yield Block(None, slice(0), slice(0, self.weights.start))
 
     def read(self, flat: Array) -> Params:
         """A copy of all parameters in a flat vector (length,), W1 with all its rows in order."""
@@ -89,15 +84,10 @@ class FlatLayout:
             view.W[:], view.b[:] = source
 
 
-def share(n: int, rank: int, size: int) -> slice:
-    """The part of n items that belongs to a rank of a team of this size."""
-    return slice(n * rank // size, n * (rank + 1) // size)
-
-
-def _row_blocks(layer: int, rows: slice, first: int, start: int, fan_out: int) -> Iterator[Block]:
-    """Blocks of these rows of a part of W, whose row `first` is at `start` in the vector."""
+def _row_blocks(layer: int, first: int, start: int, fan_in: int, fan_out: int) -> Iterator[Block]:
+    """Blocks of fan_in rows of W; the first is row `first`, at `start` in the vector."""
     step = max(MIN_BLOCK_ROWS, BLOCK_SIZE // fan_out)
-    for row in range(rows.start, rows.stop, step):
-        stop = min(row + step, rows.stop)
+    for row in range(0, fan_in, step):
+        stop = min(row + step, fan_in)
         flat = slice(start + row * fan_out, start + stop * fan_out)
         yield Block(layer, slice(first + row, first + stop), flat)

@@ -14,7 +14,9 @@ import signal
 import sys
 import traceback
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import chain, repeat, zip_longest
 from threading import Condition, Lock, Thread
@@ -36,6 +38,8 @@ NAPS = (50e-6, 100e-6, 200e-6, 500e-6)  # seconds; further ones are as long as
 LONG_NAP = 1e-3
 MAX_NUMBERS = 6  # that a job is given
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # which a terminal or a supervisor sends to all processes
+NO_ITEM = (1 << 16) - 1  # ends the items of a member
+ITEMS = 3  # the descriptor at which a process reads its items
 STRIDE = 8  # counters of 8 bytes lie in cache lines of their own
 
 
@@ -58,6 +62,9 @@ class Team:
         self._members: list[_Process | Thread] = []  # all but the caller, from the first job on
         self._arrivals = self.zeros(size * STRIDE, "int64").data  # of each rank, counted
         self._task = self.zeros(2 + MAX_NUMBERS, "int64").data  # job, count of numbers, numbers
+        self._items: deque[int] = deque()
+        # what carries the items to processes, two bytes each
+        self._reader, self._writer = os.pipe() if self.kind == "process" else (-1, -1)
         self._fences = [Lock() for _ in range(size)]
         for fence in self._fences:
             fence.acquire()
@@ -85,6 +92,23 @@ class Team:
         self._jobs.append(work)
         return partial(self._run, len(self._jobs) - 1)
 
+    def offer(self, rank: int, count: int) -> None:
+        """Before a barrier, behind which each of so many items is for one member to take."""
+        if rank == 0 and self.kind == "process":
+            items = [*range(count), *[NO_ITEM] * self.size]
+            os.write(self._writer, np.array(items, np.uint16).tobytes())
+        elif rank == 0:
+            self._items.extend(range(count))
+
+    def take(self) -> Iterator[int]:
+        """The items, from 0, that this member gets; a faster one gets more."""
+        if self.kind == "process":
+            while (item := int.from_bytes(os.read(self._reader, 2), sys.byteorder)) != NO_ITEM:
+                yield item
+        with suppress(IndexError):
+            while True:
+                yield self._items.popleft()
+
     def __enter__(self) -> Self:
         return self
 
@@ -93,6 +117,9 @@ class Team:
         for member in self._members:
             if isinstance(member, _Process):
                 member.end()
+        if self.kind == "process":
+            os.close(self._reader)
+            os.close(self._writer)
         self._notify()
 
     def _run(self, job: int, *numbers: int) -> None:
@@ -200,7 +227,8 @@ class Team:
             os.close(stderr)
             return _Process(pid, errors)
         try:
-            _leave_to_caller(stderr)
+            _leave_to_caller(stderr, self._reader)
+            self._reader = ITEMS
             self._check = partial(_end_with, caller)
             self._serve(rank)
         except BaseException:
@@ -241,16 +269,17 @@ class _Process:
                 pass
 
 
-def _leave_to_caller(stderr: int) -> None:
+def _leave_to_caller(stderr: int, items: int) -> None:
     """In a new member: files, locks and pipes are the caller's, and so are signals."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     os.dup2(stderr, 2)
+    os.dup2(items, ITEMS)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(ITEMS + 1, os.sysconf("SC_OPEN_MAX"))
     gc.freeze()  # a collection would touch, and so copy, each page of the caller's objects
 
 
@@ -258,6 +287,11 @@ def _end_with(caller: int) -> None:
     """End this member if its caller has ended, whatever ended it."""
     if os.getppid() != caller:
         os._exit(0)
+
+
+def share(n: int, rank: int, size: int) -> slice:
+    """The part of n items that belongs to a rank of a team of this size."""
+    return slice(n * rank // size, n * (rank + 1) // size)
 
 
 def has_lock() -> bool:

@@ -83,6 +83,25 @@ def test_what_a_rank_reads_behind_a_barrier_is_what_the_others_wrote(kind: Kind)
 
 
 @every_kind
+def test_each_item_that_is_offered_is_taken_once_a_job(kind: Kind) -> None:
+    with Team(3, kind=kind) as team:
+        taken = team.zeros((3, 40), "int64")
+
+        def work(rank: int) -> Iterator[None]:
+            team.offer(rank, 40)
+            yield
+            for item in team.take():
+                taken[rank, item] += 1
+                time.sleep(0)
+
+        job = team.job(work)
+        for _ in range(50):
+            job()
+
+    assert taken.sum(axis=0).tolist() == [50] * 40
+
+
+@every_kind
 def test_an_error_of_the_caller_is_raised_and_no_member_stays(kind: Kind) -> None:
     def work(rank: int) -> Iterator[None]:
         yield

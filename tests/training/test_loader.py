@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mlpcli.config.schema import Config
 from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
-from mlpcli.nn.flat_params import share
+from mlpcli.nn.team import share
 from mlpcli.training import loader
 from mlpcli.training.loader import TrainingData, active_inputs, batches, load_split, prepare
 from tests.trainings import changed
