@@ -27,6 +27,7 @@ Spent = dict[str, float]  # seconds by part
 
 IMAGES = 60_000
 BATCH = 128
+WEIGHTS = 658_698
 ROUNDS = 5
 
 
@@ -84,7 +85,7 @@ def _trainer(settings: Config, split: dataset.Split, size: int) -> Iterator[Epoc
     """An engine with so many members, which trains for an epoch."""
     data = prepare(settings, split)
     n = len(split.labels)
-    with threads.step_team(size, batch_size=BATCH) as team:
+    with threads.step_team(size, batch_size=BATCH, weights=WEIGHTS) as team:
         order = team.zeros(n, "int64")
         order[:] = stream(0, "order", 1).permutation(n)
         engine = build.make_engine(

@@ -4,6 +4,7 @@ MlpError
 ├── ConfigError       a setting, a config file, an option
 ├── DataError         a data set: its name, its files, their contents
 ├── CheckpointError   a run folder or the weights in it
+├── TrainingError     a process that a training consists of was killed
 ├── OutputError       a file that was asked for cannot be written
 ├── SubmissionError   a learner's file that cannot be graded
 ├── CheckFailed       a check did not hold: exit status 1, not 2
@@ -33,6 +34,10 @@ class DataError(MlpError):
 
 class CheckpointError(MlpError):
     """A run folder cannot be written, or its weights cannot be used."""
+
+
+class TrainingError(MlpError):
+    """A training cannot go on, since one of its processes was killed."""
 
 
 class OutputError(MlpError):

@@ -98,9 +98,12 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 def test_the_mathematics_knows_only_numpy() -> None:
-    known = {"numpy", "mlpcli", "collections", "itertools", "math", "threading", "types", "typing"}
+    known = {"numpy", "mlpcli", "collections", "itertools", "math", "types", "typing"}
     for path in (PACKAGE / "nn").rglob("*.py"):
-        assert {name.split(".")[0] for name in imports(path)} <= known, path
+        libraries = {name.split(".")[0] for name in imports(path)}
+        if path.name == "team.py":  # the one module that starts processes
+            libraries -= sys.stdlib_module_names
+        assert libraries <= known, path
 
 
 def test_a_library_is_imported_in_its_own_place_only() -> None:

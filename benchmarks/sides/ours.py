@@ -11,6 +11,7 @@ from benchmarks import images
 from mlpcli.config.load import load_config
 from mlpcli.data.dataset import Split
 from mlpcli.nn.activation import RELU
+from mlpcli.nn.mlp import parameter_count
 from mlpcli.runs.environment import environment as machine
 from mlpcli.training import build, threads
 from mlpcli.training.loader import prepare, source
@@ -40,11 +41,18 @@ class Trainer:
         data = prepare(self.config, split or images.load("train"))
         self.n, self.size = len(data.split.labels), self.config.train.batch_size
         self.stack = ExitStack()  # the team works as long as this trainer is there
-        team = self.stack.enter_context(threads.step_team(threads.cores(), batch_size=self.size))
+        classes = len(data.split.classes)
+        team = self.stack.enter_context(
+            threads.step_team(
+                threads.cores(),
+                batch_size=self.size,
+                weights=parameter_count(build.layer_sizes(self.config, classes=classes)),
+            )
+        )
         self.order = team.zeros(self.n, "int64")
         self.engine = build.make_engine(
             self.config,
-            classes=len(data.split.classes),
+            classes=classes,
             active_inputs=data.active_inputs,
             source=source(self.config, data, self.order, members=team.size),
             team=team,

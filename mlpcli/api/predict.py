@@ -59,7 +59,7 @@ def predict(
     invert: whether to swap light and dark; without it, where hardly any training image has such a
     background. center: as `prepared` takes it.
     """
-    with threads.step_team(1, batch_size=1):  # for one image, the BLAS's threads only wait
+    with threads.one_blas_thread():  # for one image, the BLAS's threads only wait
         for source in image_sources.find(places, stdin):
             if isinstance(source, DataError):
                 yield source

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlpcli.config.schema import Config
-from mlpcli.errors import CheckFailed, Interrupted, MlpError, OutputError
+from mlpcli.errors import CheckFailed, Interrupted, MlpError, OutputError, TrainingError
+from mlpcli.nn.team import MemberError
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.record import RunRecord, new_record
@@ -120,6 +121,10 @@ def follow(
     except (Interrupted, GeneratorExit):
         run.record = run.record.replace(status="interrupted")
         raise
+    except MemberError as err:
+        message = _save_without_member(run, event, str(err))
+        run.record = run.record.replace(status="failed", error=message)
+        raise TrainingError(message) from err
     except MlpError as err:
         run.record = run.record.replace(status="failed", error=str(err))
         if isinstance(err, CheckFailed) and event is not None:
@@ -159,6 +164,17 @@ def _keep(run: Run, epoch: Epoch, *, seconds: float) -> None:
         best = metrics
     run.record = run.record.replace(epochs=metrics.epoch, best=best, last=metrics, seconds=seconds)
     run.folder.save_record(run.record)
+
+
+def _save_without_member(run: Run, event: Step | Epoch | None, reason: str) -> str:
+    """Save the last step, if nothing has changed since, after a process of the training was killed.
+
+    Returns the message for the user.
+    """
+    if event is None or not event.engine.whole:
+        return f"{reason}; {_hint(run.folder)} from the last checkpoint"
+    save(run, event, "last")
+    return f"{reason} after {_done(event)}; {_hint(run.folder)}"
 
 
 def save(run: Run, event: Step | Epoch, which: str) -> None:

@@ -90,6 +90,7 @@ class Engine:
         # all that training resumes from; with ema, the mean stands for theta, which comes last
         self._vectors = [self.mean, *self.state, *([] if ema is None else [self.theta])]
         self.steps = 0
+        self.whole = True  # no step was left before its end, with some parameters changed
         self._params = self.layout.views(self.theta)
         self._grads = self.layout.views(self.grad)
         used = zeros(team.size, dtype="int64")
@@ -109,7 +110,7 @@ class Engine:
         self._squares = zeros(team.size, 2, len(self._z), dtype="float64")
         # without decay or max-norm, nothing moves a parameter whose gradient is and was zero
         inactive = bool(weight_decay or decoupled_decay or max_norm)
-        self._blocks = list(self.layout.blocks(inactive=inactive))
+        self._blocks = list(self.layout.blocks(team.size, inactive=inactive))
         largest = max(block.flat.stop - block.flat.start for block in self._blocks)
         # for each rank, a block's gradient in a step, and its weight decay
         self._scratch = np.empty((team.size, 2, largest), dtype)
@@ -174,7 +175,7 @@ class Engine:
         if not self._is_finite(n):
             self._raise_unless_finite(n, loss)
             self._retry_job(n, t)
-        self.steps = t
+        self.steps, self.whole = t, True
         return loss
 
     def _load(self, x: Array, y: Array, masks: Masks | None) -> int:
@@ -201,6 +202,7 @@ class Engine:
 
     def _update_work(self, rank: int, n: int, t: int, finite: bool) -> Iterator[None]:
         """Mutates theta and state, if all is finite; a block is its taker's, whoever that is."""
+        self.whole = not finite
         for i in self._team.take():
             if finite:
                 self._update(self._blocks[i], n, t, *self._scratch[rank])

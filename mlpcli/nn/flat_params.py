@@ -17,7 +17,8 @@ from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer, Params
 
 BLOCK_SIZE = 1 << 16  # weights: 256 kB, so that they, gradient and state stay in the cache
-MIN_BLOCK_ROWS = 64  # with fewer rows, a matrix product hardly pays
+MIN_BLOCK_SIZE = 1 << 13  # with fewer weights, a matrix product hardly pays
+BLOCKS_PER_MEMBER = 3  # at least, so that all end at about the same time
 
 
 class Block(NamedTuple):
@@ -56,15 +57,20 @@ class FlatLayout:
         depth = len(self._bias_shapes)
         return tuple(Layer(W, b) for b, W in zip(views[:depth], views[depth:], strict=True))
 
-    def blocks(self, *, inactive: bool) -> Iterator[Block]:
-        """All parameters, layer by layer; inactive: with the rows of inactive inputs."""
+    def blocks(self, members: int, *, inactive: bool) -> Iterator[Block]:
+        """All parameters, layer by layer, in pieces for so many members to share.
+
+        inactive: with the rows of inactive inputs.
+        """
         start = self.weights.start
+        size = (self.length - start) // (BLOCKS_PER_MEMBER * members)
+        size = min(BLOCK_SIZE, max(MIN_BLOCK_SIZE, 1 << size.bit_length() - 1))
         for layer, (fan_in, fan_out) in enumerate(self._weight_shapes):
-            yield from _row_blocks(layer, 0, start, fan_in, fan_out)
+            yield from _row_blocks(layer, 0, start, fan_in, fan_out, size)
             start += fan_in * fan_out
         if inactive:
             first, count = len(self.active_inputs), len(self.inactive_inputs)
-            yield from _row_blocks(0, first, start, count, self.sizes[1])
+            yield from _row_blocks(0, first, start, count, self.sizes[1], size)
         yield Block(None, slice(0), slice(0, self.weights.start))
 
     def read(self, flat: Array) -> Params:
@@ -84,9 +90,14 @@ class FlatLayout:
             view.W[:], view.b[:] = source
 
 
-def _row_blocks(layer: int, first: int, start: int, fan_in: int, fan_out: int) -> Iterator[Block]:
-    """Blocks of fan_in rows of W; the first is row `first`, at `start` in the vector."""
-    step = max(MIN_BLOCK_ROWS, BLOCK_SIZE // fan_out)
+def _row_blocks(
+    layer: int, first: int, start: int, fan_in: int, fan_out: int, size: int
+) -> Iterator[Block]:
+    """Blocks of fan_in rows of W; the first is row `first`, at `start` in the vector.
+
+    size: about how many weights are in a block.
+    """
+    step = max(1, size // fan_out)
     for row in range(0, fan_in, step):
         stop = min(row + step, fan_in)
         flat = slice(start + row * fan_out, start + stop * fan_out)

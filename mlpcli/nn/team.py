@@ -276,9 +276,8 @@ def _leave_to_caller(stderr: int, items: int) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     os.dup2(stderr, 2)
     os.dup2(items, ITEMS)
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
+    os.dup2(stderr, 0)
+    os.dup2(stderr, 1)
     os.closerange(ITEMS + 1, os.sysconf("SC_OPEN_MAX"))
     gc.freeze()  # a collection would touch, and so copy, each page of the caller's objects
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed
+from mlpcli.nn.mlp import parameter_count
 from mlpcli.nn.team import Team
 from mlpcli.training import build
 from mlpcli.training.loader import TrainingData, source
@@ -28,7 +29,8 @@ def fit(
     Ends for the first reason that `stop_reason` finds; the time budget also cuts a pass short.
     Raises CheckFailed when a value is not finite, with the parameters left as they were.
     """
-    with step_team(threads, batch_size=config.train.batch_size) as team:
+    weights = parameter_count(build.layer_sizes(config, classes=len(data.split.classes)))
+    with step_team(threads, batch_size=config.train.batch_size, weights=weights) as team:
         yield from _fit(config, data, team, since)
 
 

@@ -1,10 +1,10 @@
-"""How many threads a training uses, and whether that suits the machine."""
+"""How many cores a training uses, and the members that share its steps."""
 
 import math
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -12,7 +12,11 @@ from threadpoolctl import threadpool_limits
 from mlpcli.nn.team import Kind, Team, has_lock
 
 QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds allowed, of so many
-MIN_IMAGES_PER_THREAD = 32  # with fewer, a matrix product hardly pays
+# A member has enough to do with so many rows of a batch, or with fewer of a network with so many
+# weights; below, meeting the others costs what it saves (docs/performance.md, "More cores").
+ROWS = 32
+MIN_ROWS = 8
+MIN_PRODUCTS = 1 << 20  # rows times weights
 
 
 def cores() -> int:
@@ -34,12 +38,34 @@ def oversubscribed(threads: int) -> str | None:
 
 
 @contextmanager
-def step_team(threads: int, *, batch_size: int) -> Iterator[Team]:
+def step_team(threads: int, *, batch_size: int, weights: int) -> Iterator[Team]:
     """At most so many members, which share the steps of a training on such batches.
 
-    Meanwhile the matrix library has one thread: the members call it side by side.
+    weights: of the network. Meanwhile the matrix library has one thread: the members call it side
+    by side.
     """
-    size = max(1, min(threads, batch_size // MIN_IMAGES_PER_THREAD))
     kind: Kind = "process" if sys.platform == "linux" and has_lock() else "thread"
-    with threadpool_limits(1, user_api="blas"), Team(size, kind=kind) as team:
+    size = members(threads, batch_size=batch_size, weights=weights)
+    with one_blas_thread(), Team(size, kind=kind) as team:
         yield team
+
+
+def members(threads: int, *, batch_size: int, weights: int) -> int:
+    """How many of at most so many threads pay for a step.
+
+    >>> [members(16, batch_size=size, weights=658_698) for size in (1, 32, 128)]
+    [1, 4, 16]
+    >>> members(16, batch_size=32, weights=1000)
+    1
+    """
+
+    def pays(size: int) -> bool:
+        rows = batch_size // size
+        return rows >= ROWS or (rows >= MIN_ROWS and rows * weights >= MIN_PRODUCTS)
+
+    return next((size for size in range(threads, 1, -1) if pays(size)), 1)
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """While this lasts, the matrix library uses the thread that calls it."""
+    return threadpool_limits(1, user_api="blas")

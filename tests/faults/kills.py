@@ -1,7 +1,10 @@
 """kill -9 at random moments: what is resumed ends as if nothing had happened."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ from tests.faults.processes import (
     Whole,
     check_readable,
     check_same,
+    check_told,
     ended,
     in_training,
     on_a_training,
@@ -19,6 +23,8 @@ from tests.faults.processes import (
 from tests.faults.table import Fault, alone
 
 AGAIN = 0.3  # chance that a resumed process is killed as well
+MARK = "MLP_TRIAL"  # in the environment of a trial's processes
+MOMENT = 5  # seconds within which a process notices that another has ended
 VARIANTS = (
     (),
     ("optimizer.name=adam", "optimizer.weight_decay=0.01"),
@@ -54,6 +60,71 @@ def during_start(undisturbed: Whole, rng: np.random.Generator, own: Path) -> Non
     check_same(own / "run", undisturbed, f"killed {moment:.3f} s after its start")
 
 
+def of_a_member(undisturbed: Whole, rng: np.random.Generator, own: Path) -> None:
+    """The process that shares the steps is killed: the command says so, and keeps what it has."""
+    folder, marked = own / "run", os.environ | {MARK: str(own)}
+    process, moment = in_training(undisturbed, rng, folder, env=marked)
+    told = f"a member killed {moment}"
+    members = [pid for pid in _marked(own) if pid != process.pid]
+    for pid in members:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    done = ended(process)
+    if done.status:
+        check_told(done, "killed by signal 9", told)
+        check_readable(folder)
+    else:
+        told += ", too late"
+    _check_nothing_left(own, told)
+    check_same(folder, undisturbed, told)
+
+
+def of_the_caller(undisturbed: Whole, rng: np.random.Generator, own: Path) -> None:
+    """The command is killed: its members end by themselves, and its folder is free at once."""
+    folder, marked = own / "run", os.environ | {MARK: str(own)}
+    process, moment = in_training(undisturbed, rng, folder, env=marked)
+    process.kill()
+    ended(process)
+    told = f"the caller killed {moment}"
+    check_same(folder, undisturbed, told)
+    _check_nothing_left(own, told)
+
+
+def of_all(undisturbed: Whole, rng: np.random.Generator, own: Path) -> None:
+    """The group of processes is killed, as by a supervisor."""
+    folder, marked = own / "run", os.environ | {MARK: str(own)}
+    process, moment = in_training(undisturbed, rng, folder, env=marked, start_new_session=True)
+    os.killpg(process.pid, signal.SIGKILL)
+    ended(process)
+    told = f"all killed {moment}"
+    check_same(folder, undisturbed, told)
+    _check_nothing_left(own, told)
+
+
+def _marked(own: Path) -> list[int]:
+    """The processes that were started for a trial, members included: they have its mark."""
+    word, found = f"{MARK}={own}\0".encode(), []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it has ended
+            if word in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
+def _check_nothing_left(own: Path, told: str) -> None:
+    """Assert that no process of a trial is alive after a moment, and no shared memory is left."""
+    end = time.monotonic() + MOMENT
+    while _marked(own) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not _marked(own), f"{told}: a process is left"
+    assert _shared_memory() <= SHARED_BEFORE, f"{told}: shared memory is left"
+
+
+def _shared_memory() -> set[str]:
+    """The names of the shared memory of this machine."""
+    return {path.name for path in Path("/dev/shm").glob("*")}
+
+
 def _killed_in_training(which: Whole, folder: Path, rng: np.random.Generator) -> str:
     """What happened to the run, or an empty text when it ended before it could be killed."""
     process, moment = in_training(which, rng, folder)
@@ -73,7 +144,11 @@ def _killed_again(which: Whole, folder: Path, rng: np.random.Generator) -> str:
     return f", resumed and killed after {moment:.3f} s"
 
 
+SHARED_BEFORE = _shared_memory()
 FAULTS = (
     Fault("kill -9 during training", during_training, few=3, many=200),
     Fault("kill -9 during start-up", on_a_training(during_start), few=1, many=50),
+    Fault("kill -9 of a member", on_a_training(of_a_member), few=3, many=100),
+    Fault("kill -9 of a caller with members", on_a_training(of_the_caller), few=2, many=100),
+    Fault("kill -9 of all members", on_a_training(of_all), few=1, many=100),
 )

@@ -87,6 +87,7 @@ def check_told(done: Outcome, reason: str, told: str) -> None:
 def whole(*changes: str, preflight: bool = False) -> Whole:
     """A training on noisy data, so that its best changes now and then; saved after each step.
 
+    Two processes share each step, where members are processes.
     preflight: whether it begins with the sanity checks, which take half a second. Its files last
     as long as this process.
     """
@@ -94,10 +95,10 @@ def whole(*changes: str, preflight: bool = False) -> Whole:
     atexit.register(shutil.rmtree, place)
     data = place / "noisy.npz"
     _draw(data)
-    same = (f"data.name={data}", "network.hidden=[12,8]", "train.batch_size=32", "train.epochs=5")
+    same = (f"data.name={data}", "network.hidden=[12,8]", "train.batch_size=64", "train.epochs=5")
     changes = (*same, "checkpoint.every_seconds=0", *changes)
     options = tuple(word for change in changes for word in ("--set", change))
-    options += () if preflight else ("--no-preflight",)
+    options += ("--threads", "2", *(() if preflight else ("--no-preflight",)))
     begin = time.perf_counter()
     process = start("train", *options, "--out", str(place / "whole"))
     first = appears(place / "whole" / CONFIG, process)

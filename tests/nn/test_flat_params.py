@@ -49,7 +49,7 @@ def test_blocks_make_up_the_vector_and_name_its_rows(sizes: tuple[int, ...]) -> 
     flat = np.arange(layout.length, dtype=float)
     params, covered = layout.read(flat), np.zeros(layout.length)
 
-    for layer, rows, part in layout.blocks(inactive=True):
+    for layer, rows, part in layout.blocks(2, inactive=True):
         covered[part] += 1
         if layer is not None:
             order = np.r_[ACTIVE, layout.inactive_inputs] if layer == 0 else np.arange(sizes[layer])
@@ -61,5 +61,5 @@ def test_blocks_make_up_the_vector_and_name_its_rows(sizes: tuple[int, ...]) -> 
 def test_without_inactive_rows_the_blocks_end_before_them() -> None:
     layout = FlatLayout((6, 5, 4, 3), ACTIVE)
 
-    ends = [block.flat.stop for block in layout.blocks(inactive=False)]
+    ends = [block.flat.stop for block in layout.blocks(2, inactive=False)]
     assert max(ends) == layout.inactive_weights.start
