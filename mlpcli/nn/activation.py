@@ -28,6 +28,8 @@ LEAK = 0.01  # slope of leaky ReLU below zero; Maas, Hannun, Ng (2013), section 
 
 
 def _relu(z: Array) -> Array:
+    if z.dtype.kind == "f":  # several times as fast
+        return np.maximum(z, 0)
     return np.where(z.real > 0, z, z.dtype.type(0))
 
 
