@@ -90,6 +90,8 @@ class Engine:
         # all that training resumes from; with ema, the mean stands for theta, which comes last
         self._vectors = [self.mean, *self.state, *([] if ema is None else [self.theta])]
         self.steps = 0
+        self._finite = True  # the last step was, before its update
+        self._largest = float(np.finfo(dtype).max) / 4
         self.whole = True  # no step was left before its end, with some parameters changed
         self._params = self.layout.views(self.theta)
         self._grads = self.layout.views(self.grad)
@@ -172,7 +174,7 @@ class Engine:
         self._lr[0], t = lr, self.steps + 1
         self._step_job(n, t, *place)
         loss = float(self._loss.sum())
-        if not self._is_finite(n):
+        if not self._finite:
             self._raise_unless_finite(n, loss)
             self._retry_job(n, t)
         self.steps, self.whole = t, True
@@ -193,7 +195,8 @@ class Engine:
 
     def _step_work(self, rank: int, n: int, t: int, *place: int) -> Iterator[None]:
         yield from self._rows_work(rank, n, place, drop=True)
-        yield from self._update_work(rank, n, t, self._is_finite(n))
+        self._finite = self._is_finite(n)
+        yield from self._update_work(rank, n, t, self._finite)
 
     def _retry_work(self, rank: int, n: int, t: int) -> Iterator[None]:
         self._team.offer(rank, len(self._blocks))
@@ -251,15 +254,20 @@ class Engine:
                 part = W[share(len(W), rank, self._team.size)]
                 loss += self.weight_decay / 2 * _squared_norm(part)
             self._loss[rank] = loss
+            # images of a source without dropout are in [0, 1], which needs no sum
+            plain = self._source and (masks is None or masks[0] is None)
+            self._squares[rank, 0, 0] = h0.size if plain else _squared_norm(h0)
             for i, grad_z in enumerate(self._grad_z):
-                self._squares[rank, :, i] = _squared_norm(h[i]), _squared_norm(grad_z[rows])
+                self._squares[rank, 1, i] = _squared_norm(grad_z[rows])
+                if i > 0:
+                    self._squares[rank, 0, i] = _squared_norm(h[i])
 
     def _is_finite(self, n: int) -> bool:
         """Whether loss and gradient are certainly finite, known before the gradient is computed."""
         h_squared, grad_z_squared = self._squares.sum(axis=0)
         # Cauchy and Schwarz: no entry of h.T @ grad_z exceeds the product of both norms
         largest = np.sqrt((h_squared + n) * grad_z_squared).max()
-        return bool(np.isfinite(self._loss.sum()) and largest < np.finfo(self.theta.dtype).max / 4)
+        return bool(np.isfinite(self._loss.sum()) and largest < self._largest)
 
     def _forward(self, h0: Array, rows: slice, masks: Masks | None) -> list[Array]:
         """Mutates rows of z and h; returns h[0], ..., h[last] and, in its place, the last z.
