@@ -16,7 +16,7 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain, repeat, zip_longest
 from threading import Condition, Lock, Thread
@@ -44,7 +44,7 @@ STRIDE = 8  # counters of 8 bytes lie in cache lines of their own
 
 
 class MemberError(Exception):
-    """A process that shares the steps was killed; the text says how."""
+    """A process that shares the steps was killed, or cannot be started; the text says which."""
 
 
 class _ClosedError(Exception):
@@ -63,8 +63,10 @@ class Team:
         self._arrivals = self.zeros(size * STRIDE, "int64").data  # of each rank, counted
         self._task = self.zeros(2 + MAX_NUMBERS, "int64").data  # job, count of numbers, numbers
         self._items: deque[int] = deque()
-        # what carries the items to processes, two bytes each
-        self._reader, self._writer = os.pipe() if self.kind == "process" else (-1, -1)
+        self._reader = self._writer = -1  # of the pipe from which processes read their items
+        if self.kind == "process":
+            with _refusals():
+                self._reader, self._writer = os.pipe()
         self._fences = [Lock() for _ in range(size)]
         for fence in self._fences:
             fence.acquire()
@@ -79,7 +81,8 @@ class Team:
         count = int(np.prod(shape))
         if self.kind != "process" or not count:
             return np.zeros(shape, dtype)
-        memory = mmap.mmap(-1, count * np.dtype(dtype).itemsize)
+        with _refusals():
+            memory = mmap.mmap(-1, count * np.dtype(dtype).itemsize)
         return np.frombuffer(memory, dtype, count).reshape(shape)
 
     def job(self, work: Work) -> Callable[..., None]:
@@ -130,8 +133,9 @@ class Team:
             return
         if not self._members:
             start = self._fork if self.kind == "process" else self._start_thread
-            for rank in range(1, self.size):
-                self._members.append(start(rank))
+            with _refusals():
+                for rank in range(1, self.size):
+                    self._members.append(start(rank))
         for i, number in enumerate((job, len(numbers), *numbers)):
             self._task[i] = number
         self._arrive(0)  # for which the others wait
@@ -219,12 +223,16 @@ class Team:
     def _fork(self, rank: int) -> "_Process":
         caller, (errors, stderr) = os.getpid(), os.pipe()
         unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the member is set up
-        with warnings.catch_warnings():  # that other threads are not copied, which suits us
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
+        pid = -1
+        try:
+            with warnings.catch_warnings():  # that other threads are not copied, which suits us
+                warnings.simplefilter("ignore", DeprecationWarning)
+                pid = os.fork()
+        finally:
+            if pid:
+                signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+                os.close(stderr)
         if pid:
-            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
-            os.close(stderr)
             return _Process(pid, errors)
         try:
             _leave_to_caller(stderr, self._reader)
@@ -235,6 +243,16 @@ class Team:
             os.write(2, traceback.format_exc().encode())
         finally:
             os._exit(1)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the system refuses here becomes a MemberError."""
+    try:
+        yield
+    except OSError as err:
+        text = f"cannot start a process that shares the steps: {err.strerror}"
+        raise MemberError(f"{text}; --threads 1 needs none") from err
 
 
 class _Process:

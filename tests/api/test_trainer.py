@@ -2,6 +2,8 @@ import json
 import os
 import shutil
 import signal
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ from mlpcli.api.trainer import Event, train
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.data import dataset
-from mlpcli.errors import CheckFailed, CheckpointError, DataError, Interrupted
+from mlpcli.errors import CheckFailed, CheckpointError, DataError, Interrupted, TrainingError
+from mlpcli.nn import optim
 from mlpcli.nn.mlp import Params
 from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import BEST, LAST, METRICS, RUN_FILES, RunFolder
+from mlpcli.training import build
 from mlpcli.training.progress import Epoch, Progress, Step
 from tests.trainings import changed
 
@@ -166,6 +170,48 @@ def test_a_failed_run_keeps_the_weights_before_the_step_that_failed(
     progress, params = good[-1]
     assert kept.metadata.progress == progress
     assert_equal(kept.params, params)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="members are threads here")
+def test_a_member_killed_between_two_steps_loses_nothing(settings: Config, folder: Path) -> None:
+    shared = changed(settings, "train.batch_size=64")
+    events = train(shared, folder, preflight=False, threads=2)
+    step = [next(events) for _ in range(7)][-1]
+    params = step.engine.params  # type: ignore[union-attr]  # it is no notice
+    for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+
+    with pytest.raises(TrainingError, match=r"signal 9 after 1 epoch and 1 step; resume with"):
+        list(events)
+
+    record, kept = RunFolder(folder).load_record(), checkpoint.load(folder / LAST)
+    assert record.status == "failed"
+    assert record.error
+    assert "resume with" in record.error
+    assert kept.metadata.progress[:2] == (1, 1)
+    assert_equal(kept.params, params)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="members are threads here")
+def test_a_member_killed_in_an_update_leaves_the_last_checkpoint(
+    settings: Config, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller, real = os.getpid(), optim.sgd(0.9)
+
+    def deadly(theta: Any, grad: Any, state: Any, lr: float, t: int) -> None:
+        if t == 7 and os.getpid() != caller:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if t == 7:
+            time.sleep(0.1)  # so that the member takes a block
+        real(theta, grad, state, lr, t)
+
+    monkeypatch.setattr(build, "update_rule", lambda config: deadly)
+    shared = changed(settings, "train.batch_size=64")
+
+    with pytest.raises(TrainingError, match=r"signal 9; resume with .* from the last checkpoint"):
+        list(train(shared, folder, preflight=False, threads=2))
+
+    assert checkpoint.load(folder / LAST).metadata.progress[:2] == (1, 0)
 
 
 def test_a_training_whose_folder_is_gone_can_be_closed(settings: Config, folder: Path) -> None:

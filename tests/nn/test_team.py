@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import sys
@@ -160,6 +161,20 @@ def test_a_member_that_is_killed_ends_the_job_and_the_others(moment: str) -> Non
             job()
 
     assert not alive(pids[1:])
+
+
+@processes
+def test_a_process_that_the_system_refuses_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(os, "fork", refuse)
+    with Team(2, kind="process") as team:
+        job = team.job(lambda rank: iter(()))
+        with pytest.raises(MemberError, match="temporarily unavailable; --threads 1 needs none"):
+            job()
+
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
 
 
 @processes
