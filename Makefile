@@ -67,6 +67,7 @@ pictures: $(INSTALLED)  ## regenerate the README's pictures from real command ou
 
 bench: $(INSTALLED)  ## benchmark against peers (extra `bench`; missing peers are reported)
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks --isa avx2
 
 bench-quick: $(INSTALLED)  ## run the benchmarks with fewer rounds and smaller data, without writing results
 	@$(BIN)/python -m benchmarks --quick

@@ -4,17 +4,17 @@ A full run also writes its results to files (results.py); a quick or partial one
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from benchmarks import commands, epochs, images, results, scale
+from benchmarks import commands, epochs, images, machine, results, scale, training, worker
 from benchmarks.table import Row, as_markdown
 from benchmarks.worker import Worker
 
-SECTIONS = ("epochs", "commands", "scale")
+SECTIONS = ("epochs", "training", "commands", "scale")
+AVX2_SECTIONS = ("epochs", "training")  # those that depend on the instruction set
 
 
 class Plan(NamedTuple):
@@ -27,6 +27,7 @@ class Plan(NamedTuple):
 
 
 FULL = Plan(epochs.Plan(tries=2, rounds=9, seeds=3, epochs=3), 5, 20, 1_000_000)
+AVX2 = FULL._replace(epochs=FULL.epochs._replace(seeds=0))
 QUICK = Plan(epochs.Plan(tries=1, rounds=3, seeds=2, epochs=1), 1, 7, 100_000)
 SMALL = 10_000  # images of the smallest data
 LARGE = 1_000_000  # images whose half is more than a small training needs
@@ -41,25 +42,39 @@ def main() -> None:
     parser.add_argument(
         "--only", choices=SECTIONS, help="measure one section only, and write no files"
     )
+    parser.add_argument(
+        "--isa",
+        choices=("native", "avx2"),
+        default="native",
+        help="avx2 keeps every library from newer instructions",
+    )
     options = parser.parse_args()
-    before = os.getloadavg()
-    facts: dict[str, Any] = {}
-    plan = QUICK if options.quick else FULL
-    chosen = [options.only] if options.only else SECTIONS
+    if options.isa == "avx2":
+        worker.limits.update(worker.AVX2)
+    before, facts = machine.now(), {"gflops": machine.speed()}
+    full = AVX2 if options.isa == "avx2" else FULL
+    sections = AVX2_SECTIONS if options.isa == "avx2" else SECTIONS
+    plan = QUICK if options.quick else full
+    chosen = [options.only] if options.only else sections
     rows = [row for section in chosen for row in measure(section, plan, facts)]
-    sys.stdout.write(as_markdown(rows) + "\n")
-    if options.quick or options.only:
-        return
+    facts |= _facts(options.isa, before)
+    sys.stdout.write(f"{as_markdown(rows)}\n\n{machine.as_text(facts)}\n")
+    if not (options.quick or options.only):
+        results.write(options.isa, facts, rows)
+
+
+def _facts(isa: str, before: machine.Moment) -> dict[str, Any]:
+    """When and where the rows were measured."""
     with Worker("ours") as ours:
         environment = ours.ask("environment").result
-    facts |= {
+    return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": "make bench",
+        "limits": worker.limits,
         "environment": environment,
-        "load": {"before": before, "after": os.getloadavg()},  # of the whole machine
         "data": images.load("train").name,
+        **machine.facts(before, machine.now()),
     }
-    results.write(facts, rows)
 
 
 def measure(section: str, plan: Plan, facts: dict[str, Any]) -> Iterator[Row]:
@@ -68,6 +83,8 @@ def measure(section: str, plan: Plan, facts: dict[str, Any]) -> Iterator[Row]:
         measured = epochs.measure(plan.epochs)
         facts |= measured.facts
         yield from measured.rows
+    elif section == "training":
+        yield from training.measure(plan.rounds)
     elif section == "commands":
         yield from commands.on_mnist(plan.rounds)
         yield commands.start_up(plan.starts)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from benchmarks.worker import environment
 
 MLP = str(Path(sys.executable).with_name("mlp"))
+SAMPLE = 0.02  # seconds between two looks at the memory
 UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
 
 
@@ -42,6 +43,40 @@ def run(*command: str, before: Callable[[], None] | None = None) -> Ended:
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)}: {process.returncode}: {err.read()}")
         return Ended(seconds, usage.ru_maxrss * UNIT, out.read())
+
+
+def peak_memory(*command: str) -> int:
+    """Bytes that a command and its children had at most, pages that they share counted once.
+
+    Elsewhere than on Linux, the peak of the command alone.
+    """
+    if not sys.platform.startswith("linux"):
+        return run(*command).peak
+    null = subprocess.DEVNULL
+    peak = 0
+    with subprocess.Popen(command, stdout=null, stderr=null, env=environment()) as process:
+        while process.poll() is None:
+            peak = max(peak, sum(map(_proportional_size, _family(process.pid))))
+            time.sleep(SAMPLE)
+    return peak
+
+
+def _family(pid: int) -> list[int]:
+    """A process and its descendants."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has ended
+        return []
+    return [pid, *(member for child in children for member in _family(int(child)))]
+
+
+def _proportional_size(pid: int) -> int:
+    """Bytes of a process, of a shared page its share."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 def turns(rounds: int, *sides: Callable[[], float]) -> list[list[float]]:

@@ -49,6 +49,17 @@ def value(row: Row) -> float | None:
     return theirs / ours if kind == "faster" else ours / theirs
 
 
+def spread(row: Row) -> tuple[float, float] | None:
+    """The least and the greatest ratio of a round; None where no ratio is stated."""
+    kind = row.goal.kind if row.goal else row.kind
+    if kind not in ("faster", "longer") or len(row.ours) != len(row.theirs) or len(row.ours) < 2:
+        return None
+    ratios = [
+        b / a if kind == "faster" else a / b for a, b in zip(row.ours, row.theirs, strict=True)
+    ]
+    return min(ratios), max(ratios)
+
+
 def met(row: Row) -> bool | None:
     """Whether the goal is met; None if there is no goal, or no peer.
 
@@ -74,6 +85,7 @@ def as_object(row: Row) -> dict[str, Any]:
         **row._asdict(),
         "goal": row.goal._asdict() if row.goal else None,
         "value": value(row),
+        "spread": spread(row),
         "met": met(row),
     }
 
@@ -98,6 +110,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     sign = {"faster": "≥ ", "better": "≥ ", "longer": "≤ ", "most": "≤ "}[kind]
     unit = _unit(row.unit) if kind in ("most", "better") else ""
     ratio = "" if kind == "most" or found is None else f"{_number(found)}{unit}"
+    if ratio and (limits := spread(row)):
+        ratio += f" ({_number(limits[0])} to {_number(limits[1])})"
     return (
         row.what,
         _measured(row.ours, row.unit, kind),

@@ -22,6 +22,15 @@ SETTLE = 0.2  # seconds
 # A kernel forced by the environment would measure that kernel, not the library: left out, so that
 # each library chooses the one for this processor. results.json records which one ran.
 FORCED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+# what keeps each library from instructions beyond AVX2
+AVX2 = {
+    "OPENBLAS_CORETYPE": "Haswell",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+}
+limits: dict[str, str] = {}  # further variables of all children; `--isa avx2` sets them
 
 
 class WorkerError(Exception):
@@ -68,10 +77,18 @@ class Worker:
 
     def ask(self, function: str, **arguments: Any) -> Answer:
         """Have the worker call a function of its side."""
-        assert self.process.stdin
         time.sleep(SETTLE)
+        self.send(function, **arguments)
+        return self.receive()
+
+    def send(self, function: str, **arguments: Any) -> None:
+        """Have the worker begin to call a function of its side."""
+        assert self.process.stdin
         self.process.stdin.write(json.dumps({"function": function, "arguments": arguments}) + "\n")
         self.process.stdin.flush()
+
+    def receive(self) -> Answer:
+        """What the function returned, when it has ended."""
         return Answer(**self._answer())
 
     def _answer(self) -> dict[str, Any]:
@@ -92,7 +109,7 @@ def say(text: str) -> None:
 
 def environment() -> dict[str, str]:
     """What children are started with."""
-    return {name: text for name, text in os.environ.items() if name not in FORCED}
+    return {name: text for name, text in os.environ.items() if name not in FORCED} | limits
 
 
 def serve(side: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlpcli.runs.folder import BEST, CONFIG, LAST, METRICS, RunFolder
 
-TIMED = {"seconds", "images_per_second"}
+TIMED = {"seconds", "images_per_second", "validation_seconds"}
 
 
 def result(folder: Path) -> dict[str, Any]:

@@ -2,13 +2,28 @@
 
 import itertools
 import math
+import time
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchmarks import images
 from benchmarks.sides import BATCH, SIZES
 
 VERSIONS = {"numpy": np.__version__}
+
+
+def rate(shape: tuple[int, int, int], threads: int, seconds: float = 0.5) -> float:
+    """GFLOP/s of products of (m, k) and (k, n) arrays with so many threads of the library."""
+    m, k, n = shape
+    a, b, out = (np.ones(size, np.float32) for size in ((m, k), (k, n), (m, n)))
+    with threadpool_limits(threads):
+        np.matmul(a, b, out=out)
+        started, count = time.perf_counter(), 0
+        while time.perf_counter() - started < seconds:
+            np.matmul(a, b, out=out)
+            count += 1
+    return 2e-9 * m * k * n * count / (time.perf_counter() - started)
 
 
 class Trainer:

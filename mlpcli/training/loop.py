@@ -66,10 +66,8 @@ def _fit(
         # the metrics need it even if an earlier process did the last step of this epoch
         lr = learning_rate(max((engine.steps - 1) / total, budget.done()))
         for begin in range(first * size, len(order), size):
-            lr, n = (
-                learning_rate(max(engine.steps / total, budget.done())),
-                len(order[begin : begin + size]),
-            )
+            lr = learning_rate(max(engine.steps / total, budget.done()))
+            n = min(size, len(order) - begin)
             try:
                 loss = engine.step_at(n, epoch, begin, lr=lr)
             except FloatingPointError as err:
@@ -81,7 +79,9 @@ def _fit(
                 break
         seconds = time.perf_counter() - started
         with budget.ending():
+            started = time.perf_counter()
             scores = validate()
+            validation_seconds = time.perf_counter() - started
             seen = min(at.step * size, len(order))  # fewer than all when the time was up
             weight_norms, gradient_norms = norms(
                 engine, min(size, seen), epoch, max(0, seen - size)
@@ -94,6 +94,7 @@ def _fit(
                 lr=lr,
                 seconds=seconds,
                 images_per_second=max(seen - first * size, 0) / seconds,
+                validation_seconds=validation_seconds,
                 weight_norms=weight_norms,
                 gradient_norms=gradient_norms,
             )

@@ -43,6 +43,7 @@ class Metrics(BaseModel):
     lr: float  # at the last step
     seconds: float  # of the epoch's steps, without validation; since it was resumed, if it was
     images_per_second: float
+    validation_seconds: float | None = None  # of the validation after them; older runs lack it
     weight_norms: tuple[float, ...] | None = None  # Frobenius, of each W; None where not recorded
     gradient_norms: tuple[float, ...] | None = None  # of its gradient, for the epoch's last images
 

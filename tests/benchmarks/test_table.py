@@ -32,6 +32,13 @@ def test_a_missing_peer_leaves_the_verdict_open() -> None:
     assert "| missing |" in as_markdown([row])
 
 
+def test_a_ratio_is_shown_with_the_range_over_the_rounds() -> None:
+    row = Row("epoch", (1.0, 2.0, 1.0), "JAX", (1.5, 3.5, 2.0))
+
+    assert "| 2 (1.5 to 2) |" in as_markdown([row])
+    assert as_object(row)["spread"] == (1.5, 2.0)
+
+
 def test_a_row_without_a_goal_has_a_ratio_and_no_verdict() -> None:
     row = Row("epoch", (1.0,), "JAX", (1.5,))
 

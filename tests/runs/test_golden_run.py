@@ -61,9 +61,9 @@ def test_its_record_is_read_and_written_without_a_change(run: RunFolder) -> None
 def test_its_metrics_are_read(run: RunFolder) -> None:
     lines = [json.loads(line) for line in (GOLDEN / METRICS).read_text().splitlines()]
 
-    assert [metrics.model_dump(mode="json") for metrics in run.load_metrics()] == [
-        {key: value for key, value in line.items() if key != "schema"} for line in lines
-    ]
+    assert [
+        metrics.model_dump(mode="json", exclude_none=True) for metrics in run.load_metrics()
+    ] == [{key: value for key, value in line.items() if key != "schema"} for line in lines]
 
 
 def test_its_weights_are_read_with_their_metadata(run: RunFolder) -> None:
