@@ -134,7 +134,7 @@ def train(
     """Train as `mlp train` does, into the folder out; returns the network with its best weights.
 
     on_epoch: called after each epoch has been saved; an exception in it ends the training.
-    threads: at most so many share the work; the default is all cores.
+    threads: how many cores share the work; the default is all.
     The warnings of `mlp train` are in the folder's run.json.
     Raises MlpError: CheckFailed when the loss is not finite, Interrupted after Ctrl-C.
     """

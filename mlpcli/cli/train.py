@@ -59,7 +59,7 @@ def train(
     ] = False,
     preflight: Annotated[bool, Option(help="Run sanity checks before training.")] = True,
     threads: Annotated[
-        int | None, Option(metavar="N", min=1, help="Number of threads (default: all cores).")
+        int | None, Option(metavar="N", min=1, help="How many cores share the work (default: all).")
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
