@@ -9,6 +9,7 @@ gradient check runs on it. What each part costs: docs/performance.md.
 """
 
 from collections.abc import Callable, Iterator
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -91,7 +92,7 @@ class Engine:
         self._vectors = [self.mean, *self.state, *([] if ema is None else [self.theta])]
         self.steps = 0
         self._finite = True  # the last step was, before its update
-        self._largest = float(np.finfo(dtype).max) / 4
+        self._largest = min(float(np.finfo(dtype).max), 1e150) ** 2 / 16  # 1e150: in float64
         self.whole = True  # no step was left before its end, with some parameters changed
         self._params = self.layout.views(self.theta)
         self._grads = self.layout.views(self.grad)
@@ -264,10 +265,10 @@ class Engine:
 
     def _is_finite(self, n: int) -> bool:
         """Whether loss and gradient are certainly finite, known before the gradient is computed."""
-        h_squared, grad_z_squared = self._squares.sum(axis=0)
+        h_squared, grad_z_squared = self._squares.sum(axis=0).tolist()
         # Cauchy and Schwarz: no entry of h.T @ grad_z exceeds the product of both norms
-        largest = np.sqrt((h_squared + n) * grad_z_squared).max()
-        return bool(np.isfinite(self._loss.sum()) and largest < self._largest)
+        bounds = ((h + n) * grad_z for h, grad_z in zip(h_squared, grad_z_squared, strict=True))
+        return isfinite(self._loss.sum()) and all(bound < self._largest for bound in bounds)
 
     def _forward(self, h0: Array, rows: slice, masks: Masks | None) -> list[Array]:
         """Mutates rows of z and h; returns h[0], ..., h[last] and, in its place, the last z.
