@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from mlpcli.nn import dropout, mlp
 from mlpcli.nn.activation import RELU
 from mlpcli.nn.engine import Engine, Source
 from mlpcli.nn.mlp import Params
+from mlpcli.nn.team import Kind, Team
 from mlpcli.runs import checkpoint
 from mlpcli.training import build, loader, loop
 from mlpcli.training.loader import TrainingData, load_split, prepare, source
-from mlpcli.training.progress import Epoch, Step
+from mlpcli.training.progress import Epoch, State, Step
 from mlpcli.training.rng import PURPOSES, stream
 from mlpcli.training.scoring import score, scorer
+from tests.nn.test_team import KINDS
 from tests.trainings import changed
 
 
@@ -65,6 +68,35 @@ def test_the_same_config_gives_the_same_bits(settings: Config, overrides: list[s
     _, second = train(settings)
 
     assert checkpoint.digest(first) == checkpoint.digest(second)
+
+
+@pytest.mark.parametrize("recipe", ["adam", "dropout", "max-norm", "ema", "augment"])
+def test_members_of_any_kind_give_the_same_bits_resumed_or_not(
+    settings: Config, monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    varied = ["augment.shift=1", "augment.elastic=0.5"]
+    chosen = changed(settings, "train.batch_size=64", *RECIPES.get(recipe, varied))
+    data = prepare(chosen, load_split(chosen, "train"))
+
+    def events(kind: Kind, since: State | None = None) -> Iterator[Step | Epoch]:
+        def team(*args: object, **options: object) -> Team:
+            return Team(2, kind=kind)
+
+        monkeypatch.setattr(loop, "step_team", team)
+        return loop.fit(chosen, data, threads=2, since=since)
+
+    digests = []
+    for kind in KINDS:
+        step = list(islice(events(kind), 8))[-1]
+        state = State(
+            step.progress, step.engine.steps, step.engine.params, step.engine.optimizer_state
+        )
+        last = list(events(kind, state))[-1]
+        digests.append([checkpoint.digest(event.engine.params) for event in (step, last)])
+        whole = list(events(kind))[-1]
+        assert checkpoint.digest(whole.engine.params) == digests[-1][1]
+
+    assert digests == digests[:1] * len(KINDS)
 
 
 def test_the_batch_order_does_not_change_the_initial_weights(settings: Config) -> None:
