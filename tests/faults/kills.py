@@ -83,9 +83,9 @@ def of_the_caller(undisturbed: Whole, rng: np.random.Generator, own: Path) -> No
     """The command is killed: its members end by themselves, and its folder is free at once."""
     folder, marked = own / "run", os.environ | {MARK: str(own)}
     process, moment = in_training(undisturbed, rng, folder, env=marked)
+    told = f"the caller killed {moment}, of {len(_marked(own))} processes"
     process.kill()
     ended(process)
-    told = f"the caller killed {moment}"
     check_same(folder, undisturbed, told)
     _check_nothing_left(own, told)
 
@@ -94,35 +94,34 @@ def of_all(undisturbed: Whole, rng: np.random.Generator, own: Path) -> None:
     """The group of processes is killed, as by a supervisor."""
     folder, marked = own / "run", os.environ | {MARK: str(own)}
     process, moment = in_training(undisturbed, rng, folder, env=marked, start_new_session=True)
+    told = f"all killed {moment}, of {len(_marked(own))} processes"
     os.killpg(process.pid, signal.SIGKILL)
     ended(process)
-    told = f"all killed {moment}"
     check_same(folder, undisturbed, told)
     _check_nothing_left(own, told)
 
 
 def _marked(own: Path) -> list[int]:
-    """The processes that were started for a trial, members included: they have its mark."""
+    """The processes that were started for a trial, members included: they have its mark.
+
+    Asserts that none of them has shared memory with a name, which could outlive it.
+    """
     word, found = f"{MARK}={own}\0".encode(), []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):  # it has ended
             if word in path.read_bytes():
                 found.append(int(path.parent.name))
+                maps = (path.parent / "maps").read_text()
+                assert "/dev/shm/" not in maps, f"{path.parent.name} has named shared memory"
     return found
 
 
 def _check_nothing_left(own: Path, told: str) -> None:
-    """Assert that no process of a trial is alive after a moment, and no shared memory is left."""
+    """Assert that no process of a trial is alive after a moment."""
     end = time.monotonic() + MOMENT
     while _marked(own) and time.monotonic() < end:
         time.sleep(0.01)
     assert not _marked(own), f"{told}: a process is left"
-    assert _shared_memory() <= SHARED_BEFORE, f"{told}: shared memory is left"
-
-
-def _shared_memory() -> set[str]:
-    """The names of the shared memory of this machine."""
-    return {path.name for path in Path("/dev/shm").glob("*")}
 
 
 def _killed_in_training(which: Whole, folder: Path, rng: np.random.Generator) -> str:
@@ -144,7 +143,6 @@ def _killed_again(which: Whole, folder: Path, rng: np.random.Generator) -> str:
     return f", resumed and killed after {moment:.3f} s"
 
 
-SHARED_BEFORE = _shared_memory()
 FAULTS = (
     Fault("kill -9 during training", during_training, few=3, many=200),
     Fault("kill -9 during start-up", on_a_training(during_start), few=1, many=50),
