@@ -169,7 +169,8 @@ def _rounds(
 
 def _epoch(worker: Worker, variant: str, rule: str) -> float:
     answer = worker.ask("epoch", variant=variant, lr=LR[rule])
-    assert math.isfinite(answer.result), f"{variant}: the loss is {answer.result}"
+    if not math.isfinite(answer.result):
+        raise WorkerError(f"the loss is {answer.result}")
     return answer.seconds
 
 

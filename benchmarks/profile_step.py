@@ -127,7 +127,7 @@ def _parts(epoch: Epoch) -> Spent:
     return {name: seconds / ceil(epoch.n / BATCH) for name, seconds in spent.items()}
 
 
-def _gradient(block: Any, h0: Any) -> str:
+def _gradient(block: Any, *_: Any) -> str:
     return "gradients of the biases" if block.layer is None else f"gradient of W{block.layer + 1}"
 
 
