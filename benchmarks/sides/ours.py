@@ -36,15 +36,25 @@ def steps(variant: str, lr: float) -> list[float]:
 class Trainer:
     """Variants: the update rules, "sgd" and "adam"."""
 
-    def __init__(self, variant: str, seed: int, split: Split | None = None) -> None:
-        self.config = load_config(None, [f"optimizer.name={variant}", f"seed={seed}"])
+    def __init__(
+        self,
+        variant: str,
+        seed: int,
+        split: Split | None = None,
+        *,
+        members: int | None = None,
+        batch_size: int = 128,
+    ) -> None:
+        """members: how many share a step, at most; by default as many as there are cores."""
+        changes = [f"optimizer.name={variant}", f"seed={seed}", f"train.batch_size={batch_size}"]
+        self.config = load_config(None, changes)
         data = prepare(self.config, split or images.load("train"))
         self.n, self.size = len(data.split.labels), self.config.train.batch_size
         self.stack = ExitStack()  # the team works as long as this trainer is there
         classes = len(data.split.classes)
         team = self.stack.enter_context(
             threads.step_team(
-                threads.cores(),
+                members or threads.cores(),
                 batch_size=self.size,
                 weights=parameter_count(build.layer_sizes(self.config, classes=classes)),
             )
@@ -58,6 +68,7 @@ class Trainer:
             team=team,
         )
         self.rng = np.random.default_rng(seed)
+        self.order[:] = self.rng.permutation(self.n)
 
     def epoch(self, lr: float, images: int | None = None) -> float:
         """A pass over the training images, or over so many of them; returns the last loss."""

@@ -91,9 +91,10 @@ class Engine:
         # all that training resumes from; with ema, the mean stands for theta, which comes last
         self._vectors = [self.mean, *self.state, *([] if ema is None else [self.theta])]
         self.steps = 0
-        self._finite = True  # the last step was, before its update
-        self._largest = min(float(np.finfo(dtype).max), 1e150) ** 2 / 16  # 1e150: in float64
         self.whole = True  # no step was left before its end, with some parameters changed
+        self._finite = True  # the last step was, as far as was known before its update
+        # of the square of any entry of a gradient; 1e150 where a square would overflow
+        self._largest = min(float(np.finfo(dtype).max), 1e150) ** 2 / 16
         self._params = self.layout.views(self.theta)
         self._grads = self.layout.views(self.grad)
         used = zeros(team.size, dtype="int64")
@@ -153,7 +154,7 @@ class Engine:
 
         x: (n, k), the first k active inputs of images that are black in all others;
         y: (n, classes); n is at most batch_size; both in the dtype of the parameters. masks[i]:
-        (n, width of h[i]), (n, k) for the inputs. The loss is in nats. Processes see no masks.
+        (n, width of h[i]), (n, k) for the inputs. The loss is in nats.
         """
         return self.gradient_at(self._load(x, y, masks))
 
@@ -183,6 +184,7 @@ class Engine:
 
     def _load(self, x: Array, y: Array, masks: Masks | None) -> int:
         """Mutates the batch: its images are x, (n, k), its targets y, (n, classes); returns n."""
+        assert masks is None or self._team.kind != "process", "processes would not see the masks"
         n, k = x.shape
         self.batch.x[:n, :k], self.batch.y[:n], self.batch.used[:] = x, y, k
         self._masks = masks

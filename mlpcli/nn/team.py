@@ -34,8 +34,8 @@ Kind = Literal["process", "thread", "turns"]
 
 SPINS = 4000  # looks at a counter, some 0.2 ms in all, before a member yields its core
 YIELDS = 200  # looks after each of which it does, before it sleeps
-NAPS = (50e-6, 100e-6, 200e-6, 500e-6)  # seconds; further ones are as long as
-LONG_NAP = 1e-3
+NAPS = (50e-6, 100e-6, 200e-6, 500e-6)  # seconds of its first sleeps
+LONG_NAP = 1e-3  # and of all further ones
 MAX_NUMBERS = 6  # that a job is given
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # which a terminal or a supervisor sends to all processes
 NO_ITEM = (1 << 16) - 1  # ends the items of a member
