@@ -26,7 +26,7 @@ class Plan(NamedTuple):
     images: int  # of the largest data
 
 
-FULL = Plan(epochs.Plan(tries=2, rounds=9, seeds=3, epochs=3), 5, 20, 1_000_000)
+FULL = Plan(epochs.Plan(tries=1, rounds=7, seeds=3, epochs=3), 5, 20, 1_000_000)
 AVX2 = FULL._replace(epochs=FULL.epochs._replace(seeds=0))
 QUICK = Plan(epochs.Plan(tries=1, rounds=3, seeds=2, epochs=1), 1, 7, 100_000)
 SMALL = 10_000  # images of the smallest data

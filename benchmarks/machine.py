@@ -1,6 +1,7 @@
 """What the machine is and how quiet it was: its matrix kernel, its speed, the time others took."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,16 +31,22 @@ def now() -> Moment:
 
 
 def speed() -> dict[str, dict[str, float]]:
-    """GFLOP/s of float32 products by shape: one thread, all threads, and as many processes."""
-    threads = cores()
+    """GFLOP/s of float32 products by shape: by numbers of threads, and by processes side by side.
+
+    Each of the processes, of which there are as many as cores, computes in one thread.
+    """
     found = {}
-    with Worker("products") as one, Worker("products") as other:
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("products")) for _ in range(cores())]
         for shape in SHAPES:
-            rates = {"1 thread": one.ask("rate", shape=shape, threads=1).result}
-            rates[f"{threads} threads"] = one.ask("rate", shape=shape, threads=threads).result
-            other.send("rate", shape=shape, threads=1)
-            both = [one.ask("rate", shape=shape, threads=1), other.receive()]
-            rates["2 processes"] = sum(answer.result for answer in both)
+            rates = {}
+            for threads in sorted({1, cores()}):
+                name = f"{threads} thread{'s' * (threads > 1)}"
+                rates[name] = workers[0].ask("rate", shape=shape, threads=threads).result
+            for worker in workers:
+                worker.send("rate", shape=shape, threads=1)
+            together = [worker.receive().result for worker in workers]
+            rates[f"{len(workers)} processes"] = sum(together)
             found["x".join(map(str, shape))] = {name: round(rate) for name, rate in rates.items()}
     return found
 
@@ -71,7 +78,8 @@ def as_text(results: dict[str, Any]) -> str:
     return (
         f"OpenBLAS kernel {', '.join(where['blas_architecture'])}. GFLOP/s of float32 products of "
         f"{speeds}. Load average {load['before']:.1f} before and {load['after']:.1f} after; "
-        f"{results['steal']}% of the processors' time was stolen by other machines."
+        f"{results['steal']}% of the processors' time was stolen by other machines, "
+        f"{results['idle']}% was idle."
     )
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -36,10 +37,8 @@ def main() -> None:
     whole = sum(parts[BATCH]) + BETWEEN
     write = sys.stdout.write
     for rows, part in parts.items():
-        fill, forward_backward, blocks = (1e6 * seconds for seconds in part)
-        write(
-            f"{rows:4} rows: batch {fill:.0f} us, rows {forward_backward:.0f}, blocks {blocks:.0f}\n"
-        )
+        fill, passes, blocks = (1e6 * seconds for seconds in part)
+        write(f"{rows:4} rows: batch {fill:.0f} us, rows {passes:.0f}, blocks {blocks:.0f}\n")
     for members in MEMBERS:
         part, barriers = parts[BATCH // members], 3 if members > 1 else 0
         step = part.fill + part.rows + parts[BATCH].blocks / members + BETWEEN + barriers * BARRIER
@@ -74,7 +73,7 @@ def _steps(trainer: Trainer, rows: int) -> Iterator[Parts]:
         for _ in work:
             moments.append(time.perf_counter())
         moments.append(time.perf_counter())
-        yield Parts(*(end - begin for begin, end in zip(moments, moments[1:], strict=False)))
+        yield Parts(*(end - begin for begin, end in pairwise(moments)))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def run(*command: str, before: Callable[[], None] | None = None) -> Ended:
 def peak_memory(*command: str) -> int:
     """Bytes that a command and its children had at most, pages that they share counted once.
 
-    Elsewhere than on Linux, the peak of the command alone.
+    Elsewhere than on Linux, the peak of the command alone. Raises RuntimeError when it fails.
     """
     if not sys.platform.startswith("linux"):
         return run(*command).peak
@@ -58,16 +58,19 @@ def peak_memory(*command: str) -> int:
         while process.poll() is None:
             peak = max(peak, sum(map(_proportional_size, _family(process.pid))))
             time.sleep(SAMPLE)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {process.returncode}")
     return peak
 
 
 def _family(pid: int) -> list[int]:
-    """A process and its descendants."""
+    """A process and its descendants, whichever of its threads started them."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        threads = Path(f"/proc/{pid}/task").glob("*/children")
+        children = [int(child) for thread in threads for child in thread.read_text().split()]
     except OSError:  # it has ended
         return []
-    return [pid, *(member for child in children for member in _family(int(child)))]
+    return [pid, *(member for child in children for member in _family(child))]
 
 
 def _proportional_size(pid: int) -> int:

@@ -2,15 +2,17 @@
 
 The parent sends a line of JSON that names a function of a module in `sides/` and its arguments;
 the worker calls it and answers with the seconds it took and what it returned. Between two requests
-a worker waits in `readline`; `SETTLE` gives its threads, which wait for work in a loop at first,
-time to fall asleep before another side is measured.
+a worker is stopped, with all its processes: threads and members that wait for work look for it in a
+loop at first or now and then, and would take time from the side that is measured.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -18,13 +20,13 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 ROOT = Path(__file__).parent.parent
-SETTLE = 0.2  # seconds
 # A kernel forced by the environment would measure that kernel, not the library: left out, so that
 # each library chooses the one for this processor. results.json records which one ran.
 FORCED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 # what keeps each library from instructions beyond AVX2
 AVX2 = {
     "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "ATEN_CPU_CAPABILITY": "avx2",
@@ -57,6 +59,7 @@ class Worker:
             cwd=ROOT,
             env=environment(),
             text=True,
+            process_group=0,  # of the same session, so that the system ends it if we are killed
         )
         facts = self._answer()
         self.missing: str | None = facts["missing"]
@@ -73,17 +76,18 @@ class Worker:
         trace: TracebackType | None,
     ) -> None:
         """Ends the process."""
+        self._signal(signal.SIGCONT)
         self.process.__exit__(kind, error, trace)
 
     def ask(self, function: str, **arguments: Any) -> Answer:
         """Have the worker call a function of its side."""
-        time.sleep(SETTLE)
         self.send(function, **arguments)
         return self.receive()
 
     def send(self, function: str, **arguments: Any) -> None:
         """Have the worker begin to call a function of its side."""
         assert self.process.stdin
+        self._signal(signal.SIGCONT)
         self.process.stdin.write(json.dumps({"function": function, "arguments": arguments}) + "\n")
         self.process.stdin.flush()
 
@@ -96,10 +100,16 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             raise WorkerError(f"{self.side} ended with status {self.process.wait()}")
+        self._signal(signal.SIGSTOP)
         answer = json.loads(line)
         if "error" in answer:
             raise WorkerError(answer["error"])
         return answer
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Stop or continue all processes of the worker."""
+        with suppress(ProcessLookupError):  # they have ended
+            os.killpg(self.process.pid, number)
 
 
 def say(text: str) -> None:

@@ -17,6 +17,7 @@ FACTS: dict[str, Any] = {
     "versions": {"ours": {"mlpcli": "1", "numpy": "2.4"}, "JAX jit": {"jax": "0.10"}},
     "load": {"before": 0.25, "after": 2.0},
     "steal": 1.5,
+    "idle": 40.0,
     "gflops": {"2x3x4": {"1 thread": 70, "2 processes": 130}},
     "data": "mnist",
 }

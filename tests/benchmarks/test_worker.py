@@ -1,9 +1,8 @@
-import sys
+import os
 
 import pytest
 
-from benchmarks.process import run, turns
-from benchmarks.worker import FORCED, Worker, WorkerError, environment
+from benchmarks.worker import AVX2, FORCED, Worker, WorkerError, environment
 
 
 def test_children_choose_their_own_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,6 +12,13 @@ def test_children_choose_their_own_kernel(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert not set(FORCED) & set(environment())
     assert environment()["KEPT"] == "1"
+
+
+def test_children_are_limited_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
+    monkeypatch.setattr("benchmarks.worker.limits", AVX2)
+
+    assert environment()["OPENBLAS_CORETYPE"] == "Haswell"
 
 
 @pytest.mark.slow
@@ -27,24 +33,17 @@ def test_a_worker_answers_and_survives_a_refusal() -> None:
     assert answer.seconds > 0
 
 
+def test_a_worker_is_stopped_until_it_is_asked() -> None:
+    with Worker("products") as worker:
+        state = os.waitid(os.P_PID, worker.process.pid, os.WSTOPPED | os.WNOWAIT)
+
+    assert state
+    assert state.si_code == os.CLD_STOPPED
+    assert worker.process.returncode == 0
+
+
 def test_a_side_whose_library_is_missing_is_named() -> None:
     with Worker("nowhere") as worker:
         pass
 
     assert worker.missing == "benchmarks.sides.nowhere"
-
-
-def test_sides_take_turns() -> None:
-    order: list[str] = []
-
-    def side(name: str) -> float:
-        order.append(name)
-        return float(len(order))
-
-    assert turns(2, lambda: side("a"), lambda: side("b")) == [[1.0, 3.0], [2.0, 4.0]]
-    assert order == ["a", "b", "a", "b"]
-
-
-def test_a_command_that_fails_is_told_of() -> None:
-    with pytest.raises(RuntimeError, match="nothing_of_that_name"):
-        run(sys.executable, "-m", "nothing_of_that_name")
