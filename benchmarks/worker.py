@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from functools import cache
@@ -23,14 +24,18 @@ ROOT = Path(__file__).parent.parent
 # A kernel forced by the environment would measure that kernel, not the library: left out, so that
 # each library chooses the one for this processor. results.json records which one ran.
 FORCED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-# what keeps each library from instructions beyond AVX2
+# What keeps each library from instructions beyond AVX2. Each was seen to have an effect, except
+# xla_cpu_max_isa, with which XLA's own code was as fast. No setting was found that limits YNNPACK,
+# XLA's library of products; oneDNN takes its place. The cache of torch.compile is one of its own:
+# with that of the other session, which holds code for AVX-512, the loss became NaN.
 AVX2 = {
     "OPENBLAS_CORETYPE": "Haswell",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "ATEN_CPU_CAPABILITY": "avx2",
-    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    "TORCHINDUCTOR_CACHE_DIR": str(Path(tempfile.gettempdir()) / "torchinductor-avx2"),
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2 --xla_cpu_experimental_ynn_fusion_type=",
 }
 limits: dict[str, str] = {}  # further variables of all children; `--isa avx2` sets them
 
