@@ -21,11 +21,12 @@ ALLOWED = {  # what is not listed imports none of them
     "show": {"api", *BELOW_API},
     "cli": {"show", "api", "config"},
     "signals": {"errors"},
-    "atomic": {"errors"},
+    "atomic": {"errors", "lock"},
+    "files": {"atomic", "errors"},
     "__init__": {"api", "errors", "version", *BELOW_API},  # the names that Python users import
     "__main__": {"cli", "signals"},
 }
-SHARED = {"errors", "terminal", "signals", "lock", "atomic", "version"}
+SHARED = {"errors", "terminal", "signals", "lock", "atomic", "files", "version"}
 USES_SHARED = {"data", "config", "training", "runs", "api", "show", "cli"}
 EXCEPTIONS = {"cli/completion.py": {"mlpcli.data.registry"}}  # a shell waits for the answer
 ONLY_IN = {

@@ -72,9 +72,9 @@ def import_weights(
         raise CheckpointError(f"{file}: holds values beyond float32, given --mean and --std")
     origin = {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     run.make()
-    with run.lock():
-        run.claim(overwrite=overwrite)  # again, now that no other can write here
-        _write(run, origin, config, classes, params)
+    with run.lock() as held:
+        held.claim(overwrite=overwrite)  # again, now that no other can write here
+        _write(held, origin, config, classes, params)
     return Imported(str(folder), str(file), layers, transposed, config, params)
 
 
@@ -98,15 +98,13 @@ def adapted(layers: list[Layer], *, mean: float, std: float) -> Params:
 def _write(
     run: RunFolder, origin: dict[str, str], config: Config, classes: tuple[str, ...], params: Params
 ) -> None:
-    run.create(config)
     limits = ((0, config.train.epochs),)
     metadata = Metadata(
         config=config, classes=classes, data={}, progress=Progress(), updates=0, epoch_limits=limits
     )
-    for which in ("best", "last"):
-        run.save_weights(which, Checkpoint(metadata, params))
     none = np.empty(0, np.intp)
     no_images = Split(config.data.name, np.empty((0, 0, 0), np.uint8), none, classes, {})
     record = new_record(config, TrainingData(no_images, none, none, none, 0.0), threads=1)
     decided_by = "imported, so what chose the weights is unknown"
-    run.save_record(record.replace(status="imported", decided_by=decided_by, imported=origin))
+    record = record.replace(status="imported", decided_by=decided_by, imported=origin)
+    run.create(config, record, Checkpoint(metadata, params))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.nn import Array
 from mlpcli.runs.checkpoint import Metadata
 from mlpcli.runs.folder import REPORT, RunFolder
+from mlpcli.runs.ownership import HEAD_SIZE, REPORT_MARK
 from mlpcli.runs.provenance import commands
 from mlpcli.runs.record import RunRecord
 from mlpcli.training.progress import Metrics
@@ -89,6 +90,11 @@ def select_runs(folders: Sequence[Path]) -> list[Path]:
 def default_path(folders: Sequence[Path]) -> Path:
     """Where a report is written: into the folder of a single run, else into this one."""
     return RunFolder(folders[0]).report if len(folders) == 1 else Path(REPORT)
+
+
+def is_report(file: BinaryIO) -> bool:
+    """Whether a file is the report of some runs."""
+    return REPORT_MARK in file.read(HEAD_SIZE)
 
 
 def analyze(folder: Path, *, split: str = "test", offline: bool = False) -> Analysis:

@@ -80,8 +80,9 @@ def train_again(then: Recorded, folder: Path) -> Iterator[Event]:
     config = metadata.config
     # without the target, at which the run may have stopped later than the repetition would
     config = config.replace(train=config.train.replace(target=None))
-    with place.lock(), stop_between_steps(place) as request:
-        run = begin(config, place, then.data, threads=threads)
+    with place.lock() as held, stop_between_steps(place) as request:
+        run = begin(config, held, then.data, threads=threads)
+        held.create(config, run.record)
         run.epoch_limits = metadata.epoch_limits
         for event in follow(run, request):
             yield event

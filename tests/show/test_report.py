@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlpcli.api.report import MAX_RUNS, Analysis
+from mlpcli import files
+from mlpcli.api.report import MAX_RUNS, Analysis, is_report
 from mlpcli.show import plots, report, svg
 from tests.show.conftest import CLASSES, HOSTILE
 
@@ -179,7 +180,7 @@ def test_a_report_replaces_an_earlier_one(tmp_path: Path, analyses: list[Analysi
     path = tmp_path / "report.html"
 
     report.write(path, analyses[:1])
-    report.claim(path)
+    files.claim(path, is_report, overwrite=False)
     written = report.write(path, analyses)
 
     assert path.stat().st_size == written.bytes
