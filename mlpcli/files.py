@@ -70,7 +70,8 @@ def claim(path: Path, is_ours: Callable[[BinaryIO], bool], *, overwrite: bool) -
         raise OutputError(f"{path}: is read-only; choose another file or make it writable")
     if status.st_size and not overwrite and not _is(path, is_ours):
         raise OutputError(
-            f"{path}: exists and is none of mlp's files; choose another name or use --overwrite"
+            f"{path}: exists, and this command has not written it; choose another name or use "
+            "--overwrite"
         )
 
 

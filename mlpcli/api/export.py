@@ -73,7 +73,7 @@ def export(
             f"{file}: has the ending of another format than {form}; add --format {ending}"
         )
     metadata, params, _ = RunFolder(run).load_weights(weights)
-    if RunFolder(run).owns(file):
+    if RunFolder(run).needs(file):
         raise CheckpointError(f"{file}: is a file of the run itself; choose another --out")
     files.claim(file, partial(_is_export, form=form), overwrite=overwrite)
     trial, usage = None, _usage(metadata)

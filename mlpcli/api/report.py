@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli import files
 from mlpcli.api import gradcheck
 from mlpcli.api.compare import Comparison, compare_evaluations
 from mlpcli.api.eval import Evaluation, open_subject
@@ -92,8 +93,14 @@ def default_path(folders: Sequence[Path]) -> Path:
     return RunFolder(folders[0]).report if len(folders) == 1 else Path(REPORT)
 
 
-def is_report(file: BinaryIO) -> bool:
-    """Whether a file is the report of some runs."""
+def claim(path: Path, folders: Sequence[Path], *, overwrite: bool) -> None:
+    """Raise an MlpError unless the runs' report may be written to a path, as `files.claim` does."""
+    if any(RunFolder(folder).needs(path) for folder in folders):
+        raise CheckpointError(f"{path}: is a file of the run itself; choose another --out")
+    files.claim(path, _is_report, overwrite=overwrite)
+
+
+def _is_report(file: BinaryIO) -> bool:
     return REPORT_MARK in file.read(HEAD_SIZE)
 
 

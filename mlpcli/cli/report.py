@@ -38,14 +38,13 @@ def report(
       mlp report runs/first --open
       mlp report runs/first runs/second --out both.html
     """
-    from mlpcli import files
-    from mlpcli.api.report import analyze, default_path, is_report, select_runs
+    from mlpcli.api.report import analyze, claim, default_path, select_runs
     from mlpcli.show import console
     from mlpcli.show import report as show
 
     folders = select_runs(runs)
     path = out or default_path(runs)
-    files.claim(path, is_report, overwrite=overwrite)
+    claim(path, folders, overwrite=overwrite)
     analyses = [analyze(folder, split=split, offline=offline) for folder in folders]
     print_result(show.write(path, analyses), show.as_text, show.as_json, json=json)
     if open_ and typer.launch(str(path.resolve())):

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from mlpcli import atomic, files, lock
 from mlpcli.config.load import dump_config, load_config
 from mlpcli.config.schema import Config
-from mlpcli.errors import CheckpointError
+from mlpcli.errors import CheckpointError, OutputError
 from mlpcli.lock import LOCK_FILE
 from mlpcli.runs import checkpoint
 from mlpcli.runs.checkpoint import Checkpoint
@@ -71,9 +71,9 @@ class RunFolder:
         """The file of its "best" or "last" weights."""
         return self.path / f"{which}.safetensors"
 
-    def owns(self, path: Path) -> bool:
-        """Whether a path is that of a file of the run itself."""
-        names = (*RUN_FILES, REPORT, LOCK_FILE)
+    def needs(self, path: Path) -> bool:
+        """Whether a path is that of a file that the run needs."""
+        names = (*RUN_FILES, LOCK_FILE)
         return path.resolve() in [(self.path / name).resolve() for name in names]
 
     # several seeds
@@ -171,7 +171,9 @@ class RunFolder:
             if os.path.samestat(os.fstat(self.dir_fd), os.stat(self.path)):
                 return
         place = _path_of(self.dir_fd)
-        was = f"was moved to {place}" if place else "was moved or removed"
+        was = "was moved" if os.fstat(self.dir_fd).st_nlink else "was removed"
+        if place:
+            was += f" to {place}"
         raise CheckpointError(f"{self}: {was}; {what}")
 
     def lock_warnings(self) -> list[str]:
@@ -293,7 +295,8 @@ class RunFolder:
 
     def append_metrics(self, metrics: Metrics) -> None:
         """Add an epoch's line to metrics.jsonl and flush it to the disk."""
-        atomic.append(self.path / METRICS, _line(metrics), dir_fd=self.dir_fd)
+        with self._in_place():
+            atomic.append(self.path / METRICS, _line(metrics), dir_fd=self.dir_fd)
 
     def load_metrics(self) -> list[Metrics]:
         """The epochs in metrics.jsonl, in order, without an incomplete last line.
@@ -345,7 +348,8 @@ class RunFolder:
 
     def save_weights(self, which: str, weights: Checkpoint) -> None:
         """Write its "best" or "last" weights in one piece."""
-        checkpoint.save(self.weights(which), weights, dir_fd=self.dir_fd)
+        with self._in_place():
+            checkpoint.save(self.weights(which), weights, dir_fd=self.dir_fd)
 
     def _require_folder(self) -> None:
         if not self.path.is_dir():
@@ -383,10 +387,21 @@ class RunFolder:
             self.remove_events()
 
     def _write(self, name: str, data: bytes) -> None:
-        atomic.write(self.path / name, data, dir_fd=self.dir_fd)
+        with self._in_place():
+            atomic.write(self.path / name, data, dir_fd=self.dir_fd)
 
     def _remove(self, name: str) -> None:
         atomic.remove(self.path / name, dir_fd=self.dir_fd)
+
+    @contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """Where writing fails since the folder is gone, raise an error that says so."""
+        try:
+            yield
+        except OutputError as err:
+            if isinstance(err.__cause__, FileNotFoundError):
+                self.require_in_place("nothing more could be saved")
+            raise
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlpcli import files
-from mlpcli.api.report import MAX_RUNS, Analysis, is_report
+from mlpcli.api.report import MAX_RUNS, Analysis, claim
 from mlpcli.show import plots, report, svg
 from tests.show.conftest import CLASSES, HOSTILE
 
@@ -180,7 +179,7 @@ def test_a_report_replaces_an_earlier_one(tmp_path: Path, analyses: list[Analysi
     path = tmp_path / "report.html"
 
     report.write(path, analyses[:1])
-    files.claim(path, is_report, overwrite=False)
+    claim(path, [], overwrite=False)
     written = report.write(path, analyses)
 
     assert path.stat().st_size == written.bytes
