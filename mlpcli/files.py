@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,18 +79,27 @@ def claim(path: Path, is_ours: Callable[[BinaryIO], bool], *, overwrite: bool) -
 def write(path: Path, data: bytes) -> None:
     """Write a result: a file in one piece, in place of what a link leads to; raises OutputError.
 
-    A device or a named pipe is written into.
+    A device is written into, and a named pipe that is being read.
     """
     if path.exists() and not path.is_file():
-        try:
-            with path.open("wb") as file:
-                file.write(data)
-        except OSError as err:
-            raise OutputError(f"{path}: cannot write: {err.strerror}") from err
+        _write_into(path, data)
         return
     target = path.resolve()
     atomic.write(target, data)
-    atomic.sweep(target)
+    with suppress(OSError):  # the result is in place
+        atomic.sweep(target)
+
+
+def _write_into(path: Path, data: bytes) -> None:
+    try:
+        # without waiting for a reader, who may never come
+        handle = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        os.set_blocking(handle, True)
+        with open(handle, "wb") as file:
+            file.write(data)
+    except OSError as err:
+        reason = "nobody reads from it" if err.errno == errno.ENXIO else err.strerror
+        raise OutputError(f"{path}: cannot write: {reason}") from err
 
 
 def _is(path: Path, is_ours: Callable[[BinaryIO], bool]) -> bool:

@@ -6,6 +6,7 @@ file system that has no locks gets a file that names its owner's PID and host.
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,6 +47,8 @@ def is_ours(path: Path) -> bool:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return False
             content = file.read(MAX_PID_LENGTH + 1)
     except OSError:  # such as of a folder, or a link
         return False
