@@ -5,12 +5,15 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from mlpcli import atomic
 from mlpcli.errors import OutputError
 
+PIECE_SIZE = 1 << 20  # bytes
 KINDS = {
     stat.S_IFIFO: "named pipe",
     stat.S_IFCHR: "device",
@@ -43,7 +46,9 @@ def read(path: Path, *, limit: int, by_hand: bool = False) -> bytes:
     by_hand: the user has named this very file, so that it may be a named pipe or a device.
     """
     with path.open("rb") if by_hand else open_regular(path) as file:
-        content = file.read(limit + 1)
+        # piece by piece: a single read would take all the memory of the limit
+        pieces = iter(partial(file.read, PIECE_SIZE), b"")
+        content = b"".join(islice(pieces, limit // PIECE_SIZE + 1))
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"has more than {limit:,} bytes", str(path))
     return content
