@@ -60,8 +60,6 @@ def _read(path: Path) -> Tensors:
     """The tensors of a file as float64."""
     try:
         _, arrays = read_tensors(path)
-    except FileNotFoundError as err:
-        raise CheckpointError(f"{path}: no such file") from err
     except TypeError as err:
         raise CheckpointError(f"{path}: {err}; in PyTorch, model.float() converts") from err
     except (OSError, ValueError) as err:

@@ -12,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from queue import Empty, Queue
 from threading import Event, Thread
 from typing import Any
@@ -20,6 +21,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
+from mlpcli import files
 from mlpcli.data.registry import File
 from mlpcli.terminal import is_live
 
@@ -64,7 +66,7 @@ def from_web(url: str, target: str, _pooch: object, *, file: File) -> None:
 def from_disk(path: str, target: str, _pooch: object) -> None:
     """Copy a file."""
     try:
-        with open(path, "rb") as source, open(target, "wb") as out:
+        with files.open_regular(Path(path)) as source, open(target, "wb") as out:
             shutil.copyfileobj(source, out)
     except FileNotFoundError as err:
         raise DownloadError("no such file") from err
