@@ -33,6 +33,8 @@ class Boundary(Group):
             return super().make_context(info_name, args, parent, **extra)
         except UsageError as err:
             _misused(err, info_name)
+        except OSError as err:  # the help could not be printed
+            _unwritten(err)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; being part of the app, this holds under CliRunner too."""
@@ -54,11 +56,7 @@ class Boundary(Group):
             _print("interrupted")
             raise typer.Exit(128 + (stop.args[0] if stop.args else signals.CAUGHT[0])) from err
         except OSError as err:
-            if err.errno == errno.EPIPE:
-                _silence()
-                raise typer.Exit(BROKEN_PIPE_STATUS) from err
-            _print(f"error: {err.filename or 'output'}: {err.strerror or err}")
-            raise typer.Exit(2) from err
+            _unwritten(err)
 
 
 def _refuse_empty(args: list[str]) -> None:
@@ -74,7 +72,8 @@ def _misused(err: Any, command: str) -> NoReturn:
     """Report what the parser did not understand, with the nearest right word or where help is."""
     message, near = str(err.format_message()), ""
     if err.ctx and message == err.ctx.get_help():  # a group without a command shows its help
-        raise err
+        _print(message)
+        raise typer.Exit(2) from err
     if hasattr(err, "possibilities"):
         message = f"no such option {err.option_name!r}"
         near = f"{err.possibilities[0]!r}?" if err.possibilities else ""
@@ -84,6 +83,15 @@ def _misused(err: Any, command: str) -> NoReturn:
         message = message.partition(", unable to parse")[0]  # the parser says the same twice
     hint = f"did you mean {near}" if near else f"see `{command} --help`"
     _print(f"error: {message[:1].lower()}{message[1:].rstrip('.')}; {hint}")
+    raise typer.Exit(2) from err
+
+
+def _unwritten(err: OSError) -> NoReturn:
+    """Report what the system refused, unless the reader of a pipe has gone."""
+    if err.errno == errno.EPIPE:
+        _silence()
+        raise typer.Exit(BROKEN_PIPE_STATUS) from err
+    _print(f"error: {err.filename or 'output'}: {err.strerror or err}")
     raise typer.Exit(2) from err
 
 

@@ -137,6 +137,25 @@ def test_a_reader_that_hangs_up_is_met_without_a_traceback(run: str) -> None:
     assert hung_up("eval", run).err == ""
 
 
+HELP = [("--help",), ("--version",), ("train", "--help"), ("runs", "show", "--help")]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("words", HELP)
+def test_help_that_cannot_be_written_gives_the_reason(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full, start(words, {}, stdout=full.fileno()) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+
+    assert (process.returncode, err) == (2, "error: output: No space left on device\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", HELP)
+def test_help_without_a_reader_ends_as_every_command_does(words: tuple[str, ...]) -> None:
+    assert hung_up(*words) == (141, "", "")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
