@@ -26,6 +26,15 @@ def wants_color(stream: TextIO | None) -> bool:
     return os.environ.get("FORCE_COLOR", "") not in ("", "0") or is_live(stream)
 
 
+def silence(*streams: TextIO | None) -> None:
+    """Redirect the streams to the null device, when nobody can read them any more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
 def printable(text: str) -> str:
     r"""Text whose every line can be shown: characters of HIDDEN are escaped as in JSON.
 

@@ -1,7 +1,7 @@
 """The error boundary: the one place where an exception becomes a line and an exit status."""
 
 import errno
-import os
+import signal
 import sys
 from contextlib import suppress
 from itertools import pairwise
@@ -14,6 +14,7 @@ from mlpcli.cli import completion
 from mlpcli.cli.help import Group
 from mlpcli.cli.output import echo
 from mlpcli.errors import MlpError
+from mlpcli.terminal import silence
 
 # the parser's errors; Typer has no public name for it
 UsageError: Any = typer.BadParameter.__bases__[0]
@@ -54,7 +55,7 @@ class Boundary(Group):
             if not isinstance(stop, KeyboardInterrupt):
                 raise
             _print("interrupted")
-            raise typer.Exit(128 + (stop.args[0] if stop.args else signals.CAUGHT[0])) from err
+            raise typer.Exit(128 + (stop.args[0] if stop.args else signal.SIGINT)) from err
         except OSError as err:
             _unwritten(err)
 
@@ -89,7 +90,7 @@ def _misused(err: Any, command: str) -> NoReturn:
 def _unwritten(err: OSError) -> NoReturn:
     """Report what the system refused, unless the reader of a pipe has gone."""
     if err.errno == errno.EPIPE:
-        _silence()
+        silence(sys.stdout, sys.stderr)  # so that their last flush succeeds
         raise typer.Exit(BROKEN_PIPE_STATUS) from err
     _print(f"error: {err.filename or 'output'}: {err.strerror or err}")
     raise typer.Exit(2) from err
@@ -98,11 +99,3 @@ def _unwritten(err: OSError) -> NoReturn:
 def _print(line: str) -> None:
     with suppress(OSError):  # standard error may have gone too; the status remains
         echo(line, err=True)
-
-
-def _silence() -> None:
-    """Redirect both streams to the null device, so that their last flush succeeds."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            os.dup2(nowhere, stream.fileno())
