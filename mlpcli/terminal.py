@@ -12,11 +12,16 @@ HIDDEN = re.compile(
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
+# set in the logs of continuous integration, and in the notebooks of Jupyter and Colab
+LOG_SIGN = re.compile("CI|JPY_PARENT_PID|COLAB_.*")
+
 
 def is_live(stream: TextIO | None) -> bool:
-    """Whether a stream is a terminal on which lines can be redrawn."""
-    is_terminal = stream is not None and stream.isatty()  # None if closed before the program began
-    return is_terminal and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    """Whether a stream is a terminal on which lines can be redrawn, and not a log or a notebook."""
+    if stream is None or not stream.isatty():  # None if it was closed before the program began
+        return False
+    is_log = any(value and LOG_SIGN.fullmatch(name) for name, value in os.environ.items())
+    return not is_log and os.environ.get("TERM", "") not in ("dumb", "unknown")
 
 
 def wants_color(stream: TextIO | None) -> bool:

@@ -19,7 +19,8 @@ def test_an_empty_or_zero_force_color_has_no_effect(
 
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", none)
-    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name in ("NO_COLOR", "CI", "JPY_PARENT_PID"):
+        monkeypatch.delenv(name, raising=False)
 
     assert wants_color(Terminal())
     assert not wants_color(io.StringIO())

@@ -94,8 +94,11 @@ def test_no_color_leaves_a_terminal_without_colours(small: list[str]) -> None:
 
 
 @pytest.mark.slow
-def test_a_dumb_terminal_gets_plain_lines(small: list[str]) -> None:
-    status, _, err = on_terminal("train", *small, "--out", "a", TERM="dumb")
+@pytest.mark.parametrize(
+    "sign", [{"TERM": "dumb"}, {"CI": "true"}, {"JPY_PARENT_PID": "7"}, {"COLAB_RELEASE_TAG": "r"}]
+)
+def test_what_is_no_real_terminal_gets_plain_lines(sign: dict[str, str], small: list[str]) -> None:
+    status, _, err = on_terminal("train", *small, "--out", "a", **sign)
 
     assert status == 0
     assert re.fullmatch(f"({ROW}\r\n){{3}}", err)  # a terminal adds the carriage returns
