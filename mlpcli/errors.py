@@ -8,7 +8,7 @@ MlpError
 ├── OutputError       a file that was asked for cannot be written
 ├── SubmissionError   a learner's file that cannot be graded
 ├── CheckFailed       a check did not hold: exit status 1, not 2
-└── Interrupted       Ctrl-C or SIGTERM, after what was done is safe: exit status 130 or 143
+└── Interrupted       Ctrl-C or another signal, after what was done is safe: exit status 130 or so
 
 Any other exception is a mistake in the program: `crash` tells it in one line, with status 70.
 
@@ -63,7 +63,7 @@ class Interrupted(MlpError):
 
     def __init__(self, message: str, signal: int) -> None:
         super().__init__(message)
-        self.exit_code = 128 + signal  # the shells' convention: 130 for Ctrl-C, 143 for SIGTERM
+        self.exit_code = 128 + signal  # the shells' convention: such as 130 for Ctrl-C
 
 
 def nearest(word: str, choices: Iterable[str], *, cutoff: float = 0.6) -> str | None:

@@ -1,4 +1,7 @@
-"""Ctrl-C (SIGINT) and SIGTERM: the program ends with one line and the shells' exit status.
+"""Signals that ask the program to stop: it ends with one line and the shells' exit status.
+
+These are SIGINT (Ctrl-C), SIGTERM, SIGHUP (the terminal was closed) and SIGUSR1 (a scheduler's
+warning). One that is ignored at the start, as SIGHUP is under nohup, stays ignored.
 
 While it starts, there is nothing to lose and it exits immediately. A command gets an exception, so
 that it can clean up. A training stops between two steps, when its state is consistent.
@@ -14,7 +17,8 @@ from types import FrameType
 
 from mlpcli.errors import Interrupted
 
-CAUGHT = (signal.SIGINT, signal.SIGTERM)
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+CAUGHT = tuple(each for each in signal.Signals if each.name in NAMES)  # Windows has only two
 STATUSES = tuple(128 + number for number in CAUGHT)
 
 
@@ -26,7 +30,7 @@ class StopRequest:
 
 def exit_immediately(message: bytes = b"interrupted\n") -> None:
     """From now on a signal ends the process, with this message on standard error."""
-    for number in CAUGHT:
+    for number in _answered():
         signal.signal(number, partial(_exit, message=message))
 
 
@@ -73,13 +77,17 @@ def deferred(message: str) -> Iterator[StopRequest]:
 def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     before = {}
     with suppress(ValueError):  # outside the main thread, signals cannot be caught
-        for number in CAUGHT:
+        for number in _answered():
             before[number] = signal.signal(number, handler)
     try:
         yield
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)
+
+
+def _answered() -> list[signal.Signals]:
+    return [each for each in CAUGHT if signal.getsignal(each) is not signal.SIG_IGN]
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

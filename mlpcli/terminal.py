@@ -4,14 +4,24 @@ import os
 import re
 from typing import TextIO
 
-# control characters but the line feed, ends of line, and marks that change the direction of text
-_UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# What is not seen itself but changes the text around it, or hides in it: control characters except
+# the line feed, marks of direction, characters without width, and code points of no character.
+HIDDEN = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+# set in the logs of continuous integration, and in the notebooks of Jupyter and Colab
+LOG_SIGN = re.compile("CI|JPY_PARENT_PID|COLAB_.*")
 
 
 def is_live(stream: TextIO | None) -> bool:
-    """Whether a stream is a terminal on which lines can be redrawn."""
-    is_terminal = stream is not None and stream.isatty()  # None if closed before the program began
-    return is_terminal and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    """Whether a stream is a terminal on which lines can be redrawn, and not a log or a notebook."""
+    if stream is None or not stream.isatty():  # None if it was closed before the program began
+        return False
+    is_log = any(value and LOG_SIGN.fullmatch(name) for name, value in os.environ.items())
+    return not is_log and os.environ.get("TERM", "") not in ("dumb", "unknown")
 
 
 def wants_color(stream: TextIO | None) -> bool:
@@ -21,15 +31,29 @@ def wants_color(stream: TextIO | None) -> bool:
     return os.environ.get("FORCE_COLOR", "") not in ("", "0") or is_live(stream)
 
 
+def silence(*streams: TextIO | None) -> None:
+    """Redirect the streams to the null device, when nobody can read them any more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
 def printable(text: str) -> str:
-    r"""Text whose every line can be shown: what moves the cursor or turns the text is escaped.
+    r"""Text whose every line can be shown: characters of HIDDEN are escaped as in JSON.
 
     >>> printable("cat\x1b[31m\ndog")
     'cat\\u001b[31m\ndog'
     """
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return HIDDEN.sub(_escaped, text)
 
 
 def one_line(text: str) -> str:
     """Text as a cell of a table: `printable`, line breaks escaped too."""
     return printable(text).replace("\n", "\\u000a")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", "surrogatepass").hex()
+    return re.sub("(....)", r"\\u\1", units)

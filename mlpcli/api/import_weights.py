@@ -109,6 +109,8 @@ def _checksum(path: Path) -> str:
             if os.fstat(file.fileno()).st_size > MAX_FILE_SIZE:
                 raise CheckpointError(f"{path}: has more than {MAX_FILE_SIZE:,} bytes")
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as err:
+        raise CheckpointError(f"{path}: no such file") from err
     except OSError as err:
         raise CheckpointError(f"{path}: not readable: {err.strerror}") from err
 

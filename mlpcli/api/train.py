@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mlpcli.api import multi_seed
 from mlpcli.api.multi_seed import SeedResults, TrainResult
 from mlpcli.api.resume import earlier_epochs, resume
-from mlpcli.api.trainer import Event, train
+from mlpcli.api.trainer import Event, Notice, train
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError
@@ -47,22 +47,33 @@ def plan(
     seeds: int | None = None,
     threads: int | None = None,
     resume: Path | None = None,
+    auto_resume: bool = False,
     force: bool = False,
     overwrite: bool = False,
 ) -> Plan:
     """The training that the options of `mlp train` ask for.
 
     config, changes: as `load_config` takes them; a resumed run has its own config.
+    auto_resume: resume what is in the folder, or train a new run where there is none.
     Raises ConfigError where options do not fit together.
     """
+    if auto_resume:
+        if resume or overwrite or not (out or name):
+            raise ConfigError(
+                "--auto-resume: needs the run's folder, --out or --name, and neither --resume nor "
+                "--overwrite"
+            )
+        folder = run_folder(out, name, "")
+        if _holds_run(RunFolder(folder), seeds):
+            out, name, resume = None, None, folder
     if resume and (out or name or overwrite):
         raise ConfigError(
             "--resume: the run stays in its folder; leave out --out, --name and --overwrite"
         )
     if seeds and overwrite:
         raise ConfigError("--overwrite: is for one run; with --seeds, choose another folder")
-    if force and not resume:
-        raise ConfigError("--force: works only with --resume")
+    if force and not (resume or auto_resume):
+        raise ConfigError("--force: works only with --resume or --auto-resume")
     if resume:
         run = _resumed_run(RunFolder(resume), seeds)
         config = config or str(run.config)
@@ -80,6 +91,7 @@ def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Itera
     """
     config, folder, seeds, threads, resumed, force, overwrite = plan
     if seeds:
+        done = True
         for seed, place, events in multi_seed.train(
             config,
             folder,
@@ -90,7 +102,11 @@ def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Itera
             preflight=preflight,
             threads=threads,
         ):
+            done = False
             yield StartedRun(place, seed, events)
+        if done:
+            notice = Notice(f"{folder}: nothing is left to train; --seeds N adds seeds")
+            yield StartedRun(folder, None, iter((notice,)))
     elif resumed:
         events = resume(config, folder, force=force, offline=offline, threads=threads)
         yield StartedRun(folder, None, events, earlier_epochs(folder))
@@ -124,6 +140,11 @@ def run_folder(out: Path | None, name: str | None, default: str) -> Path:
     if Path(name).name != name or name in ("", ".."):
         raise ConfigError(f"--name: expected a folder's name, got {name!r}; for a path use --out")
     return Path("runs") / name
+
+
+def _holds_run(folder: RunFolder, seeds: int | None) -> bool:
+    """Whether there is something to resume: a run or, with seeds, one of any seed."""
+    return bool(folder.seed_runs()) if seeds else folder.holds_run()
 
 
 def _resumed_run(folder: RunFolder, seeds: int | None) -> RunFolder:

@@ -1,7 +1,7 @@
 """The error boundary: the one place where an exception becomes a line and an exit status."""
 
 import errno
-import os
+import signal
 import sys
 from contextlib import suppress
 from itertools import pairwise
@@ -15,6 +15,7 @@ from mlpcli.cli.help import Group
 from mlpcli.cli.output import echo
 from mlpcli.crash import DEBUG
 from mlpcli.errors import MlpError
+from mlpcli.terminal import silence
 
 # the parser's errors; Typer has no public name for it
 UsageError: Any = typer.BadParameter.__bases__[0]
@@ -36,6 +37,8 @@ class Boundary(Group):
             return super().make_context(info_name, args, parent, **extra)
         except UsageError as err:
             _misused(err, info_name)
+        except OSError as err:  # the help could not be printed
+            _unwritten(err)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; being part of the app, this holds under CliRunner too."""
@@ -55,13 +58,9 @@ class Boundary(Group):
             if not isinstance(stop, KeyboardInterrupt):
                 raise
             _print("interrupted")
-            raise typer.Exit(128 + (stop.args[0] if stop.args else signals.CAUGHT[0])) from err
+            raise typer.Exit(128 + (stop.args[0] if stop.args else signal.SIGINT)) from err
         except OSError as err:
-            if err.errno == errno.EPIPE:
-                _silence()
-                raise typer.Exit(BROKEN_PIPE_STATUS) from err
-            _print(f"error: {err.filename or 'output'}: {err.strerror or err}")
-            raise typer.Exit(2) from err
+            _unwritten(err)
 
 
 def _refuse_empty(args: list[str]) -> None:
@@ -77,7 +76,8 @@ def _misused(err: Any, command: str) -> NoReturn:
     """Report what the parser did not understand, with the nearest right word or where help is."""
     message, near = str(err.format_message()), ""
     if err.ctx and message == err.ctx.get_help():  # a group without a command shows its help
-        raise err
+        _print(message)
+        raise typer.Exit(2) from err
     if hasattr(err, "possibilities"):
         message = f"no such option {err.option_name!r}"
         near = f"{err.possibilities[0]!r}?" if err.possibilities else ""
@@ -90,14 +90,15 @@ def _misused(err: Any, command: str) -> NoReturn:
     raise typer.Exit(2) from err
 
 
+def _unwritten(err: OSError) -> NoReturn:
+    """Report what the system refused, unless the reader of a pipe has gone."""
+    if err.errno == errno.EPIPE:
+        silence(sys.stdout, sys.stderr)  # so that their last flush succeeds
+        raise typer.Exit(BROKEN_PIPE_STATUS) from err
+    _print(f"error: {err.filename or 'output'}: {err.strerror or err}")
+    raise typer.Exit(2) from err
+
+
 def _print(line: str) -> None:
     with suppress(OSError):  # standard error may have gone too; the status remains
         echo(line, err=True)
-
-
-def _silence() -> None:
-    """Redirect both streams to the null device, so that their last flush succeeds."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            os.dup2(nowhere, stream.fileno())

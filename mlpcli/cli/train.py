@@ -54,6 +54,9 @@ def train(
     resume: Annotated[
         Path | None, Option(metavar="RUN", help="Resume a run.", autocompletion=runs)
     ] = None,
+    auto_resume: Annotated[
+        bool, flag("--auto-resume", "Resume the run in --out, or start it if there is none.")
+    ] = False,
     force: Annotated[
         bool, flag("--force", "Resume even if settings or data have changed.")
     ] = False,
@@ -69,7 +72,8 @@ def train(
 
     Without a config it trains on the embedded digits, which need no download.
 
-    A run that was stopped continues with --resume and ends with the same weights.
+    A run that was stopped continues with --resume and ends with the same weights. With
+    --auto-resume, the same command starts a run, resumes it, and leaves it when it is finished.
 
     Examples:
 
@@ -80,6 +84,7 @@ def train(
       mlp train --config mnist --time-budget 20s --target 0.98
       mlp train --config mnist --seeds 5 --name five
       mlp train --resume runs/first --epochs 10
+      mlp train --config mnist --name job --auto-resume
     """
     from mlpcli.api import train as api
     from mlpcli.show import console
@@ -100,6 +105,7 @@ def train(
         seeds=seeds,
         threads=threads,
         resume=resume,
+        auto_resume=auto_resume,
         force=force,
         overwrite=overwrite,
     )

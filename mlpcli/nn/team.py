@@ -37,7 +37,9 @@ YIELDS = 200  # looks after each of which it does, before it sleeps
 NAPS = (50e-6, 100e-6, 200e-6, 500e-6)  # seconds of its first sleeps
 LONG_NAP = 1e-3  # and of all further ones
 MAX_NUMBERS = 6  # that a job is given
-SIGNALS = (signal.SIGINT, signal.SIGTERM)  # which a terminal or a supervisor sends to all processes
+# which a terminal, a supervisor or a scheduler may send to all processes; the caller answers them
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+SIGNALS = tuple(each for each in signal.Signals if each.name in NAMES)
 NO_ITEM = (1 << 16) - 1  # ends the items of a member
 ITEMS = 3  # the descriptor at which a process reads its items
 NO_MEMORY = 2  # how a process ends that gets none

@@ -1,24 +1,35 @@
 """Progress on standard error: a live view on a terminal, else one line per epoch."""
 
+import errno
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlpcli.api.trainer import Event, Notice
 from mlpcli.show import live
-from mlpcli.terminal import is_live, printable, wants_color
+from mlpcli.terminal import is_live, printable, silence, wants_color
 from mlpcli.training.progress import Epoch, Metrics
 from mlpcli.training.threads import oversubscribed
 
 
 class Screen(Console):
-    """A console that leaves a broken pipe to the error boundary."""
+    """A console that leaves a broken pipe to the error boundary, and outlives its terminal."""
 
     def on_broken_pipe(self) -> None:
         """Raise the BrokenPipeError that is being handled."""
         raise
+
+    def __exit__(self, *failure: Any) -> None:
+        """Write what was printed; if the terminal was closed, what follows is not shown."""
+        try:
+            super().__exit__(*failure)
+        except OSError as err:
+            if err.errno != errno.EIO:
+                raise
+            silence(sys.stderr)
 
 
 def console() -> Console:

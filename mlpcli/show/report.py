@@ -1,6 +1,5 @@
 """The page of `mlp report`: runs side by side, in one file that needs nothing else."""
 
-import re
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -29,6 +28,7 @@ from mlpcli.show.format import (
 )
 from mlpcli.show.plots import Line
 from mlpcli.show.run_view import RunView
+from mlpcli.terminal import printable
 from mlpcli.training.scoring import by_class, wilson
 from mlpcli.version import __version__
 
@@ -51,9 +51,6 @@ WORDS = {
     "validation_accuracy": "on the validation images",
     "lr": "at the last step",
 }
-HIDDEN = re.compile(  # characters that would change how the text around them looks, or break it
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
 
 
 class WrittenReport(NamedTuple):
@@ -111,14 +108,14 @@ def write(path: Path, analyses: Sequence[Analysis]) -> WrittenReport:
 
 
 def visible(value: Any) -> Any:
-    r"""Text without characters that act on the text around them; they are spelt out.
+    r"""Text without characters that act on the text around them; they are escaped.
 
     >>> visible("a\x1bb")
-    'a\\x1bb'
+    'a\\u001bb'
     """
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), value)
+    return printable(value)
 
 
 def _template() -> Any:

@@ -21,6 +21,7 @@ from mlpcli.nn import optim
 from mlpcli.nn.mlp import Params
 from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import BEST, LAST, METRICS, RUN_FILES, RunFolder
+from mlpcli.signals import CAUGHT
 from mlpcli.training import build
 from mlpcli.training.progress import Epoch, Progress, Step
 from tests.trainings import changed
@@ -114,9 +115,9 @@ def test_missing_data_leaves_no_folder(settings: Config, folder: Path) -> None:
     assert not folder.exists()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("number", CAUGHT)
 def test_a_signal_ends_the_step_saves_and_says_so(
-    settings: Config, folder: Path, number: int, status: int
+    settings: Config, folder: Path, number: int
 ) -> None:
     def send(event: Event) -> None:
         if isinstance(event, Step) and event.progress[:2] == (1, 3):
@@ -126,7 +127,7 @@ def test_a_signal_ends_the_step_saves_and_says_so(
     with pytest.raises(Interrupted, match=message) as caught:
         list(map(send, train(settings, folder)))
 
-    assert caught.value.exit_code == status
+    assert caught.value.exit_code == 128 + number
     assert RunFolder(folder).load_record().status == "interrupted"
     assert checkpoint.load(folder / LAST).metadata.progress.epoch == 1
     assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)

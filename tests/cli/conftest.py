@@ -1,5 +1,6 @@
 """Fixtures of the command line's tests: a folder to work in, and a run."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,16 @@ import pytest
 
 from tests.cli.outcome import call
 
+WISHES = {"NO_COLOR", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "PYTHONWARNINGS"}
+WISHES |= {"CI", "JPY_PARENT_PID", "COLUMNS"}
+
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder and an empty cache, in an environment without wishes."""
-    for name in ("NO_COLOR", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "PYTHONWARNINGS"):
-        monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        if name in WISHES or name.startswith("COLAB_"):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("MLPCLI_DATA", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)

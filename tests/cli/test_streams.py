@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from safetensors.numpy import load_file
 from mlpcli.config import shipped
 from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import RunFolder
+from mlpcli.signals import CAUGHT
 from tests.cli.outcome import PATIENCE, call, hung_up, on_terminal, piped, python, start
 
 HEAVY = {"numpy", "pooch", "yaml", "ruamel.yaml", "pydantic", "rich"}
@@ -91,8 +94,11 @@ def test_no_color_leaves_a_terminal_without_colours(small: list[str]) -> None:
 
 
 @pytest.mark.slow
-def test_a_dumb_terminal_gets_plain_lines(small: list[str]) -> None:
-    status, _, err = on_terminal("train", *small, "--out", "a", TERM="dumb")
+@pytest.mark.parametrize(
+    "sign", [{"TERM": "dumb"}, {"CI": "true"}, {"JPY_PARENT_PID": "7"}, {"COLAB_RELEASE_TAG": "r"}]
+)
+def test_what_is_no_real_terminal_gets_plain_lines(sign: dict[str, str], small: list[str]) -> None:
+    status, _, err = on_terminal("train", *small, "--out", "a", **sign)
 
     assert status == 0
     assert re.fullmatch(f"({ROW}\r\n){{3}}", err)  # a terminal adds the carriage returns
@@ -137,11 +143,30 @@ def test_a_reader_that_hangs_up_is_met_without_a_traceback(run: str) -> None:
     assert hung_up("eval", run).err == ""
 
 
+HELP = [("--help",), ("--version",), ("train", "--help"), ("runs", "show", "--help")]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("words", HELP)
+def test_help_that_cannot_be_written_gives_the_reason(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full, start(words, {}, stdout=full.fileno()) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+
+    assert (process.returncode, err) == (2, "error: output: No space left on device\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", HELP)
+def test_help_without_a_reader_ends_as_every_command_does(words: tuple[str, ...]) -> None:
+    assert hung_up(*words) == (141, "", "")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("number", CAUGHT)
 def test_a_signal_stops_training_with_everything_saved(
-    small: list[str], number: signal.Signals, status: int
+    small: list[str], number: signal.Signals
 ) -> None:
     with start(("train", *small, "--epochs", "100000", "--out", "a"), {}) as process:
         assert process.stderr is not None
@@ -150,7 +175,7 @@ def test_a_signal_stops_training_with_everything_saved(
         out, err = process.communicate(timeout=PATIENCE)
 
     assert first.startswith("epoch ")
-    assert (process.returncode, out) == (status, "")
+    assert (process.returncode, out) == (128 + number, "")
     record = RunFolder(Path("a")).load_record()
     assert record.status == "interrupted"
     assert record.best
@@ -161,7 +186,47 @@ def test_a_signal_stops_training_with_everything_saved(
     assert re.fullmatch(told, err.splitlines()[-1])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.parametrize("number", CAUGHT)
+def test_a_signal_that_was_ignored_stays_ignored(small: list[str], number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)  # which a process inherits
+    try:
+        process = start(("train", *small, "--out", "a"), {})
+    finally:
+        signal.signal(number, before)
+    with process:
+        while process.poll() is None:
+            process.send_signal(number)
+            time.sleep(0.005)
+        assert process.stderr
+        err = process.stderr.read()
+
+    assert process.returncode == 0, err
+    assert re.fullmatch(f"({ROW}\n){{3}}", err)
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_stops_training_with_everything_saved(small: list[str]) -> None:
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals here")
+    words = ("train", *small, "--epochs", "100000", "--out", "a")
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(sys.executable, [sys.executable, "-m", "mlpcli", *words])
+    shown = b""
+    while b"epoch      2/" not in shown:
+        shown += os.read(terminal, 1 << 16)
+    os.close(terminal)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 128 + signal.SIGHUP
+    record = RunFolder(Path("a")).load_record()
+    progress = checkpoint.load(Path("a", "last.safetensors")).metadata.progress
+    assert record.status == "interrupted"
+    assert progress.epoch == record.epochs >= 2
+    assert progress.step or len(RunFolder(Path("a")).load_metrics()) == progress.epoch
+
+
+@pytest.mark.parametrize("number", CAUGHT)
 def test_a_signal_while_a_class_is_made_is_told_in_one_line(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:

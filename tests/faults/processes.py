@@ -144,13 +144,16 @@ def check_readable(folder: Path) -> None:
         checkpoint.load(path)
 
 
-def check_same(folder: Path, whole: Whole, told: str) -> None:
+def check_same(folder: Path, whole: Whole, told: str, *, auto_resume: bool = False) -> None:
     """Resume a run, and assert that it gives what the undisturbed one gave.
 
-    told: what happened to the run.
+    told: what happened to the run; auto_resume: resume it by the command that began it.
     """
     new = ("train", *whole.options, "--out", str(folder))  # where it died before there was one
-    done = mlp("train", "--resume", str(folder)) if RunFolder(folder).holds_run() else mlp(*new)
+    if auto_resume:
+        done = mlp(*new, "--auto-resume")
+    else:
+        done = mlp("train", "--resume", str(folder)) if RunFolder(folder).holds_run() else mlp(*new)
     assert done.status == 0, f"{told}: {done}"
     found = result(folder)
     other = [key for key in found if found[key] != whole.result[key]]

@@ -1,6 +1,8 @@
-"""Ctrl-C and SIGTERM at random moments, from the first on: one line, the status, nothing lost."""
+"""Signals at random moments, from the first on: one line, the status, nothing lost."""
 
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -8,10 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
+from mlpcli.runs.folder import CONFIG
+from mlpcli.signals import CAUGHT
 from tests.cli.outcome import Outcome
-from tests.faults.processes import Whole, begun, check_same, ended, on_a_training, whole
-from tests.faults.table import Fault, Trials, alone
+from tests.faults.processes import (
+    Whole,
+    appears,
+    begun,
+    check_same,
+    command,
+    ended,
+    on_a_training,
+    popen,
+    start,
+    whole,
+)
+from tests.faults.table import Fault, Impossible, Trials, alone
 
+USUAL = (signal.SIGINT, signal.SIGTERM)  # after others, a job's script starts the same command
 SOON = 0.05  # seconds within which the second signal comes
 OTHERS = (  # drawing digits and loading libraries takes most of their time
     "train --set data.name=synth --set data.images=6000 --set network.hidden=[8] --epochs 1",
@@ -28,13 +44,33 @@ def in_training(number: signal.Signals, *, twice: bool = False) -> Trials:
     def trial(undisturbed: Whole, rng: np.random.Generator, own: Path) -> None:
         words = ("train", *undisturbed.options, "--out", "run")
         place, told = _stopped(words, number, undisturbed.seconds, rng, own, twice=twice)
-        check_same(place / "run", undisturbed, told)
+        check_same(place / "run", undisturbed, told, auto_resume=number not in USUAL)
 
     return on_a_training(trial, preflight=True)
 
 
+def ignored(undisturbed: Whole, rng: np.random.Generator, own: Path) -> None:
+    """SIGINT again and again, as at a training in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a process inherits
+    try:
+        process = start("train", *undisturbed.options, "--out", str(own / "run"))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    _check_unheard(process, signal.SIGINT, undisturbed, rng, own / "run")
+
+
+def under_nohup(undisturbed: Whole, rng: np.random.Generator, own: Path) -> None:
+    """SIGHUP again and again, once the run has begun."""
+    if not shutil.which("nohup"):
+        raise Impossible("needs nohup")
+    words = command("train", *undisturbed.options, "--out", str(own / "run"))
+    process = popen(["nohup", *words])
+    appears(own / "run" / CONFIG, process)
+    _check_unheard(process, signal.SIGHUP, undisturbed, rng, own / "run")
+
+
 def in_a_command(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
-    """Trials of either signal during a command that has nothing to save."""
+    """Trials of any signal during a command that has nothing to save."""
     run = str(whole().folder)
     commands = [[word.format(run=run) for word in line.split()] for line in OTHERS]
 
@@ -47,10 +83,29 @@ def in_a_command(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]
 
     def trial(rng: np.random.Generator, own: Path) -> None:
         which = int(rng.integers(len(commands)))
-        number = rng.choice([signal.SIGINT, signal.SIGTERM])
+        number = rng.choice(CAUGHT)
         _stopped(commands[which], signal.Signals(number), seconds(which), rng, own)
 
     yield from alone(trial)(n, rng, place)
+
+
+def _check_unheard(
+    process: subprocess.Popen[str],
+    number: signal.Signals,
+    undisturbed: Whole,
+    rng: np.random.Generator,
+    folder: Path,
+) -> None:
+    """Assert that a training ends as if the signals that it is sent had not come."""
+    sent = 0
+    while process.poll() is None:
+        process.send_signal(number)
+        sent += 1
+        time.sleep(rng.uniform(0, SOON))
+    done, told = ended(process), f"{number.name} ignored, sent {sent} times"
+    assert done.status == 0, f"{told}: {done}"
+    assert "interrupted" not in done.err, f"{told}: {done}"
+    check_same(folder, undisturbed, told, auto_resume=True)
 
 
 def _stopped(
@@ -98,5 +153,9 @@ FAULTS = (
     Fault("SIGTERM during training", in_training(signal.SIGTERM), few=1, many=50),
     Fault("SIGINT twice", in_training(signal.SIGINT, twice=True), few=1, many=50),
     Fault("SIGTERM twice", in_training(signal.SIGTERM, twice=True), few=1, many=50),
+    Fault("SIGHUP during training", in_training(signal.SIGHUP), few=1, many=50),
+    Fault("SIGUSR1 during training", in_training(signal.SIGUSR1), few=1, many=50),
+    Fault("SIGINT ignored", on_a_training(ignored), few=1, many=20),
+    Fault("SIGHUP under nohup", on_a_training(under_nohup), few=1, many=20),
     Fault("a signal during a command", in_a_command, few=2, many=100),
 )

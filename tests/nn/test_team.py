@@ -12,7 +12,7 @@ import pytest
 
 from mlpcli.nn import Array
 from mlpcli.nn import team as module
-from mlpcli.nn.team import Kind, MemberError, Team
+from mlpcli.nn.team import SIGNALS, Kind, MemberError, Team
 
 PATIENCE = 30  # seconds until a test gives up on a member
 KINDS: list[Kind] = ["turns", "thread"]
@@ -185,7 +185,7 @@ def test_a_process_that_the_system_refuses_is_reported(monkeypatch: pytest.Monke
         with pytest.raises(MemberError, match="temporarily unavailable; --threads 1 needs none"):
             job()
 
-    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(SIGNALS)
 
 
 @processes
@@ -199,7 +199,7 @@ def test_members_ignore_the_signals_that_their_caller_answers() -> None:
 
         job = team.job(work)
         job()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             os.kill(int(pids[1]), number)
         job()
 

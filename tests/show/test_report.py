@@ -8,6 +8,7 @@ import pytest
 
 from mlpcli.api.report import MAX_RUNS, Analysis, claim
 from mlpcli.show import plots, report, svg
+from mlpcli.terminal import HIDDEN
 from tests.show.conftest import CLASSES, HOSTILE
 
 pytestmark = pytest.mark.slow
@@ -86,7 +87,7 @@ def test_names_are_text_and_nothing_more(page: Reader, text: str) -> None:
         assert report.visible(name) in joined
     for name in HOSTILE[:3]:
         assert name not in text
-    assert report.HIDDEN.search(text) is None
+    assert HIDDEN.search(text) is None
 
 
 def test_every_figure_and_image_has_an_alternative(page: Reader) -> None:
