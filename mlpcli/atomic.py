@@ -9,7 +9,7 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mlpcli.errors import OutputError
 from mlpcli.lock import is_running
@@ -23,18 +23,17 @@ def write(path: Path, data: bytes, *, dir_fd: int | None = None) -> None:
 
     Raises OutputError where the disk refuses; an earlier file is then as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    new = temporary(path)
     try:
         try:
-            with open(_at(temporary, dir_fd), "wb", opener=_opener(dir_fd)) as file:
+            with open(_at(new, dir_fd), "wb", opener=_opener(dir_fd)) as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            source, target = _at(temporary, dir_fd), _at(path, dir_fd)
+                flush(file)
+            source, target = _at(new, dir_fd), _at(path, dir_fd)
             os.replace(source, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
         except BaseException:
             with suppress(OSError):  # a disk that refuses writing may refuse this too
-                os.unlink(_at(temporary, dir_fd), dir_fd=dir_fd)
+                os.unlink(_at(new, dir_fd), dir_fd=dir_fd)
             raise
         sync(path.parent, dir_fd=dir_fd)
     except OSError as err:
@@ -46,8 +45,7 @@ def append(path: Path, data: bytes, *, dir_fd: int | None = None) -> None:
     try:
         with open(_at(path, dir_fd), "ab", opener=_opener(dir_fd)) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            flush(file)
     except OSError as err:
         raise OutputError(f"{path}: cannot write: {err.strerror}") from err
 
@@ -60,11 +58,27 @@ def remove(path: Path, *, dir_fd: int | None = None) -> None:
 
 def sweep(path: Path, *, dir_fd: int | None = None) -> None:
     """Remove what killed processes have left of a file that they were about to write."""
-    leftover = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.tmp")
-    for name in os.listdir(path.parent if dir_fd is None else dir_fd):
-        match = leftover.fullmatch(name)
-        if match and not is_running(match[1]):
-            remove(path.with_name(name), dir_fd=dir_fd)
+    for leftover in leftovers(path, dir_fd=dir_fd):
+        remove(leftover, dir_fd=dir_fd)
+
+
+def temporary(path: Path) -> Path:
+    """The name under which this process makes a file or folder, before it moves it into place."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def leftovers(path: Path, *, dir_fd: int | None = None) -> list[Path]:
+    """What processes that are gone have made under such names."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.tmp")
+    names = os.listdir(path.parent if dir_fd is None else dir_fd)
+    matches = [match for match in map(pattern.fullmatch, names) if match]
+    return [path.with_name(match[0]) for match in matches if not is_running(match[1])]
+
+
+def flush(file: IO[bytes]) -> None:
+    """Flush to the disk what has been written into an open file."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync(folder: Path, *, dir_fd: int | None = None) -> None:

@@ -42,6 +42,14 @@ def folder_lock(folder: Path, busy: Callable[[str], None]) -> Iterator[Kind]:
             yield "soft"
 
 
+def soft_warning(folder: Path) -> str:
+    """What there is to know of a folder that is held by a soft lock."""
+    return (
+        f"{folder}: its file system has no locks, so {SOFT_LOCK_FILE} tells others to keep "
+        "off; if this process is killed, and on another host, remove that file"
+    )
+
+
 def is_ours(path: Path) -> bool:
     """Whether a file can be a lock of `folder_lock`: it is empty, or holds a PID."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlpcli.config.schema import Config
-from mlpcli.errors import CheckFailed, Interrupted, MlpError, OutputError, TrainingError
+from mlpcli.errors import CheckFailed, Interrupted, MlpError, TrainingError
 from mlpcli.nn.team import MemberError
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
@@ -135,7 +135,7 @@ def follow(
     finally:
         run.record = run.record.replace(seconds=seconds)
         # the error that ends the run is reported, not that its record could not be written then
-        with nullcontext() if run.record.status == "finished" else suppress(OutputError):
+        with nullcontext() if run.record.status == "finished" else suppress(MlpError):
             run.folder.save_record(run.record)
     run.folder.require_in_place("the run in it is finished")
 

@@ -180,10 +180,7 @@ class RunFolder:
         """What there is to warn of in the way in which the folder is held."""
         if self.lock_kind == "kernel":
             return []
-        return [
-            f"{self}: its file system has no locks, so a file tells other processes that the run "
-            f"is written; if this process is killed on another host, remove {lock.SOFT_LOCK_FILE}"
-        ]
+        return [lock.soft_warning(self.path)]
 
     def create(self, config: Config, record: RunRecord, weights: Checkpoint | None = None) -> None:
         """Put a run into the folder, which is held, in place of an earlier one.
