@@ -204,8 +204,10 @@ def flat(value: Any, depth: int = 0) -> list[Any]:
 
 
 def usable(leaves: list[Any], like: Any) -> bool:
-    """Whether a grad_z3 can be given to the next function."""
-    return len(leaves) == 1 and leaves[0].size == like.size and bool(np.isfinite(leaves[0]).all())
+    """Whether a grad_z3 can be given to the next function; from zeros, zero follows."""
+    if len(leaves) != 1 or leaves[0].size != like.size:
+        return False
+    return bool(np.isfinite(leaves[0]).all() and leaves[0].any())
 
 
 def same(a: Any, b: Any) -> bool:
