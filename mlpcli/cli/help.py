@@ -1,12 +1,54 @@
 """Help as plain text, which needs none of rich's imports: they would take most of its time."""
 
+import re
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
+
+HelpFormatter: Any = typer.Context.formatter_class
+UNBREAKABLE_HYPHEN = "\u2011"
+
+
+class Formatter(HelpFormatter):  # type: ignore[misc]  # Typer has no public name for it
+    """Breaks lines between words alone, and an example where a shell lets it continue."""
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs; those that begin with a backspace are kept line by line."""
+        width = self.width - self.current_indent
+        paragraphs = [
+            "\n".join(_continued(line, width) for line in each.split("\n"))
+            if "\b" in each
+            else each
+            for each in text.split("\n\n")
+        ]
+        super().write_text(_unbreakable("\n\n".join(paragraphs)))
+
+    def write_dl(self, rows: Any, *args: Any, **options: Any) -> None:
+        """Write terms beside their definitions."""
+        rows = [(_unbreakable(term), _unbreakable(text)) for term, text in rows]
+        super().write_dl(rows, *args, **options)
+
+    def getvalue(self) -> str:
+        """The text that was written."""
+        return str(super().getvalue()).replace(UNBREAKABLE_HYPHEN, "-")
+
+
+class Context(typer.Context):
+    """The context of a command whose help has this format."""
+
+    formatter_class = Formatter
 
 
 class Group(TyperGroup):
     """Lists its commands with their whole first sentence, where Typer would cut it short."""
+
+    context_class = Context
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for command in self.commands.values():
+            command.context_class = Context
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the section of commands."""
@@ -15,3 +57,27 @@ class Group(TyperGroup):
             formatter.write_dl(
                 [(name, c.get_short_help_str(limit=1000)) for name, c in commands if c is not None]
             )
+
+
+def _continued(line: str, width: int) -> str:
+    r"""An example that is wider than the terminal on several lines, to be copied at once.
+
+    >>> print(_continued("  mlp train --name 'a b' --epochs 5", 25))
+      mlp train \
+          --name 'a b' \
+          --epochs 5
+    """
+    if len(line) <= width:
+        return line
+    lines = [""]
+    margin = re.match(" *", line)[0] + "    "  # type: ignore[index]  # matches always
+    for words in re.findall(r"\s*(?:-\S+ )?(?:'[^']*'|[^\s'])+", line):
+        if lines[-1] and len(lines[-1]) + len(words) + 2 > width:
+            lines.append(margin + words.lstrip())
+        else:
+            lines[-1] += words
+    return " \\\n".join(lines)
+
+
+def _unbreakable(text: str) -> str:
+    return text.replace("-", UNBREAKABLE_HYPHEN)
