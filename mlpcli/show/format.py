@@ -54,7 +54,7 @@ def aligned(rows: list[list[str]], width: int | None) -> list[str]:
     if sum(widths) + 2 * len(parts[0]) > room:
         if sum(widths) + len(parts[0]) <= room:
             gap = " "
-        elif widths[0] + 2 + max(widths[1:]) <= room:
+        elif widths[0] + 2 + max(widths[1:], default=0) <= room:
             parts = _parts(widths, room)
         else:
             return _listed(rows)
