@@ -71,7 +71,7 @@ class Runner:
         """The learner's file as a module; its folder is where it imports from."""
         sys.path.insert(0, os.path.dirname(self.job["path"]))
         module = ModuleType("submission")
-        module.__file__ = self.file
+        module.__file__ = self.job["path"]
         sys.modules["submission"] = module
         with open(self.job["path"], "rb") as source:
             code = compile(source.read(), self.file, "exec", dont_inherit=True)
