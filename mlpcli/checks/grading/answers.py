@@ -10,7 +10,7 @@ import numpy as np
 
 from mlpcli.checks.diagnosis import Finding, GroundTruth
 from mlpcli.checks.grading import names
-from mlpcli.checks.matching import fits
+from mlpcli.checks.matching import MATCH_TOLERANCE, fits
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer, Params
 
@@ -21,6 +21,7 @@ FUNCTIONS = {
     "grad_b3": ["grad_z3"],
     "backward": ["params", "h", "y"],
 }
+MAX_MAGNITUDE = 1e100  # of an entry that is compared: its square, times any count, is finite
 FLOAT32_TOLERANCE = 1e-5  # relative distance up to which float32 results agree
 
 Notes = tuple[str, ...]  # conventions, in words
@@ -153,12 +154,15 @@ def parse_gradient(truth: GroundTruth, layout: Layout, answer: Answer) -> Parsed
     return ParsedGradient(tuple(layers), notes, problems, len(arrays) - len(index))
 
 
+def can_be_given(grad_z3: Array) -> bool:
+    """Whether a learner's grad_z3 is given to the functions after it; from zeros, zero follows."""
+    return 0 < float(np.abs(grad_z3).max()) <= MAX_MAGNITUDE
+
+
 def agrees(expected: Array, got: Array) -> bool:
     """Whether a result is right, to the precision of its dtype; both have one shape."""
-    if got.dtype == np.float32:
-        tolerance = FLOAT32_TOLERANCE * np.linalg.norm(expected)
-        return bool(np.linalg.norm(expected - got) <= tolerance)
-    return fits(expected, got)
+    float32 = got.dtype == np.float32
+    return fits(expected, got, tolerance=FLOAT32_TOLERANCE if float32 else MATCH_TOLERANCE)
 
 
 def _without_rounding(got: Array, expected: Array, n: int) -> Array:
@@ -228,10 +232,13 @@ def _is_bias(got: Array, shape: Shape) -> bool:
 
 
 def _finiteness_problem(place: str, got: Array) -> Finding | None:
-    """The finding for an array of any shape with entries that are not finite."""
-    if np.isfinite(got).all():
-        return None
-    return Finding(place, "non-finite", f"{place} has entries that are not finite")
+    """The finding for an array of any shape with entries that are not finite, or too large."""
+    if not np.isfinite(got).all():
+        return Finding(place, "non-finite", f"{place} has entries that are not finite")
+    if float(np.abs(got).max(initial=0)) > MAX_MAGNITUDE:
+        text = f"{place} has entries beyond {MAX_MAGNITUDE:g}"
+        return Finding(place, "non-finite", text)
+    return None
 
 
 def _shape_problem(place: str, got: Array, shape: Shape) -> Finding:

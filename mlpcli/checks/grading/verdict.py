@@ -117,7 +117,7 @@ def _functions(truth: GroundTruth, layout: Layout, calls: dict[str, Answer]) -> 
             result, factor = _parse(truth, name, layout, answer, right, (1.0, float(n)))
             wrong_z = result.problem is not None
             factors = (1.0,) if factor == 1 < n else undecided
-            if result.array is not None and np.isfinite(result.array).all() and result.array.any():
+            if result.array is not None and answers.can_be_given(result.array):
                 grad_z3 = result.array.astype("float64")
         else:
             argument = grad_z3 if answer.own_grad_z3 else right

@@ -105,13 +105,18 @@ def test_a_batch_counts_more_than_one_image_on_which_n_cannot_be_wrong(verdict: 
     assert result.parts[0].accepts == ("a batch in rows (n, k)",)
 
 
-@pytest.mark.parametrize("value", ["0.0", "1e200", "-1e300"])
-def test_a_constant_in_place_of_every_gradient_earns_nothing(value: str, verdict: Any) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("value", [0.0, 5e-324, 1e200, -1e300, np.inf, -np.inf, np.nan])
+def test_a_constant_in_place_of_every_gradient_earns_nothing(
+    value: float, dtype: str, verdict: Any
+) -> None:
     source = f"""
-def grad_z3(h3, y): return h3 * 0 + {value}
-def grad_W3(h2, grad_z3): return h2.T @ grad_z3 * 0 + {value}
-def grad_b3(grad_z3): return grad_z3.sum(axis=0) * 0 + {value}
-def backward(params, h, y): return [(W * 0 + {value}, b * 0 + {value}) for W, b in params]
+import numpy as np
+def full(like): return np.full(like.shape, float("{value}")).astype("{dtype}")
+def grad_z3(h3, y): return full(h3)
+def grad_W3(h2, grad_z3): return full(h2.T @ grad_z3)
+def grad_b3(grad_z3): return full(grad_z3.sum(axis=0))
+def backward(params, h, y): return [(full(W), full(b)) for W, b in params]
 """
 
     assert verdict(source).right == 0
