@@ -86,13 +86,15 @@ def run(file: Path, problem: Problem, *, timeout: int) -> Answers:
         raise SubmissionError(f"{file}: {'not a file' if file.exists() else 'no such file'}")
     if file.suffix == ".ipynb":
         raise SubmissionError(f"{file}: is a notebook; save its functions in a .py file")
-    packages = str(Path(np.__file__).parents[1])
-    with tempfile.TemporaryDirectory(prefix="mlp-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        _write(folder, file, problem, packages, timeout)
-        outcome = grade_process.run(
-            grade_worker.__file__, folder, packages=packages, timeout=timeout
-        )
+    script, packages = grade_worker.__file__, str(Path(np.__file__).parents[1])
+    try:
+        with tempfile.TemporaryDirectory(prefix="mlp-", ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            _write(folder, file, problem, packages, timeout)
+            outcome = grade_process.run(script, folder, packages=packages, timeout=timeout)
+    except OSError as err:
+        text = f"cannot be run in a temporary folder: {err.strerror}"
+        raise SubmissionError(f"{file}: {text}; check TMPDIR and the space there") from err
     return _answers(str(file), outcome, timeout)
 
 

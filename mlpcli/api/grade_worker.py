@@ -66,7 +66,8 @@ class Runner:
             self.send({"event": "end"}, [])
         except BaseException as err:  # a learner's file can raise anything
             line, text = self.describe(err)
-            self.send({"event": "stopped", "line": line, "text": text}, [])
+            with suppress(OSError):  # nobody listens any more
+                self.send({"event": "stopped", "line": line, "text": text}, [])
 
     def read(self) -> ModuleType:
         """The learner's file as a module; its folder is where it imports from."""

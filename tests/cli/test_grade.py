@@ -214,6 +214,15 @@ def test_what_is_no_submission_is_named(args: list[str], told: str) -> None:
     assert refusal("grade", *args).startswith(told)
 
 
+def test_a_temporary_folder_that_cannot_be_made_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("w.py").write_text(LAYERED)
+    monkeypatch.setattr("tempfile.tempdir", "none")
+
+    assert refusal("grade", "w.py").startswith("w.py: cannot be run in a temporary folder: No such")
+
+
 @pytest.mark.slow
 def test_the_old_options_of_gradcheck_still_grade_and_name_the_new_command() -> None:
     judge(WHOLE)
