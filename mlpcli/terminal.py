@@ -15,6 +15,8 @@ HIDDEN = re.compile(
 # set in the logs of continuous integration, and in the notebooks of Jupyter and Colab
 LOG_SIGN = re.compile("CI|JPY_PARENT_PID|COLAB_.*")
 
+DEFAULT_WIDTH = 80  # columns of a terminal that does not tell
+
 
 def is_live(stream: TextIO | None) -> bool:
     """Whether a stream is a terminal on which lines can be redrawn, and not a log or a notebook."""
@@ -22,6 +24,18 @@ def is_live(stream: TextIO | None) -> bool:
         return False
     is_log = any(value and LOG_SIGN.fullmatch(name) for name, value in os.environ.items())
     return not is_log and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+def terminal_width(stream: TextIO | None) -> int | None:
+    """How wide a terminal is; None for what is none, where lines stay whole."""
+    if stream is None or not is_live(stream):
+        return None
+    if (chosen := os.environ.get("COLUMNS", "")).isdecimal() and int(chosen):
+        return int(chosen)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or DEFAULT_WIDTH
+    except OSError:
+        return DEFAULT_WIDTH
 
 
 def wants_color(stream: TextIO | None) -> bool:

@@ -21,9 +21,13 @@ from mlpcli.checks.grading.answers import FUNCTIONS, LAYOUTS, Answers
 from mlpcli.checks.grading.verdict import GradeVerdict, evaluate
 from mlpcli.checks.problem import Problem
 from mlpcli.config.load import load_config
+from mlpcli.data.preprocessing import INPUTS
 from mlpcli.errors import SubmissionError, nearest
+from mlpcli.nn import mlp
+from mlpcli.nn.mlp import Layer
 from mlpcli.runs.checkpoint import tensors
 
+CLASSES = 10
 MAX_MEMORY = 2 << 30  # bytes of address space
 # the workbook's network and loss, and no other term; the same everywhere
 PLAIN_SETTINGS = ["data.name=synth", "data.images=100", "network.hidden=[512, 256]"]
@@ -48,13 +52,29 @@ class Grade(NamedTuple):
         return self.verdict.ok
 
 
-def grade(file: Path, *, timeout: int) -> Grade:
+def grade(file: Path, *, timeout: int, seed: int | None = None, strict: bool = False) -> Grade:
     """The verdict on a file's functions, by the workbook's network and a few drawn images.
 
-    timeout: seconds for all of it. Raises SubmissionError.
+    timeout: seconds for all of it. seed: draws other inputs, another number of images and other
+    widths. strict: whether `backward` may return nothing but gradients. Raises SubmissionError.
     """
-    problem = next(points_of_config(load_config(None, PLAIN_SETTINGS))).problem
-    return Grade(str(file), problem, evaluate(problem, run(file, problem, timeout=timeout)))
+    if seed is None:
+        problem = next(points_of_config(load_config(None, PLAIN_SETTINGS))).problem
+    else:
+        problem = drawn_problem(np.random.default_rng(seed))
+    verdict = evaluate(problem, run(file, problem, timeout=timeout), strict=strict)
+    return Grade(str(file), problem, verdict)
+
+
+def drawn_problem(rng: np.random.Generator) -> Problem:
+    """A problem of which nothing can be known before: 3 to 8 images, but not 4; new widths."""
+    images = int(rng.choice([3, 5, 6, 7, 8]))
+    sizes = (INPUTS, int(rng.integers(300, 500)), int(rng.integers(100, 250)), CLASSES)
+    params = mlp.init(sizes, rng=rng, dtype="float64")
+    params = tuple(Layer(W, 0.1 * rng.standard_normal(b.shape)) for W, b in params)
+    lit = rng.random((images, INPUTS)) < 0.3  # most pixels are dark, as in digits
+    x = rng.random((images, INPUTS)) * lit
+    return Problem(params, x, mlp.one_hot(rng.permutation(CLASSES)[:images], CLASSES))
 
 
 def run(file: Path, problem: Problem, *, timeout: int) -> Answers:
@@ -66,13 +86,15 @@ def run(file: Path, problem: Problem, *, timeout: int) -> Answers:
         raise SubmissionError(f"{file}: {'not a file' if file.exists() else 'no such file'}")
     if file.suffix == ".ipynb":
         raise SubmissionError(f"{file}: is a notebook; save its functions in a .py file")
-    packages = str(Path(np.__file__).parents[1])
-    with tempfile.TemporaryDirectory(prefix="mlp-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        _write(folder, file, problem, packages, timeout)
-        outcome = grade_process.run(
-            grade_worker.__file__, folder, packages=packages, timeout=timeout
-        )
+    script, packages = grade_worker.__file__, str(Path(np.__file__).parents[1])
+    try:
+        with tempfile.TemporaryDirectory(prefix="mlp-", ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            _write(folder, file, problem, packages, timeout)
+            outcome = grade_process.run(script, folder, packages=packages, timeout=timeout)
+    except OSError as err:
+        text = f"cannot be run in a temporary folder: {err.strerror}"
+        raise SubmissionError(f"{file}: {text}; check TMPDIR and the space there") from err
     return _answers(str(file), outcome, timeout)
 
 

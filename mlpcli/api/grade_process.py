@@ -59,10 +59,8 @@ def run(script: str, folder: Path, *, packages: str, timeout: int) -> Outcome:
             status = process.wait(timeout + GRACE_PERIOD)
     finally:
         _kill(process)
-        for reader, pipe in zip(readers, (process.stdout, process.stderr), strict=True):
+        for reader in readers:
             reader.join(DRAIN_PERIOD)
-            if pipe and not reader.is_alive():
-                pipe.close()
     return Outcome([*found], status, bool(garbled))
 
 
@@ -78,23 +76,27 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def _receive(process: subprocess.Popen[bytes], found: list[Message], garbled: list[bool]) -> None:
     """Mutates found and garbled; ends the process at the first wrong message."""
     assert process.stdout
-    try:
-        for message in messages(process.stdout):
-            found.append(message)
-    except GarbledError:
-        garbled.append(True)
-        process.kill()
+    with process.stdout as stream:
+        try:
+            for message in messages(stream):
+                found.append(message)  # one by one: what came before a wrong one is kept
+        except GarbledError:
+            garbled.append(True)
+            process.kill()
 
 
 def _show(stream: IO[bytes]) -> None:
     """Copy what the process prints to standard error, escaped, up to MAX_OUTPUT bytes."""
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     left = MAX_OUTPUT
-    while data := os.read(stream.fileno(), 1 << 16):
-        text = printable(decoder.decode(data[: max(left, 0)]))
-        if 0 <= left < len(data):
-            text += f"\n... (more than {MAX_OUTPUT >> 10} KiB of output; the rest is left out)\n"
-        left -= len(data)
-        if sys.__stderr__ and text:
-            with suppress(OSError, ValueError):
-                os.write(sys.__stderr__.fileno(), text.encode())
+    with stream:
+        while data := os.read(stream.fileno(), 1 << 16):
+            text = printable(decoder.decode(data[: max(left, 0)]))
+            if 0 <= left < len(data):
+                text += (
+                    f"\n... (more than {MAX_OUTPUT >> 10} KiB of output; the rest is left out)\n"
+                )
+            left -= len(data)
+            if sys.__stderr__ and text:
+                with suppress(OSError, ValueError):
+                    os.write(sys.__stderr__.fileno(), text.encode())

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from mlpcli.config.load import changed_settings, flat_settings
 from mlpcli.errors import CheckpointError, ConfigError
-from mlpcli.runs.folder import RECORD, RunFolder
+from mlpcli.runs.folder import INCOMPLETE, RECORD, RunFolder
 from mlpcli.runs.record import RunRecord
 
 
@@ -16,7 +16,7 @@ class Entry(NamedTuple):
 
     run: str  # its folder
     data: str | None
-    status: str  # of run.json, or "damaged"
+    status: str  # of run.json, or "damaged", or "incomplete"
     accuracy: float | None  # validation accuracy of the best epoch, a fraction
     loss: float | None  # its validation loss, in nats
     epochs: int | None  # done
@@ -37,9 +37,10 @@ def find(folder: Path) -> list[Entry]:
     """Every run in a folder or deeper, by name; raises CheckpointError when there is no folder."""
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder; `mlp train` makes runs in runs/")
-    paths = (path.relative_to(folder) for path in sorted(folder.rglob(RECORD)))
+    found = {path.parent for name in (RECORD, INCOMPLETE) for path in folder.rglob(name)}
+    paths = (path.relative_to(folder) for path in sorted(found))
     visible = (path for path in paths if not any(part.startswith(".") for part in path.parts))
-    return [_entry(folder / path.parent) for path in visible]
+    return [_entry(folder / path) for path in visible]
 
 
 def where(entries: Iterable[Entry], conditions: Sequence[str]) -> list[Entry]:
@@ -83,10 +84,12 @@ def remove(folder: Path) -> None:
 
 
 def _entry(folder: Path) -> Entry:
+    run = RunFolder(folder)
     try:
-        record = RunFolder(folder).load_record()
+        record = run.load_record()
     except CheckpointError:
-        return Entry(str(folder), None, "damaged", *[None] * 7)
+        status = "incomplete" if run.is_incomplete() else "damaged"
+        return Entry(str(folder), None, status, *[None] * 7)
     return Entry(
         run=str(folder),
         data=record.data.name,

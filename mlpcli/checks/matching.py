@@ -10,15 +10,18 @@ from mlpcli.nn import Array
 MATCH_TOLERANCE = 1e-9  # relative distance up to which a mistake explains a wrong result
 
 
-def fits(expected: Array, got: Array) -> bool:
-    """Whether two arrays agree to MATCH_TOLERANCE, relative to the larger of their norms.
+def fits(expected: Array, got: Array, *, tolerance: float = MATCH_TOLERANCE) -> bool:
+    """Whether two arrays agree, relative to the larger of their norms.
 
-    Never where a norm overflows: any two arrays are close, relative to infinity.
+    Never where a norm overflows, and only if equal where both underflow: any two arrays are close
+    relative to infinity, and any two tiny ones have the distance zero.
     """
     if expected.shape != got.shape:
         return False
     norm = max(np.linalg.norm(expected), np.linalg.norm(got))
-    return bool(np.linalg.norm(expected - got) <= MATCH_TOLERANCE * norm < np.inf)
+    if not norm:
+        return np.array_equal(expected, got)
+    return bool(np.linalg.norm(expected - got) <= tolerance * norm < np.inf)
 
 
 def ratio(base: Array, got: Array) -> float | None:

@@ -42,4 +42,5 @@ def explain_(
     from mlpcli.show.explain import as_json, as_markdown, as_text
 
     result = explain(config, set_ or [], run=run, image=image, layer=layer)
-    print_result(result, as_markdown if markdown else as_text, as_json, json=json)
+    form = as_markdown if markdown else as_text
+    print_result(result, form, as_json, json=json, wrap=not markdown)

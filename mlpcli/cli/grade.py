@@ -18,6 +18,13 @@ def grade(
     timeout: Annotated[
         int, Option(metavar="S", min=1, max=3600, help="Time limit in seconds.")
     ] = 10,
+    seed: Annotated[
+        int | None,
+        Option(metavar="N", min=0, help="Draw inputs, number of images and widths from a seed."),
+    ] = None,
+    strict: Annotated[
+        bool, flag("--strict", "Refuse arrays that are no gradient in the result of backward.")
+    ] = False,
     json: JsonOpt = False,
 ) -> None:
     """Grade your own backward pass, step by step. This runs the code in FILE.py.
@@ -30,6 +37,7 @@ def grade(
     \b
       mlp grade --template > mywork.py
       mlp grade mywork.py
+      mlp grade mywork.py --seed 84310 --strict --json
     """
     if file and template:
         raise ConfigError("--template: prints a file to start from; leave out FILE.py")
@@ -42,7 +50,7 @@ def grade(
     if not file:
         echo(api.template(), nl=False)
         return
-    result = api.grade(file, timeout=timeout)
+    result = api.grade(file, timeout=timeout, seed=seed, strict=strict)
     print_result(result, as_text, as_json, json=json)
     if not result.ok:
         raise CheckFailed(f"{file}: {score(result)}")

@@ -1,11 +1,12 @@
 """The one place that prints: names from files and options never reach a terminal raw."""
 
+import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import typer
 
-from mlpcli.terminal import printable
+from mlpcli.terminal import printable, terminal_width
 
 Result = TypeVar("Result")
 
@@ -16,9 +17,16 @@ def print_result(
     as_json: Callable[[Result], str],
     *,
     json: bool,
+    wrap: bool = True,
 ) -> None:
-    """Print a result for people or, with json, as one JSON object."""
-    echo(as_json(result) if json else as_text(result))
+    """Print a result as one JSON object or, without json, for people.
+
+    wrap: whether the text is prose and tables, whose lines are fitted to a terminal.
+    """
+    if json:
+        echo(as_json(result))
+    else:
+        echo(_fitted(as_text(result), sys.stdout) if wrap else as_text(result))
 
 
 def moved(old: str, new: str) -> None:
@@ -28,4 +36,12 @@ def moved(old: str, new: str) -> None:
 
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print text to standard output or, with err, a message to standard error."""
-    typer.echo(printable(text), err=err, nl=nl)
+    typer.echo(_fitted(printable(text), sys.stderr) if err else printable(text), err=err, nl=nl)
+
+
+def _fitted(text: str, stream: TextIO | None) -> str:
+    if (width := terminal_width(stream)) is None:
+        return text
+    from mlpcli.show.format import fitted  # imports rich
+
+    return fitted(text, width)

@@ -55,7 +55,7 @@ def list_(
         key="accuracy" if best else sort or "started",
         descending=best,
     )
-    print_result(entries, as_csv if csv else as_text, as_json, json=json)
+    print_result(entries, as_csv if csv else as_text, as_json, json=json, wrap=not csv)
 
 
 @app.command()

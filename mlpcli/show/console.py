@@ -10,7 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlpcli.api.trainer import Event, Notice
 from mlpcli.show import live
-from mlpcli.terminal import is_live, printable, silence, wants_color
+from mlpcli.show.format import fitted
+from mlpcli.terminal import is_live, printable, silence, terminal_width, wants_color
 from mlpcli.training.progress import Epoch, Metrics
 from mlpcli.training.threads import oversubscribed
 
@@ -47,7 +48,7 @@ def console() -> Console:
 
 def warn(text: str) -> None:
     """Print a warning."""
-    console().print(f"warning: {printable(text)}", style="yellow", markup=False)
+    _print(f"warning: {text}", style="yellow")
 
 
 def warn_of_threads(threads: int) -> None:
@@ -58,7 +59,7 @@ def warn_of_threads(threads: int) -> None:
 
 def note(text: str) -> None:
     """Print what happens next."""
-    console().print(printable(text), markup=False)
+    _print(text)
 
 
 def watch(
@@ -93,3 +94,8 @@ def bar(counts: Iterable[tuple[int, int]], *, label: str) -> None:
         task = progress.add_task(label, total=None)
         for done, total in counts:
             progress.update(task, completed=done, total=total)
+
+
+def _print(text: str, style: str = "") -> None:
+    fit = fitted(printable(text), terminal_width(sys.stderr))
+    console().print(fit, style=style, markup=False)

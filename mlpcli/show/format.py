@@ -4,13 +4,14 @@ import csv
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from typing import Any
 
 from rich.cells import cell_len
 
-from mlpcli.terminal import one_line
+from mlpcli.terminal import one_line, terminal_width
 
 SCHEMA = 1  # of every JSON object printed; see docs/contract.md
 FORMULA = re.compile(r"[=+\-@\t\r].", re.DOTALL)  # how it begins, for a spreadsheet
@@ -50,13 +51,39 @@ def _inert(cell: Any) -> Any:
 
 
 def table(rows: list[list[str]]) -> list[str]:
-    """Rows of text as aligned lines: the first column left-aligned, the others right-aligned."""
-    columns = []
-    for i, column in enumerate(zip(*(map(one_line, row) for row in rows), strict=True)):
-        width = max(map(cell_len, column))
-        spaces = [(" " * (width - cell_len(cell)), cell) for cell in column]
-        columns.append([space + cell if i else cell + space for space, cell in spaces])
-    return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+    """Rows of text, the head first, as aligned lines that fit the terminal on standard output."""
+    return aligned(rows, terminal_width(sys.stdout))
+
+
+def aligned(rows: list[list[str]], width: int | None) -> list[str]:
+    """Rows as lines: the first column left-aligned, the others right-aligned.
+
+    width: of the terminal, in columns; None if it does not matter. A table that is wider follows
+    in parts, each with the first column, or as a list if that leaves no room for another.
+    """
+    rows = [list(map(one_line, row)) for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    room, gap, parts = width or math.inf, "  ", [range(1, len(widths))]
+    if sum(widths) + 2 * len(parts[0]) > room:
+        if sum(widths) + len(parts[0]) <= room:
+            gap = " "
+        elif widths[0] + 2 + max(widths[1:], default=0) <= room:
+            parts = _parts(widths, room)
+        else:
+            return _listed(rows)
+    cells = [[_padded(row[i], n, left=not i) for i, n in enumerate(widths)] for row in rows]
+    tables = [[gap.join([row[0], *(row[i] for i in part)]) for row in cells] for part in parts]
+    return "\n\n".join("\n".join(map(str.rstrip, lines)) for lines in tables).split("\n")
+
+
+def fitted(text: str, width: int | None) -> str:
+    """Text whose lines are broken between words where they are wider; None: as it is.
+
+    A command between backquotes is one word.
+    """
+    if width is None:
+        return text
+    return "\n".join(each for line in text.split("\n") for each in _broken(line, width))
 
 
 def percent(fraction: Any, digits: int = 2) -> str:
@@ -155,6 +182,45 @@ def size(count: int) -> str:
 def text(value: Any) -> str:
     """A value of a record; a list with commas."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _parts(widths: list[int], room: float) -> list[range]:
+    """The columns beside the first one, in as many parts as needed."""
+    parts, first, used = [], 1, widths[0]
+    for i, each in enumerate(widths[1:], 1):
+        if i > first and used + 2 + each > room:
+            parts.append(range(first, i))
+            first, used = i, widths[0]
+        used += 2 + each
+    return [*parts, range(first, len(widths))]
+
+
+def _listed(rows: list[list[str]]) -> list[str]:
+    head, lines = rows[0], list[str]()
+    for first, *others in rows[1:]:
+        lines += [first, *(f"  {n}: {cell}" for n, cell in zip(head[1:], others, strict=True))]
+    return lines
+
+
+def _padded(cell: str, width: int, *, left: bool) -> str:
+    space = " " * (width - cell_len(cell))
+    return cell + space if left else space + cell
+
+
+def _broken(line: str, width: int) -> Iterator[str]:
+    """The line, or the parts of one that is wider, indented by two more columns."""
+    if cell_len(line) <= width:
+        yield line
+        return
+    margin = " " * (len(line) - len(line.lstrip()) + 2)
+    part = ""
+    for word in re.findall(r"\s*(?:`[^`]*`|[^\s`]|`)+", line):
+        if part and cell_len(part) + cell_len(word) > width:
+            yield part
+            part = margin + word.lstrip()
+        else:
+            part += word
+    yield part
 
 
 def _plain(value: Any) -> Any:

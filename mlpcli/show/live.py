@@ -15,6 +15,7 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from mlpcli.api.trainer import Event
+from mlpcli.show.format import fitted
 from mlpcli.terminal import printable
 from mlpcli.training.progress import Epoch, Metrics, Step
 
@@ -68,7 +69,8 @@ def watch(
                 text = row(event.metrics, epochs, width=screen.width)
                 panel.print(Text(text, style="green" if event.best else ""))
             else:
-                panel.print(Text(f"warning: {printable(event.text)}", style="yellow"))
+                warning = fitted(f"warning: {printable(event.text)}", screen.width)
+                panel.print(Text(warning, style="yellow"))
     finally:
         panel.erase()
 

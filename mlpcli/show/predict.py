@@ -1,13 +1,14 @@
 """A network's predictions: a table, CSV or JSON lines, each written as the images come."""
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
 from mlpcli.api.predict import Prediction
 from mlpcli.errors import DataError
-from mlpcli.show.format import csv_line, json_object, percent
-from mlpcli.terminal import one_line
+from mlpcli.show.format import csv_line, fitted, json_object, percent
+from mlpcli.terminal import one_line, terminal_width
 
 MAX_NAME_WIDTH = 20  # columns of a terminal for the name of a class
 PROBABILITY = "probability"
@@ -40,7 +41,8 @@ def stream(
             more = f" and {len(blank) - 1:,} more" if len(blank) > 1 else ""
             echo(f"warning: {blank[0]}{more}: blank image; the prediction is meaningless", err=True)
         head = [] if images else _head(form, batch[0], classes)
-        echo("\n".join([*head, *_lines(form, batch, classes)]))
+        text = "\n".join([*head, *_lines(form, batch, classes)])
+        echo(fitted(text, terminal_width(sys.stdout)) if form == "table" else text)
         images += len(batch)
         inverted += sum(each.inverted for each in batch)
     if decided and inverted > 1:
@@ -52,8 +54,8 @@ def _head(form: str, first: Prediction, classes: Sequence[str]) -> list[str]:
     """The line before the first prediction."""
     ranks = range(1, len(first.top) + 1)
     if form == "csv":
-        columns = [f"{what}_{k}" for k in ranks for what in ("class", "probability")]
-        return [csv_line(["image", "row", "inverted", *columns])]
+        names = [f"{what}_{k}" for k in ranks for what in ("class", "probability")]
+        return [csv_line(["image", "row", "inverted", *names])]
     if form == "table":
         return [_row([(f"#{k}", PROBABILITY) for k in ranks], "image", _width(classes))]
     return []

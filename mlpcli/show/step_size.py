@@ -1,5 +1,6 @@
 """The error of finite differences against their step: table, plot of characters, JSON, PNG."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ from mlpcli.checks.step_size import DIRECTION_COUNT, STEPS, STEPS_PER_DECADE, Cu
 from mlpcli.show.figure import figure, save
 from mlpcli.show.format import json_object, pick, table
 from mlpcli.show.gradcheck import heading
+from mlpcli.terminal import terminal_width
 
 MARKERS = "ox."  # of the curves, in their order
-HEIGHT, WIDTH = 20, 61  # of the plot, in characters
+HEIGHT = 20  # of the plot, in lines
+TICK = 15  # columns between two ticks of the plot, at most
 MIN_DECADE = -12  # of the error at the foot of the plot
 
 
@@ -29,7 +32,8 @@ def as_text(result: StepSizes) -> str:
         "",
         *table(rows),
     ]
-    return "\n".join([*lines, "", *_slopes(curves), "", *_plot(curves), "", summary(curves)])
+    lines += ["", *_slopes(curves), "", *_plot(curves, terminal_width(sys.stdout))]
+    return "\n".join([*lines, "", summary(curves)])
 
 
 def as_json(result: StepSizes) -> str:
@@ -84,10 +88,15 @@ def _slopes(curves: list[Curve]) -> list[str]:
     return ["slopes by least squares, in log-log", *table(rows)]
 
 
-def _plot(curves: list[Curve]) -> list[str]:
-    """Logarithmic axes: h from 1e-12 to 1, error from 10^MIN_DECADE to 1; later curves on top."""
-    grid = [[" "] * WIDTH for _ in range(HEIGHT + 1)]
-    columns = np.rint((1 + np.log10(STEPS) / 12) * (WIDTH - 1)).astype(int)
+def _plot(curves: list[Curve], room: int | None) -> list[str]:
+    """Logarithmic axes: h from 1e-12 to 1, error from 10^MIN_DECADE to 1; later curves on top.
+
+    room: columns of the terminal; the plot is narrower where it would not fit.
+    """
+    tick = min(TICK, ((room or 80) - 16) // 4)
+    width = 4 * tick + 1
+    grid = [[" "] * width for _ in range(HEIGHT + 1)]
+    columns = np.rint((1 + np.log10(STEPS) / 12) * (width - 1)).astype(int)
     for curve, mark in zip(curves, MARKERS, strict=True):
         height = np.log10(np.clip(curve.error, 10.0**MIN_DECADE, 1)) / MIN_DECADE  # 0 at the top
         for column, row in zip(columns, np.rint(height * HEIGHT).astype(int), strict=True):
@@ -96,9 +105,9 @@ def _plot(curves: list[Curve]) -> list[str]:
     for i, line in enumerate(grid):
         label = "" if i % (HEIGHT // 4) else f"1e{MIN_DECADE * i // HEIGHT:+03d}"
         lines.append(f"{label:>6} |{''.join(line)}".rstrip())
-    marks = "   ".join(f"{mark} {curve.name}" for curve, mark in zip(curves, MARKERS, strict=True))
-    ticks = "".join(f"{f'1e{decade:+03d}':<{WIDTH // 4}}" for decade in (-12, -9, -6, -3, 0))
-    return [*lines, f"{'':6} +{'-' * WIDTH}", f"{'':6}  {ticks.rstrip()}  h", f"{'':8}{marks}"]
+    marks = [f"{'':8}{mark} {each.name}" for each, mark in zip(curves, MARKERS, strict=True)]
+    ticks = "".join(f"{f'1e{decade:+03d}':<{tick}}" for decade in (-12, -9, -6, -3, 0))
+    return [*lines, f"{'':6} +{'-' * width}", f"{'':6}  {ticks.rstrip()}  h", *marks]
 
 
 def _slope(side: Slope) -> dict[str, float | int | None]:

@@ -1,5 +1,7 @@
 """The workbook's statements as text and JSON."""
 
+import math
+import sys
 from itertools import groupby
 from typing import Any
 
@@ -9,8 +11,9 @@ from mlpcli.api.workbook import Verification
 from mlpcli.checks.workbook.measurements import first_image
 from mlpcli.checks.workbook.statements import Result
 from mlpcli.nn import Array
-from mlpcli.show.format import json_object, pick, table
+from mlpcli.show.format import aligned, json_object, pick
 from mlpcli.show.gradcheck import heading
+from mlpcli.terminal import terminal_width
 
 
 def as_text(result: Verification) -> str:
@@ -23,7 +26,9 @@ def as_text(result: Verification) -> str:
             rows.append([r.statement.number, verdict, f"{r.error:.1e}", *_short(r)])
             texts.append(r.statement.text)
         lines += ["", section]
-        lines += [f"{row}  {text}" for row, text in zip(table(rows), texts, strict=True)]
+        for row, text in zip(aligned(rows, None), texts, strict=True):
+            fits = len(row) + 2 + len(text) <= (terminal_width(sys.stdout) or math.inf)
+            lines.append(f"{row}  {text}" if fits else f"{row}\n     {text}")
     return "\n".join([*lines, "", summary(result)])
 
 

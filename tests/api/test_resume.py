@@ -2,7 +2,6 @@ import itertools
 import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,9 @@ from mlpcli.errors import CheckpointError
 from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import BEST, CONFIG, LAST, METRICS, RECORD, RunFolder
 from mlpcli.training.progress import Epoch, Step
+from tests.death import Dead, die_at
 from tests.fingerprint import result
 from tests.trainings import changed, edit_json
-
-
-class Dead(BaseException):
-    """The process is no more; nothing catches it, and nothing is written after it."""
 
 
 @pytest.fixture
@@ -43,24 +39,6 @@ def whole(short: Config, tmp_path: Path) -> dict[str, Any]:
     """What a short run leaves that was never stopped."""
     list(train(short, tmp_path / "whole", preflight=False))
     return result(tmp_path / "whole")
-
-
-def die_at(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the n-th operation on the disk on, each one raises Dead in place of being done."""
-    count = 0
-
-    def mortal(real: Callable[..., Any]) -> Callable[..., Any]:
-        def operation(*args: Any, **kwargs: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count >= n:
-                raise Dead
-            return real(*args, **kwargs)
-
-        return operation
-
-    for name in ("open", "fsync", "replace", "unlink"):
-        monkeypatch.setattr(os, name, mortal(getattr(os, name)))
 
 
 @pytest.mark.slow

@@ -120,6 +120,19 @@ def on_terminal(*args: str, **env: str) -> Outcome:
     return Outcome(process.returncode, out, err)
 
 
+def on_narrow_terminal(columns: int, *args: str) -> Outcome:
+    """Of a process all of whose output goes to a terminal of that width."""
+    termios = pytest.importorskip("termios", reason="no pseudo-terminals here")
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (40, columns))
+    with start(args, {"NO_COLOR": "1"}, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        out = b"".join(iter(lambda: _read(ours), b"")).decode()
+        os.close(ours)
+        process.wait(timeout=PATIENCE)
+    return Outcome(process.returncode, out.replace("\r\n", "\n"), "")
+
+
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 1 << 16)

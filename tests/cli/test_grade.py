@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.grading.submissions import LAYERED, PLACES, RIGHT, WHOLE, WRONG, but
+from tests.checks.grading.submissions import CHEATS, LAYERED, PLACES, RIGHT, WHOLE, WRONG, but
 from tests.cli.outcome import Outcome, call, facts, refusal
 
 
@@ -214,6 +214,15 @@ def test_what_is_no_submission_is_named(args: list[str], told: str) -> None:
     assert refusal("grade", *args).startswith(told)
 
 
+def test_a_temporary_folder_that_cannot_be_made_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("w.py").write_text(LAYERED)
+    monkeypatch.setattr("tempfile.tempdir", "none")
+
+    assert refusal("grade", "w.py").startswith("w.py: cannot be run in a temporary folder: No such")
+
+
 @pytest.mark.slow
 def test_the_old_options_of_gradcheck_still_grade_and_name_the_new_command() -> None:
     judge(WHOLE)
@@ -225,6 +234,64 @@ def test_the_old_options_of_gradcheck_still_grade_and_name_the_new_command() -> 
         assert err.startswith(f"note: mlp gradcheck {option} is now mlp grade ")
         assert err.count("\n") == 1
         assert option not in call("gradcheck", "--help").out
+
+
+RECORDER = but(
+    WHOLE,
+    "    return grads[::-1]",
+    """
+    import os
+    arrays = [array for pair in grads[::-1] for array in pair]
+    calls.append(1)
+    np.savez(os.path.join(os.path.dirname(__file__), f"{len(calls)}.npz"), *arrays)
+    return arrays
+calls = []""",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CHEATS)
+def test_a_cheat_fails_with_a_seed(name: str) -> None:
+    judge(RECORDER)
+
+    status, out, err = judge(CHEATS[name], "--seed", "8", "--json")
+
+    if name == "mlpcli's own":
+        assert (status, out) == (2, "")
+        assert "PermissionError: a graded file may not open mlpcli" in err
+    else:
+        assert status == 1
+        assert json.loads(out)["right"] < 9
+
+
+@pytest.mark.parametrize("name", ["stored answers", "four images alone", "divided by 4"])
+def test_these_cheats_need_a_seed(name: str) -> None:
+    judge(RECORDER)
+
+    assert judge(CHEATS[name]).status == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_submission_passes_with_any_seed(name: str) -> None:
+    for seed in ("0", "1", "123456789123456789"):
+        assert judge(RIGHT[name][0], "--seed", seed, "--strict").status == 0
+
+
+def test_a_seed_draws_images_and_widths_that_the_file_cannot_know() -> None:
+    heads = {judge(WHOLE, "--seed", seed).out.splitlines()[0] for seed in "0123"}
+
+    assert len(heads) == 4
+    assert not any("-512-" in head or "-256-" in head or " 4 images" in head for head in heads)
+
+
+def test_strict_refuses_what_is_no_gradient() -> None:
+    source = but(WHOLE, "return grads[::-1]", "return grads[::-1], h[0]")
+
+    assert judge(source).status == 0
+    status, out, _ = judge(source, "--strict")
+    assert status == 1
+    assert "wrong  backward returns 7 arrays, 1 of them no gradient; return the gradients" in out
 
 
 def test_nothing_is_left_beside_the_file() -> None:

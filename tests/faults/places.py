@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
-from tempfile import mkdtemp
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -227,7 +226,7 @@ def _words(name: str, target: Path) -> list[str]:
 
 @cache
 def _weights() -> Path:
-    path = Path(mkdtemp(prefix="mlp-weights-")) / "model.safetensors"
+    path = whole().data.with_name("model.safetensors")
     rng = np.random.default_rng(0)
     shapes = {"0.weight": (8, 784), "0.bias": (8,), "1.weight": (10, 8), "1.bias": (10,)}
     save_file({n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}, path)

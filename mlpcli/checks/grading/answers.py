@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from mlpcli.checks.diagnosis import Finding, GroundTruth
-from mlpcli.checks.matching import fits
+from mlpcli.checks.grading import names
+from mlpcli.checks.matching import MATCH_TOLERANCE, fits
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer, Params
 
@@ -20,6 +21,7 @@ FUNCTIONS = {
     "grad_b3": ["grad_z3"],
     "backward": ["params", "h", "y"],
 }
+MAX_MAGNITUDE = 1e100  # of an entry that is compared: its square, times any count, is finite
 FLOAT32_TOLERANCE = 1e-5  # relative distance up to which float32 results agree
 
 Notes = tuple[str, ...]  # conventions, in words
@@ -76,6 +78,7 @@ class ParsedGradient(NamedTuple):
     params: Params  # with the right values where the learner's cannot be compared
     notes: Notes
     problems: dict[str, Finding]  # why a quantity cannot be compared, by its name
+    surplus: int  # arrays that are none of the gradients
 
 
 def conventions(layout: Layout, answer: Answer) -> Notes:
@@ -111,18 +114,21 @@ def parse_array(name: str, layout: Layout, answer: Answer, shape: Shape) -> Pars
     return ParsedArray(array, notes, _finiteness_problem(name, got))
 
 
-def parse_gradient(truth: GroundTruth, layout: Layout, arrays: list[Array]) -> ParsedGradient:
+def parse_gradient(truth: GroundTruth, layout: Layout, answer: Answer) -> ParsedGradient:
     """The gradient that `backward` was asked for.
 
-    Arrays are recognized by their shapes, (fan_in, fan_out) or its transpose and (fan_out,), since
-    all layers have different widths: any nesting, any order and any names will do.
+    Arrays are recognized by the names that a dict gives them, else by their shapes, (fan_in,
+    fan_out) or its transpose and (fan_out,), since all layers have different widths: any nesting
+    and any order will do.
     """
+    arrays, depth = answer.arrays, len(truth.problem.params)
+    labels = names.labels(answer.names or [""] * len(arrays), depth)
     shapes: dict[str, Shape] = {
         f"grad_{field}{i}": array.T.shape if layout.transposed else array.shape
         for i, layer in enumerate(truth.problem.params, start=1)
         for field, array in zip("Wb", layer, strict=True)
     }
-    index = _match(shapes, arrays)
+    index = _match(shapes, arrays, labels)
     order = [index[place] for place in shapes if place in index and "W" in place]
     notes: Notes = ("last layer first",) if len(order) > 1 and order == sorted(order)[::-1] else ()
     biases = [arrays[i] for place, i in index.items() if "b" in place]
@@ -135,22 +141,28 @@ def parse_gradient(truth: GroundTruth, layout: Layout, arrays: list[Array]) -> P
         for field, expected in zip("Wb", (h.T @ grad_z, grad_z.sum(axis=0)), strict=True):
             place = f"grad_{field}{i}"
             got = arrays[index[place]] if place in index else None
-            if problem := _problem(place, got, shapes[place]):
+            problem = _problem(place, got, shapes[place])
+            if problem is None:
+                problem = _ambiguity(place, index, arrays, labels, shapes[place])
+            if problem:
                 problems[place], got = problem, expected
             assert got is not None
             if place not in problems:
                 got = got.ravel() if field == "b" else got.T if layout.transposed else got
             pair.append(_without_rounding(got, expected, len(grad_z)))
         layers.append(Layer(*pair))
-    return ParsedGradient(tuple(layers), notes, problems)
+    return ParsedGradient(tuple(layers), notes, problems, len(arrays) - len(index))
+
+
+def can_be_given(grad_z3: Array) -> bool:
+    """Whether a learner's grad_z3 is given to the functions after it; from zeros, zero follows."""
+    return 0 < float(np.abs(grad_z3).max()) <= MAX_MAGNITUDE
 
 
 def agrees(expected: Array, got: Array) -> bool:
     """Whether a result is right, to the precision of its dtype; both have one shape."""
-    if got.dtype == np.float32:
-        tolerance = FLOAT32_TOLERANCE * np.linalg.norm(expected)
-        return bool(np.linalg.norm(expected - got) <= tolerance)
-    return fits(expected, got)
+    float32 = got.dtype == np.float32
+    return fits(expected, got, tolerance=FLOAT32_TOLERANCE if float32 else MATCH_TOLERANCE)
 
 
 def _without_rounding(got: Array, expected: Array, n: int) -> Array:
@@ -171,23 +183,47 @@ def _problem(place: str, got: Array | None, shape: Shape) -> Finding | None:
     return _finiteness_problem(place, got)
 
 
-def _match(shapes: dict[str, Shape], arrays: list[Array]) -> dict[str, int]:
-    """The index of the array for each gradient: by shape, by transposed shape, then by position."""
-    index: dict[str, int] = {}
-    unused = list(range(len(arrays)))
+def _match(shapes: dict[str, Shape], arrays: list[Array], labels: list[str]) -> dict[str, int]:
+    """The index of the array for each gradient.
+
+    By its whole name; by shape, by transposed shape, then by position, as far as its name allows.
+    """
+    index = {f"grad_{label}": i for i, label in reversed(list(enumerate(labels)))}
+    index = {place: index[place] for place in shapes if place in index}
+    unused = [i for i in range(len(arrays)) if i not in index.values()]
     for transposed in (False, True):
         for place, shape in shapes.items():
             expected = shape[::-1] if transposed else shape
             for i in unused:
                 fitting = arrays[i].shape == expected or _is_bias(arrays[i], shape)
-                if place not in index and fitting:
+                if place not in index and fitting and _may_be(labels[i], place):
                     index[place] = i
                     unused.remove(i)
                     break
     if len(arrays) == len(shapes):
         free = [place for place in shapes if place not in index]
-        index |= dict(zip(free, unused, strict=True))
+        pairs = zip(free, unused, strict=True)
+        index |= {place: i for place, i in pairs if _may_be(labels[i], place)}
     return index
+
+
+def _may_be(label: str, place: str) -> bool:
+    """Whether an array with a label, such as "W2", "b" or "", can be the gradient."""
+    return place.removeprefix("grad_").startswith(label)
+
+
+def _ambiguity(
+    place: str, index: dict[str, int], arrays: list[Array], labels: list[str], shape: Shape
+) -> Finding | None:
+    """The finding for a gradient where an array left over could be it just as well."""
+    chosen = index[place]
+    for i in set(range(len(arrays))) - set(index.values()):
+        fitting = arrays[i].shape in (shape, shape[::-1]) or _is_bias(arrays[i], shape)
+        as_good = _may_be(labels[i], place) and len(labels[i]) >= len(labels[chosen])
+        if fitting and as_good and not np.array_equal(arrays[i], arrays[chosen]):
+            text = "several arrays could be it; return the gradients alone, or name them in a dict"
+            return Finding(place, "ambiguous", f"{place}: {text}")
+    return None
 
 
 def _is_bias(got: Array, shape: Shape) -> bool:
@@ -196,10 +232,13 @@ def _is_bias(got: Array, shape: Shape) -> bool:
 
 
 def _finiteness_problem(place: str, got: Array) -> Finding | None:
-    """The finding for an array of any shape with entries that are not finite."""
-    if np.isfinite(got).all():
-        return None
-    return Finding(place, "non-finite", f"{place} has entries that are not finite")
+    """The finding for an array of any shape with entries that are not finite, or too large."""
+    if not np.isfinite(got).all():
+        return Finding(place, "non-finite", f"{place} has entries that are not finite")
+    if float(np.abs(got).max(initial=0)) > MAX_MAGNITUDE:
+        text = f"{place} has entries beyond {MAX_MAGNITUDE:g}"
+        return Finding(place, "non-finite", text)
+    return None
 
 
 def _shape_problem(place: str, got: Array, shape: Shape) -> Finding:

@@ -70,11 +70,11 @@ class _Attempt(NamedTuple):
         return sum(step.ok for step in self.steps)
 
 
-def evaluate(problem: Problem, calls: Answers) -> GradeVerdict:
+def evaluate(problem: Problem, calls: Answers, *, strict: bool = False) -> GradeVerdict:
     """The verdict on the results of a file's functions, called with the inputs of a problem.
 
     problem: without weight decay and dropout, all layers of different widths; its first image is
-    the one of the layouts with a single image.
+    the one of the layouts with a single image. strict: whether `backward` may return nothing else.
     """
     first = problem._replace(x=problem.x[:1], y=problem.y[:1])
     truths = {False: diagnosis.ground_truth(problem), True: diagnosis.ground_truth(first)}
@@ -85,7 +85,7 @@ def evaluate(problem: Problem, calls: Answers) -> GradeVerdict:
             if steps := {name: results[name] for name in results if name != "backward"}:
                 attempts["functions"].append(_functions(truth, layout, steps))
             if "backward" in results:
-                attempts["backward"].append(_backward(truth, layout, results["backward"]))
+                attempts["backward"].append(_backward(truth, layout, results["backward"], strict))
     defined = {name for results in calls.values() for name in results}
     return GradeVerdict(
         parts=[_best(name, part) for name, part in attempts.items() if part],
@@ -117,7 +117,7 @@ def _functions(truth: GroundTruth, layout: Layout, calls: dict[str, Answer]) -> 
             result, factor = _parse(truth, name, layout, answer, right, (1.0, float(n)))
             wrong_z = result.problem is not None
             factors = (1.0,) if factor == 1 < n else undecided
-            if result.array is not None and np.isfinite(result.array).all() and result.array.any():
+            if result.array is not None and answers.can_be_given(result.array):
                 grad_z3 = result.array.astype("float64")
         else:
             argument = grad_z3 if answer.own_grad_z3 else right
@@ -179,15 +179,19 @@ def _factor_note(name: str, factor: float, n: int) -> Notes:
     return (f"{'mean' if factor < 1 else 'sum'} over the images in {name}",)
 
 
-def _backward(truth: GroundTruth, layout: Layout, answer: Answer) -> _Attempt:
+def _backward(truth: GroundTruth, layout: Layout, answer: Answer, strict: bool) -> _Attempt:
     """Every grad_z, grad_W and grad_b that follows from the result of `backward`."""
     n, depth = len(truth.problem.y), len(truth.run.z)
     places = [f"grad_{q}{i}" for i in range(depth, 0, -1) for q in "zWb"]
     notes = answers.conventions(layout, answer)
-    if answer.failure:
-        failure = Finding("backward", *answer.failure)
+    parsed = answers.parse_gradient(truth, layout, answer)
+    params, more_notes, problems, surplus = parsed
+    failure = Finding("backward", *answer.failure) if answer.failure else None
+    if strict and surplus and not failure:
+        text = f"backward returns {len(answer.arrays)} arrays, {surplus} of them no gradient"
+        failure = Finding("backward", "surplus", f"{text}; return the gradients alone")
+    if failure:
         return _Attempt(layout, 0, [_step(f"backward.{p}", notes, failure, "") for p in places])
-    params, more_notes, problems = answers.parse_gradient(truth, layout, answer.arrays)
     shaped = 2 * depth - sum(f.kind != "non-finite" for f in problems.values())
     for i in range(1, depth + 1):
         if {f"grad_W{i}", f"grad_b{i}"} <= problems.keys():

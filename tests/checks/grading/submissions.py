@@ -214,3 +214,39 @@ _IN_WHOLE: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 # name: source, what is wrong, how many steps there are
 WRONG = {k: (but(LAYERED, *edits), wrong, 3) for k, (edits, wrong) in _IN_LAYERED.items()}
 WRONG |= {k: (but(WHOLE, *edits), wrong, 9) for k, (edits, wrong) in _IN_WHOLE.items()}
+
+_SWAPPED = (
+    "return grads[::-1]",
+    """(W1, b1), (W2, b2), (W3, b3) = grads[::-1]
+    return {"dW1": W3, "db1": b3, "dW2": W2, "db2": b2, "dW3": W1, "db3": b1}""",
+)
+_BESIDE_RANDOM = (
+    "return grads[::-1]",
+    """noise = [(np.random.randn(*W.shape), np.random.randn(*b.shape)) for W, b in grads]
+    return grads[::-1], noise""",
+)
+# solutions that are right by a trick; all fail with a secret seed
+CHEATS = {
+    "stored answers": """
+import os
+import numpy as np
+calls = []
+def backward(params, h, y):
+    calls.append(1)
+    with np.load(os.path.join(os.path.dirname(__file__), f"{len(calls)}.npz")) as stored:
+        return [stored[f"arr_{i}"] for i in range(6)]
+""",
+    "mlpcli's own": """
+import importlib, os, sys
+sys.path.append(os.path.join(os.path.dirname(sys.argv[0]), "..", ".."))
+backward = importlib.import_module("mlpcli.nn.mlp").backward
+""",
+    "four images alone": but(WHOLE, "grads = []", "assert y.size == 40\n    grads = []"),
+    "divided by 4": but(WHOLE, "/ len(y)", "/ 4"),
+    "swapped names": but(WHOLE, *_SWAPPED),
+    "right beside random": but(WHOLE, *_BESIDE_RANDOM),
+    "a norm that overflows": """
+def backward(params, h, y):
+    return [(W * 0 + 1e200, b * 0 + 1e200) for W, b in params]
+""",
+}

@@ -12,7 +12,7 @@ from mlpcli.checks.grading.verdict import GradeVerdict, evaluate
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Layer
-from tests.checks.grading.submissions import PLACES, RIGHT, WRONG
+from tests.checks.grading.submissions import CHEATS, PLACES, RIGHT, WHOLE, WRONG, but
 
 SIZES = (31, 23, 17, 10)  # all different, as in the workbook
 
@@ -105,13 +105,18 @@ def test_a_batch_counts_more_than_one_image_on_which_n_cannot_be_wrong(verdict: 
     assert result.parts[0].accepts == ("a batch in rows (n, k)",)
 
 
-@pytest.mark.parametrize("value", ["0.0", "1e200", "-1e300"])
-def test_a_constant_in_place_of_every_gradient_earns_nothing(value: str, verdict: Any) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("value", [0.0, 5e-324, 1e200, -1e300, np.inf, -np.inf, np.nan])
+def test_a_constant_in_place_of_every_gradient_earns_nothing(
+    value: float, dtype: str, verdict: Any
+) -> None:
     source = f"""
-def grad_z3(h3, y): return h3 * 0 + {value}
-def grad_W3(h2, grad_z3): return h2.T @ grad_z3 * 0 + {value}
-def grad_b3(grad_z3): return grad_z3.sum(axis=0) * 0 + {value}
-def backward(params, h, y): return [(W * 0 + {value}, b * 0 + {value}) for W, b in params]
+import numpy as np
+def full(like): return np.full(like.shape, float("{value}")).astype("{dtype}")
+def grad_z3(h3, y): return full(h3)
+def grad_W3(h2, grad_z3): return full(h2.T @ grad_z3)
+def grad_b3(grad_z3): return full(grad_z3.sum(axis=0))
+def backward(params, h, y): return [(full(W), full(b)) for W, b in params]
 """
 
     assert verdict(source).right == 0
@@ -119,3 +124,52 @@ def backward(params, h, y): return [(W * 0 + {value}, b * 0 + {value}) for W, b 
 
 def test_no_answer_at_all_is_not_right(problem: Problem) -> None:
     assert not evaluate(problem, {}).ok
+
+
+def named(*keys: str) -> str:
+    """A right backward that returns its arrays in a dict, W3, b3, W2, ... under these keys."""
+    arrays = "[array for pair in grads for array in pair]"
+    return but(WHOLE, "grads[::-1]", f"dict(zip({list(keys)}, {arrays}))")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "dW3 db3 dW2 db2 dW1 db1",
+        "W2 b2 W1 b1 W0 b0",
+        "grad_w_3 grad_b_3 grad_w_2 grad_b_2 grad_w_1 grad_b_1",
+        "weights4 biases4 weights3 biases3 weights2 biases2",
+        "out.W out.b middle.W middle.b first.W first.b",
+        "tab club web nib rob sub",
+    ],
+)
+def test_names_that_are_right_or_say_nothing_do_not_matter(keys: str, verdict: Any) -> None:
+    assert verdict(named(*keys.split())).ok
+
+
+@pytest.mark.parametrize(
+    ("keys", "wrong"),
+    [
+        ("dW1 db1 dW2 db2 dW3 db3", {"W3", "b3", "W1", "b1"}),
+        ("dW3 db3 dW2 dW1 db2 db1", {"b2", "W1"}),
+        ("b3 W3 dW2 db2 dW1 db1", {"W3", "b3"}),
+        ("out.b out.W W2 b2 W1 b1", {"W3", "b3"}),
+    ],
+)
+def test_names_in_a_dict_bind(keys: str, wrong: set[str], verdict: Any) -> None:
+    steps = verdict(named(*keys.split())).steps
+
+    assert {step.step.removeprefix("backward.grad_") for step in steps if not step.ok} >= wrong
+
+
+def test_a_named_gradient_is_not_confused_with_another_array_of_its_shape(verdict: Any) -> None:
+    source = named(*["dW3", "db3", "dW2", "db2", "dW1", "db1"])
+
+    assert verdict(but(source, "return dict", "return {'dA2': h[2] * 1.0} | dict")).ok
+
+
+def test_arrays_that_could_be_a_gradient_just_as_well_make_it_wrong(verdict: Any) -> None:
+    result = verdict(CHEATS["right beside random"])
+
+    assert "ambiguous" in {step.kind for step in result.steps}
+    assert result.right == 0
