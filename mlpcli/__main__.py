@@ -3,7 +3,7 @@
 import os
 import sys
 
-from mlpcli import signals
+from mlpcli import crash, signals
 
 
 def main() -> None:
@@ -24,6 +24,8 @@ def main() -> None:
         if sys.stderr is not None:  # it may be closed
             sys.stderr.write(f"error: a module cannot be loaded: {err}\n")
         sys.exit(2)
+    except Exception as err:
+        sys.exit(crash.report(err))
 
 
 def _reserve_standard_fds() -> None:

@@ -2,14 +2,16 @@
 
 import io
 import json
+import zipfile
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, BinaryIO, Literal, NamedTuple, get_args
 
 import numpy as np
 from safetensors.numpy import save as to_safetensors
 
-from mlpcli import atomic
+from mlpcli import files
 from mlpcli.api import onnx_graph
 from mlpcli.config.schema import Config
 from mlpcli.data import dataset, preprocessing
@@ -19,6 +21,7 @@ from mlpcli.errors import CheckFailed, CheckpointError, ConfigError, DataError
 from mlpcli.nn.mlp import Params
 from mlpcli.runs.checkpoint import Metadata, Tensors, tensors
 from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.ownership import HEAD_SIZE
 from mlpcli.training import build
 from mlpcli.training.loader import load_split
 from mlpcli.training.scoring import probabilities
@@ -49,11 +52,19 @@ class Exported(NamedTuple):
     trial: RuntimeCheck | None  # of ONNX alone
 
 
-def export(run: Path, file: Path | None = None, *, form: Form, weights: str = "best") -> Exported:
+def export(
+    run: Path,
+    file: Path | None = None,
+    *,
+    form: Form,
+    weights: str = "best",
+    overwrite: bool = False,
+) -> Exported:
     """Write a run's network in one piece; without a file's name, into RUN.FORMAT.
 
-    Raises CheckFailed, with nothing written, where an ONNX graph gives other probabilities,
-    ConfigError without its libraries or with another format's ending, and CheckpointError.
+    overwrite: replace a file that is no such export. Raises CheckFailed, with nothing written,
+    where an ONNX graph gives other probabilities, ConfigError without its libraries or with another
+    format's ending, OutputError where the file cannot be written, and CheckpointError.
     """
     file = file or Path(f"{run.resolve().name}.{form}")
     ending = file.suffix.removeprefix(".").lower()
@@ -62,8 +73,9 @@ def export(run: Path, file: Path | None = None, *, form: Form, weights: str = "b
             f"{file}: has the ending of another format than {form}; add --format {ending}"
         )
     metadata, params, _ = RunFolder(run).load_weights(weights)
-    if RunFolder(run).owns(file):
+    if RunFolder(run).needs(file):
         raise CheckpointError(f"{file}: is a file of the run itself; choose another --out")
+    files.claim(file, partial(_is_export, form=form), overwrite=overwrite)
     trial, usage = None, _usage(metadata)
     if form == "onnx":
         content = onnx_graph.build(params, usage["activation"], usage)
@@ -72,8 +84,22 @@ def export(run: Path, file: Path | None = None, *, form: Form, weights: str = "b
         content = _safetensors(tensors(params), usage)
     else:
         content = _npz(tensors(params), usage | {"classes": list(metadata.classes)})
-    atomic.write(file, content)
+    files.write(file, content)
     return Exported(str(run), weights, str(file), form, len(content), trial)
+
+
+def _is_export(file: BinaryIO, *, form: Form) -> bool:
+    """Whether a file is an export in a format."""
+    head = file.read(HEAD_SIZE)
+    if form == "onnx":
+        return b"\x12\x06mlpcli" in head[:64]  # the name of the producer
+    if form == "safetensors":
+        return head[8:].startswith(b'{"__metadata__":') and NORMALISATION.encode() in head
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return {"W1.npy", "b1.npy", "normalisation.npy"} <= {*archive.namelist()}
+    except (zipfile.BadZipFile, ValueError):
+        return False
 
 
 def _checked(content: bytes, config: Config, params: Params) -> RuntimeCheck:

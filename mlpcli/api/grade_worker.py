@@ -1,27 +1,37 @@
 """Calls a learner's functions, in its own process.
 
-Started by `grade`, by path: it imports nothing of this package, and returns its results as plain
-JSON lines and arrays. Whatever the learner's file raises is caught here.
+Started by `grade`, by path: it imports nothing of this package, and sends its results as lines of
+JSON and the bytes of arrays. Whatever the learner's file raises is caught here.
 """
 
 import copy
 import inspect
 import json
 import os
+import re
 import signal
+import site
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-MAX_MESSAGE_LENGTH = 200  # characters
-MAX_ARRAY_SIZE = 4_000_000  # entries; the largest right answer has 524,288
+MAX_TEXT = 200  # characters of a message
+MAX_SIZE = 4_000_000  # numbers in a result; the largest right one has 658,698
+MAX_ARRAYS = 200  # in a result
 MAX_DEPTH = 4  # lists within lists, of arrays
+MAX_FILE_SIZE = 16 << 20  # bytes that the learner's file may write into one file
+# events of the interpreter that start a process, or reach into another one
+FOREIGN = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
+FOREIGN |= {"subprocess.Popen", "os.killpg", "ctypes.dlopen", "ctypes.dlsym"}
+FORBIDDEN = "a graded file may not open mlpcli, start processes or reach into others"
+
+Send = Callable[[dict[str, Any], list[Any]], None]
 
 
 class TimeUpError(BaseException):
@@ -33,128 +43,129 @@ class UnusableError(Exception):
 
 
 class Runner:
-    """The learner's file, what it is given, and the lines that report its results."""
+    """The learner's file, what it is given, and where its results go."""
 
-    def __init__(self, job: dict[str, Any], folder: Path, out: TextIO) -> None:
+    def __init__(self, job: dict[str, Any], arrays: dict[str, Any], send: Send) -> None:
         self.file: str = job["file"]
-        self.job, self.folder, self.out = job, folder, out
-        self.doing = "while it was read"
-        with np.load(folder / "inputs.npz", allow_pickle=False) as arrays:
-            self.arrays = dict(arrays)
+        self.job, self.arrays, self.send = job, arrays, send
 
     def run(self) -> None:
-        """Read the file, then call each of its functions with the inputs in every form."""
+        """Read the file, then call each of its functions with the inputs in every layout."""
         try:
             limit(self.job["memory"], self.job["timeout"])
+            forbid(self.job["package"])
             module = self.read()
             expected = self.job["functions"]
             defined = {name: f for name, f in vars(module).items() if callable(f)}
             functions = {name: defined[name] for name in expected if name in defined}
-            own = [name for name in defined if not name.startswith("_")]
-            self.report(event="defined", names=list(functions), others=own[:50])
-            for number, form in enumerate(self.job["forms"]):
-                self.call_all(functions, number, form)
-            self.report(event="end")
+            own = [clean(name) for name in defined if not name.startswith("_")]
+            self.send({"event": "defined", "names": list(functions), "others": own[:50]}, [])
+            for number, layout in enumerate(self.job["layouts"]):
+                self.call_all(functions, number, layout)
+            self.send({"event": "end"}, [])
         except BaseException as err:  # a learner's file can raise anything
-            self.report(event="stopped", text=self.describe(err))
+            line, text = self.describe(err)
+            self.send({"event": "stopped", "line": line, "text": text}, [])
 
     def read(self) -> ModuleType:
         """The learner's file as a module; its folder is where it imports from."""
-        sys.path.insert(0, os.path.dirname(os.path.abspath(self.file)))
+        sys.path.insert(0, os.path.dirname(self.job["path"]))
         module = ModuleType("submission")
         module.__file__ = self.file
         sys.modules["submission"] = module
-        with open(self.file, "rb") as source:
+        with open(self.job["path"], "rb") as source:
             code = compile(source.read(), self.file, "exec", dont_inherit=True)
         exec(code, vars(module))
         return module
 
     def call_all(
-        self, functions: dict[str, Callable[..., Any]], number: int, form: dict[str, Any]
+        self, functions: dict[str, Callable[..., Any]], number: int, layout: dict[str, Any]
     ) -> None:
         """Every function once; what comes of grad_z3 is given to the functions after it."""
-        inputs = self.inputs(form)
-        given = "ours"
+        inputs = self.inputs(layout)
+        own_grad_z3 = False
         for name, function in functions.items():
-            if form["transposed"] and name != "backward":
+            if layout["transposed"] and name != "backward":
                 continue  # these functions are not given W
-            self.doing = f"in {name}"
             words = self.job["functions"][name]
             args = [copy.deepcopy(inputs[word]) for word in words]
-            self.report(event="calling", step=name)
-            failure = result = None
+            call_of = {"step": name, "layout": number}
+            self.send({"event": "calling", **call_of}, [])
+            kind, text, line = "", "", None
+            leaves: list[tuple[str, Any]] = []
             try:
                 result = call(function, args, words)
-                leaves = flat(result)
-                np.savez(self.folder / f"{number}-{name}.npz", *leaves, allow_pickle=False)
+                leaves = numbers(result)
             except TimeUpError:
                 raise
             except UnusableError as err:
-                failure = ("type", f"{name} {err}")
+                kind, text = "type", clean(str(err))
             except NotImplementedError:
-                failure = ("not-done", f"{name}: not done yet")
+                kind, text = "not-done", "not done yet"
             except BaseException as err:  # a learner's function can raise anything
-                failure = ("error", f"{name}: {self.describe(err, function)}")
+                line, text = self.describe(err, function)
+                kind = "error"
             changed = [w for w, a in zip(words, args, strict=True) if not same(a, inputs[w])]
-            outcome = {"failure": failure, "changed": changed, "given": given}
-            self.report(event="answer", form=number, step=name, **outcome)
-            if name == "grad_z3" and failure is None and usable(leaves, inputs["h3"]):
+            outcome = {"kind": kind, "line": line, "text": text, "changed": changed}
+            self.send({"event": "answer", **call_of, **outcome, "own_grad_z3": own_grad_z3}, leaves)
+            if name == "grad_z3" and not kind and usable(leaves, inputs["h3"]):
                 usable_type = isinstance(result, np.ndarray | list | tuple)
-                inputs["grad_z3"], given = result if usable_type else leaves[0], "yours"
+                inputs["grad_z3"] = result if usable_type else leaves[0][1]
+                own_grad_z3 = True
 
-    def inputs(self, form: dict[str, Any]) -> dict[str, Any]:
-        """Arguments by name, in the layout of the form."""
-        a, examples = self.arrays, form["examples"]
+    def inputs(self, layout: dict[str, Any]) -> dict[str, Any]:
+        """Arguments by name, in a layout."""
+        a, examples = self.arrays, layout["examples"]
 
         def arrange(v: Any) -> Any:
-            v = v[:1] if form["single"] else v
+            v = v[:1] if layout["single"] else v
             return np.array({"rows": v, "columns": v.T, "vector": v[0]}[examples])
 
         depth = sum(name.startswith("W") for name in a)
         params = [
             (
-                np.ascontiguousarray(a[f"W{i}"].T) if form["transposed"] else a[f"W{i}"],
+                np.ascontiguousarray(a[f"W{i}"].T) if layout["transposed"] else a[f"W{i}"],
                 a[f"b{i}"][:, None] if examples == "columns" else a[f"b{i}"],
             )
             for i in range(1, depth + 1)
         ]
         h, y = [arrange(a[f"h{i}"]) for i in range(depth + 1)], arrange(a["y"])
-        grad_z = (h[-1] - y) / (1 if form["single"] else len(a["y"]))
+        grad_z = (h[-1] - y) / (1 if layout["single"] else len(a["y"]))
         return {"params": params, "h": h, "h2": h[-2], "h3": h[-1], "y": y, "grad_z3": grad_z}
 
-    def describe(self, err: BaseException, function: Callable[..., Any] | None = None) -> str:
-        """One line: where in the learner's file, and what."""
+    def describe(
+        self, err: BaseException, function: Callable[..., Any] | None = None
+    ) -> tuple[int | None, str]:
+        """The line of the learner's file, and what happened there, in one line of text."""
         if isinstance(err, SyntaxError) and err.filename == self.file:
-            return clean(f"{self.file}:{err.lineno}: {err.msg}")
-        frames = traceback.extract_tb(err.__traceback__)
-        own = [frame.lineno for frame in frames if frame.filename == self.file]
-        if not own and (code := getattr(function, "__code__", None)):  # it could not be called
-            own = [code.co_firstlineno]
-        where = f"{self.file}:{own[-1]}" if own else self.file
+            return err.lineno, clean(str(err.msg))
+        frames = traceback.walk_tb(err.__traceback__)
+        lines = [line for frame, line in frames if frame.f_code.co_filename == self.file]
+        if not lines and (code := getattr(function, "__code__", None)):  # it could not be called
+            lines = [code.co_firstlineno]
         if isinstance(err, TimeUpError):
-            what = f"still running after {self.job['timeout']} s, {self.doing}; see --timeout"
+            what = f"still running after {self.job['timeout']} s"
         elif isinstance(err, MemoryError):
             what = f"needs more memory than the {self.job['memory'] / 2**30:g} GiB it is given"
         elif isinstance(err, SystemExit):
             what = "ends the program, with sys.exit or the like"
         else:
             what = traceback.format_exception_only(err)[-1]
-        return clean(f"{where}: {what}")
-
-    def report(self, **facts: Any) -> None:
-        """One line of JSON for the process that started this one."""
-        self.out.write(json.dumps(facts) + "\n")
-        self.out.flush()
+        return lines[-1] if lines else None, clean(what)
 
 
 def limit(memory: int, timeout: int) -> None:
-    """Memory in bytes, time in seconds; each where the platform can."""
-    with suppress(ImportError, OSError, ValueError):
+    """Memory in bytes, time in seconds, file size, no further process: where the platform can."""
+    with suppress(ImportError):
         import resource
 
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        most = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        limits = {"AS": memory, "FSIZE": MAX_FILE_SIZE, "CORE": 0, "NPROC": 0, "CPU": timeout + 2}
+        for name, value in limits.items():
+            with suppress(OSError, ValueError, AttributeError):
+                number = getattr(resource, f"RLIMIT_{name}")
+                hard = resource.getrlimit(number)[1]
+                most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+                resource.setrlimit(number, (most, most))
     if hasattr(signal, "setitimer"):
 
         def stop(number: int, frame: FrameType | None) -> None:
@@ -162,6 +173,26 @@ def limit(memory: int, timeout: int) -> None:
 
         signal.signal(signal.SIGALRM, stop)
         signal.setitimer(signal.ITIMER_REAL, timeout)
+
+
+def forbid(package: str) -> None:
+    """Refuse to open this package or another process's files, to start processes or signal others.
+
+    A hook for audit events keeps honest mistakes and simple tricks out. It is no sandbox.
+    """
+    own, resolve, fsdecode = os.getpid(), os.path.realpath, os.fsdecode
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(args[0], str | bytes):
+            path = fsdecode(args[0])
+            for each in (path, resolve(path)):
+                process = re.match(r"/proc/(\d+)", each)
+                if each.startswith(package + os.sep) or (process and int(process[1]) != own):
+                    raise PermissionError(FORBIDDEN)
+        elif event in FOREIGN or (event == "os.kill" and args[0] != own):
+            raise PermissionError(FORBIDDEN)
+
+    sys.addaudithook(hook)
 
 
 def call(function: Callable[..., Any], args: list[Any], words: list[str]) -> Any:
@@ -175,8 +206,22 @@ def call(function: Callable[..., Any], args: list[Any], words: list[str]) -> Any
     return function(*args)
 
 
-def flat(value: Any, depth: int = 0) -> list[Any]:
-    """The arrays in a result of lists, tuples and dicts, in order. Raises UnusableError."""
+def numbers(value: Any) -> list[tuple[str, Any]]:
+    """The arrays in a result, each with its name, in float64 or float32. Raises UnusableError."""
+    leaves = []
+    for name, array in flat(value):
+        float32 = array.dtype == np.float32
+        leaves.append((name, np.asarray(array, dtype="<f4" if float32 else "<f8")))
+    if len(leaves) > MAX_ARRAYS or sum(array.size for _, array in leaves) > MAX_SIZE:
+        raise UnusableError(f"returns too much: {len(leaves)} arrays")
+    return leaves
+
+
+def flat(value: Any, name: str = "", depth: int = 0) -> list[tuple[str, Any]]:
+    """The arrays in a result of lists, tuples and dicts, in order. Raises UnusableError.
+
+    The name of an array is made of the keys of the dicts that it is in, separated by dots.
+    """
     if value is None:
         raise UnusableError("returns None; is its `return` missing?")
     if isinstance(value, Iterator):
@@ -184,28 +229,32 @@ def flat(value: Any, depth: int = 0) -> list[Any]:
     if isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], np.ndarray):
         value = value[0]
     if isinstance(value, dict):
-        value = list(value.values())
-    else:
-        try:
-            array = np.asarray(value)
-        except ValueError:  # arrays of different shapes: a list of them
-            array = np.empty(0, dtype=object)
-        if array.dtype.kind in "biuf":
-            if array.size > MAX_ARRAY_SIZE:
-                raise UnusableError(f"returns an array of shape {array.shape}")
-            return [array]
-        if array.dtype != object:
-            raise UnusableError(f"returns values of type {array.dtype.name}, not real numbers")
-        if isinstance(value, np.ndarray):
-            value = list(value) if value.ndim else value.item()
+        if depth == MAX_DEPTH:
+            raise UnusableError("returns dicts that are nested too deep")
+        named = [(f"{name}.{key}".strip("."), item) for key, item in value.items()]
+        return [leaf for key, item in named for leaf in flat(item, key, depth + 1)]
+    try:
+        array = np.asarray(value)
+    except ValueError:  # arrays of different shapes: a list of them
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind in "biuf":
+        if array.size > MAX_SIZE or array.ndim > 8:
+            raise UnusableError(f"returns an array of shape {array.shape}")
+        return [(clean(name), array)]
+    if array.dtype != object:
+        raise UnusableError(f"returns values of type {array.dtype.name}, not real numbers")
+    if isinstance(value, np.ndarray):
+        value = list(value) if value.ndim else value.item()
     if not isinstance(value, list | tuple) or depth == MAX_DEPTH:
         raise UnusableError(f"returns a value of type {type(value).__name__!r}, not numbers")
-    return [leaf for item in value for leaf in flat(item, depth + 1)]
+    return [leaf for item in value for leaf in flat(item, name, depth + 1)]
 
 
-def usable(leaves: list[Any], like: Any) -> bool:
-    """Whether a grad_z3 can be given to the next function."""
-    return len(leaves) == 1 and leaves[0].size == like.size and bool(np.isfinite(leaves[0]).all())
+def usable(leaves: list[tuple[str, Any]], like: Any) -> bool:
+    """Whether a grad_z3 can be given to the next function; from zeros, zero follows."""
+    if len(leaves) != 1 or leaves[0][1].size != like.size:
+        return False
+    return bool(np.isfinite(leaves[0][1]).all() and leaves[0][1].any())
 
 
 def same(a: Any, b: Any) -> bool:
@@ -217,16 +266,34 @@ def same(a: Any, b: Any) -> bool:
 
 def clean(text: str) -> str:
     """One line, short, without control characters."""
-    line = "".join(c if c.isprintable() else " " for c in text)
+    line = "".join(c if c.isprintable() else " " for c in text[: 20 * MAX_TEXT])
     line = " ".join(line.split())
-    return line if len(line) <= MAX_MESSAGE_LENGTH else line[: MAX_MESSAGE_LENGTH - 3] + "..."
+    return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 3] + "..."
 
 
-def main(folder: Path) -> None:
-    """The job in a folder, its outcome beside it."""
-    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    with open(folder / "outcome.jsonl", "w", encoding="utf-8") as out:
-        Runner(job, folder, out).run()
+def sender(out: BinaryIO) -> Send:
+    """Writes a message: a line of JSON, then the bytes of its arrays."""
+
+    def send(facts: dict[str, Any], arrays: list[tuple[str, Any]]) -> None:
+        heads = [{"name": n, "dtype": a.dtype.str, "shape": a.shape} for n, a in arrays]
+        out.write(json.dumps(facts | {"arrays": heads}).encode() + b"\n")
+        for _, array in arrays:
+            out.write(array.tobytes())
+        out.flush()
+
+    return send
+
+
+def main() -> None:
+    """The job in the working folder; its results go to standard output."""
+    job = json.loads(Path("job.json").read_text(encoding="utf-8"))
+    sys.path.remove(job["packages"])  # where NumPy is from: nothing else there can be imported
+    del os.environ["PYTHONPATH"]
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what the learner's file prints is no result
+    site.setquit()  # exit() and quit(), which `python -S` leaves out
+    with np.load("inputs.npz", allow_pickle=False) as arrays:
+        Runner(job, dict(arrays), sender(out)).run()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
@@ -234,4 +301,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -4,12 +4,14 @@ Its first layer is adapted to the inputs here: 32x32 pixels in [0, 1].
 """
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from mlpcli import files
 from mlpcli.api import state_dict
 from mlpcli.api.state_dict import SIDES, FileLayer
 from mlpcli.config.load import load_config
@@ -24,6 +26,8 @@ from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.record import new_record
 from mlpcli.training.loader import TrainingData, class_names
 from mlpcli.training.progress import Progress
+
+MAX_FILE_SIZE = 16 << 30  # bytes
 
 
 class Imported(NamedTuple):
@@ -57,7 +61,10 @@ def import_weights(
     """
     run = RunFolder(folder)
     run.claim(overwrite=overwrite)
+    checksum = _checksum(file)
     layers, transposed = state_dict.read_layers(file)
+    if _checksum(file) != checksum:
+        raise CheckpointError(f"{file}: changed while it was read; import it again")
     hidden = [len(each.layer.b) for each in layers[:-1]]
     config = load_config(source, [*overrides, f"network.hidden={hidden}"])
     classes = class_names(config, offline=offline)
@@ -70,11 +77,11 @@ def import_weights(
     params = adapted([each.layer for each in layers], mean=mean, std=std)
     if not all(np.isfinite(array).all() for layer in params for array in layer):
         raise CheckpointError(f"{file}: holds values beyond float32, given --mean and --std")
-    origin = {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    origin = {"file": str(file), "sha256": checksum}
     run.make()
-    with run.lock():
-        run.claim(overwrite=overwrite)  # again, now that no other can write here
-        _write(run, origin, config, classes, params)
+    with run.lock() as held:
+        held.claim(overwrite=overwrite)  # again, now that no other can write here
+        _write(held, origin, config, classes, params)
     return Imported(str(folder), str(file), layers, transposed, config, params)
 
 
@@ -95,18 +102,29 @@ def adapted(layers: list[Layer], *, mean: float, std: float) -> Params:
         )
 
 
+def _checksum(path: Path) -> str:
+    """SHA-256 of a file; raises CheckpointError."""
+    try:
+        with files.open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > MAX_FILE_SIZE:
+                raise CheckpointError(f"{path}: has more than {MAX_FILE_SIZE:,} bytes")
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as err:
+        raise CheckpointError(f"{path}: no such file") from err
+    except OSError as err:
+        raise CheckpointError(f"{path}: not readable: {err.strerror}") from err
+
+
 def _write(
     run: RunFolder, origin: dict[str, str], config: Config, classes: tuple[str, ...], params: Params
 ) -> None:
-    run.create(config)
     limits = ((0, config.train.epochs),)
     metadata = Metadata(
         config=config, classes=classes, data={}, progress=Progress(), updates=0, epoch_limits=limits
     )
-    for which in ("best", "last"):
-        run.save_weights(which, Checkpoint(metadata, params))
     none = np.empty(0, np.intp)
     no_images = Split(config.data.name, np.empty((0, 0, 0), np.uint8), none, classes, {})
     record = new_record(config, TrainingData(no_images, none, none, none, 0.0), threads=1)
     decided_by = "imported, so what chose the weights is unknown"
-    run.save_record(record.replace(status="imported", decided_by=decided_by, imported=origin))
+    record = record.replace(status="imported", decided_by=decided_by, imported=origin)
+    run.create(config, record, Checkpoint(metadata, params))

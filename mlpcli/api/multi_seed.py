@@ -62,7 +62,7 @@ def train(
     for seed in range(config.seed, config.seed + seeds):
         settings, run = config.replace(seed=seed), RunFolder(folder).seed_run(seed)
         events: Iterator[Event]
-        if not (resume and run.config.exists()):
+        if not (resume and run.holds_run()):
             events = train_run(
                 settings, run.path, offline=offline, preflight=preflight, threads=threads
             )

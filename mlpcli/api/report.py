@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli import files
 from mlpcli.api import gradcheck
 from mlpcli.api.compare import Comparison, compare_evaluations
 from mlpcli.api.eval import Evaluation, open_subject
@@ -18,6 +19,7 @@ from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.nn import Array
 from mlpcli.runs.checkpoint import Metadata
 from mlpcli.runs.folder import REPORT, RunFolder
+from mlpcli.runs.ownership import HEAD_SIZE, REPORT_MARK
 from mlpcli.runs.provenance import commands
 from mlpcli.runs.record import RunRecord
 from mlpcli.training.progress import Metrics
@@ -89,6 +91,17 @@ def select_runs(folders: Sequence[Path]) -> list[Path]:
 def default_path(folders: Sequence[Path]) -> Path:
     """Where a report is written: into the folder of a single run, else into this one."""
     return RunFolder(folders[0]).report if len(folders) == 1 else Path(REPORT)
+
+
+def claim(path: Path, folders: Sequence[Path], *, overwrite: bool) -> None:
+    """Raise an MlpError unless the runs' report may be written to a path, as `files.claim` does."""
+    if any(RunFolder(folder).needs(path) for folder in folders):
+        raise CheckpointError(f"{path}: is a file of the run itself; choose another --out")
+    files.claim(path, _is_report, overwrite=overwrite)
+
+
+def _is_report(file: BinaryIO) -> bool:
+    return REPORT_MARK in file.read(HEAD_SIZE)
 
 
 def analyze(folder: Path, *, split: str = "test", offline: bool = False) -> Analysis:

@@ -1,12 +1,12 @@
 """`mlp reproduce`: a run trained again from its record, and the comparison of both."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from mlpcli import atomic
 from mlpcli.api.resume import differences
 from mlpcli.api.trainer import Event, Notice, begin, follow, save, stop_between_steps
 from mlpcli.errors import CheckpointError, Interrupted
@@ -80,8 +80,9 @@ def train_again(then: Recorded, folder: Path) -> Iterator[Event]:
     config = metadata.config
     # without the target, at which the run may have stopped later than the repetition would
     config = config.replace(train=config.train.replace(target=None))
-    with place.lock(), stop_between_steps(place) as request:
-        run = begin(config, place, then.data, threads=threads)
+    with place.lock() as held, stop_between_steps(place) as request:
+        run = begin(config, held, then.data, threads=threads)
+        held.create(config, run.record)
         run.epoch_limits = metadata.epoch_limits
         for event in follow(run, request):
             yield event
@@ -98,18 +99,24 @@ def repetition_folder(run: Path, out: Path | None) -> Iterator[Path]:
     if out is not None:
         yield out
         return
-    beside = run.absolute().parent
+    run = run.absolute()
+    again = RunFolder(atomic.temporary(run))
     try:
-        temporary = tempfile.TemporaryDirectory(prefix=f".{run.name}-", dir=beside)
+        for leftover in atomic.leftovers(run):
+            with suppress(CheckpointError):  # what it holds is the user's
+                RunFolder(leftover).remove()
+        again.path.mkdir()
     except OSError as err:
         raise CheckpointError(
-            f"{beside}: cannot repeat the run here: {err.strerror}; name a folder by --out"
+            f"{run.parent}: cannot repeat the run here: {err.strerror}; name a folder by --out"
         ) from err
-    with temporary as name:
-        try:
-            yield Path(name)
-        except Interrupted as err:
-            raise Interrupted("the repetition was removed", err.exit_code - 128) from err
+    try:
+        yield again.path
+    except Interrupted as err:
+        raise Interrupted("the repetition was removed", err.exit_code - 128) from err
+    finally:
+        with suppress(CheckpointError):  # a disk that refuses it; the next repetition removes it
+            again.remove()
 
 
 def compare(then: Recorded, folder: Path) -> Reproduction:

@@ -32,7 +32,7 @@ def resume(
     require_library(config)
     place = RunFolder(folder)
     place.require()
-    with place.lock():
+    with place.lock() as held:
         path = place.weights("last")
         last = place.load_weights("last") if path.exists() else None
         if last and not last.optimizer_state:
@@ -52,12 +52,14 @@ def resume(
             yield from _environment_notices(place, threads=threads)
         with stop_between_steps(place) as request:
             if last is None:  # it died before its first checkpoint
-                yield from follow(begin(config, place, data, threads=threads), request)
+                run = begin(config, held, data, threads=threads)
+                held.restart(config, run.record)
+                yield from follow(run, request)
                 return
-            run = _repaired(place, last, config, data, threads=threads)
+            run = _repaired(held, last, config, data, threads=threads)
             if changed:
                 run.record = run.record.replace(forced=(*run.record.forced, changed))
-            place.save_record(run.record)
+            held.save_record(run.record)
             metadata, params, optimizer_state = last
             state = State(metadata.progress, metadata.updates, params, optimizer_state)
             yield from follow(run, request, since=state)

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from mlpcli.data.preprocessing import INPUTS, SIDE
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer
-from mlpcli.runs.checkpoint import Tensors
+from mlpcli.runs.checkpoint import Tensors, read_tensors
 
 SIDES = {28 * 28: 28, INPUTS: SIDE}  # pixels of a side, by the number of inputs
-TENSOR_TYPES = ("F16", "F32", "F64")
 ROLE = re.compile(r"(weight|kernel|bias|W|w|b)(?=\d*$)")  # without it, W and b have one name
 HINT = "in PyTorch, safetensors.torch.save_file(model.state_dict(), FILE) writes one"
 
@@ -61,21 +59,13 @@ def read_layers(path: Path) -> tuple[list[FileLayer], bool]:
 def _read(path: Path) -> Tensors:
     """The tensors of a file as float64."""
     try:
-        with safe_open(path, framework="np") as file:
-            names = list(file.keys())
-            for name in names:
-                kind = file.get_slice(name).get_dtype()
-                if kind not in TENSOR_TYPES:
-                    raise CheckpointError(
-                        f"{path}: {name!r} must be one of {', '.join(TENSOR_TYPES)}, got {kind}; "
-                        "in PyTorch, model.float() converts"
-                    )
-            with np.errstate(invalid="ignore"):  # a NaN that signals; it is refused below
-                tensors = {name: file.get_tensor(name).astype(np.float64) for name in names}
-    except FileNotFoundError as err:
-        raise CheckpointError(f"{path}: no such file") from err
-    except (SafetensorError, OSError, ValueError) as err:
+        _, arrays = read_tensors(path)
+    except TypeError as err:
+        raise CheckpointError(f"{path}: {err}; in PyTorch, model.float() converts") from err
+    except (OSError, ValueError) as err:
         raise CheckpointError(f"{path}: not a safetensors file: {err}; {HINT}") from err
+    with np.errstate(invalid="ignore"):  # a NaN that signals; it is refused below
+        tensors = {name: array.astype(np.float64) for name, array in arrays.items()}
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
             raise CheckpointError(f"{path}: {name!r} contains values that are not finite")

@@ -144,7 +144,7 @@ def run_folder(out: Path | None, name: str | None, default: str) -> Path:
 
 def _holds_run(folder: RunFolder, seeds: int | None) -> bool:
     """Whether there is something to resume: a run or, with seeds, one of any seed."""
-    return bool(folder.seed_runs()) if seeds else folder.config.exists()
+    return bool(folder.seed_runs()) if seeds else folder.holds_run()
 
 
 def _resumed_run(folder: RunFolder, seeds: int | None) -> RunFolder:

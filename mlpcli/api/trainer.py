@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlpcli.config.schema import Config
-from mlpcli.errors import CheckFailed, Interrupted, MlpError, OutputError, TrainingError
+from mlpcli.errors import CheckFailed, Interrupted, MlpError, TrainingError
 from mlpcli.nn.team import MemberError
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
@@ -67,9 +67,10 @@ def train(
     place.claim(overwrite=overwrite)
     data = prepare(config, load_split(config, "train", offline=offline))
     place.make()
-    with place.lock(), stop_between_steps(place) as request:
-        place.claim(overwrite=overwrite)  # again, now that no other can write here
-        run = begin(config, place, data, threads=threads)
+    with place.lock() as held, stop_between_steps(place) as request:
+        held.claim(overwrite=overwrite)  # again, now that no other can write here
+        run = begin(config, held, data, threads=threads)
+        held.create(config, run.record)
         yield from follow(run, request, preflight=preflight)
 
 
@@ -79,10 +80,8 @@ def stop_between_steps(folder: RunFolder) -> AbstractContextManager[StopRequest]
 
 
 def begin(config: Config, folder: RunFolder, data: TrainingData, *, threads: int) -> Run:
-    """A run before its first step, in a locked folder; an earlier run there is removed."""
-    folder.create(config)
+    """A run before its first step, in a held folder, where nothing is written yet."""
     record = new_record(config, data, threads=threads)
-    folder.save_record(record)
     return Run(folder, config, data, threads, ((0, config.train.epochs),), record)
 
 
@@ -98,7 +97,8 @@ def follow(
     seconds = before = run.record.seconds
     saved = started = time.perf_counter()
     try:
-        for text in preflight_warnings(run.config, run.data.split) if preflight else ():
+        warnings = preflight_warnings(run.config, run.data.split) if preflight else ()
+        for text in (*run.folder.lock_warnings(), *warnings):
             run.record = run.record.replace(warnings=(*run.record.warnings, text))
             yield Notice(text)
         with event_log(run.config, run.folder) as log:
@@ -107,10 +107,12 @@ def follow(
                 seconds = round(before + now - started, 3)
                 if isinstance(event, Epoch):
                     _keep(run, event, seconds=seconds)
+                    run.folder.require_in_place("the run in it is saved; resume it there")
                     log(event.metrics)
                     saved = now
                 elif now - saved >= run.config.checkpoint.every_seconds:
                     save(run, event, "last")
+                    run.folder.require_in_place("the run in it is saved; resume it there")
                     saved = now
                 yield event
                 if request.signal is not None:
@@ -133,8 +135,9 @@ def follow(
     finally:
         run.record = run.record.replace(seconds=seconds)
         # the error that ends the run is reported, not that its record could not be written then
-        with nullcontext() if run.record.status == "finished" else suppress(OutputError):
+        with nullcontext() if run.record.status == "finished" else suppress(MlpError):
             run.folder.save_record(run.record)
+    run.folder.require_in_place("the run in it is finished")
 
 
 def _events(run: Run, since: State | None) -> Iterator[Step | Epoch]:

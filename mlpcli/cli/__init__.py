@@ -27,6 +27,7 @@ from mlpcli.cli.reproduce import reproduce
 from mlpcli.cli.summary import summary
 from mlpcli.cli.train import train
 from mlpcli.cli.workbook import workbook
+from mlpcli.crash import DEBUG
 from mlpcli.version import __version__
 
 app = typer.Typer(
@@ -48,6 +49,9 @@ def _version(asked: bool) -> None:
 def main(
     version: Annotated[
         bool, Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    _debug: Annotated[
+        bool, Option(DEBUG, help="Print the details of an internal error, rather than a file.")
     ] = False,
 ) -> None:
     """Train, evaluate and check a multilayer perceptron on MNIST-like data, using only NumPy."""

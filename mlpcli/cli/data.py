@@ -8,7 +8,16 @@ import typer
 from typer import Argument, Option
 
 from mlpcli.cli.help import Group
-from mlpcli.cli.options import ConfigOpt, DataArg, JsonOpt, OfflineOpt, SetOpt, flag, out_option
+from mlpcli.cli.options import (
+    ConfigOpt,
+    DataArg,
+    JsonOpt,
+    OfflineOpt,
+    OverwriteFileOpt,
+    SetOpt,
+    flag,
+    out_option,
+)
 from mlpcli.cli.output import print_result
 
 app = typer.Typer(
@@ -23,6 +32,7 @@ def show(
     config: ConfigOpt = None,
     set_: SetOpt = None,
     out: Annotated[Path | None, out_option("FILE.png", "The picture (default: NAME.png).")] = None,
+    overwrite: OverwriteFileOpt = False,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
@@ -40,9 +50,11 @@ def show(
       mlp data show fashion-mnist --augment --set augment.flip=true --out f.png
     """
     from mlpcli.api.data import samples
+    from mlpcli.show import figure
     from mlpcli.show.data import png, samples_as_json, samples_as_text
 
     path = out or Path(f"{Path(name).stem}{'-augmented' if augment else ''}.png")
+    figure.claim(path, overwrite=overwrite)
     drawn = samples(name, config, set_ or [], augment=augment, offline=offline)
     png(path, drawn)
     print_result(

@@ -13,6 +13,7 @@ from mlpcli import signals
 from mlpcli.cli import completion
 from mlpcli.cli.help import Group
 from mlpcli.cli.output import echo
+from mlpcli.crash import DEBUG
 from mlpcli.errors import MlpError
 from mlpcli.terminal import silence
 
@@ -31,6 +32,8 @@ class Boundary(Group):
                 completion.swiftly()
             else:
                 _refuse_empty(args)
+            if DEBUG in args:  # where people write it: behind the command
+                args = [DEBUG, *[word for word in args if word != DEBUG]]
             return super().make_context(info_name, args, parent, **extra)
         except UsageError as err:
             _misused(err, info_name)

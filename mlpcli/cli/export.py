@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Option
 
-from mlpcli.cli.options import JsonOpt, RunArg, WeightsOpt, out_option
+from mlpcli.cli.options import JsonOpt, OverwriteFileOpt, RunArg, WeightsOpt, out_option
 from mlpcli.cli.output import print_result
 
 
@@ -16,6 +16,7 @@ def export(
     ] = "onnx",
     out: Annotated[Path | None, out_option("FILE", "The file (default: RUN.FORMAT).")] = None,
     weights: WeightsOpt = "best",
+    overwrite: OverwriteFileOpt = False,
     json: JsonOpt = False,
 ) -> None:
     """Write a run's network into a file for other programs.
@@ -36,5 +37,5 @@ def export(
     from mlpcli.show.export import as_text
     from mlpcli.show.format import json_object
 
-    result = api.export(run, out, form=form, weights=weights)
+    result = api.export(run, out, form=form, weights=weights, overwrite=overwrite)
     print_result(result, as_text, json_object, json=json)

@@ -6,7 +6,15 @@ from typing import Annotated
 from typer import Option
 
 from mlpcli.cli.grade import grade
-from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, flag, refuse_settings_of
+from mlpcli.cli.options import (
+    ConfigOpt,
+    JsonOpt,
+    OverwriteFileOpt,
+    RunOpt,
+    SetOpt,
+    flag,
+    refuse_settings_of,
+)
 from mlpcli.cli.output import moved, print_result
 from mlpcli.cli.workbook import workbook as workbook_
 from mlpcli.errors import CheckFailed, ConfigError
@@ -24,6 +32,7 @@ def gradcheck(
     png: Annotated[
         Path | None, Option(metavar="FILE", help="Draw the sweep into a PNG file.")
     ] = None,
+    overwrite: OverwriteFileOpt = False,
     workbook: Annotated[bool, Option("--workbook", hidden=True)] = False,
     backward: Annotated[Path | None, Option(hidden=True)] = None,
     template: Annotated[bool, Option("--template", hidden=True)] = False,
@@ -53,6 +62,8 @@ def gradcheck(
     given = [option for option, value in {**modes, **problem}.items() if value]
     if len(given) > 1 and given[0] in modes:
         raise ConfigError(f"{given[0]}: stands alone; leave out {' and '.join(given[1:])}")
+    if overwrite and not png:
+        raise ConfigError("--overwrite: works only with --png")
     refuse_settings_of(run, config, set_)
     if template or backward:
         old, new = ("template", "--template") if template else ("backward", "FILE.py")
@@ -64,8 +75,8 @@ def gradcheck(
         workbook_(verify=True, json=json)
         return
     from mlpcli.api import gradcheck as api
+    from mlpcli.show import figure, step_size
     from mlpcli.show import gradcheck as show
-    from mlpcli.show import step_size
 
     if self_test:
         tested = api.self_test()
@@ -73,6 +84,8 @@ def gradcheck(
         if not tested.ok:
             raise CheckFailed("the gradient check missed a mutant or accused a correct network")
     elif sweep or png:
+        if png:
+            figure.claim(png, overwrite=overwrite)
         sizes = api.step_sizes()
         if png:
             step_size.png(png, sizes.curves)

@@ -44,6 +44,7 @@ SetOpt = Annotated[
 SplitOpt = Annotated[Literal["test", "validation", "train"], Option(help="Split to evaluate on.")]
 WeightsOpt = Annotated[Literal["best", "last"], Option(help="Best or final weights.")]
 OverwriteOpt = Annotated[bool, Option("--overwrite", help="Replace the run in the folder.")]
+OverwriteFileOpt = Annotated[bool, Option("--overwrite", help="Replace any file of that name.")]
 JsonOpt = Annotated[bool, Option("--json", help="Print one JSON object.")]
 QuietOpt = Annotated[bool, Option("--quiet", "-q", help="Show no progress, only the result.")]
 OfflineOpt = Annotated[bool, Option("--offline", help="Never use the network.")]

@@ -7,7 +7,7 @@ import typer
 from typer import Argument
 
 from mlpcli.cli.completion import runs as runs_
-from mlpcli.cli.options import JsonOpt, OfflineOpt, SplitOpt, flag, out_option
+from mlpcli.cli.options import JsonOpt, OfflineOpt, OverwriteFileOpt, SplitOpt, flag, out_option
 from mlpcli.cli.output import print_result
 
 
@@ -22,6 +22,7 @@ def report(
         Path | None,
         out_option("FILE.html", "The file (default: report.html, in the folder of a single RUN)."),
     ] = None,
+    overwrite: OverwriteFileOpt = False,
     open_: Annotated[bool, flag("--open", "Open it in the browser.")] = False,
     split: SplitOpt = "test",
     offline: OfflineOpt = False,
@@ -37,13 +38,13 @@ def report(
       mlp report runs/first --open
       mlp report runs/first runs/second --out both.html
     """
-    from mlpcli.api.report import analyze, default_path, select_runs
+    from mlpcli.api.report import analyze, claim, default_path, select_runs
     from mlpcli.show import console
     from mlpcli.show import report as show
 
     folders = select_runs(runs)
     path = out or default_path(runs)
-    show.claim(path)
+    claim(path, folders, overwrite=overwrite)
     analyses = [analyze(folder, split=split, offline=offline) for folder in folders]
     print_result(show.write(path, analyses), show.as_text, show.as_json, json=json)
     if open_ and typer.launch(str(path.resolve())):

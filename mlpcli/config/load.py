@@ -1,5 +1,6 @@
 """From a config's name or file and `--set` to checked settings, with every error at once."""
 
+import errno
 import json
 from collections.abc import Sequence
 from functools import cache
@@ -9,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mlpcli import files
 from mlpcli.config import yaml_source
 from mlpcli.config.schema import Config
 from mlpcli.config.shipped import shipped
@@ -97,13 +99,10 @@ def _read(source: str) -> tuple[str, str]:
         hint = f"did you mean {near!r}? " if near else ""
         raise ConfigError(f"unknown config {source!r}; {hint}`mlp config list` shows what there is")
     try:
-        data = path.read_bytes()
+        data = files.read(path, limit=MAX_CONFIG_SIZE, by_hand=True)
     except OSError as err:
-        raise ConfigError(f"{source}: cannot read the config: {err.strerror}") from err
-    if len(data) > MAX_CONFIG_SIZE:
-        raise ConfigError(
-            f"{source}: expected at most {MAX_CONFIG_SIZE} bytes, got {len(data)}; is it a config?"
-        )
+        hint = "; is it a config?" if err.errno == errno.EFBIG else ""
+        raise ConfigError(f"{source}: cannot read the config: {err.strerror}{hint}") from err
     try:
         return data.decode("utf-8-sig"), source
     except UnicodeDecodeError as err:

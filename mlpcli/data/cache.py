@@ -12,8 +12,11 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
+from mlpcli import files
 from mlpcli.data.registry import DatasetSpec, File, find
 from mlpcli.errors import DataError
+
+MAX_FILE_SIZE = 1 << 30  # bytes of a file whose size is not published
 
 
 def folder() -> Path:
@@ -43,7 +46,9 @@ def is_valid(path: Path, file: File) -> bool:
     """Whether path is a copy of the file with the published checksum."""
     algorithm, digest = file.checksum.split(":")
     try:
-        with path.open("rb") as copy:
+        with files.open_regular(path) as copy:
+            if os.fstat(copy.fileno()).st_size > (file.size or MAX_FILE_SIZE):
+                return False
             return hashlib.file_digest(copy, algorithm).hexdigest() == digest
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False

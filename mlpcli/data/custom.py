@@ -5,6 +5,7 @@ Class names come from the lines of `classes.txt` beside IDX files, from an array
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli import files
 from mlpcli.data import idx, npz, pictures
 from mlpcli.data.preprocessing import SIDE, center_view
 from mlpcli.errors import DataError
 
+MAX_NAMES_SIZE = 1 << 20  # bytes of classes.txt
 MAX_CLASSES = 4096  # their confusion matrix takes 134 MB
 RESIZE_OPTION = "--set data.resize=true"  # in messages; Python's load_data has an argument for it
 SPLIT_PATTERNS = {"train": "train", "test": "t10k|test"}  # in file names
@@ -65,22 +68,23 @@ def require_fit(name: str, size: tuple[int, ...], *, resize: bool) -> None:
 
 
 def _read_idx(path: Path, split: str) -> UncheckedSplit:
-    images, labels = (_single_file(path, split, kind) for kind in ("images", "labels"))
-    train_labels = labels if split == "train" else _single_file(path, "train", "labels")
+    paths = [_single_file(path, split, kind) for kind in ("images", "labels")]
+    digests = [hashlib.sha256() for _ in paths]
+    images, labels = idx.images(paths[0], digests[0]), idx.labels(paths[1], digests[1])
     names = path / "classes.txt"
-    listed = _class_names(names) if names.is_file() else None
-    return UncheckedSplit(
-        images=idx.images(images),
-        labels=idx.labels(labels),
-        classes=listed or _numbers(idx.labels(train_labels), path),
-        files={file.name: _checksum([file]) for file in (images, labels)},
-    )
+    classes = _class_names(names) if os.path.lexists(names) else ()
+    if not classes and split == "train":
+        classes = _numbers(labels, path)
+    elif not classes:
+        classes = _numbers(idx.labels(_single_file(path, "train", "labels")), path)
+    checksums = {p.name: each.hexdigest() for p, each in zip(paths, digests, strict=True)}
+    return UncheckedSplit(images, labels, classes, checksums)
 
 
 def _class_names(path: Path) -> tuple[str, ...]:
     """The lines of a file that are not blank."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = files.read(path, limit=MAX_NAMES_SIZE).decode().split("\n")
     except UnicodeDecodeError as err:
         raise DataError(f"{path}: not UTF-8 text at byte {err.start}") from err
     return tuple(name.strip() for name in lines if name.strip())
@@ -110,7 +114,8 @@ def _read_npz(path: Path, split: str) -> UncheckedSplit:
             f"{path}: expected an .npz file or a folder; see 'Your own data' in the README"
         )
     required = {f"x_{split}", f"y_{split}", "y_train"}
-    arrays = npz.arrays(path, required | {"classes"})
+    digest = hashlib.sha256()
+    arrays = npz.arrays(path, required | {"classes"}, digest)
     if missing := sorted(required - set(arrays)):
         raise DataError(f"{path}: lacks the array {missing[0]!r}; it needs {sorted(required)}")
     names = arrays.get("classes")
@@ -119,7 +124,7 @@ def _read_npz(path: Path, split: str) -> UncheckedSplit:
         images=arrays[f"x_{split}"],
         labels=arrays[f"y_{split}"],
         classes=listed or _numbers(arrays["y_train"], path),
-        files={path.name: _checksum([path])},
+        files={path.name: digest.hexdigest()},
     )
 
 
@@ -161,11 +166,12 @@ def _read_pictures(path: Path, split: str, *, resize: bool) -> UncheckedSplit:
     files = [(label, f) for label, name in enumerate(classes) for f in _image_files(root / name)]
     if not files:
         raise DataError(f"{root}: holds no images")
+    digest = hashlib.sha256()  # over the files' bytes, in order
     return UncheckedSplit(
-        images=np.stack([_read_picture(file, resize=resize) for _, file in files]),
+        images=np.stack([_read_picture(file, digest, resize=resize) for _, file in files]),
         labels=np.array([label for label, _ in files]),
         classes=classes,
-        files={root.name: _checksum(file for _, file in files)},
+        files={root.name: digest.hexdigest()},
     )
 
 
@@ -180,9 +186,9 @@ def _image_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix.lower() in pictures.SUFFIXES)
 
 
-def _read_picture(path: Path, *, resize: bool) -> NDArray[np.uint8]:
+def _read_picture(path: Path, digest: "hashlib._Hash", *, resize: bool) -> NDArray[np.uint8]:
     """A picture file in gray, centered on black: uint8 (32, 32)."""
-    gray = pictures.read(path)
+    gray = pictures.read(path, digest)
     require_fit(str(path), gray.shape, resize=resize)
     return fit(gray)
 
@@ -190,13 +196,3 @@ def _read_picture(path: Path, *, resize: bool) -> NDArray[np.uint8]:
 def describe(array: NDArray[Any]) -> str:
     """The dtype and the shape of an array, for messages."""
     return f"{array.dtype} of shape {array.shape}"
-
-
-def _checksum(files: Iterable[Path]) -> str:
-    """SHA-256 over the files' bytes, in order."""
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()

@@ -1,7 +1,7 @@
 """From a name or a path to a split: images, labels and class names, checked to fit together."""
 
+import hashlib
 import re
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mlpcli.data import cache, custom, idx, npz, registry, synth
 from mlpcli.data.preprocessing import SIDE
-from mlpcli.data.registry import DatasetSpec
+from mlpcli.data.registry import DatasetSpec, File
 from mlpcli.errors import DataError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # in a folder's name that is not valid text
@@ -86,25 +86,41 @@ def _published(name: str, split: str, *, offline: bool) -> Split:
     """A split of a named data set from the cache, where missing files are fetched to."""
     spec = registry.DATASETS[name]
     files = (spec.images[split], spec.labels[split])
-    paths = [cache.path_of(spec, file) for file in files]
-    if not all(map(cache.is_valid, paths, files)):
+    parts = [_decode(spec, file) for file in files]
+    if any(part is None for part in parts):
         from mlpcli.data.fetch import fetch  # cached data needs none of its libraries
 
         fetch(spec, files, offline=offline)
-    images, labels = _decode(spec, *paths)
-    checksums = {file.name: file.checksum for file in files}
-    return Split(name, images, labels - spec.first_label, spec.classes, checksums)
+        parts = [_decode(spec, file) for file in files]
+    images, labels = parts
+    if images is None or labels is None:
+        raise DataError(f"{cache.path_of(spec, files[0]).parent}: a file changed; try again")
+    images = images.swapaxes(1, 2) if spec.transposed else images
+    labels = labels.astype(np.int64) - spec.first_label
+    return Split(name, images, labels, spec.classes, {file.name: file.checksum for file in files})
 
 
-def _decode(
-    spec: DatasetSpec, images: Path, labels: Path
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images (n, height, width) and labels (n,) as published; not checked."""
-    if images.suffix == ".npz":  # Kuzushiji-49 has one array in each file
-        x, y = (npz.arrays(path, {"arr_0"})["arr_0"] for path in (images, labels))
-        return x, y.astype(np.int64)
-    x = idx.images(images)
-    return (x.swapaxes(1, 2) if spec.transposed else x), idx.labels(labels)
+def _decode(spec: DatasetSpec, file: File) -> NDArray[Any] | None:
+    """The images (n, height, width) or labels (n,) in the cache; None unless as published.
+
+    The bytes that are compared with the checksum are those that are decoded.
+    """
+    path = cache.path_of(spec, file)
+    algorithm, checksum = file.checksum.split(":")
+    digest, array, damage = hashlib.new(algorithm), None, None
+    try:
+        if path.suffix == ".npz":  # Kuzushiji-49 has one array in each file
+            array = npz.arrays(path, {"arr_0"}, digest)["arr_0"]
+        else:
+            decode = idx.images if file in spec.images.values() else idx.labels
+            array = decode(path, digest)
+    except (OSError, DataError) as err:
+        damage = err
+    if digest.hexdigest() != checksum:
+        return None
+    if damage:
+        raise damage
+    return array
 
 
 def _checked(split: Split, *, resize: bool) -> Split:

@@ -4,22 +4,23 @@ The three functions are downloaders as pooch defines them; the last argument, po
 used.
 """
 
-import os
 import re
 import shutil
 import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from queue import Empty, Queue
 from threading import Event, Thread
-from typing import Any
+from typing import IO, Any
 
 import requests
 import urllib3
 from tqdm import tqdm
 
+from mlpcli import atomic, files
 from mlpcli.data.registry import File
 from mlpcli.terminal import is_live
 
@@ -57,15 +58,14 @@ def from_web(url: str, target: str, _pooch: object, *, file: File) -> None:
             received += len(chunk)
             if file.size is not None and received > file.size:
                 raise DownloadError(f"sent more than the {file.size:,} bytes of the file")
-        out.flush()
-        os.fsync(out.fileno())
+        atomic.flush(out)
 
 
 def from_disk(path: str, target: str, _pooch: object) -> None:
     """Copy a file."""
     try:
-        with open(path, "rb") as source, open(target, "wb") as out:
-            shutil.copyfileobj(source, out)
+        with files.open_regular(Path(path)) as source, open(target, "wb") as out:
+            _copy(source, out)
     except FileNotFoundError as err:
         raise DownloadError("no such file") from err
     except OSError as err:
@@ -81,9 +81,33 @@ def from_archive(archive: str, target: str, _pooch: object, *, member: str) -> N
             if member not in opened.namelist():
                 raise DownloadError("no such file")
             with opened.open(member) as source, open(target, "wb") as out:
-                shutil.copyfileobj(source, out)
+                _copy(source, out)
     except zipfile.BadZipFile as err:
         raise DownloadError(f"damaged: {err}") from err
+
+
+def _copy(source: IO[bytes], out: IO[bytes]) -> None:
+    shutil.copyfileobj(source, out)
+    atomic.flush(out)
+
+
+class _Session(requests.Session):
+    """Takes no credentials from ~/.netrc, which would go to any host, and unencrypted too."""
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        with self._without_netrc():
+            return super().prepare_request(request)
+
+    def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+        with self._without_netrc():
+            rebuild: Any = super().rebuild_auth
+            rebuild(prepared_request, response)
+
+    @contextmanager
+    def _without_netrc(self) -> Iterator[None]:
+        self.trust_env = False
+        yield
+        self.trust_env = True  # for proxies and certificates
 
 
 def _chunks(url: str) -> Iterator[bytes]:
@@ -122,7 +146,10 @@ def _receive(url: str, chunks: Queue[bytes | DownloadError], stopped: Event) -> 
     """
     headers = {"Accept-Encoding": "identity"}
     try:
-        with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as response:
+        with (
+            _Session() as session,
+            session.get(url, stream=True, timeout=TIMEOUT, headers=headers) as response,
+        ):
             response.raise_for_status()
             while (chunk := response.raw.read1(CHUNK_SIZE)) and not stopped.is_set():
                 chunks.put(chunk)

@@ -97,7 +97,8 @@ def _exclusive(spec: DatasetSpec) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             where.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(lock.folder_lock(where, wait))
+            if stack.enter_context(lock.folder_lock(where, wait)) == "soft":
+                tqdm.write(f"warning: {lock.soft_warning(where)}", file=sys.stderr)
             # temporary files of pooch in a killed process
             for leftover in where.glob(f"{gettempprefix()}????????"):
                 leftover.unlink(missing_ok=True)

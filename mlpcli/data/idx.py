@@ -5,15 +5,18 @@ table of QMNIST: Yadav and Bottou (2019), arXiv:1905.10498.
 """
 
 import gzip
+import hashlib
+import io
 import math
+import os
 import zlib
-from io import BufferedIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli import files
 from mlpcli.errors import DataError
 
 IMAGES, LABELS, LABEL_TABLE = 2051, 2049, 3074  # magic numbers: type and number of axes
@@ -22,24 +25,26 @@ TYPES: dict[int, np.dtype[Any]] = {
     LABELS: np.dtype("u1"),
     LABEL_TABLE: np.dtype(">i4"),
 }
+GZIP_PREFIX = b"\x1f\x8b"
 CHUNK_SIZE = 1 << 20  # bytes unpacked at once; GzipFile needs a second buffer of this size
 # A file may announce MAX_TRUSTED_SIZE bytes, or MAX_COMPRESSION_RATIO times its own size: images
 # compress to about a fifth, and a file with a far higher ratio is a decompression bomb.
 MAX_TRUSTED_SIZE = 64 << 20  # bytes
 MAX_COMPRESSION_RATIO = 200
+MAX_COMPRESSED_SIZE = 4 << 30  # bytes that are read into memory
 
 
-def images(path: Path) -> NDArray[Any]:
+def images(path: Path, digest: "hashlib._Hash | None" = None) -> NDArray[Any]:
     """Images of a file: uint8 (n, height, width), memory-mapped if the file is uncompressed.
 
-    Raises DataError, as `labels` does.
+    digest: gets the very bytes that are decoded. Raises DataError, as `labels` does.
     """
-    return _read(path, (IMAGES,))
+    return _read(path, (IMAGES,), digest)
 
 
-def labels(path: Path) -> NDArray[Any]:
+def labels(path: Path, digest: "hashlib._Hash | None" = None) -> NDArray[Any]:
     """Labels of a file: int64 (n,); of a label table, its first column."""
-    values = _read(path, (LABELS, LABEL_TABLE))
+    values = _read(path, (LABELS, LABEL_TABLE), digest)
     if values.ndim == 2 and not values.shape[1]:
         raise DataError(f"{path}: its label table has no columns; fetch the file again")
     return (values[:, 0] if values.ndim == 2 else values).astype(np.int64)
@@ -57,14 +62,18 @@ def is_plausible_size(compressed: int, announced: int) -> bool:
     return announced <= max(MAX_TRUSTED_SIZE, MAX_COMPRESSION_RATIO * compressed)
 
 
-def _read(path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
+def _read(path: Path, magics: tuple[int, ...], digest: "hashlib._Hash | None") -> NDArray[Any]:
     """The values of a file that begins with one of the magic numbers, in the shape it announces."""
     try:
-        with path.open("rb") as file:
-            is_gzip = file.read(2) == b"\x1f\x8b"
+        with files.open_regular(path) as file:
+            if file.read(2) == GZIP_PREFIX:
+                content = files.read(path, limit=MAX_COMPRESSED_SIZE)
+                if digest is not None:
+                    digest.update(content)
+                with gzip.GzipFile(fileobj=io.BytesIO(content)) as unpacked:
+                    return _unpack(unpacked, path, magics, len(content))
             file.seek(0)
-            with gzip.GzipFile(fileobj=file) if is_gzip else file as content:
-                return _read_values(content, path, magics)
+            return _map(file, path, magics, digest)
     except EOFError as err:
         raise DataError(f"{path}: the gzip data is truncated; fetch the file again") from err
     except (gzip.BadGzipFile, zlib.error) as err:
@@ -73,38 +82,47 @@ def _read(path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
         raise DataError(f"{path}: not readable: {err.strerror or err}") from err
 
 
-def _read_values(file: BufferedIOBase, path: Path, magics: tuple[int, ...]) -> NDArray[Any]:
-    """The values of an open file; path: of the file itself, which may be compressed."""
+def _unpack(
+    file: gzip.GzipFile, path: Path, magics: tuple[int, ...], compressed: int
+) -> NDArray[Any]:
+    """The values of a compressed file of so many bytes."""
     dtype, shape = _read_header(file, path, magics)
     announced = math.prod(shape) * dtype.itemsize
-    if isinstance(file, gzip.GzipFile):
-        if not is_plausible_size(path.stat().st_size, announced):
-            raise DataError(
-                f"{path}: its header promises {announced:,} bytes, which cannot be in it"
-            )
-        values, size = np.empty(announced, np.uint8), 0
-        while size < announced and (n := file.readinto(values[size : size + CHUNK_SIZE].data)):
-            size += n
-        if size == announced and not file.read(1):  # this read also verifies gzip's own checksum
-            return values.view(dtype).reshape(shape)
-        held = f"{size:,}" if size < announced else "more"
-    else:
-        start = file.tell()
-        size = path.stat().st_size - start
-        if size == announced == 0:
-            return np.empty(shape, dtype)
-        if size == announced:
-            # a plain array: results of a np.memmap would be np.memmap too, which is slower
-            return np.asarray(np.memmap(path, dtype, mode="r", offset=start, shape=shape))
-        held = f"{size:,}"
-    raise DataError(
+    if not is_plausible_size(compressed, announced):
+        raise DataError(f"{path}: its header promises {announced:,} bytes, which cannot be in it")
+    values, size = np.empty(announced, np.uint8), 0
+    while size < announced and (n := file.readinto(values[size : size + CHUNK_SIZE].data)):
+        size += n
+    if size == announced and not file.read(1):  # this read also verifies gzip's own checksum
+        return values.view(dtype).reshape(shape)
+    raise _wrong_size(path, shape, announced, f"{size:,}" if size < announced else "more")
+
+
+def _map(
+    file: BinaryIO, path: Path, magics: tuple[int, ...], digest: "hashlib._Hash | None"
+) -> NDArray[Any]:
+    """The values of an uncompressed file."""
+    dtype, shape = _read_header(file, path, magics)
+    start, announced = file.tell(), math.prod(shape) * dtype.itemsize
+    size = os.fstat(file.fileno()).st_size - start
+    if size != announced:
+        raise _wrong_size(path, shape, announced, f"{size:,}")
+    # a plain array: results of a np.memmap would be np.memmap too, which is slower
+    content = np.asarray(np.memmap(file, np.uint8, mode="r"))
+    if digest is not None:
+        digest.update(content.data)
+    return content[start:].view(dtype).reshape(shape)
+
+
+def _wrong_size(path: Path, shape: tuple[int, ...], announced: int, held: str) -> DataError:
+    return DataError(
         f"{path}: its header promises {'x'.join(map(str, shape))} values, {announced:,} bytes, "
         f"but it holds {held}; fetch the file again"
     )
 
 
 def _read_header(
-    file: BufferedIOBase, path: Path, magics: tuple[int, ...]
+    file: BinaryIO | gzip.GzipFile, path: Path, magics: tuple[int, ...]
 ) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """Type and shape of the values; leaves the file where they begin."""
     start = file.read(4)

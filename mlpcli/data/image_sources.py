@@ -4,7 +4,7 @@ The type of a file is decided by its first bytes, not by its name.
 """
 
 import os
-import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -14,10 +14,13 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli import files
 from mlpcli.data import dataset, idx, npz, pictures
 from mlpcli.errors import DataError
 
 STDIN = "-"
+MAX_STREAM_SIZE = 2 << 30  # bytes that are kept of a pipe
+PIECE_SIZE = 1 << 20  # bytes
 # first bytes of a file
 IDX_PREFIXES = (b"\0\0\x08", b"\x1f\x8b")  # of unsigned bytes, and with gzip
 NPZ_PREFIX = b"PK"
@@ -48,7 +51,7 @@ def find(paths: Iterable[str], stdin: BinaryIO) -> Iterator[Source | DataError]:
 
 def _find_at(path: str) -> Iterator[Source | DataError]:
     if not os.path.isdir(path):
-        yield _read_file(path)
+        yield _read_named(path)
         return
     root = Path(path)
     files = sorted(file for file in root.rglob("*") if _is_picture(file.relative_to(root)))
@@ -56,6 +59,17 @@ def _find_at(path: str) -> Iterator[Source | DataError]:
         yield DataError(f"{path}: holds no pictures; name IDX and npz files themselves")
     for file in files:
         yield _read_file(str(file))
+
+
+def _read_named(path: str) -> Source | DataError:
+    """The images of a file, or of what a named pipe sends."""
+    try:
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            with open(path, "rb") as pipe:
+                return _read_stream(pipe, path)
+    except (OSError, ValueError):
+        pass  # told by what follows
+    return _read_file(path)
 
 
 def _is_picture(path: Path) -> bool:
@@ -67,7 +81,7 @@ def _read_file(path: str, name: str | None = None) -> Source | DataError:
     """The images of a file; name: shown in place of its path."""
     name = name or path
     try:
-        with open(path, "rb") as file:
+        with files.open_regular(Path(path)) as file:
             head = file.read(4)
         many = head.startswith((NPZ_PREFIX, *IDX_PREFIXES))
         return Source(name, _read_images(Path(path), head), numbered=many)
@@ -112,12 +126,21 @@ def _read_stdin(stdin: BinaryIO) -> Iterator[Source | DataError]:
         for name in filter(None, names):
             yield from _find_at(name)
         return
+    yield _read_stream(stdin, STDIN, first)
+
+
+def _read_stream(stream: BinaryIO, name: str, first: bytes | None = None) -> Source | DataError:
+    """The images of a file that is sent; first: what of it has been read already."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        path = Path(folder, "stdin")
+        path = Path(folder, "images")
+        size, piece = 0, stream.read(PIECE_SIZE) if first is None else first
         with path.open("wb") as file:
-            file.write(first)
-            shutil.copyfileobj(stdin, file)
-        yield _read_file(str(path), STDIN)
+            while piece and size <= MAX_STREAM_SIZE:
+                size += file.write(piece)
+                piece = stream.read(PIECE_SIZE)
+        if size > MAX_STREAM_SIZE:
+            return DataError(f"{name}: sends more than {MAX_STREAM_SIZE:,} bytes")
+        return _read_file(str(path), name)
 
 
 def _is_file_content(line: bytes) -> bool:

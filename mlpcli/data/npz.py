@@ -4,6 +4,8 @@ Before memory is allocated, the shape in an array's header is compared with the 
 archive's directory. Code in a file is never run.
 """
 
+import hashlib
+import io
 import math
 import warnings
 import zipfile
@@ -15,22 +17,30 @@ from typing import Any
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from mlpcli import files
 from mlpcli.data.idx import is_plausible_size
 from mlpcli.errors import DataError
 
+MAX_FILE_SIZE = 4 << 30  # bytes that are read into memory
 # as np.savez and np.savez_compressed write
 COMPRESSION_TYPES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 READ_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, ArithmeticError, TokenError)
 HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def arrays(path: Path, wanted: set[str]) -> dict[str, NDArray[Any]]:
+def arrays(
+    path: Path, wanted: set[str], digest: "hashlib._Hash | None" = None
+) -> dict[str, NDArray[Any]]:
     """Those of the wanted arrays that the file has, by name, in their own shape and dtype.
 
-    Raises DataError for a damaged file, and OSError as it is.
+    digest: gets the very bytes that are decoded. Raises DataError for a damaged file, and OSError
+    as it is.
     """
+    content = files.read(path, limit=MAX_FILE_SIZE)
+    if digest is not None:
+        digest.update(content)
     try:
-        with zipfile.ZipFile(path) as archive, warnings.catch_warnings():
+        with zipfile.ZipFile(io.BytesIO(content)) as archive, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about headers that another NumPy version wrote
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             return {name: _read_array(archive, members[name]) for name in wanted & members.keys()}

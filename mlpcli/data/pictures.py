@@ -1,5 +1,7 @@
 """Picture files as gray images, and resized images: all that needs Pillow."""
 
+import hashlib
+import io
 import math
 import struct
 import warnings
@@ -11,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli import files
 from mlpcli.errors import DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # others run programs, as PostScript does
+MAX_FILE_SIZE = 512 << 20  # bytes of a picture, read into memory
 MAX_PIXELS = 25_000_000  # of a picture; decoding takes 4 bytes per pixel, rotating it 8
 MAX_WEBP_PIXELS = 16_000_000  # of a WebP picture, whose decoder takes 12 bytes more per pixel
 BAND_SIZE = 1 << 20  # pixels converted at once, since some conversions take many bytes for each
@@ -33,18 +37,21 @@ DECODE_ERRORS = (
 )
 
 
-def read(path: Path) -> NDArray[np.uint8]:
+def read(path: Path, digest: "hashlib._Hash | None" = None) -> NDArray[np.uint8]:
     """A picture in gray, (height, width), rotated as its EXIF data says.
 
     Transparent areas become black, or white if the drawing is dark. Of several frames, the first.
-    Raises DataError.
+    digest: gets the very bytes that are decoded. Raises DataError.
     """
     from PIL import Image, UnidentifiedImageError
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the limits are checked here
         try:
-            with Image.open(path, formats=FORMATS) as picture:
+            content = files.read(path, limit=MAX_FILE_SIZE)
+            if digest is not None:
+                digest.update(content)
+            with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
                 limit = MAX_WEBP_PIXELS if picture.format == "WEBP" else MAX_PIXELS
                 if math.prod(picture.size) > limit:
                     raise DataError(_too_many_pixels(path, limit))

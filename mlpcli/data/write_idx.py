@@ -1,8 +1,7 @@
 """Writes a data set as a folder of plain IDX files, which are memory-mapped when read."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli import atomic
 from mlpcli.data import dataset, idx, synth
 from mlpcli.errors import DataError
 
 CHUNK_SIZE = 10_000  # images drawn and written at once
 PREFIXES = {"train": "train", "test": "t10k"}  # of the file names, by split
 IMAGE_FILE, LABEL_FILE = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
+CLASS_FILE = "classes.txt"
 MAX_LABELS = 256  # distinct labels of one byte
 
 Chunk = tuple[NDArray[np.uint8], NDArray[Any]]  # images (n, height, width), labels (n,)
@@ -35,15 +36,20 @@ def write(
         raise DataError(f"{folder}: name a new folder")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise DataError(f"{folder}: exists; name a new folder")
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    new = atomic.temporary(folder)
     try:
-        temporary.mkdir(parents=True)
-        yield from _fill(temporary, name, images=images, offline=offline)
-        temporary.replace(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in (new, *atomic.leftovers(folder)):
+            _remove(leftover)
+        new.mkdir()
+        yield from _fill(new, name, images=images, offline=offline)
+        atomic.sync(new)
+        new.replace(folder)
+        atomic.sync(folder.parent)
     except OSError as err:
         raise DataError(f"{folder}: cannot write: {err.strerror}") from err
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(new)
 
 
 def counts(folder: Path) -> dict[str, int]:
@@ -70,12 +76,25 @@ def _fill(
         raise DataError(f"{name}: has {len(classes)} classes; IDX labels hold at most {MAX_LABELS}")
     if bad := [each for each in classes if each.splitlines(keepends=True) != [each.strip()]]:
         raise DataError(f"{name}: a class is named {bad[0]!r}, which cannot be a line of a file")
-    (folder / "classes.txt").write_text("".join(f"{c}\n" for c in classes), encoding="utf-8")
+    with (folder / CLASS_FILE).open("wb") as file:
+        file.write("".join(f"{c}\n" for c in classes).encode())
+        atomic.flush(file)
     done, total = 0, sum(shape[0] for shape, _ in sources.values())
     for split, source in sources.items():
         for written in _write_split(folder, PREFIXES[split], source):
             done += written
             yield done, total
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that has not been finished, if it is there."""
+    names = [
+        form.format(prefix) for form in (IMAGE_FILE, LABEL_FILE) for prefix in PREFIXES.values()
+    ]
+    with suppress(OSError):
+        for name in (CLASS_FILE, *names):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def _rows(split: dataset.Split, first: int, last: int) -> Chunk:
@@ -97,5 +116,4 @@ def _write_split(folder: Path, prefix: str, source: Source) -> Iterator[int]:
             labels.write(y.astype(np.uint8).data)
             yield len(y)
         for file in (images, labels):
-            file.flush()
-            os.fsync(file.fileno())
+            atomic.flush(file)

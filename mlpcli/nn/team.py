@@ -42,6 +42,7 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 SIGNALS = tuple(each for each in signal.Signals if each.name in NAMES)
 NO_ITEM = (1 << 16) - 1  # ends the items of a member
 ITEMS = 3  # the descriptor at which a process reads its items
+NO_MEMORY = 2  # how a process ends that gets none
 STRIDE = 8  # counters of 8 bytes lie in cache lines of their own
 
 
@@ -241,6 +242,8 @@ class Team:
             self._reader = ITEMS
             self._check = partial(_end_with, caller)
             self._serve(rank)
+        except MemoryError:
+            os._exit(NO_MEMORY)
         except BaseException:
             os.write(2, traceback.format_exc().encode())
         finally:
@@ -264,7 +267,7 @@ class _Process:
         self.pid, self._errors = pid, errors
 
     def check(self) -> None:
-        """Raise MemberError if it was killed, RuntimeError if it failed."""
+        """Raise MemberError if it was killed, MemoryError, or RuntimeError if it failed."""
         try:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
         except ChildProcessError:  # its end was told to someone else
@@ -276,6 +279,8 @@ class _Process:
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             raise MemberError(f"a process of the training was killed by signal {number}")
+        if os.WEXITSTATUS(status) == NO_MEMORY:
+            raise MemoryError
         raise RuntimeError(f"a process of the training failed\n{text}")
 
     def end(self) -> None:

@@ -14,12 +14,14 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from mlpcli import atomic
+from mlpcli import atomic, files
 from mlpcli.config.schema import Config, Section
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer, Params
 from mlpcli.training.build import layer_sizes, state_names
 from mlpcli.training.progress import Progress
+
+TENSOR_TYPES = ("F16", "F32", "F64")  # as safetensors names them
 
 Tensors = dict[str, np.ndarray[Any, Any]]
 
@@ -55,15 +57,16 @@ class Checkpoint(NamedTuple):
     optimizer_state: tuple[Params, ...] = ()  # the vectors that `build.state_names` names
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint in one piece; raises OutputError when the disk refuses."""
+def save(path: Path, checkpoint: Checkpoint, *, dir_fd: int | None = None) -> None:
+    """Write a checkpoint in one piece, as `atomic.write` does; raises OutputError."""
     metadata, params, optimizer_state = checkpoint
     arrays = tensors(params)
     for name, vector in zip(state_names(metadata.config), optimizer_state, strict=False):
         arrays |= tensors(vector, f".{name}")
     text = metadata.model_dump_json(by_alias=True)
     # one entry: safetensors writes several in an order that differs from process to process
-    atomic.write(path, to_bytes(arrays, {"mlpcli": f"{_checksum(text, arrays)} {text}"}))
+    content = to_bytes(arrays, {"mlpcli": f"{_checksum(text, arrays)} {text}"})
+    atomic.write(path, content, dir_fd=dir_fd)
 
 
 def tensors(params: Params, suffix: str = "") -> Tensors:
@@ -72,14 +75,32 @@ def tensors(params: Params, suffix: str = "") -> Tensors:
     return {f"{name}{i}{suffix}": a for i, layer in layers for name, a in layer._asdict().items()}
 
 
+def read_tensors(path: Path) -> tuple[dict[str, str], Tensors]:
+    """The metadata and the arrays of a safetensors file.
+
+    Raises TypeError for arrays of other types than TENSOR_TYPES, such as BF16, which NumPy lacks,
+    ValueError for a damaged file, and OSError as it is.
+    """
+    files.open_regular(path).close()  # safetensors would wait for a named pipe
+    try:
+        with safe_open(path, framework="np") as file:
+            names = list(file.keys())
+            for name in names:
+                if (kind := file.get_slice(name).get_dtype()) not in TENSOR_TYPES:
+                    expected = ", ".join(TENSOR_TYPES)
+                    raise TypeError(f"{name!r} must be one of {expected}, got {kind}")
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+    except SafetensorError as err:
+        raise ValueError(str(err)) from err
+
+
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint; raises CheckpointError when it is none, or does not fit its config."""
     try:
-        with safe_open(path, framework="np") as file:
-            entry = (file.metadata() or {}).get("mlpcli", "")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as err:
+        metadata_, arrays = read_tensors(path)
+    except (OSError, TypeError, ValueError) as err:
         raise CheckpointError(f"{path}: not a readable checkpoint: {err}") from err
+    entry = metadata_.get("mlpcli", "")
     if not entry:
         raise CheckpointError(f"{path}: is not a checkpoint of mlp; `mlp train` makes them")
     checksum, _, text = entry.partition(" ")

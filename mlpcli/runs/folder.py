@@ -7,6 +7,7 @@ last.safetensors    final weights, and the state that the training resumes from
 run.json            status, seed, data, environment, timings
 events/             TensorBoard event files, where `log.tensorboard` asks for them
 report.html         where `mlp report` puts it
+.incomplete         while a run is put into the folder, in place of another or not
 
 Runs of several seeds share one folder, in subfolders seed-0, seed-1 and so on.
 """
@@ -15,18 +16,19 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from mlpcli import atomic, lock
+from mlpcli import atomic, files, lock
 from mlpcli.config.load import dump_config, load_config
 from mlpcli.config.schema import Config
-from mlpcli.errors import CheckpointError
+from mlpcli.errors import CheckpointError, OutputError
 from mlpcli.lock import LOCK_FILE
 from mlpcli.runs import checkpoint
 from mlpcli.runs.checkpoint import Checkpoint
+from mlpcli.runs.ownership import is_ours
 from mlpcli.runs.record import SCHEMA, RunRecord
 from mlpcli.training.progress import Metrics
 
@@ -34,7 +36,9 @@ MAX_FILE_SIZE = 50_000_000  # bytes of run.json and of metrics.jsonl
 CONFIG, METRICS, RECORD = "config.yaml", "metrics.jsonl", "run.json"
 BEST, LAST = "best.safetensors", "last.safetensors"
 RUN_FILES = (CONFIG, METRICS, RECORD, BEST, LAST)
-REPORT, EVENTS = "report.html", "events"
+REPORT, EVENTS, INCOMPLETE = "report.html", "events", ".incomplete"
+EVENT_FILES = "events.out.tfevents.*"
+WHAT_INCOMPLETE_MEANS = b"A command of mlp that was to put a run here has not come to its end.\n"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class RunFolder:
     """One run on disk, or the folder of several seeds' runs. It need not exist."""
 
     path: Path
+    dir_fd: int | None = None  # while it is held: writing goes to where the folder is now
+    lock_kind: lock.Kind = "kernel"
 
     def __str__(self) -> str:
         return str(self.path)
@@ -65,9 +71,9 @@ class RunFolder:
         """The file of its "best" or "last" weights."""
         return self.path / f"{which}.safetensors"
 
-    def owns(self, path: Path) -> bool:
-        """Whether a path is that of a file of the run itself."""
-        names = (*RUN_FILES, REPORT, LOCK_FILE)
+    def needs(self, path: Path) -> bool:
+        """Whether a path is that of a file that the run needs."""
+        names = (*RUN_FILES, LOCK_FILE)
         return path.resolve() in [(self.path / name).resolve() for name in names]
 
     # several seeds
@@ -95,6 +101,14 @@ class RunFolder:
         if not self.config.is_file():
             raise CheckpointError(f"{self}: no {CONFIG} here; is this a run folder?")
 
+    def holds_run(self) -> bool:
+        """Whether a run lies here that can be resumed."""
+        return self.config.is_file() and not self.is_incomplete()
+
+    def is_incomplete(self) -> bool:
+        """Whether a command that was to put a run here has not come to its end."""
+        return os.path.lexists(self.path / INCOMPLETE)
+
     def claim(self, *, overwrite: bool) -> None:
         """Raise CheckpointError unless a run may be written here; changes nothing."""
         if self.path.exists() and not self.path.is_dir():
@@ -104,7 +118,11 @@ class RunFolder:
                 f"{self}: holds runs of several seeds; choose another --out, or resume them with "
                 "--resume and --seeds"
             )
-        if not overwrite and any((self.path / name).exists() for name in RUN_FILES):
+        if foreign := self._foreign():
+            raise CheckpointError(f"{foreign}: is no file of a run of mlp; choose another --out")
+        if overwrite or self.is_incomplete():
+            return
+        if any((self.path / name).exists() for name in RUN_FILES):
             raise CheckpointError(
                 f"{self}: already contains a run; choose another --out or use --overwrite"
             )
@@ -120,8 +138,8 @@ class RunFolder:
             raise CheckpointError(f"{self}: cannot write the run here: {err.strerror}") from err
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the existing folder; raises CheckpointError naming the process that holds it."""
+    def lock(self) -> Iterator["RunFolder"]:
+        """The existing folder, held; raises CheckpointError naming the process that holds it."""
 
         def refuse(owner: str) -> None:
             hint = "wait for it or choose another folder"
@@ -129,10 +147,15 @@ class RunFolder:
 
         with ExitStack() as stack:
             try:
-                stack.enter_context(lock.folder_lock(self.path, refuse))
+                dir_fd = os.open(self.path, os.O_RDONLY) if atomic.HAS_DIR_FD else None
+                if dir_fd is not None:
+                    stack.callback(os.close, dir_fd)
+                kind = stack.enter_context(lock.folder_lock(self.path, refuse))
             except OSError as err:
                 raise CheckpointError(f"{self}: cannot write the run here: {err.strerror}") from err
-            yield
+            held = replace(self, dir_fd=dir_fd, lock_kind=kind)
+            held.require_in_place("nothing was written")
+            yield held
 
     def require_unlocked(self) -> None:
         """Raise CheckpointError, as `lock` does, when a process holds the folder now."""
@@ -140,29 +163,62 @@ class RunFolder:
             with self.lock():
                 pass
 
-    def create(self, config: Config) -> None:
-        """Put the settings into the folder, which is held, in place of an earlier run's files."""
-        self.sweep()
-        try:
-            for name in (*RUN_FILES, REPORT):
-                if name != CONFIG:  # replaced in one piece: from here on, the run can be resumed
-                    (self.path / name).unlink(missing_ok=True)
-            self.remove_events()
-        except OSError as err:
-            raise CheckpointError(f"{self}: cannot write the run here: {err.strerror}") from err
+    def require_in_place(self, what: str) -> None:
+        """Raise CheckpointError, saying what holds, when a held folder is no more at its path."""
+        if self.dir_fd is None:
+            return
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(self.dir_fd), os.stat(self.path)):
+                return
+        place = _path_of(self.dir_fd)
+        was = "was moved" if os.fstat(self.dir_fd).st_nlink else "was removed"
+        if place:
+            was += f" to {place}"
+        raise CheckpointError(f"{self}: {was}; {what}")
+
+    def lock_warnings(self) -> list[str]:
+        """What there is to warn of in the way in which the folder is held."""
+        if self.lock_kind == "kernel":
+            return []
+        return [lock.soft_warning(self.path)]
+
+    def create(self, config: Config, record: RunRecord, weights: Checkpoint | None = None) -> None:
+        """Put a run into the folder, which is held, in place of an earlier one.
+
+        weights: both the best and the last. Until all of it is there, the folder counts as
+        incomplete: no command uses it, and any may put a run there.
+        """
+        self._write(INCOMPLETE, WHAT_INCOMPLETE_MEANS)
+        self._clear()
         self.save_config(config)
-        atomic.write(self.path / METRICS, b"")
+        self._write(METRICS, b"")
+        if weights:
+            for which in ("best", "last"):
+                self.save_weights(which, weights)
+        self.save_record(record)
+        with self._changing():
+            self._remove(INCOMPLETE)
+            atomic.sync(self.path, dir_fd=self.dir_fd)
+
+    def restart(self, config: Config, record: RunRecord) -> None:
+        """Begin the run again that lies here, which has come to no checkpoint."""
+        self.save_config(config)
+        self._write(METRICS, b"")
+        self.save_record(record)
 
     def sweep(self) -> None:
-        """Remove the temporary files of a killed process."""
-        for name in (*RUN_FILES, REPORT):
-            for temporary in self.path.glob(f".{name}.*.tmp"):
-                temporary.unlink(missing_ok=True)
+        """Remove the temporary files of killed processes."""
+        with self._changing():
+            for name in (*RUN_FILES, REPORT, INCOMPLETE):
+                atomic.sweep(self.path / name, dir_fd=self.dir_fd)
 
     def remove_events(self) -> None:
         """Remove the event files, and their folder when nothing else is in it."""
-        for path in self.events.glob("events.out.tfevents.*"):
-            path.unlink(missing_ok=True)
+        if self.events.is_symlink():  # what it leads to is not the run's
+            return
+        for path in self.events.glob(EVENT_FILES):
+            if is_ours(path):
+                path.unlink(missing_ok=True)
         with suppress(OSError):  # there is no such folder, or something else in it
             self.events.rmdir()
 
@@ -171,24 +227,26 @@ class RunFolder:
 
         Raises CheckpointError when there is no run, or while a process is writing it.
         """
+        if self.path.is_symlink():
+            raise CheckpointError(f"{self}: is a link; name the folder that it leads to")
         if not self.path.is_dir():
             raise CheckpointError(f"{self}: no such run folder")
         if seeds := self.seed_runs():
             raise CheckpointError(
                 f"{self}: holds runs of several seeds; name each of them, such as {seeds[0]}"
             )
-        files = [self.path / name for name in RUN_FILES if (self.path / name).is_file()]
-        if not files:
-            raise CheckpointError(f"{self}: not a run folder; nothing was removed")
+        if foreign := self._foreign():
+            raise CheckpointError(f"{foreign}: is no file of a run of mlp; nothing was removed")
         try:
-            with self.lock():
-                self.sweep()
-                for path in (*files, self.report):
-                    path.unlink(missing_ok=True)
-                self.remove_events()
-                (self.path / LOCK_FILE).unlink(missing_ok=True)
-                if not any(self.path.iterdir()):
-                    self.path.rmdir()
+            if not self._is_rest():
+                raise CheckpointError(f"{self}: not a run folder; nothing was removed")
+            if any(self.path.iterdir()):  # else a removal was stopped at the last step
+                with self.lock() as held:
+                    held._clear()
+                    held._remove(INCOMPLETE)
+                    held._remove(LOCK_FILE)
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
         except OSError as err:
             raise CheckpointError(f"{err.filename or self}: cannot remove: {err.strerror}") from err
 
@@ -200,7 +258,7 @@ class RunFolder:
 
     def save_config(self, config: Config) -> None:
         """Write its settings in one piece."""
-        atomic.write(self.config, dump_config(config).encode())
+        self._write(CONFIG, dump_config(config).encode())
 
     # record
 
@@ -211,6 +269,7 @@ class RunFolder:
     def load_record(self) -> RunRecord:
         """Its record; raises CheckpointError when it is missing or damaged."""
         path = self.path / RECORD
+        self._require_complete()
         try:
             return RunRecord.model_validate_json(_content(path))
         except ValidationError as err:
@@ -220,7 +279,7 @@ class RunFolder:
 
     def save_record(self, record: RunRecord) -> None:
         """Write its record in one piece."""
-        atomic.write(self.path / RECORD, record.to_json())
+        self._write(RECORD, record.to_json())
 
     def trained_record(self, *, lacks: str) -> RunRecord:
         """As `load_record`; raises CheckpointError for imported weights, saying what they lack."""
@@ -233,14 +292,8 @@ class RunFolder:
 
     def append_metrics(self, metrics: Metrics) -> None:
         """Add an epoch's line to metrics.jsonl and flush it to the disk."""
-        path = self.path / METRICS
-        try:
-            with path.open("ab") as file:
-                file.write(_line(metrics))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as err:
-            raise CheckpointError(f"{path}: cannot write: {err.strerror}") from err
+        with self._in_place():
+            atomic.append(self.path / METRICS, _line(metrics), dir_fd=self.dir_fd)
 
     def load_metrics(self) -> list[Metrics]:
         """The epochs in metrics.jsonl, in order, without an incomplete last line.
@@ -262,7 +315,7 @@ class RunFolder:
         """Cut metrics.jsonl back to so many epochs, and return them."""
         self.sweep()
         epochs = self.require_metrics(count)
-        atomic.write(self.path / METRICS, b"".join(map(_line, epochs)))
+        self._write(METRICS, b"".join(map(_line, epochs)))
         return epochs
 
     def require_metrics(self, count: int) -> list[Metrics]:
@@ -292,11 +345,68 @@ class RunFolder:
 
     def save_weights(self, which: str, weights: Checkpoint) -> None:
         """Write its "best" or "last" weights in one piece."""
-        checkpoint.save(self.weights(which), weights)
+        with self._in_place():
+            checkpoint.save(self.weights(which), weights, dir_fd=self.dir_fd)
 
     def _require_folder(self) -> None:
         if not self.path.is_dir():
             raise CheckpointError(f"{self}: no such run folder; `mlp train` makes one")
+        self._require_complete()
+
+    def _require_complete(self) -> None:
+        if self.is_incomplete():
+            raise CheckpointError(
+                f"{self}: is incomplete, since the command that was to put a run here has not come "
+                "to its end; repeat that command, or remove the rest with `mlp runs rm`"
+            )
+
+    def _foreign(self) -> Path | None:
+        """What lies in the place of a file of the run and is none."""
+        paths = (self.path / name for name in (*RUN_FILES, LOCK_FILE))
+        return next((p for p in paths if os.path.lexists(p) and not is_ours(p)), None)
+
+    def _is_rest(self) -> bool:
+        """Whether the folder holds a run, or what a removal that was stopped has left of one."""
+        names = {path.name for path in self.path.iterdir()}
+        return bool(names & {*RUN_FILES, INCOMPLETE}) or names <= {LOCK_FILE}
+
+    def _clear(self) -> None:
+        """Remove a run's files from the folder, which is held; config.yaml, which makes it, first.
+
+        Raises OutputError.
+        """
+        self.sweep()
+        with self._changing():
+            for name in RUN_FILES:
+                self._remove(name)
+            if is_ours(self.report):
+                self._remove(REPORT)
+            self.remove_events()
+
+    def _write(self, name: str, data: bytes) -> None:
+        with self._in_place():
+            atomic.write(self.path / name, data, dir_fd=self.dir_fd)
+
+    def _remove(self, name: str) -> None:
+        atomic.remove(self.path / name, dir_fd=self.dir_fd)
+
+    @contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """Where writing fails since the folder is gone, raise an error that says so."""
+        try:
+            yield
+        except OutputError as err:
+            if isinstance(err.__cause__, FileNotFoundError):
+                self.require_in_place("nothing more could be saved")
+            raise
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Raise CheckpointError in place of an OSError."""
+        try:
+            yield
+        except OSError as err:
+            raise CheckpointError(f"{self}: cannot write the run here: {err.strerror}") from err
 
 
 def _line(metrics: Metrics) -> bytes:
@@ -306,10 +416,17 @@ def _line(metrics: Metrics) -> bytes:
 def _content(path: Path) -> bytes:
     """A file's bytes; raises CheckpointError when it is missing or absurdly large."""
     try:
-        if path.stat().st_size <= MAX_FILE_SIZE:
-            return path.read_bytes()
+        return files.read(path, limit=MAX_FILE_SIZE)
     except FileNotFoundError as err:
         raise CheckpointError(f"{path.parent}: no {path.name} here; is this a run folder?") from err
     except OSError as err:
         raise CheckpointError(f"{path}: not readable: {err.strerror or err}") from err
-    raise CheckpointError(f"{path}: expected at most {MAX_FILE_SIZE:,} bytes; is it a run's?")
+
+
+def _path_of(dir_fd: int) -> str | None:
+    """Where an open folder is now, where the platform tells and it is not removed."""
+    with suppress(OSError):
+        path = os.readlink(f"/proc/self/fd/{dir_fd}")
+        if os.path.isdir(path):
+            return path
+    return None

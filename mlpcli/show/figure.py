@@ -1,9 +1,11 @@
 """Figures drawn into files, by matplotlib."""
 
+import io
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from mlpcli.errors import OutputError
+from mlpcli import files
+from mlpcli.version import __version__
 
 DPI = 150  # pixels in an inch
 
@@ -15,9 +17,18 @@ def figure(**options: Any) -> Any:
     return Figure(**options)
 
 
+def claim(path: Path, *, overwrite: bool) -> None:
+    """Raise OutputError unless a figure may be written to a path, as `files.claim` does."""
+    files.claim(path, _is_figure, overwrite=overwrite)
+
+
 def save(drawn: Any, path: Path) -> None:
-    """Write a figure as PNG; raises OutputError where it cannot."""
-    try:
-        drawn.savefig(path, format="png", dpi=DPI)
-    except OSError as err:
-        raise OutputError(f"{path}: cannot write: {err.strerror}") from err
+    """Write a figure as PNG, in one piece; raises OutputError where it cannot."""
+    content = io.BytesIO()
+    drawn.savefig(content, format="png", dpi=DPI, metadata={"Software": f"mlpcli {__version__}"})
+    files.write(path, content.getvalue())
+
+
+def _is_figure(file: BinaryIO) -> bool:
+    head = file.read(1024)
+    return head.startswith(b"\x89PNG") and b"tEXtSoftware\0mlpcli " in head

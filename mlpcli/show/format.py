@@ -14,6 +14,8 @@ from rich.cells import cell_len
 from mlpcli.terminal import one_line, terminal_width
 
 SCHEMA = 1  # of every JSON object printed; see docs/contract.md
+FORMULA = re.compile(r"[=+\-@\t\r].", re.DOTALL)  # how it begins, for a spreadsheet
+NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?")
 NOT_RECORDED = "not recorded"
 
 
@@ -31,10 +33,21 @@ def pick(record: Any, *names: str) -> dict[str, Any]:
 
 
 def csv_line(cells: Iterable[Any]) -> str:
-    """One line of CSV, without its end."""
+    """One line of CSV, without its end.
+
+    A spreadsheet would compute a text that begins as a formula does, so it gets an apostrophe.
+
+    >>> csv_line(["=1+1", "-0.5", -0.5])
+    "'=1+1,-0.5,-0.5"
+    """
     line = StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
+    csv.writer(line, lineterminator="").writerow(map(_inert, cells))
     return line.getvalue()
+
+
+def _inert(cell: Any) -> Any:
+    is_formula = isinstance(cell, str) and FORMULA.match(cell) and not NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def table(rows: list[list[str]]) -> list[str]:

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlpcli import atomic
+from mlpcli import files
 from mlpcli.api.compare import SIGNIFICANCE_LEVEL
 from mlpcli.api.report import Analysis, calibration_error, compared
 from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
 from mlpcli.config.load import dump_config, flat_settings
-from mlpcli.errors import ConfigError
 from mlpcli.show import pixels, plots, run_view
 from mlpcli.show.format import (
     count,
@@ -34,7 +33,6 @@ from mlpcli.training.scoring import by_class, wilson
 from mlpcli.version import __version__
 
 GENERATOR = f"mlpcli {__version__}"
-MARK = b'<meta name="generator" content="mlpcli '  # in the first lines of every report
 SECTIONS = {
     "summary": "Summary",
     "comparison": "Comparison",
@@ -88,23 +86,6 @@ def page(analyses: Sequence[Analysis]) -> str:
     )
 
 
-def claim(path: Path) -> None:
-    """Raise ConfigError where a report cannot be written; an earlier one may be replaced."""
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a folder; name a file, such as {path / 'report.html'}")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path}: cannot write: {path.parent} is no folder")
-    try:
-        with path.open("rb") as file:
-            is_report = MARK in file.read(4096)
-    except FileNotFoundError:
-        return
-    except OSError as err:
-        raise ConfigError(f"{path}: cannot write: {err.strerror}") from err
-    if not is_report:
-        raise ConfigError(f"{path}: exists and is no report; choose another --out")
-
-
 def as_text(result: WrittenReport) -> str:
     """The path of the report, and its size."""
     return f"report: {result.path} ({result.bytes / 1e3:,.0f} kB)"
@@ -122,7 +103,7 @@ def as_json(result: WrittenReport) -> str:
 def write(path: Path, analyses: Sequence[Analysis]) -> WrittenReport:
     """Write the report of some runs in one piece; raises OutputError."""
     data = page(analyses).encode()
-    atomic.write(path, data)
+    files.write(path, data)
     return WrittenReport(path, len(data), analyses)
 
 

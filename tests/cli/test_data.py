@@ -69,4 +69,4 @@ def test_show_refuses_to_mirror_digits() -> None:
 def test_show_names_a_file_that_cannot_be_written(dots: str) -> None:
     told = refusal("data", "show", dots, "--out", "no/such.png")
 
-    assert told == "no/such.png: cannot write: No such file or directory"
+    assert told == "no/such.png: cannot write: no is no folder"

@@ -72,7 +72,7 @@ def test_a_graph_that_differs_fails_the_check(run: str, monkeypatch: pytest.Monk
         ("none", "none: no such run folder"),
         ("run --format pt", "invalid value for '--format'"),
         ("run --weights last --format npz", "run/last.safetensors: not a readable"),
-        ("run --format npz --out no/x.npz", "no/x.npz: cannot write: No such file"),
+        ("run --format npz --out no/x.npz", "no/x.npz: cannot write: no is no folder"),
         ("run --format npz --out run/run.json", "run/run.json: is a file of the run"),
         ("run --out x.npz", "x.npz: has the ending of another format than onnx; add --format npz"),
     ],

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import io
 import zipfile
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,27 @@ def test_a_source_without_the_file_is_named(source: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         get(source=source)
     assert cached() == {}
+
+
+def test_credentials_of_netrc_go_to_no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("home").mkdir()
+    Path("home", ".netrc").write_text("default login me password secret\n")
+    monkeypatch.setenv("HOME", str(Path("home").absolute()))
+    headers = []
+
+    def spied(handler: BaseHTTPRequestHandler) -> None:
+        headers.append(dict(handler.headers))
+        content(BODY)(handler)
+
+    with serve({"/f.gz": spied}) as (url, _):
+        redirected = status(302, Location=f"{url.replace('127.0.0.1', 'localhost')}/f.gz")
+        with serve({"/f.gz": redirected}) as (other, _):
+            get(source=other)
+            Path(FOLDER, "f.gz").unlink()
+        get(source=url)
+
+    assert len(headers) == 2
+    assert not any("Authorization" in each for each in headers)
 
 
 def packed(body: bytes, member: str = "gzip/f.gz") -> tuple[bytes, File]:

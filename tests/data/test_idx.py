@@ -36,7 +36,8 @@ def test_an_uncompressed_file_stays_on_disk(path: Path) -> None:
     images = idx.images(path)
 
     assert type(images) is np.ndarray  # not a subclass, which would slow down what uses it
-    assert isinstance(images.base, np.memmap)
+    assert images.base is not None
+    assert isinstance(images.base.base, np.memmap)
 
 
 def test_a_label_table_without_columns_is_refused(path: Path) -> None:

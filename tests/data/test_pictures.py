@@ -161,7 +161,7 @@ def test_a_damaged_picture_is_read_or_refused(rng: np.random.Generator, kind: st
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of memory")
-def test_a_part_that_claims_to_be_larger_than_memory_is_refused() -> None:
+def test_a_part_that_claims_to_be_larger_than_memory_takes_none() -> None:
     buffer = io.BytesIO()
     Image.new("L", (3, 3)).save(buffer, "PNG")
     before, pixels, after = buffer.getvalue().partition(b"IDAT")
@@ -176,7 +176,7 @@ pictures.read(pathlib.Path(sys.argv[1]))
 
     done = subprocess.run(command, capture_output=True, encoding="utf-8")
 
-    assert done.stderr.endswith(": a part of it claims to be larger than the memory\n")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_shrinking_keeps_the_shape(gray: Pixels) -> None:

@@ -84,16 +84,37 @@ def shut_folder(undisturbed: Whole, rng: np.random.Generator, place: Path) -> No
     check_same(folder, undisturbed, told)
 
 
+def moved_folder(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
+    """A folder that is moved while a run is written there; half the time another takes its place.
+
+    Two runs at one path are never mixed.
+    """
+    folder, away = place / "run", place / "away"
+    process, told = in_training(undisturbed, rng, folder)
+    folder.rename(away)
+    if other := rng.integers(2):
+        done = mlp("train", *undisturbed.options, "--out", str(folder))
+        assert done.status == 0, f"{told}: the other: {done}"
+    done = ended(process)
+    if done.status:
+        check_told(done, f"was moved to {away}", told)
+    check_same(away, undisturbed, told)
+    if other:
+        check_same(folder, undisturbed, f"{told}: the other")
+    else:
+        assert not folder.exists(), f"{told}: it came back"
+
+
 def removed_folder(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
     """A folder that is removed while a run is written there."""
     folder = place / "run"
-    process, told = in_training(undisturbed, rng, folder, preexec_fn=unprivileged)
-    folder.rename(place / "away")
+    process, told = in_training(undisturbed, rng, folder)
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
     done = ended(process)
     if done.status:
-        check_told(done, "No such file or directory", told)
+        check_told(done, "removed", told)
     assert not folder.exists(), f"{told}: it came back"
-    check_same(place / "away", undisturbed, told)
 
 
 def check_stopped(done: Outcome, reason: str, told: str, folder: Path) -> None:
@@ -165,5 +186,6 @@ FAULTS = (
     Fault("read-only file system", on_a_training(read_only_system), few=1, many=5),
     Fault("read-only folder", on_a_training(read_only_folder), few=1, many=5),
     Fault("folder becomes read-only", on_a_training(shut_folder), few=1, many=30),
+    Fault("run folder moved", on_a_training(moved_folder), few=1, many=50),
     Fault("run folder removed", on_a_training(removed_folder), few=1, many=30),
 )

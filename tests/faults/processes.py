@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlpcli.runs import checkpoint
-from mlpcli.runs.folder import CONFIG
+from mlpcli.runs.folder import CONFIG, RunFolder
 from tests.cli.outcome import Outcome
 from tests.faults.table import Trials, alone
 from tests.fingerprint import result
@@ -153,7 +153,7 @@ def check_same(folder: Path, whole: Whole, told: str, *, auto_resume: bool = Fal
     if auto_resume:
         done = mlp(*new, "--auto-resume")
     else:
-        done = mlp("train", "--resume", str(folder)) if (folder / CONFIG).exists() else mlp(*new)
+        done = mlp("train", "--resume", str(folder)) if RunFolder(folder).holds_run() else mlp(*new)
     assert done.status == 0, f"{told}: {done}"
     found = result(folder)
     other = [key for key in found if found[key] != whole.result[key]]

@@ -59,7 +59,8 @@ def stale_lock(undisturbed: Whole, rng: np.random.Generator, place: Path) -> Non
     appears(folder / CONFIG, process)
     process.kill()
     ended(process)
-    (folder / LOCK_FILE).write_text(f"{rng.choice([os.getpid(), process.pid, 2**22, -1])}")
+    owner = rng.choice([f"{os.getpid()}", f"{process.pid}", f"{2**22}", ""])
+    (folder / LOCK_FILE).write_text(owner)
     check_same(folder, undisturbed, "a stale lock")
 
 

@@ -138,6 +138,17 @@ def test_an_error_of_another_member_reaches_the_caller(kind: Kind, error: type[E
     assert left_of(threading.enumerate) == []
 
 
+@every_kind
+def test_a_member_without_memory_raises_what_the_caller_would(kind: Kind) -> None:
+    def work(rank: int) -> Iterator[None]:
+        if rank == 1:
+            raise MemoryError
+        yield
+
+    with Team(3, kind=kind) as team, pytest.raises(MemoryError):
+        team.job(work)()
+
+
 @processes
 @pytest.mark.parametrize("moment", ["at work", "waiting"])
 def test_a_member_that_is_killed_ends_the_job_and_the_others(moment: str) -> None:

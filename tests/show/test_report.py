@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlpcli.api.report import MAX_RUNS, Analysis
+from mlpcli.api.report import MAX_RUNS, Analysis, claim
 from mlpcli.show import plots, report, svg
 from mlpcli.terminal import HIDDEN
 from tests.show.conftest import CLASSES, HOSTILE
@@ -180,7 +180,7 @@ def test_a_report_replaces_an_earlier_one(tmp_path: Path, analyses: list[Analysi
     path = tmp_path / "report.html"
 
     report.write(path, analyses[:1])
-    report.claim(path)
+    claim(path, [], overwrite=False)
     written = report.write(path, analyses)
 
     assert path.stat().st_size == written.bytes

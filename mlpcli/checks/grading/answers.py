@@ -53,6 +53,7 @@ class Answer(NamedTuple):
     """The outcome of one call."""
 
     arrays: list[Array]  # the arrays in the result, in order; as the learner shaped them
+    names: Notes = ()  # of each array: the keys of the dicts that it was in, "" outside of any
     failure: tuple[str, str] | None = None  # kind and text, where there is no result
     changed: Notes = ()  # names of arguments that the call changed in place
     own_grad_z3: bool = False  # whether the call got the learner's grad_z3, else the right one

@@ -117,7 +117,7 @@ def _functions(truth: GroundTruth, layout: Layout, calls: dict[str, Answer]) -> 
             result, factor = _parse(truth, name, layout, answer, right, (1.0, float(n)))
             wrong_z = result.problem is not None
             factors = (1.0,) if factor == 1 < n else undecided
-            if result.array is not None and np.isfinite(result.array).all():
+            if result.array is not None and np.isfinite(result.array).all() and result.array.any():
                 grad_z3 = result.array.astype("float64")
         else:
             argument = grad_z3 if answer.own_grad_z3 else right
@@ -199,13 +199,22 @@ def _backward(truth: GroundTruth, layout: Layout, answer: Answer) -> _Attempt:
         findings = {f.place: f for f in diagnosis.diagnose(truth, gradient)} | problems
         readings.append((findings, scale))
     findings, scale = min(readings, key=lambda r: (len(r[0]), sum(map(_vagueness, r[0].values()))))
+    for i in range(1, depth + 1):
+        pair = [findings.get(f"grad_{q}{i}") for q in "Wb"]
+        if all(finding and finding.kind == "unknown" for finding in pair):
+            text = f"grad_z{i} cannot be determined: grad_W{i} and grad_b{i} are wrong"
+            findings.setdefault(f"grad_z{i}", Finding(f"grad_z{i}", "unjudged", text))
     if n > 1:
         more_notes += ("sum over the batch" if scale > 1 else "mean over the batch",)
-    steps, condition = [], ""
+    steps, condition, zero = [], "", ""
     for place in places:
         finding = findings.get(place)
+        if zero and not finding:  # zero follows from zero, whatever the formula
+            text = f"{place} cannot be determined, since your {zero} is zero"
+            finding = Finding(place, "unjudged", text)
         steps.append(_step(f"backward.{place}", notes + more_notes, finding, place + condition))
         if place.startswith("grad_z"):
+            zero = zero or (place if finding and finding.kind == "zero" else "")
             condition = f", given your {place}" if finding else ""
     return _Attempt(layout, shaped, steps)
 

@@ -1,14 +1,13 @@
 import io
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mlpcli.api.grade_worker import Runner
+from mlpcli.api.grade_results import answers, messages
+from mlpcli.api.grade_worker import Runner, sender
 from mlpcli.checks import reference
-from mlpcli.checks.grading.answers import FUNCTIONS, LAYOUTS, Answer, Answers
+from mlpcli.checks.grading.answers import FUNCTIONS, LAYOUTS, Answers
 from mlpcli.checks.grading.verdict import GradeVerdict, evaluate
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import mlp
@@ -27,41 +26,31 @@ def problem(rng: np.random.Generator) -> Problem:
 
 
 @pytest.fixture
-def verdict(problem: Problem, tmp_path: Path) -> Any:
+def verdict(problem: Problem) -> Any:
     """Evaluates the functions of a source, called in this process."""
 
     def of(source: str) -> GradeVerdict:
-        return evaluate(problem, called(source, problem, tmp_path))
+        return evaluate(problem, called(source, problem))
 
     return of
 
 
-def called(source: str, problem: Problem, folder: Path) -> Answers:
+def called(source: str, problem: Problem) -> Answers:
     arrays = {f"h{i}": h for i, h in enumerate(reference.forward(problem).h)} | {"y": problem.y}
     for i, (W, b) in enumerate(problem.params, start=1):
         arrays |= {f"W{i}": W, f"b{i}": b}
-    np.savez(folder / "inputs.npz", allow_pickle=False, **arrays)
     layouts = [layout._asdict() for layout in LAYOUTS]
-    job = {"file": "mywork.py", "functions": FUNCTIONS, "forms": layouts, "memory": 1, "timeout": 1}
-    out = io.StringIO()
-    runner = Runner(job, folder, out)
+    job = {"file": "mywork.py", "functions": FUNCTIONS, "memory": 1, "timeout": 1}
+    out = io.BytesIO()
+    runner = Runner(job, arrays, sender(out))
     space: dict[str, Any] = {}
     exec(compile(source, "mywork.py", "exec"), space)
     functions = {name: space[name] for name in FUNCTIONS if name in space}
     with np.errstate(all="ignore"):
         for number, layout in enumerate(layouts):
             runner.call_all(functions, number, layout)
-    answers: Answers = {}
-    for line in map(json.loads, out.getvalue().splitlines()):
-        if line["event"] == "answer":
-            arrays_ = []
-            if not line["failure"]:
-                with np.load(folder / f"{line['form']}-{line['step']}.npz") as file:
-                    arrays_ = [file[f"arr_{i}"] for i in range(len(file))]
-            answers.setdefault(LAYOUTS[line["form"]], {})[line["step"]] = Answer(
-                arrays_, line["failure"], tuple(line["changed"]), line["given"] == "yours"
-            )
-    return answers
+    out.seek(0)
+    return answers(messages(out), "mywork.py")
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -114,6 +103,18 @@ def test_a_batch_counts_more_than_one_image_on_which_n_cannot_be_wrong(verdict: 
     result = verdict(WRONG["n twice"][0])
 
     assert result.parts[0].accepts == ("a batch in rows (n, k)",)
+
+
+@pytest.mark.parametrize("value", ["0.0", "1e200", "-1e300"])
+def test_a_constant_in_place_of_every_gradient_earns_nothing(value: str, verdict: Any) -> None:
+    source = f"""
+def grad_z3(h3, y): return h3 * 0 + {value}
+def grad_W3(h2, grad_z3): return h2.T @ grad_z3 * 0 + {value}
+def grad_b3(grad_z3): return grad_z3.sum(axis=0) * 0 + {value}
+def backward(params, h, y): return [(W * 0 + {value}, b * 0 + {value}) for W, b in params]
+"""
+
+    assert verdict(source).right == 0
 
 
 def test_no_answer_at_all_is_not_right(problem: Problem) -> None:

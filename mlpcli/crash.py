@@ -1,0 +1,62 @@
+"""The last handler: an exception that nobody foresaw becomes one line and an exit status.
+
+It imports what it needs only then, since every command loads it.
+"""
+
+import os
+import sys
+from contextlib import suppress
+
+from mlpcli.terminal import one_line
+from mlpcli.version import __version__
+
+DEBUG = "--debug"  # prints the details in place of writing a file; anywhere on the command line
+NO_MEMORY, INTERNAL_ERROR = 2, 70  # exit statuses; 70 is EX_SOFTWARE of sysexits.h
+
+
+def report(err: Exception) -> int:
+    """Tell of an exception on standard error; returns the exit status."""
+    message, _, _ = str(err).partition("\n")
+    if isinstance(err, MemoryError) and DEBUG not in sys.argv:
+        what = f"not enough memory: {message}" if message else "not enough memory"
+        _print(f"error: {what}; smaller layers or batches, less data or fewer --threads need less")
+        return NO_MEMORY
+    line = f"internal error: {type(err).__name__}: {message}".removesuffix(": ")
+    details = _details(err)
+    if DEBUG in sys.argv:
+        _print(line, details)
+    else:
+        _print(f"{line}; {_saved(details)}")
+    return INTERNAL_ERROR
+
+
+def _details(err: Exception) -> str:
+    """What a report of the mistake needs: the command, the versions, the traceback."""
+    import platform
+    import shlex
+    import traceback
+
+    numpy = sys.modules.get("numpy")
+    versions = [f"mlp {__version__}", f"Python {platform.python_version()}", platform.platform()]
+    versions += [f"NumPy {numpy.__version__}"] if numpy else []
+    command = shlex.join(["mlp", *sys.argv[1:]])
+    return f"{command}\n{', '.join(versions)}\n\n{''.join(traceback.format_exception(err))}"
+
+
+def _saved(details: str) -> str:
+    """Write the details into a new file; returns where they are."""
+    import tempfile
+
+    try:
+        handle, path = tempfile.mkstemp(prefix="mlp-error-", suffix=".txt", text=True)
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(details)
+    except OSError as err:
+        return f"{DEBUG} prints the details, which cannot be written: {err.strerror}"
+    return f"the details are in {path}"
+
+
+def _print(line: str, details: str = "") -> None:
+    text = f"{one_line(line)}\n{details}"
+    with suppress(OSError):  # standard error may be closed
+        os.write(2, text.encode("utf-8", "backslashreplace"))
