@@ -21,7 +21,7 @@ from mlpcli.runs.tensorboard import event_log, require_library
 from mlpcli.signals import StopRequest, deferred
 from mlpcli.training.loader import TrainingData, load_split, prepare
 from mlpcli.training.loop import fit, stop_reason
-from mlpcli.training.preflight import preflight as preflight_warnings
+from mlpcli.training.preflight import preflight as preflight_findings
 from mlpcli.training.progress import Epoch, Progress, State, Step
 
 
@@ -97,8 +97,8 @@ def follow(
     seconds = before = run.record.seconds
     saved = started = time.perf_counter()
     try:
-        warnings = preflight_warnings(run.config, run.data.split) if preflight else ()
-        for text in (*run.folder.lock_warnings(), *warnings):
+        findings = preflight_findings(run.config, run.data) if preflight else ()
+        for text in (*run.folder.lock_warnings(), *(text for _, text in findings)):
             run.record = run.record.replace(warnings=(*run.record.warnings, text))
             yield Notice(text)
         with event_log(run.config, run.folder) as log:

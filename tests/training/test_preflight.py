@@ -1,50 +1,122 @@
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 
 from mlpcli.config.schema import Config
-from mlpcli.training import preflight
-from mlpcli.training.loader import load_split
+from mlpcli.data.dataset import Split
+from mlpcli.training.loader import load_split, prepare
+from mlpcli.training.preflight import Finding, preflight
 from tests.trainings import changed
 
 
-@pytest.fixture(autouse=True)
-def enough_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every step is done, however busy the machine is."""
-    monkeypatch.setattr(preflight, "MAX_SECONDS", 60.0)
+def unchanged(split: Split) -> Split:
+    return split
 
 
-def warnings(settings: Config, *changes: str) -> list[str]:
-    config = changed(settings, "train.batch_size=128", *changes)
-    return list(preflight.preflight(config, load_split(config, "train")))
+def findings(
+    settings: Config, *changes: str, change: Callable[[Split], Split] = unchanged
+) -> list[Finding]:
+    """What is found with these settings, and with the training images after this change."""
+    config = changed(settings, *changes)
+    return preflight(config, prepare(config, change(load_split(config, "train"))))
 
 
-def test_a_sound_training_gets_no_warning(settings: Config) -> None:
-    assert warnings(settings) == []
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [],
+        ["schedule.warmup=0.9"],
+        ["schedule.name=one_cycle"],
+        ["train.batch_size=1", "optimizer.lr=0.01"],
+        ["train.batch_size=60000"],
+        ["train.ema=0.999"],
+        ["network.hidden=[]"],
+        ["optimizer.name=adamw"],
+        ["data.validation=0.9"],  # too few images are left to tell
+    ],
+    ids=lambda changes: " ".join(changes),
+)
+def test_a_sound_training_gets_no_warning(settings: Config, changes: list[str]) -> None:
+    assert findings(settings, *changes) == []
 
 
-def test_a_learning_rate_that_is_too_small_is_reported(settings: Config) -> None:
-    (text,) = warnings(settings, "optimizer.lr=1e-7")
+def test_the_findings_depend_on_settings_seed_and_data_alone(settings: Config) -> None:
+    slow = ("optimizer.lr=1e-4",)
 
-    assert text.startswith("cannot overfit 20 images: 200 steps at learning rate 1e-07 change")
+    assert findings(settings, *slow) == findings(settings, *slow)
+    assert findings(settings, *slow) != findings(settings, *slow, "seed=1")
 
 
-def test_a_loss_that_becomes_infinite_is_reported(settings: Config) -> None:
-    *_, text = warnings(settings, "optimizer.lr=100", "optimizer.weight_decay=1")
+def test_a_learning_rate_that_is_too_low_is_reported_with_a_better_one(settings: Config) -> None:
+    ((cause, text),) = findings(settings, "optimizer.lr=1e-7")
 
-    assert text.endswith(" steps on 20 images; lower optimizer.lr")
+    assert cause == "learning rate too low"
+    assert text.startswith("learning rate 1e-07 is too low: 200 steps lead to a loss of 1.")
+    assert text.endswith("try --set optimizer.lr=0.1")
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_a_learning_rate_that_is_too_high_is_reported(settings: Config, name: str) -> None:
+    ((cause, text),) = findings(settings, f"optimizer.name={name}", "optimizer.lr=50")
+
+    assert cause == "learning rate too high"
+    assert text.startswith("learning rate 50 is too high: 200 steps lead to a loss of ")
+
+
+def test_a_loss_that_decay_holds_up_is_no_matter_of_the_learning_rate(settings: Config) -> None:
+    ((cause, text),) = findings(settings, "optimizer.weight_decay=1")
+
+    assert cause == "no learning"
+    assert text.startswith("cannot overfit 20 images at any learning rate from 1e-05 to ")
+    assert "check optimizer.weight_decay" in text
 
 
 def test_a_gradient_that_vanishes_is_reported_with_its_layer(settings: Config) -> None:
     deep = [f"network.hidden={[8] * 12}", "network.activation=sigmoid", "network.init=lecun"]
 
-    first, *_ = warnings(settings, *deep)
+    first, *_ = findings(settings, *deep)
 
-    assert first.startswith("hardly any gradient reaches W1: at most ")
+    assert first.text.startswith("hardly any gradient reaches W1: at most ")
 
 
-def test_a_high_initial_loss_is_reported(settings: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "MAX_INITIAL_LOSS", 0.1)
+def test_units_that_are_zero_for_all_images_are_reported(settings: Config) -> None:
+    ((cause, text),) = findings(settings, f"network.hidden={[1] * 20}")
 
-    (text,) = warnings(settings)
+    assert cause == "dead units"
+    assert text.startswith("100% of the units in h")
 
-    assert text.startswith("the initial loss is ")
-    assert "ln(3) = 1.1" in text
+
+CHANGES: dict[str, Callable[[Split], Split]] = {  # by what the text begins with
+    "100% of the images are blank": lambda s: s._replace(images=np.zeros_like(s.images)),
+    "no pixel is brighter than 1, though white is 255; multiply all pixels by 255": lambda s: (
+        s._replace(images=s.images // 255)
+    ),
+    "100% of the images are dark on light": lambda s: s._replace(images=255 - s.images),
+    "all images have the label '2'": lambda s: s._replace(labels=np.full_like(s.labels, 2)),
+    "the labels seem unrelated to the images": lambda s: s._replace(
+        labels=np.random.default_rng(0).permutation(s.labels)
+    ),
+}
+
+
+@pytest.mark.parametrize("begin", CHANGES)
+def test_a_mistake_in_the_data_is_reported(settings: Config, begin: str) -> None:
+    (finding,) = findings(settings, change=CHANGES[begin])
+
+    assert finding.text.startswith(begin)
+
+
+def test_blank_images_of_one_class_are_no_mistake(settings: Config) -> None:
+    def blank(split: Split) -> Split:
+        return split._replace(images=split.images * (split.labels != 1)[:, None, None])
+
+    assert findings(settings, change=blank) == []
+
+
+def test_rare_classes_are_no_mistake(settings: Config) -> None:
+    def unequal(split: Split) -> Split:
+        rows = (split.labels == 0) | (np.arange(len(split.labels)) % 20 == 1)
+        return split._replace(images=split.images[rows], labels=split.labels[rows])
+
+    assert findings(settings, change=unequal) == []
