@@ -35,6 +35,7 @@ FATES = {  # numbers as in nth_call.c, and the kinds of calls that they can befa
     "death before": (-2, "wm"),
     "death after": (-3, "wm"),
 }
+COPY = "-copy"  # ends the name of a trial's folder
 DEATH = -9  # the status
 MINE = b"mine\n"
 
@@ -86,10 +87,13 @@ def resumed(place: Path, words: str) -> str:
 def overwritten(place: Path, words: str) -> str:
     """The same command, or what goes on with the new run."""
     run = RunFolder(place / "run")
-    began = run.holds_run() and run.load_config() != RunFolder(_old()).load_config()
-    if run.holds_run() and not began:
-        assert result(run.path) == result(_old()), "neither the old run nor the new one"
-    return "train --resume run" if began else words
+    if not run.holds_run():
+        return words
+    old = place.with_name(place.name.removesuffix(COPY)) / "run"
+    if run.load_config() != RunFolder(old).load_config():
+        return "train --resume run"
+    assert result(run.path) == result(old), "neither the old run nor the new one"
+    return words
 
 
 def without_overwrite(place: Path, words: str) -> str:
@@ -161,11 +165,10 @@ def failing(name: str, n: int, rng: np.random.Generator, place: Path) -> Iterato
             if kind in kinds
         ]
         for i in rng.permutation(len(cases))[:n]:
-            own = _copied(start)
+            own, (number, fate) = _copied(start), cases[i]
             try:
-                _trial(server, command, own, *cases[i], expected)
+                _trial(server, command, own, number, fate, expected)
             except Exception as err:
-                number, fate = cases[i]
                 yield f"{fate}, call {number} of {len(calls)}: {type(err).__name__}: {err}"
             else:
                 yield ""
@@ -175,7 +178,7 @@ def failing(name: str, n: int, rng: np.random.Generator, place: Path) -> Iterato
 
 
 def _trial(
-    server: "_Server", command: Command, place: Path, number: int, fate: str, expected: Any
+    server: "Server", command: Command, place: Path, number: int, fate: str, expected: Any
 ) -> None:
     done, _ = server(command.words, place, number=number, fate=FATES[fate][0])
     if done.status == 0:
@@ -194,7 +197,7 @@ def _trial(
     assert (place / "notes.txt").read_bytes() == MINE
 
 
-class _Server:
+class Server:
     """The process that runs the commands, and what they need."""
 
     def __init__(self) -> None:
@@ -247,7 +250,7 @@ class _Server:
         return Outcome(**answer), calls
 
 
-_server = cache(_Server)
+_server = cache(Server)
 
 
 def _memory() -> str | None:
@@ -255,7 +258,7 @@ def _memory() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-def _place(server: _Server, command: Command) -> Path:
+def _place(server: Server, command: Command) -> Path:
     """A folder with a user's file, and with what an earlier command has left."""
     place = Path(tempfile.mkdtemp(prefix="mlp-place-", dir=_memory()))
     (place / "notes.txt").write_bytes(MINE)
@@ -266,7 +269,7 @@ def _place(server: _Server, command: Command) -> Path:
 
 
 def _copied(start: Path) -> Path:
-    place = start.with_name(f"{start.name}-copy")
+    place = start.with_name(f"{start.name}{COPY}")
     shutil.copytree(start, place)
     return place
 
@@ -297,7 +300,7 @@ def _publish(folder: Path) -> dict[str, dict[str, tuple[str, str, int]]]:
             archive.writestr(f"gzip/p{name}", body)
             files[what] = _file(name, body)
     (folder / "a.zip").write_bytes(packed.getvalue())
-    inside = {what: (f"p{name}", *rest) for what, (name, *rest) in files.items()}
+    inside = {what: (f"p{name}", sha, size) for what, (name, sha, size) in files.items()}
     return {"own": files, "packed": inside | {"archive": _file("a.zip", packed.getvalue())}}
 
 
