@@ -22,6 +22,7 @@ import numpy as np
 from mlpcli.runs.folder import RunFolder
 from tests.cli.outcome import Outcome
 from tests.faults.formats import idx
+from tests.faults.places import weights
 from tests.faults.processes import THREAD, whole
 from tests.faults.table import Fault, Impossible
 from tests.fingerprint import result
@@ -41,7 +42,11 @@ MINE = b"mine\n"
 
 
 class Command(NamedTuple):
-    """A command that writes; its words may have {run}, {old}, ... and {train}, the settings."""
+    """A command that writes.
+
+    Among its words, {train} and {other} are the options of two trainings, {old} is a run, {data},
+    {weights} and {files} are what its name says.
+    """
 
     words: str
     state: Callable[[Path], Any]  # what it leaves in the place, when it has succeeded
@@ -228,7 +233,7 @@ class Server:
         same = [w for w in undisturbed.options if w not in ("--threads", "2")]
         train = [*same, "--set", "train.epochs=2", "--threads", "1"]
         lists = {"{train}": train, "{other}": [*train, "--set", "optimizer.lr=0.5"]}
-        paths = {"{old}": _old(), "{data}": undisturbed.data, "{weights}": _weights()}
+        paths = {"{old}": undisturbed.folder, "{data}": undisturbed.data, "{weights}": weights()}
         paths |= {"{files}": self.folder / "files"}
         filled = [
             w for word in words.split() for w in lists.get(word, [str(paths.get(word, word))])
@@ -272,18 +277,6 @@ def _copied(start: Path) -> Path:
     place = start.with_name(f"{start.name}{COPY}")
     shutil.copytree(start, place)
     return place
-
-
-@cache
-def _old() -> Path:
-    return whole().folder
-
-
-@cache
-def _weights() -> Path:
-    from tests.faults.places import _weights as made
-
-    return made()
 
 
 def _publish(folder: Path) -> dict[str, dict[str, tuple[str, str, int]]]:
