@@ -206,6 +206,8 @@ class Server:
     """The process that runs the commands, and what they need."""
 
     def __init__(self) -> None:
+        if sys.platform != "linux":
+            raise Impossible("calls of libc can be intercepted on Linux alone")
         self.folder = Path(tempfile.mkdtemp(prefix="mlp-calls-", dir=_memory()))
         atexit.register(shutil.rmtree, self.folder)
         library = self.folder / "nth_call.so"
