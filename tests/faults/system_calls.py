@@ -59,6 +59,11 @@ def of_run(place: Path) -> Any:
     return None if RunFolder(place / "run").is_incomplete() else result(place / "run")
 
 
+def of_repetition(place: Path) -> Any:
+    """A run and its repetition."""
+    return result(place / "run"), result(place / "again")
+
+
 def of_imported(place: Path) -> Any:
     """The weights and settings of an imported run."""
     run = RunFolder(place / "run")
@@ -136,7 +141,7 @@ COMMANDS = {
     ),
     "reproduce": Command("reproduce run", of_run, "train {train} --out run"),
     "reproduce --out": Command(
-        "reproduce run --out again", of_run, "train {train} --out run", removed
+        "reproduce run --out again", of_repetition, "train {train} --out run", removed
     ),
     "runs rm": Command(
         "runs rm run", of_files, "train {train} --set log.tensorboard=true --out run"
