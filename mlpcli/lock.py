@@ -19,6 +19,7 @@ LOCK_FILE = ".lock"  # holds the owner's PID; stays behind, since removing a loc
 SOFT_LOCK_FILE = ".lock.soft"  # where the file system has no locks; gone with its owner's work
 MAX_PID_LENGTH = 20  # digits
 MAX_SIGNING_TIME = 1.0  # seconds for an owner to write its PID after it has the lock
+NO_FILE = (errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EINVAL)  # a folder, link, socket
 HAS_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 Kind = Literal["kernel", "soft"]
@@ -51,15 +52,20 @@ def soft_warning(folder: Path) -> str:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file can be a lock of `folder_lock`: it is empty, or holds a PID."""
+    """Whether a file can be a lock of `folder_lock`: it is empty, or holds a PID.
+
+    Raises OSError where a file cannot be read.
+    """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return False
             content = file.read(MAX_PID_LENGTH + 1)
-    except OSError:  # such as of a folder, or a link
-        return False
+    except OSError as err:
+        if err.errno in NO_FILE:
+            return False
+        raise
     return not content or (content.isdigit() and len(content) <= MAX_PID_LENGTH)
 
 

@@ -11,8 +11,11 @@ from mlpcli.api.trainer import train
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.nn import mlp
+from tests import ignored_signals
 
 collect_ignore = ["faults"] if os.name == "nt" else []  # needs POSIX signals and limits
+
+ignored_signals.restore()
 
 
 @pytest.fixture(autouse=True)

@@ -63,7 +63,7 @@ class FlatLayout:
         inactive: with the rows of inactive inputs.
         """
         start = self.weights.start
-        size = (self.length - start) // (BLOCKS_PER_MEMBER * members)
+        size = max(1, (self.length - start) // (BLOCKS_PER_MEMBER * members))
         size = min(BLOCK_SIZE, max(MIN_BLOCK_SIZE, 1 << size.bit_length() - 1))
         for layer, (fan_in, fan_out) in enumerate(self._weight_shapes):
             yield from _row_blocks(layer, 0, start, fan_in, fan_out, size)

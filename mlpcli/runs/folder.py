@@ -84,10 +84,9 @@ class RunFolder:
 
     def seed_runs(self) -> list["RunFolder"]:
         """The folders of several seeds' runs, the lowest seed first; none in that of one run."""
-        configs = self.path.glob(f"seed-*/{CONFIG}")
-        names = [path.parent.name.removeprefix("seed-") for path in configs]
+        names = [path.name.removeprefix("seed-") for path in self.path.glob("seed-*")]
         seeds = sorted(int(s) for s in names if s.isdecimal() and str(int(s)) == s)
-        return [self.seed_run(seed) for seed in seeds]
+        return [run for run in map(self.seed_run, seeds) if run.holds_run()]
 
     # making and claiming
 
@@ -202,6 +201,7 @@ class RunFolder:
 
     def restart(self, config: Config, record: RunRecord) -> None:
         """Begin the run again that lies here, which has come to no checkpoint."""
+        self.sweep()
         self.save_config(config)
         self._write(METRICS, b"")
         self.save_record(record)
@@ -219,7 +219,7 @@ class RunFolder:
         for path in self.events.glob(EVENT_FILES):
             if is_ours(path):
                 path.unlink(missing_ok=True)
-        with suppress(OSError):  # there is no such folder, or something else in it
+        if self.events.is_dir() and not any(self.events.iterdir()):
             self.events.rmdir()
 
     def remove(self) -> None:
@@ -361,9 +361,12 @@ class RunFolder:
             )
 
     def _foreign(self) -> Path | None:
-        """What lies in the place of a file of the run and is none."""
+        """What lies in the place of a file of the run and is none; raises CheckpointError."""
         paths = (self.path / name for name in (*RUN_FILES, LOCK_FILE))
-        return next((p for p in paths if os.path.lexists(p) and not is_ours(p)), None)
+        try:
+            return next((p for p in paths if os.path.lexists(p) and not is_ours(p)), None)
+        except OSError as err:
+            raise CheckpointError(f"{err.filename}: not readable: {err.strerror}") from err
 
     def _is_rest(self) -> bool:
         """Whether the folder holds a run, or what a removal that was stopped has left of one."""
@@ -371,17 +374,18 @@ class RunFolder:
         return bool(names & {*RUN_FILES, INCOMPLETE}) or names <= {LOCK_FILE}
 
     def _clear(self) -> None:
-        """Remove a run's files from the folder, which is held; config.yaml, which makes it, first.
+        """Remove a run's files from the folder, which is held.
 
-        Raises OutputError.
+        A run is whole without a report and events, which go first, and none without config.yaml,
+        which goes next. Raises CheckpointError.
         """
         self.sweep()
         with self._changing():
-            for name in RUN_FILES:
-                self._remove(name)
             if is_ours(self.report):
                 self._remove(REPORT)
             self.remove_events()
+            for name in RUN_FILES:
+                self._remove(name)
 
     def _write(self, name: str, data: bytes) -> None:
         with self._in_place():

@@ -1,5 +1,6 @@
 """Which files mlp has written, by their content: others of the same names are the user's."""
 
+import errno
 from pathlib import Path
 
 from mlpcli import files, lock
@@ -13,7 +14,10 @@ EVENT_MARKS = (b"brain.Event:2", b"loss/train", b"accuracy/validation", b"images
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file with the name of a file of a run is one; a link is not."""
+    """Whether a file with the name of a file of a run is one; a link is not.
+
+    Raises OSError where a file cannot be read.
+    """
     if path.is_symlink():
         return False
     if path.name == lock.LOCK_FILE:
@@ -21,8 +25,10 @@ def is_ours(path: Path) -> bool:
     try:
         with files.open_regular(path) as file:
             head = file.read(HEAD_SIZE)
-    except OSError:
-        return False
+    except OSError as err:
+        if err.errno in (*lock.NO_FILE, errno.ENOENT):
+            return False
+        raise
     if path.suffix == ".yaml":
         return _is_config(path, head)
     if path.suffix == ".json":

@@ -261,7 +261,7 @@ def test_a_cheat_fails_with_a_seed(name: str) -> None:
         assert "PermissionError: a graded file may not open mlpcli" in err
     else:
         assert status == 1
-        assert json.loads(out)["right"] < 9
+        assert json.loads(out)["right"] == {"swapped names": 3, "divided by 4": 8}.get(name, 0)
 
 
 @pytest.mark.parametrize("name", ["stored answers", "four images alone", "divided by 4"])

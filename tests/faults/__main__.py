@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from tests import ignored_signals
 from tests.faults.table import Fault, Row, discovered, line, shown, tried
 
 MODULE = (sys.executable, "-m", "tests.faults")
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="at a time")
     parser.add_argument("--row", action="store_true", help=argparse.SUPPRESS)  # one fault, as JSON
     asked = parser.parse_args()
+    ignored_signals.restore()
     chosen = [f for f in discovered() if not asked.word or any(w in f.name for w in asked.word)]
     if not chosen:
         parser.error("no fault has such a name")

@@ -216,7 +216,7 @@ def _words(name: str, target: Path) -> list[str]:
     values = {
         "run": str(undisturbed.folder),
         "data": str(undisturbed.data),
-        "weights": str(_weights()),
+        "weights": str(weights()),
     }
     filled: list[str] = []
     for word in (INTO_FILE | INTO_FOLDER)[name].split():
@@ -225,7 +225,8 @@ def _words(name: str, target: Path) -> list[str]:
 
 
 @cache
-def _weights() -> Path:
+def weights() -> Path:
+    """A file with the weights of a small network, as PyTorch saves them."""
     path = whole().data.with_name("model.safetensors")
     rng = np.random.default_rng(0)
     shapes = {"0.weight": (8, 784), "0.bias": (8,), "1.weight": (10, 8), "1.bias": (10,)}

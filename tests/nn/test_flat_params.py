@@ -44,12 +44,13 @@ def test_views_have_the_rows_of_active_inputs_in_their_order(tiny: mlp.Params) -
 
 
 @pytest.mark.parametrize("sizes", [(6, 5, 4, 3), (1024, 512, 256, 10), (200, 2500, 10), (6, 3)])
-def test_blocks_make_up_the_vector_and_name_its_rows(sizes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("members", [2, 32])
+def test_blocks_make_up_the_vector_and_name_its_rows(sizes: tuple[int, ...], members: int) -> None:
     layout = FlatLayout(sizes, ACTIVE)
     flat = np.arange(layout.length, dtype=float)
     params, covered = layout.read(flat), np.zeros(layout.length)
 
-    for layer, rows, part in layout.blocks(2, inactive=True):
+    for layer, rows, part in layout.blocks(members, inactive=True):
         covered[part] += 1
         if layer is not None:
             order = np.r_[ACTIVE, layout.inactive_inputs] if layer == 0 else np.arange(sizes[layer])

@@ -193,10 +193,6 @@ def _backward(truth: GroundTruth, layout: Layout, answer: Answer, strict: bool) 
     if failure:
         return _Attempt(layout, 0, [_step(f"backward.{p}", notes, failure, "") for p in places])
     shaped = 2 * depth - sum(f.kind != "non-finite" for f in problems.values())
-    for i in range(1, depth + 1):
-        if {f"grad_W{i}", f"grad_b{i}"} <= problems.keys():
-            text = f"grad_z{i} cannot be determined without grad_W{i} and grad_b{i}"
-            problems[f"grad_z{i}"] = Finding(f"grad_z{i}", "unjudged", text)
     readings = []
     for scale in (1, n):
         gradient = tuple(Layer(W / scale, b / scale) for W, b in params)
@@ -205,8 +201,8 @@ def _backward(truth: GroundTruth, layout: Layout, answer: Answer, strict: bool) 
     findings, scale = min(readings, key=lambda r: (len(r[0]), sum(map(_vagueness, r[0].values()))))
     for i in range(1, depth + 1):
         pair = [findings.get(f"grad_{q}{i}") for q in "Wb"]
-        if all(finding and finding.kind == "unknown" for finding in pair):
-            text = f"grad_z{i} cannot be determined: grad_W{i} and grad_b{i} are wrong"
+        if all(f and (f.place in problems or f.kind == "unknown") for f in pair):
+            text = f"grad_z{i} cannot be determined without grad_W{i} and grad_b{i}"
             findings.setdefault(f"grad_z{i}", Finding(f"grad_z{i}", "unjudged", text))
     if n > 1:
         more_notes += ("sum over the batch" if scale > 1 else "mean over the batch",)
