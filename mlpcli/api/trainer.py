@@ -129,7 +129,7 @@ def follow(
         raise TrainingError(message) from err
     except MlpError as err:
         run.record = run.record.replace(status="failed", error=str(err))
-        if isinstance(err, CheckFailed) and event is not None:
+        if isinstance(err, CheckFailed) and event is not None and event.engine.finite:
             save(run, event, "last")  # the weights before the step that failed
         raise
     finally:

@@ -143,6 +143,11 @@ class Engine:
         """
         return tuple(self.layout.read(vector) for vector in self._vectors[1:])
 
+    @property
+    def finite(self) -> bool:
+        """Whether all parameters are, which the next step would show."""
+        return all(bool(np.isfinite(vector).all()) for vector in (self.theta, self.mean))
+
     def restore(self, params: Params, optimizer_state: tuple[Params, ...], *, steps: int) -> None:
         """Mutates theta and state: to what `params` and `optimizer_state` were after `steps`."""
         for vector, source in zip(self._vectors, (params, *optimizer_state), strict=True):
@@ -209,9 +214,10 @@ class Engine:
     def _update_work(self, rank: int, n: int, t: int, finite: bool) -> Iterator[None]:
         """Mutates theta and state, if all is finite; a block is its taker's, whoever that is."""
         self.whole = not finite
-        for i in self._team.take():
-            if finite:
-                self._update(self._blocks[i], n, t, *self._scratch[rank])
+        with np.errstate(over="ignore", invalid="ignore"):  # the next step or validation shows it
+            for i in self._team.take():
+                if finite:
+                    self._update(self._blocks[i], n, t, *self._scratch[rank])
         if self.max_norm is not None and finite:
             yield
             self._clip_norms(rank, self.max_norm)

@@ -94,11 +94,19 @@ def test_a_loss_that_is_not_finite_is_a_failed_check(small: list[str]) -> None:
     assert re.match(r"error: epoch \d+, step \d+: z\d is the first value that is not finite", told)
 
 
+@pytest.mark.parametrize(
+    "wild",
+    [
+        ["optimizer.lr=100", "optimizer.weight_decay=1"],
+        # the weights themselves overflow
+        ["network.hidden=[]", "optimizer={name: adamw, lr: 100, weight_decay: 10}"],
+    ],
+    ids=["z", "W"],
+)
 def test_a_run_that_failed_in_validation_fails_in_the_same_way_when_resumed(
-    small: list[str],
+    small: list[str], wild: list[str]
 ) -> None:
-    wild = ("optimizer.lr=100", "optimizer.weight_decay=1", "train.batch_size=60000")
-    options = [word for change in wild for word in ("--set", change)]
+    options = [word for each in (*wild, "train.batch_size=60000") for word in ("--set", each)]
     options += ["--epochs", "50", "--no-preflight", "--out", "a"]
     failed = call("train", *small, *options, "--quiet")
 
