@@ -169,6 +169,7 @@ def _trial(
 
 
 def _can_overfit(config: Config, data: TrainingData, rows: Rows, *, factor: float) -> bool:
+    """Whether the loss on rows falls below half of that of uniform probabilities."""
     steps, n = OVERFITTING_STEPS, len(rows)
     params = _train(config, data, rows, batch_size=n, steps=steps, factor=factor)
     uniform = math.log(len(data.split.classes))
