@@ -71,7 +71,7 @@ def _fit(
             try:
                 loss = engine.step_at(n, epoch, begin, lr=lr)
             except FloatingPointError as err:
-                raise CheckFailed(_not_finite(str(err), at, lr)) from err
+                raise CheckFailed(_not_finite(config, f"{err}", at.step + 1, at, lr)) from err
             loss_sum = at.loss_sum + loss * n
             at = at._replace(step=at.step + 1, loss_sum=loss_sum, used=budget.used())
             yield Step(at, steps, begin + n, max(engine.steps / total, budget.done()), loss, engine)
@@ -80,7 +80,11 @@ def _fit(
         seconds = time.perf_counter() - started
         with budget.ending():
             started = time.perf_counter()
-            scores = validate()
+            try:
+                scores = validate()
+            except FloatingPointError as err:
+                where = f"{err} of the validation images"
+                raise CheckFailed(_not_finite(config, where, at.step, at, lr)) from err
             validation_seconds = time.perf_counter() - started
             seen = min(at.step * size, len(order))  # fewer than all when the time was up
             weight_norms, gradient_norms = norms(
@@ -127,8 +131,8 @@ def _after_pass(at: Progress, accuracy: float, budget: TimeBudget) -> Progress:
     return at
 
 
-def _not_finite(name: str, at: Progress, lr: float) -> str:
+def _not_finite(config: Config, name: str, step: int, at: Progress, lr: float) -> str:
     return (
-        f"epoch {at.epoch + 1}, step {at.step + 1}: {name} is the first value that is not finite, "
-        f"at learning rate {lr:g}; try a smaller one, e.g. --set optimizer.lr={lr / 10:g}"
+        f"epoch {at.epoch + 1}, step {step}: {name} is the first value that is not finite, at "
+        f"learning rate {lr:g}; try --set optimizer.lr={config.optimizer.lr / 10:g}"
     )

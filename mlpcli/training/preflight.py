@@ -29,12 +29,13 @@ MAX_LIGHT_SHARE = 0.5  # of the images
 MAX_DEAD_SHARE = 0.9  # of a layer's units
 MIN_GRADIENT = 1e-6  # of the largest gradient of a layer
 
-BATCH_SIZE = 128  # of a trial, at most
-STEPS, MAX_STEPS = 50, 800  # of a trial, which takes more of smaller batches
+BATCH_SIZE = 256  # of a trial, at most
+STEPS, MAX_STEPS = 24, 800  # of a trial, which takes more of smaller batches, up to
+IMAGES = 128 * STEPS  # and more to warm up
 FACTORS = (1.0, 0.1, 0.01, 10.0, 100.0, 1e-4, 1e4, 1e6)  # of the configured learning rate
 MAX_LR = 100.0  # as in the schema
-GOOD_GAIN = 0.5  # of a learning rate, after which no other is tried
-MIN_GAIN, MIN_RATIO = 0.1, 2.0  # of a better learning rate: its gain, and over the configured one's
+GOOD_GAIN = 0.4  # of a learning rate, after which no other is tried
+MIN_GAIN, MIN_RATIO = 0.1, 1.6  # of a better learning rate: its gain, and over the configured one's
 MIN_Z_SCORE = 4.0  # of a network that classifies better than by chance
 MIN_HELD_OUT, MIN_ENTROPY = 50, 0.5  # images, and of uniform labels: below, chance is not excluded
 MIN_ERROR = 1e-6  # of the mean probability, which is otherwise exact where all are equal
@@ -53,10 +54,10 @@ TEXTS = {  # by cause
     "hardly learn; use fewer or wider layers, or network.activation=leaky_relu",
     "vanishing gradient": "hardly any gradient reaches W{i}: at most {size:.2g}; "
     "use fewer layers, or network.activation=relu",
-    "learning rate too high": "learning rate {lr:g} is too high: {steps} steps lead to a loss of "
-    "{loss:.3g}, at {better:g} to {better_loss:.3g}; try --set optimizer.lr={better:g}",
-    "learning rate too low": "learning rate {lr:g} is too low: {steps} steps lead to a loss of "
-    "{loss:.3g}, at {better:g} to {better_loss:.3g}; try --set optimizer.lr={better:g}",
+    "learning rate too high": "learning rate {lr:g} is too high: its first steps lead to a loss of "
+    "{loss:.3g} nats, those at {better:g} to {better_loss:.3g}; try --set optimizer.lr={better:g}",
+    "learning rate too low": "learning rate {lr:g} is too low: its first steps lead to a loss of "
+    "{loss:.3g} nats, those at {better:g} to {better_loss:.3g}; try --set optimizer.lr={better:g}",
     "unrelated labels": "the labels seem unrelated to the images: {n} images can be overfitted, "
     "but others are classified as by chance; check that images and labels are in the same order",
     "no learning": "cannot overfit {n} images at any learning rate from {low:g} to {high:g}; "
@@ -75,7 +76,6 @@ class Trial(NamedTuple):
     """How a training begins at some learning rate."""
 
     lr: float  # after the warm-up
-    steps: int
     loss: float  # of images trained on, in nats; infinite where a value was not finite
     gain: float  # 1 - loss / ln(classes): 0 for uniform probabilities, 1 at best
     z_score: float  # of the classification of other images: standard errors above chance
@@ -88,7 +88,7 @@ Rows = NDArray[np.intp]
 def preflight(config: Config, data: TrainingData) -> list[Finding]:
     """What seems to be wrong with a training; nothing where it can start.
 
-    It costs a trial, of STEPS steps or more by one thread, and some more trials where the
+    It costs a trial of STEPS steps or more by one thread, and up to eight trials where the
     configured learning rate does not work.
     """
     rows = stream(config.seed, "check", 2).permutation(data.train_rows)
@@ -158,14 +158,14 @@ def _trial(
 ) -> Trial:
     """A trial on rows at the configured learning rate times factor."""
     batch_size = min(config.train.batch_size, BATCH_SIZE, len(rows))
-    steps = min(STEPS * BATCH_SIZE // batch_size, MAX_STEPS)
+    steps = max(STEPS, min(IMAGES // batch_size, MAX_STEPS))
     lr = factor * config.optimizer.lr
     params = _train(config, data, rows, batch_size=batch_size, steps=steps, factor=factor)
     if params is None:
-        return Trial(lr, steps, math.inf, -math.inf, -math.inf)
+        return Trial(lr, math.inf, -math.inf, -math.inf)
     loss = _loss(config, data, rows[: min(SAMPLE_SIZE, steps * batch_size)], params)
     gain = 1 - loss / math.log(np.count_nonzero(np.bincount(data.split.labels)))
-    return Trial(lr, steps, loss, gain, _z_score(config, data, held_out, params))
+    return Trial(lr, loss, gain, _z_score(config, data, held_out, params))
 
 
 def _can_overfit(config: Config, data: TrainingData, rows: Rows, *, factor: float) -> bool:
@@ -180,20 +180,21 @@ def _train(
 ) -> Params | None:
     """The parameters after so many steps on these rows; None when a value was not finite.
 
-    The learning rate warms up as in the training, but within half of the steps, and then stays.
+    The learning rate warms up as in the training, or faster, and then stays. Two steps of this
+    warm-up count as one.
     """
     small = config.replace(train=config.train.replace(batch_size=batch_size, ema=None))
     classes, active = len(data.split.classes), data.active_inputs
     engine = build.make_engine(small, classes=classes, active_inputs=active)
     learning_rate, warmup = build.learning_rate(config), config.schedule.warmup
     updates = config.train.epochs * math.ceil(len(data.train_rows) / config.train.batch_size)
-    pace = max(1 / updates, 2 * warmup / steps)  # progress of a step
+    warmup_steps = min(warmup * updates, 1.5 * steps)
     try:
-        for step in range(steps):
+        for step in range(steps + round(warmup_steps / 2)):
             batch = rows.take(range(step * batch_size, (step + 1) * batch_size), mode="wrap")
             x, y = _batch(data, batch)
-            lr = factor * learning_rate(min(step * pace, warmup))
-            engine.step(x[:, active], y, lr=lr)
+            progress = warmup * min(1.0, step / warmup_steps) if warmup else 0.0
+            engine.step(x[:, active], y, lr=factor * learning_rate(progress))
     except FloatingPointError:
         return None
     return engine.params

@@ -71,7 +71,13 @@ def score(
     p: (n, classes) in float64, into which the probabilities are written, if given.
     Raises CheckFailed when the loss is not finite.
     """
-    return scorer(lambda: params, split, activation=activation, rows=rows, p=p, team=Team())()
+    try:
+        return scorer(lambda: params, split, activation=activation, rows=rows, p=p, team=Team())()
+    except FloatingPointError as err:
+        raise CheckFailed(
+            f"{split.name}: {err} is the first value that is not finite, since the weights are too "
+            "large; train with a smaller optimizer.lr"
+        ) from err
 
 
 def scorer(
@@ -85,7 +91,8 @@ def scorer(
 ) -> Callable[[], Scores]:
     """A function that scores what params returns then, whose work the members of a team share.
 
-    params: called by each member. The other arguments are those of `score`.
+    params: called by each member. The other arguments are those of `score`. The function raises
+    FloatingPointError, whose text names the first quantity that is not finite, e.g. z2.
     """
     rows = np.arange(len(split.labels)) if rows is None else rows
     n, classes = len(rows), len(split.classes)
@@ -113,9 +120,9 @@ def scorer(
     def scores() -> Scores:
         run()
         if not np.isfinite(losses).all():
-            raise CheckFailed(
-                f"{split.name}: the loss is {losses.sum()}; the weights are too large"
-            )
+            start = int(np.isfinite(losses).argmin()) * CHUNK_SIZE
+            images = split.images[rows[start : start + CHUNK_SIZE]]
+            raise FloatingPointError(_first_non_finite(params(), images, activation))
         total = confusion.sum(axis=0).reshape(classes, classes)
         return Scores(float(losses.sum() / n), total, right.copy())
 
@@ -140,6 +147,13 @@ def _outputs(
         part = slice(start, start + CHUNK_SIZE)
         h0 = inputs(images[rows[part]], x[: len(rows[part])])
         yield part, mlp.forward(params, h0, activation=f).z[-1]
+
+
+def _first_non_finite(params: Params, images: NDArray[Any], f: Activation) -> str:
+    """The first z that is not finite for images, or the loss."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        z = mlp.forward(params, inputs(images), activation=f).z
+    return next((f"z{i}" for i, each in enumerate(z, 1) if not np.isfinite(each).all()), "the loss")
 
 
 def by_class(confusion: NDArray[np.int64], names: tuple[str, ...]) -> list[ClassScores]:

@@ -94,6 +94,19 @@ def test_a_loss_that_is_not_finite_is_a_failed_check(small: list[str]) -> None:
     assert re.match(r"error: epoch \d+, step \d+: z\d is the first value that is not finite", told)
 
 
+def test_a_run_that_failed_in_validation_fails_in_the_same_way_when_resumed(
+    small: list[str],
+) -> None:
+    wild = ("optimizer.lr=100", "optimizer.weight_decay=1", "train.batch_size=60000")
+    options = [word for change in wild for word in ("--set", change)]
+    options += ["--epochs", "50", "--no-preflight", "--out", "a"]
+    failed = call("train", *small, *options, "--quiet")
+
+    assert failed.status == 1
+    assert re.fullmatch(r"error: epoch \d+, step 1: z\d of the validation .*\n", failed.err)
+    assert call("train", "--resume", "a", "--quiet") == failed
+
+
 def test_a_resumed_run_keeps_the_threads_that_its_bits_depend_on(small: list[str]) -> None:
     call("train", *small, "--out", "a", "--threads", "3")
 

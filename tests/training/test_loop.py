@@ -340,6 +340,15 @@ def test_a_non_finite_loss_stops_and_names_epoch_step_and_rate(settings: Config)
         train(settings)
 
 
+def test_a_non_finite_value_in_the_validation_is_named_as_one_in_training(settings: Config) -> None:
+    wild = ("optimizer.lr=100", "optimizer.weight_decay=1", "train.batch_size=270")
+    settings = changed(settings, *wild, "train.epochs=50")
+
+    place = r"epoch \d+, step 1: z\d of the validation images is the first value .* rate \d"
+    with pytest.raises(CheckFailed, match=place + r".*; try --set optimizer\.lr=10$"):
+        train(settings)
+
+
 def test_a_validation_share_that_leaves_nothing_is_refused(settings: Config) -> None:
     split = load_split(settings, "train")
     for share in (0.001, 0.999):

@@ -52,7 +52,7 @@ def test_a_learning_rate_that_is_too_low_is_reported_with_a_better_one(settings:
     ((cause, text),) = findings(settings, "optimizer.lr=1e-7")
 
     assert cause == "learning rate too low"
-    assert text.startswith("learning rate 1e-07 is too low: 200 steps lead to a loss of 1.")
+    assert text.startswith("learning rate 1e-07 is too low: its first steps lead to a loss of 1.")
     assert text.endswith("try --set optimizer.lr=0.1")
 
 
@@ -61,7 +61,7 @@ def test_a_learning_rate_that_is_too_high_is_reported(settings: Config, name: st
     ((cause, text),) = findings(settings, f"optimizer.name={name}", "optimizer.lr=50")
 
     assert cause == "learning rate too high"
-    assert text.startswith("learning rate 50 is too high: 200 steps lead to a loss of ")
+    assert text.startswith("learning rate 50 is too high: its first steps lead to a loss of ")
 
 
 def test_a_loss_that_decay_holds_up_is_no_matter_of_the_learning_rate(settings: Config) -> None:
