@@ -45,7 +45,7 @@ def test_every_promise_names_tests_and_faults_that_exist() -> None:
     table = read("docs/reliability.md").partition("## Promises")[2].partition("\n## ")[0]
     promises = re.findall(r"^\| (?!promise|---)(.*) \| (.*) \|$", table, re.MULTILINE)
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests/faults").glob("*.py")]
-    faults = {name for text in sources for name in re.findall(r'\bFault\(\s*"([^"]+)"', text)}
+    faults = {name for text in sources for name in re.findall(r'\bFault\(\s*f?"([^"]+)"', text)}
 
     assert promises
     for promise, keepers in promises:
