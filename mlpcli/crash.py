@@ -17,9 +17,10 @@ NO_MEMORY, INTERNAL_ERROR = 2, 70  # exit statuses; 70 is EX_SOFTWARE of sysexit
 def report(err: Exception) -> int:
     """Tell of an exception on standard error; returns the exit status."""
     message, _, _ = str(err).partition("\n")
-    if isinstance(err, MemoryError) and DEBUG not in sys.argv:
+    if isinstance(err, MemoryError):
         what = f"not enough memory: {message}" if message else "not enough memory"
-        _print(f"error: {what}; smaller layers or batches, less data or fewer --threads need less")
+        line = f"error: {what}; smaller layers or batches, less data or fewer --threads need less"
+        _print(line, _details(err) if DEBUG in sys.argv else "")
         return NO_MEMORY
     line = f"internal error: {type(err).__name__}: {message}".removesuffix(": ")
     details = _details(err)

@@ -10,7 +10,7 @@ MlpError
 ├── CheckFailed       a check did not hold: exit status 1, not 2
 └── Interrupted       Ctrl-C or another signal, after what was done is safe: exit status 130 or so
 
-Any other exception is a mistake in the program: `crash` tells it in one line, with status 70.
+Any other exception is a mistake in the program: `crash` reports it in one line, with status 70.
 
 A message reads *where: what is wrong, got the offending value; what to do*.
 """

@@ -46,8 +46,8 @@ def folder_lock(folder: Path, busy: Callable[[str], None]) -> Iterator[Kind]:
 def soft_warning(folder: Path) -> str:
     """What there is to know of a folder that is held by a soft lock."""
     return (
-        f"{folder}: its file system has no locks, so {SOFT_LOCK_FILE} tells others to keep "
-        "off; if this process is killed, and on another host, remove that file"
+        f"{folder}: its file system has no locks, so {SOFT_LOCK_FILE} is used instead; if this "
+        "process is killed, delete that file before you continue on another host"
     )
 
 

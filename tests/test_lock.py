@@ -89,7 +89,7 @@ def test_without_locks_a_run_is_trained_with_a_warning(settings: Config, tmp_pat
     events = list(train(settings, tmp_path / "run", preflight=False))
 
     (notice,) = [event for event in events if isinstance(event, Notice)]
-    assert "its file system has no locks, so .lock.soft tells others to keep off" in notice.text
+    assert "its file system has no locks, so .lock.soft is used instead" in notice.text
     assert RunFolder(tmp_path / "run").load_record().status == "finished"
     assert not (tmp_path / "run" / ".lock.soft").exists()
 

@@ -98,7 +98,7 @@ def _is_export(file: BinaryIO, *, form: Form) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return {"W1.npy", "b1.npy", "normalisation.npy"} <= {*archive.namelist()}
-    except (zipfile.BadZipFile, ValueError):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
         return False
 
 

@@ -60,7 +60,7 @@ def run(script: str, folder: Path, *, packages: str, timeout: int) -> Outcome:
     finally:
         _kill(process)
         for reader in readers:
-            reader.join(DRAIN_PERIOD)
+            reader.join(DRAIN_PERIOD if status is None else GRACE_PERIOD)
     return Outcome([*found], status, bool(garbled))
 
 

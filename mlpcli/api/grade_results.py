@@ -130,4 +130,7 @@ def _array(stream: IO[bytes], header: ArrayHeader) -> Array:
     data = stream.read(header.size * dtype.itemsize)
     if len(data) < header.size * dtype.itemsize:
         raise EOFError
-    return np.frombuffer(data, dtype).reshape(header.shape)
+    try:
+        return np.frombuffer(data, dtype).reshape(header.shape)
+    except ValueError as err:  # no numbers, in axes whose product is too large
+        raise GarbledError from err

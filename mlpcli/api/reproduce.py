@@ -102,10 +102,10 @@ def repetition_folder(run: Path, out: Path | None) -> Iterator[Path]:
     run = run.absolute()
     again = RunFolder(atomic.temporary(run))
     try:
-        for leftover in atomic.leftovers(run):
+        for leftover in (again.path, *atomic.leftovers(run)):
             with suppress(CheckpointError):  # what it holds is the user's
                 RunFolder(leftover).remove()
-        again.path.mkdir()
+        again.path.mkdir(exist_ok=True)
     except OSError as err:
         raise CheckpointError(
             f"{run.parent}: cannot repeat the run here: {err.strerror}; name a folder by --out"
@@ -117,6 +117,8 @@ def repetition_folder(run: Path, out: Path | None) -> Iterator[Path]:
     finally:
         with suppress(CheckpointError):  # a disk that refuses it; the next repetition removes it
             again.remove()
+        with suppress(OSError):  # nothing is in it yet
+            again.path.rmdir()
 
 
 def compare(then: Recorded, folder: Path) -> Reproduction:

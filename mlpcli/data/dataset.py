@@ -110,7 +110,10 @@ def _decode(spec: DatasetSpec, file: File) -> NDArray[Any] | None:
     digest, array, damage = hashlib.new(algorithm), None, None
     try:
         if path.suffix == ".npz":  # Kuzushiji-49 has one array in each file
-            array = npz.arrays(path, {"arr_0"}, digest)["arr_0"]
+            arrays = npz.arrays(path, {"arr_0"}, digest)
+            if "arr_0" not in arrays:
+                raise DataError(f"{path}: lacks the array 'arr_0'")
+            array = arrays["arr_0"]
         else:
             decode = idx.images if file in spec.images.values() else idx.labels
             array = decode(path, digest)

@@ -67,7 +67,9 @@ def _read_named(path: str) -> Source | DataError:
         if stat.S_ISFIFO(os.stat(path).st_mode):
             with open(path, "rb") as pipe:
                 return _read_stream(pipe, path)
-    except (OSError, ValueError):
+    except OSError as err:
+        return DataError(f"{path}: not readable: {err.strerror}")
+    except ValueError:
         pass  # told by what follows
     return _read_file(path)
 

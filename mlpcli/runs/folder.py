@@ -7,7 +7,7 @@ last.safetensors    final weights, and the state that the training resumes from
 run.json            status, seed, data, environment, timings
 events/             TensorBoard event files, where `log.tensorboard` asks for them
 report.html         where `mlp report` puts it
-.incomplete         while a run is put into the folder, in place of another or not
+.incomplete         present while a new run is put into the folder
 
 Runs of several seeds share one folder, in subfolders seed-0, seed-1 and so on.
 """
@@ -118,7 +118,7 @@ class RunFolder:
                 "--resume and --seeds"
             )
         if foreign := self._foreign():
-            raise CheckpointError(f"{foreign}: is no file of a run of mlp; choose another --out")
+            raise CheckpointError(f"{foreign}: was not written by mlp; choose another --out")
         if overwrite or self.is_incomplete():
             return
         if any((self.path / name).exists() for name in RUN_FILES):
@@ -236,15 +236,14 @@ class RunFolder:
                 f"{self}: holds runs of several seeds; name each of them, such as {seeds[0]}"
             )
         if foreign := self._foreign():
-            raise CheckpointError(f"{foreign}: is no file of a run of mlp; nothing was removed")
+            raise CheckpointError(f"{foreign}: was not written by mlp; nothing was removed")
         try:
-            if not self._is_rest():
+            if not self._is_removable():
                 raise CheckpointError(f"{self}: not a run folder; nothing was removed")
-            if any(self.path.iterdir()):  # else a removal was stopped at the last step
-                with self.lock() as held:
-                    held._clear()
-                    held._remove(INCOMPLETE)
-                    held._remove(LOCK_FILE)
+            with self.lock() as held:
+                held._remove(LOCK_FILE)  # while a file still tells that a run lay here
+                held._clear()
+                held._remove(INCOMPLETE)
             if not any(self.path.iterdir()):
                 self.path.rmdir()
         except OSError as err:
@@ -356,8 +355,8 @@ class RunFolder:
     def _require_complete(self) -> None:
         if self.is_incomplete():
             raise CheckpointError(
-                f"{self}: is incomplete, since the command that was to put a run here has not come "
-                "to its end; repeat that command, or remove the rest with `mlp runs rm`"
+                f"{self}: is incomplete: the command that was writing a run here did not finish; "
+                "repeat it, or remove the folder with `mlp runs rm`"
             )
 
     def _foreign(self) -> Path | None:
@@ -368,10 +367,9 @@ class RunFolder:
         except OSError as err:
             raise CheckpointError(f"{err.filename}: not readable: {err.strerror}") from err
 
-    def _is_rest(self) -> bool:
+    def _is_removable(self) -> bool:
         """Whether the folder holds a run, or what a removal that was stopped has left of one."""
-        names = {path.name for path in self.path.iterdir()}
-        return bool(names & {*RUN_FILES, INCOMPLETE}) or names <= {LOCK_FILE}
+        return any(os.path.lexists(self.path / name) for name in (*RUN_FILES, INCOMPLETE))
 
     def _clear(self) -> None:
         """Remove a run's files from the folder, which is held.

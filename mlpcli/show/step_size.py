@@ -93,7 +93,7 @@ def _plot(curves: list[Curve], room: int | None) -> list[str]:
 
     room: columns of the terminal; the plot is narrower where it would not fit.
     """
-    tick = min(TICK, ((room or 80) - 16) // 4)
+    tick = max(5, min(TICK, ((room or 80) - 16) // 4))
     width = 4 * tick + 1
     grid = [[" "] * width for _ in range(HEIGHT + 1)]
     columns = np.rint((1 + np.log10(STEPS) / 12) * (width - 1)).astype(int)

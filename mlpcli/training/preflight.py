@@ -5,6 +5,7 @@ clock or other random stream is involved. Each kind of check needs that the ones
 the first kind that finds something is the last.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ MAX_BLANK_SHARE = 0.1  # of the images
 MIN_WHITE = 64  # of 255, the brightest pixel
 MAX_LIGHT_SHARE = 0.5  # of the images
 MAX_DEAD_SHARE = 0.9  # of a layer's units
+MAX_WEIGHTS = 5_000_000  # of a network whose learning is tried; more would take minutes
 MIN_GRADIENT = 1e-6  # of the largest gradient of a layer
 
 BATCH_SIZE = 256  # of a trial, at most
@@ -130,6 +132,9 @@ def _check_network(config: Config, data: TrainingData, rows: Rows) -> Causes:
 
 
 def _check_learning(config: Config, data: TrainingData, rows: Rows) -> Causes:
+    sizes = build.layer_sizes(config, classes=len(data.split.classes))
+    if sum(m * n for m, n in itertools.pairwise(sizes)) > MAX_WEIGHTS:
+        return
     held_out, rows = np.split(rows, [min(SAMPLE_SIZE, len(rows) // 5)])
     trials: list[Trial] = []
     for factor in FACTORS:

@@ -89,7 +89,7 @@ def test_an_incomplete_folder_is_used_by_no_command(old: Path) -> None:
 
     for words in ("eval {}", "train --resume {}", "export {}", "report {}", "reproduce {}"):
         told = refusal(*words.format(old).split())
-        assert "is incomplete, since the command that was to put a run here" in told, words
+        assert "is incomplete: the command that was writing a run here" in told, words
     (entry,) = runs.find(old.parent)
     assert entry.status == "incomplete"
     with pytest.raises(CheckpointError, match="is incomplete"):

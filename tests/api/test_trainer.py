@@ -143,6 +143,13 @@ def test_a_second_signal_stops_at_once(settings: Config, folder: Path) -> None:
         list(map(send, train(settings, folder)))
 
 
+def test_the_sanity_checks_change_no_bit(settings: Config, tmp_path: Path) -> None:
+    for name, checks in (("with", True), ("without", False)):
+        list(train(settings, tmp_path / name, preflight=checks))
+
+    assert_equal(load_file(tmp_path / "with" / LAST), load_file(tmp_path / "without" / LAST))
+
+
 def test_a_failed_run_says_why_in_its_record(settings: Config, folder: Path) -> None:
     wild = settings.optimizer.model_copy(update={"lr": 1e30})  # which no config may have
 

@@ -243,7 +243,6 @@ class Server:
         if sys.platform != "linux":
             raise Impossible("calls of libc can be intercepted on Linux alone")
         self.folder = Path(tempfile.mkdtemp(prefix="mlp-calls-", dir=_memory()))
-        atexit.register(shutil.rmtree, self.folder)
         library = self.folder / "nth_call.so"
         compiler = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
         try:
@@ -259,7 +258,13 @@ class Server:
             text=True,
             env=env,
         )
-        atexit.register(self.process.kill)
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End the process and remove the files."""
+        self.process.kill()
+        self.process.communicate()
+        shutil.rmtree(self.folder)
 
     def __call__(
         self, words: str, place: Path, *, number: int = 0, fate: int = 0
