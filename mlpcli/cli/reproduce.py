@@ -36,6 +36,8 @@ def reproduce(
         events = api.train_again(then, folder)
         console.watch(events, epochs=then.last.metadata.config.train.epochs, quiet=quiet)
         result = api.compare(then, folder)
+    if out is None and folder.exists():
+        console.warn(f"{folder}: cannot be removed; the next `mlp reproduce {run}` removes it")
     print_result(result, as_text, as_json, json=json)
     if result.verdict == "different":
         raise CheckFailed(f"{run}: the repetition differs from epoch {result.since} on")

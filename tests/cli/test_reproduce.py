@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mlpcli.errors import CheckpointError
 from mlpcli.runs.environment import environment
 from mlpcli.runs.folder import METRICS, RunFolder
 from tests.cli.outcome import call, documented, facts, piped, refusal
@@ -19,6 +20,27 @@ def test_a_run_is_told_to_be_identical(run: str) -> None:
     assert weights.startswith("weights: SHA-256 ")
     assert [line[:9] for line in err.splitlines()] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     assert [path.name for path in Path().iterdir() if path.is_dir()] == ["run"]
+
+
+def test_a_repetition_that_cannot_be_removed_is_told_and_removed_by_the_next(
+    run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: RunFolder) -> None:
+        raise CheckpointError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "remove", refuse)
+        # as of a process that is gone, whose number no process has
+        patch.setattr(os, "getpid", lambda: 2**22 + 1)
+        status, _, err = call("reproduce", run, "--quiet")
+    left = [path.name for path in Path().glob(".run.*")]
+
+    assert status == 0
+    assert len(left) == 1
+    assert err.startswith("warning: ")
+    assert err.endswith(f"{left[0]}: cannot be removed; the next `mlp reproduce run` removes it\n")
+    call("reproduce", run, "--quiet")
+    assert not list(Path().glob(".run.*"))
 
 
 def test_json_is_one_object_as_the_contract_has_it(run: str) -> None:

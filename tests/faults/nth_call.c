@@ -1,7 +1,7 @@
 /* Preloaded: the Nth call of libc that touches a folder fails, or the process dies there.
  *
  * `watch` names the folder, the call and what becomes of it; `seen` gives, for each call so far,
- * 'r' (reads), 'w' (writes bytes) or 'm' (changes something else).
+ * 'r' (reads), 's' (reads a status), 'w' (writes bytes), 'c' (closes) or 'm' (changes the rest).
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -14,10 +14,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PASS, SHORT_WRITE = -1, DIE_BEFORE = -2, DIE_AFTER = -3 }; /* or the number of an error */
+/* or the number of an error, to which FROM_THEN_ON may be added */
+enum { PASS, SHORT_WRITE = -1, DIE_BEFORE = -2, DIE_AFTER = -3, FROM_THEN_ON = 1000 };
 
 static char folder[PATH_MAX];
 static char calls[1 << 20];
@@ -77,8 +79,10 @@ static int next(char kind)
 {
     if (count < (long)sizeof calls - 1)
         calls[count] = kind;
-    if (++count != chosen)
+    if (++count < chosen || (count > chosen && fate < FROM_THEN_ON))
         return PASS;
+    if (fate > FROM_THEN_ON)
+        return fate - FROM_THEN_ON;
     if (fate == DIE_BEFORE)
         kill(getpid(), SIGKILL);
     return fate;
@@ -153,8 +157,11 @@ OPENAT(openat64)
 CALL(ssize_t, read, (int fd, void *to, size_t n), (fd, to, n), fd_inside(fd), 'r', -1)
 CALL(DIR *, opendir, (const char *path), (path), path_inside(AT_FDCWD, path), 'r', NULL)
 CALL(DIR *, fdopendir, (int fd), (fd), fd_inside(fd), 'r', NULL)
-CALL(int, stat, (const char *path, struct stat *to), (path, to), path_inside(AT_FDCWD, path), 'r', -1)
-CALL(int, lstat, (const char *path, struct stat *to), (path, to), path_inside(AT_FDCWD, path), 'r', -1)
+CALL(int, stat, (const char *path, struct stat *to), (path, to), path_inside(AT_FDCWD, path), 's', -1)
+CALL(int, lstat, (const char *path, struct stat *to), (path, to), path_inside(AT_FDCWD, path), 's', -1)
+CALL(int, stat64, (const char *path, struct stat64 *to), (path, to), path_inside(AT_FDCWD, path), 's', -1)
+CALL(int, lstat64, (const char *path, struct stat64 *to), (path, to), path_inside(AT_FDCWD, path), 's', -1)
+CALL(int, fstat64, (int fd, struct stat64 *to), (fd, to), fd_inside(fd), 's', -1)
 CALL(int, fsync, (int fd), (fd), fd_inside(fd), 'm', -1)
 CALL(int, fdatasync, (int fd), (fd), fd_inside(fd), 'm', -1)
 CALL(int, ftruncate, (int fd, off_t n), (fd, n), fd_inside(fd), 'm', -1)
@@ -167,9 +174,40 @@ CALL(int, rmdir, (const char *path), (path), path_inside(AT_FDCWD, path), 'm', -
 CALL(int, mkdir, (const char *path, mode_t mode), (path, mode), path_inside(AT_FDCWD, path), 'm', -1)
 CALL(int, mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode), path_inside(fd, path),
      'm', -1)
+CALL(int, link, (const char *from, const char *to), (from, to), path_inside(AT_FDCWD, to), 'm', -1)
+CALL(int, chmod, (const char *path, mode_t mode), (path, mode), path_inside(AT_FDCWD, path), 'm', -1)
+CALL(ssize_t, copy_file_range,
+     (int from, off64_t *from_at, int to, off64_t *to_at, size_t n, unsigned flags),
+     (from, from_at, to, to_at, n, flags), fd_inside(to), 'm', -1)
+CALL(ssize_t, sendfile64, (int to, int from, off64_t *at, size_t n), (to, from, at, n),
+     fd_inside(to), 'm', -1)
 CALL(int, rename, (const char *from, const char *to), (from, to), path_inside(AT_FDCWD, to), 'm', -1)
 CALL(int, renameat, (int from_fd, const char *from, int to_fd, const char *to),
      (from_fd, from, to_fd, to), path_inside(to_fd, to), 'm', -1)
+
+struct dirent64 *readdir64(DIR *dir)
+{
+    REAL(readdir64);
+    int what = fd_inside(dirfd(dir)) ? next('r') : PASS;
+    if (what > 0) {
+        errno = what;
+        return NULL;
+    }
+    return real(dir);
+}
+
+/* The descriptor is closed in any case, as on Linux. */
+int close(int fd)
+{
+    REAL(close);
+    int what = fd_inside(fd) ? next('c') : PASS;
+    int result = real(fd);
+    if (what > 0) {
+        errno = what;
+        return -1;
+    }
+    return result;
+}
 
 ssize_t write(int fd, const void *from, size_t n)
 {

@@ -29,7 +29,8 @@ from tests.fingerprint import result
 
 SOURCE = Path(__file__).with_name("nth_call.c")
 FATES = {  # numbers as in nth_call.c, and the kinds of calls that they can befall
-    "EIO": (errno.EIO, "rwm"),
+    "EIO": (errno.EIO, "rswmc"),
+    "EIO from then on": (1000 + errno.EIO, "wm"),
     "ENOSPC": (errno.ENOSPC, "wm"),
     "EINTR": (errno.EINTR, "rwm"),
     "a short write": (-1, "w"),
@@ -50,7 +51,7 @@ class Command(NamedTuple):
 
     words: str
     state: Callable[[Path], Any]  # what it leaves in the place, when it has succeeded
-    before: str = ""  # a command whose result it finds
+    before: str = ""  # commands whose result it finds
     again: Callable[[Path, str], str] = lambda place, words: words  # what mends a failure
 
 
@@ -84,9 +85,9 @@ def of_files(place: Path) -> Any:
     return {f"{path.relative_to(place)}": path.read_bytes() for path in files}
 
 
-def of_names(place: Path) -> Any:
-    """The paths of every file: the content of a report depends on its time."""
-    return {name: len(content) > 0 for name, content in of_files(place).items()}
+def of_pages(place: Path) -> Any:
+    """Whether each file is a whole page: the content of a report depends on its time."""
+    return {name: content.endswith(b"</html>\n") for name, content in of_files(place).items()}
 
 
 def resumed(place: Path, words: str) -> str:
@@ -99,7 +100,7 @@ def overwritten(place: Path, words: str) -> str:
     run = RunFolder(place / "run")
     if not run.holds_run():
         return words
-    old = place.with_name(place.name.removesuffix(COPY)) / "run"
+    old = _start(place) / "run"
     if run.load_config() != RunFolder(old).load_config():
         return "train --resume run"
     assert result(run.path) == result(old), "neither the old run nor the new one"
@@ -122,7 +123,9 @@ COMMANDS = {
     "train, with TensorBoard": Command(
         "train {train} --set log.tensorboard=true --out run", of_run, again=resumed
     ),
-    "train --seeds": Command("train {train} --seeds 2 --out run", of_seeds, again=resumed),
+    "train --seeds": Command(
+        "train {train} --epochs 1 --seeds 2 --out run", of_seeds, again=resumed
+    ),
     "train --resume": Command(
         "train --resume run --epochs 3",
         of_run,
@@ -147,10 +150,21 @@ COMMANDS = {
         "runs rm run", of_files, "train {train} --set log.tensorboard=true --out run"
     ),
     "export to ONNX": Command("export {old} --out net.onnx", of_files),
-    "export to safetensors": Command("export {old} --format safetensors --out net.st", of_files),
-    "export to npz": Command("export {old} --format npz --out net.npz", of_files),
-    "report": Command("report {old} --out report.html", of_names),
-    "data show": Command("data show {data} --out picture.png", of_files),
+    "export to safetensors": Command(
+        "export {old} --format safetensors --out net.st",
+        of_files,
+        "export {old} --format safetensors --weights last --out net.st",
+    ),
+    "export to npz": Command(
+        "export {old} --format npz --out net.npz",
+        of_files,
+        "export {old} --format npz --weights last --out net.npz",
+    ),
+    "report": Command("report {old} --out report.html", of_pages),
+    "report, replaced": Command("report run", of_pages, "train {train} --out run && report run"),
+    "data show": Command(
+        "data show {data} --out picture.png", of_files, "data show synth --out picture.png"
+    ),
     "data write": Command("data write {data} written", of_files),
     "gradcheck --png": Command("gradcheck --sweep --png sweep.png", of_files),
     "download": Command("download own --from {files}", of_files),
@@ -196,7 +210,9 @@ def _trial(
     elif done.status != DEATH or not fate.startswith("death"):
         errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
         assert (done.status, len(errors)) == (2, 1), f"{done}"
-    if done.status:
+    if done.status or ".tmp: cannot be removed" in done.err:
+        if command.state in (of_files, of_pages):
+            _check_whole(command, place, expected)
         for words in command.again(place, command.words).split(" && "):
             done, _ = server(words, place)
         if done.status and command.state(place) != expected:
@@ -205,6 +221,19 @@ def _trial(
     left = [path.name for path in place.rglob("*.tmp")]
     assert not left, f"{left} left behind"
     assert (place / "notes.txt").read_bytes() == MINE
+
+
+def _check_whole(command: Command, place: Path, expected: Any) -> None:
+    """Assert that each file is as it was or as it is to be, but for temporary ones."""
+    before, now = command.state(_start(place)), command.state(place)
+    torn = [
+        name
+        for name in now.keys() | before.keys()
+        if now.get(name) not in (before.get(name), expected.get(name))
+        and not Path(name).name.startswith(("tmp", "."))
+        and not Path(name).parts[0].startswith(".")
+    ]
+    assert not torn, f"{torn} neither as before nor as it is to be"
 
 
 class Server:
@@ -279,8 +308,8 @@ def _place(server: Server, command: Command) -> Path:
     """A folder with a user's file, and with what an earlier command has left."""
     place = Path(tempfile.mkdtemp(prefix="mlp-place-", dir=_memory()))
     (place / "notes.txt").write_bytes(MINE)
-    if command.before:
-        done, _ = server(command.before, place)
+    for words in filter(None, command.before.split(" && ")):
+        done, _ = server(words, place)
         assert done.status == 0, f"{done}"
     return place
 
@@ -289,6 +318,11 @@ def _copied(start: Path) -> Path:
     place = start.with_name(f"{start.name}{COPY}")
     shutil.copytree(start, place)
     return place
+
+
+def _start(place: Path) -> Path:
+    """The folder of which a trial's is a copy."""
+    return place.with_name(place.name.removesuffix(COPY))
 
 
 def _publish(folder: Path) -> dict[str, dict[str, tuple[str, str, int]]]:
