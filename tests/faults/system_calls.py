@@ -348,5 +348,5 @@ def _file(name: str, body: bytes) -> tuple[str, str, int]:
 
 
 FAULTS = [
-    Fault(f"failing calls: {name}", partial(failing, name), few=1, many=5000) for name in COMMANDS
+    Fault(f"failing calls: {name}", partial(failing, name), few=1, many=500) for name in COMMANDS
 ]
