@@ -126,7 +126,10 @@ def result(plan: Plan) -> TrainResult | SeedResults:
     """The outcome of a plan's runs, when all of them have finished."""
     if plan.seeds:
         return multi_seed.results(plan.folder)
-    return TrainResult(str(plan.folder), RunFolder(plan.folder).load_record())
+    run = RunFolder(plan.folder)
+    if not run.has_record():
+        raise CheckpointError(f"{plan.folder}: was moved or removed when the training had finished")
+    return TrainResult(str(plan.folder), run.load_record())
 
 
 def run_folder(out: Path | None, name: str | None, default: str) -> Path:

@@ -96,9 +96,9 @@ def moved_folder(undisturbed: Whole, rng: np.random.Generator, place: Path) -> N
         done = mlp("train", *undisturbed.options, "--out", str(folder))
         assert done.status == 0, f"{told}: the other: {done}"
     done = ended(process)
-    if done.status:  # where it is looked for at the very end, it has been saved already
-        reason = "no run.json here" if "run.json" in done.err else f"was moved to {away}"
-        check_told(done, reason, told)
+    if done.status:
+        finished = "was moved or removed when the training had finished"
+        check_told(done, finished if finished in done.err else f"was moved to {away}", told)
     check_same(away, undisturbed, told)
     if other:
         check_same(folder, undisturbed, f"{told}: the other")
