@@ -115,15 +115,18 @@ def open_subject(run: Path, split: str, data: str | None, which: str, *, offline
         unknown = "which images it was trained on is not known; evaluate on --split test"
         then = folder.trained_record(lacks=unknown).data.sha256
     config = checkpoint.metadata.config
-    if data is not None:
-        config = config.replace(data=config.data.replace(name=data, images=None))
-    images = load_split(config, "test" if split == "test" else "train", offline=offline)
-    classes = len(checkpoint.metadata.classes)
-    if len(images.classes) != classes:
-        raise CheckpointError(
-            f"{folder.weights(which)}: has {classes} classes, but {images.name} has "
-            f"{len(images.classes)}; evaluate it on data with the same classes"
-        )
+    if data is None:  # read as it was for the training
+        background = "light" if checkpoint.metadata.inverted else "dark"
+        seen = config.data.replace(white=checkpoint.metadata.white, background=background)
+    else:
+        seen = config.data.replace(name=data, images=None, white=None, background="auto")
+    config = config.replace(data=seen)
+    images = load_split(
+        config,
+        "test" if split == "test" else "train",
+        offline=offline,
+        classes=checkpoint.metadata.classes,
+    )
     rows = None
     if split != "test":
         train_rows, validation_rows = split_rows(config, images)

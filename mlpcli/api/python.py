@@ -36,8 +36,10 @@ from mlpcli.api.trainer import train as train_run
 from mlpcli.checks.gradcheck import Verdict
 from mlpcli.config.load import load_config as read_config
 from mlpcli.config.schema import Config
-from mlpcli.data import custom, dataset, preprocessing
+from mlpcli.data import dataset, preprocessing
 from mlpcli.data.dataset import Split
+from mlpcli.data.fit import RESIZE_OPTION
+from mlpcli.data.raw import Reading
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Params, parameter_count
@@ -101,9 +103,9 @@ def load_data(
     """
     _one_of("split", split, get_args(File))
     try:
-        return dataset.load(str(name), split, resize=resize, offline=offline)
+        return dataset.load(str(name), split, how=Reading(resize=resize), offline=offline)
     except DataError as err:
-        raise DataError(str(err).replace(custom.RESIZE_OPTION, "resize=True")) from err
+        raise DataError(str(err).replace(RESIZE_OPTION, "resize=True")) from err
 
 
 def load_config(source: str | Path | None = None, changes: Iterable[str] = ()) -> Config:

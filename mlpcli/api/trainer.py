@@ -188,6 +188,8 @@ def save(run: Run, event: Step | Epoch, which: str) -> None:
         classes=run.data.split.classes,
         data=run.data.split.files,
         light_share=run.data.light_share,
+        white=run.data.split.white,
+        inverted=run.data.split.light,
         progress=event.progress,
         updates=engine.steps,
         epoch_limits=run.epoch_limits,

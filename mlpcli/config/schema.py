@@ -41,6 +41,18 @@ class Data(Section):
     )
     images: int | None = field(None, "training images to draw; synth only", ge=100, le=100_000_000)
     resize: bool = field(False, "shrink images that are larger than 32x32")
+    white: float | None = field(
+        None, "value of a white pixel; default: 1, 16, 255 or 65535, as the images suggest", gt=0
+    )
+    background: Literal["auto", "dark", "light"] = field(
+        "auto", "of the images; light ones are inverted"
+    )
+    shape: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = field(
+        None, "height and width of images that are rows of pixels; default: square", strict=False
+    )
+    column_major: bool = field(False, "pixels of a row stand column by column, as in MATLAB")
+    label: str | None = field(None, "column of the labels in a table; default: by its name")
+    ten_is_zero: bool = field(False, "label 10 stands for the digit 0")
 
 
 class Network(Section):

@@ -2,13 +2,18 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data import cache, custom, idx, npz, registry, synth
+from mlpcli.data import cache, idx, interpret, npz, registry, synth
+from mlpcli.data.fit import fit, require_fit
+from mlpcli.data.formats import find
 from mlpcli.data.preprocessing import SIDE
+from mlpcli.data.raw import AS_FOUND, WHOLE, Raw, Reading, describe
 from mlpcli.data.registry import DatasetSpec, File
 from mlpcli.errors import DataError
 
@@ -19,10 +24,14 @@ class Split(NamedTuple):
     """One part of a data set, as it lies in memory."""
 
     name: str  # of the data set
-    images: NDArray[np.uint8]  # (n, height, width), at most 32x32
+    images: NDArray[np.uint8]  # (n, height, width), at most 32x32, light on dark
     labels: NDArray[np.int64]  # (n,), each in [0, len(classes))
     classes: tuple[str, ...]
     files: dict[str, str]  # checksum of each file it was read from
+    white: float = 255  # value of a white pixel in the files
+    light: bool = False  # whether the files' images were dark on light; these are inverted
+    notes: tuple[str, ...] = ()  # how the files were understood, where that is worth a line
+    skipped: tuple[tuple[str, str], ...] = ()  # files left out: name and reason
 
     def __repr__(self) -> str:
         n, height, width = self.images.shape
@@ -30,13 +39,21 @@ class Split(NamedTuple):
 
 
 def load(
-    name: str, split: str, *, resize: bool = False, offline: bool = False, images: int | None = None
+    name: str,
+    split: str,
+    *,
+    how: Reading = AS_FOUND,
+    offline: bool = False,
+    images: int | None = None,
+    classes: tuple[str, ...] | None = None,
 ) -> Split:
-    """The "train" or "test" split of a named data set, of synth, or of the data at a path.
+    """The "train", "validation" or "test" split of a named data set, of synth, or of a path.
 
-    resize: shrink images larger than 32x32, which are rejected otherwise.
+    how: what the files leave open, found in the training images otherwise.
     images: number of images to draw, only for synth.
-    Only the files of this split are opened. Raises DataError.
+    classes: of a network that is to see the images; labels are matched by their names.
+    Only the files of this split are opened, and those of the training images if they must tell
+    how to read it. Raises DataError.
     """
     if images is not None and name != "synth":
         raise DataError(f"data.images: {name!r} has its own number of images; only synth is drawn")
@@ -51,8 +68,20 @@ def load(
             raise DataError(
                 f"data set {name!r}: neither a name nor a path that exists; {registry.hint(name)}"
             )
-        loaded = Split(name, *custom.read(path, split, resize=resize))
-    return _checked(loaded, resize=resize)
+        loaded = _own(name, path, split, how, classes)
+    loaded = _checked(loaded, how)
+    if classes is None or classes == loaded.classes:
+        return loaded
+    codes, note = interpret.renumber(loaded.labels, loaded.classes, classes, source=name)
+    notes = (*loaded.notes, *([note] if note else []))
+    return loaded._replace(labels=codes, classes=classes, notes=notes)
+
+
+def splits(name: str, how: Reading = AS_FOUND) -> tuple[str, ...]:
+    """The splits that a data set has, or "all" where its files name none."""
+    if name == "synth" or name in registry.DATASETS:
+        return ("train", "test")
+    return tuple(find.parts(cache.expand(name), how))
 
 
 def split_validation(
@@ -77,9 +106,64 @@ def require_images(name: str, images: NDArray[Any]) -> None:
     """Raise DataError, which names the source, unless images are uint8 (n, height, width)."""
     if images.ndim != 3 or images.dtype != np.uint8:
         raise DataError(
-            f"{name}: images must be uint8 of shape (n, height, width), got "
-            f"{custom.describe(images)}"
+            f"{name}: images must be uint8 of shape (n, height, width), got {describe(images)}"
         )
+
+
+def _own(name: str, path: Path, split: str, how: Reading, classes: tuple[str, ...] | None) -> Split:
+    """A split of the data at a path, understood as its training split is."""
+    parts = find.parts(path, how)
+    train = parts.get("train") or parts.get(WHOLE)
+    read = train if split == "train" else parts.get(split)
+    if read is None:
+        have = ", ".join(parts)
+        raise DataError(f"{path}: has no {split} split, only {have}")
+    raw = read()
+    if raw.labels is None:
+        raise DataError(
+            f"{path}: its {split} images have no labels; `mlp predict` classifies images without"
+        )
+    source = f"{path}"
+    pixels = interpret.images(raw.images, _count(raw.labels), how, source=source)
+    codes, names = interpret.classes(raw.labels, raw.classes, len(pixels), how, source=source)
+    white, light = how.white, how.background == "light"
+    rest: Split | None = None
+    if (
+        split != "train"
+        and train
+        and (classes is None or white is None or how.background == "auto")
+    ):
+        rest = _own(name, path, "train", how, None)
+        white, light = rest.white, rest.light
+        codes, _ = interpret.renumber(codes, names, rest.classes, source=source)
+        names = rest.classes
+    else:
+        white = white or interpret.white_level(pixels, source=source)
+        if how.background == "auto":
+            light = interpret.has_light_background(pixels, white)
+    images = interpret.to_bytes(pixels, white, invert=light)
+    notes = (*raw.notes, *_notes(white, names, raw, light=light, how=how))
+    return Split(name, images, codes, names, raw.files, white, light, notes, raw.skipped)
+
+
+def _notes(
+    white: float, names: tuple[str, ...], raw: Raw, *, light: bool, how: Reading
+) -> Iterator[str]:
+    """What was found in the files, where it is not the usual."""
+    if white != 255 and how.white is None:
+        yield f"white is {white:g}"
+    if light and how.background == "auto":
+        yield "dark on light, so inverted"
+    numbers = [int(each) for each in names if each.isdigit()]
+    if not raw.classes and len(numbers) == len(names) and numbers != list(range(len(names))):
+        yield f"labels {interpret.listed(names)} are the classes' names"
+
+
+def _count(labels: NDArray[Any]) -> int:
+    """How many labels there are; of one-hot labels, the longer axis."""
+    if labels.ndim == 2 and 1 not in labels.shape:
+        return max(labels.shape)
+    return labels.size
 
 
 def _published(name: str, split: str, *, offline: bool) -> Split:
@@ -126,22 +210,20 @@ def _decode(spec: DatasetSpec, file: File) -> NDArray[Any] | None:
     return array
 
 
-def _checked(split: Split, *, resize: bool) -> Split:
+def _checked(split: Split, how: Reading) -> Split:
     """The split with int64 labels; raises DataError unless its parts fit together."""
-    name, images, labels, classes, _ = split
+    name, images, labels, classes, *_ = split
     require_images(name, images)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"{name}: labels must be a row of whole numbers, got {custom.describe(labels)}"
-        )
+        raise DataError(f"{name}: labels must be a row of whole numbers, got {describe(labels)}")
     if len(images) != len(labels):
         raise DataError(
             f"{name}: has {len(images):,} images but {len(labels):,} labels; "
             "there must be one label for each image, in the same order"
         )
-    if len(classes) > custom.MAX_CLASSES:
+    if len(classes) > interpret.MAX_CLASSES:
         raise DataError(
-            f"{name}: must have at most {custom.MAX_CLASSES} classes, got {len(classes):,}"
+            f"{name}: must have at most {interpret.MAX_CLASSES} classes, got {len(classes):,}"
         )
     if invalid := [each for each in classes if _SURROGATE.search(each)]:
         raise DataError(f"{name}: the name of a class must be valid text, got {invalid[0]!r}")
@@ -152,7 +234,7 @@ def _checked(split: Split, *, resize: bool) -> Split:
             f"{name}: label {labels[outside[0]]} of image {outside[0]} is outside the "
             f"{len(classes)} classes, [0, {len(classes) - 1}]"
         )
-    custom.require_fit(name, images.shape[1:], resize=resize)
+    require_fit(name, images.shape[1:], resize=how.resize)
     if max(images.shape[1:]) > SIDE:
-        split = split._replace(images=np.stack([custom.fit(image) for image in images]))
+        split = split._replace(images=np.stack([fit(image) for image in images]))
     return split._replace(labels=labels.astype(np.int64))

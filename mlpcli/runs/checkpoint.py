@@ -36,6 +36,8 @@ class Metadata(Section):
     classes: tuple[str, ...]  # names, in the order of the outputs
     data: dict[str, str]  # checksum of each file of the training images
     light_share: Annotated[float, Field(alias="light")] = 0.0  # as in TrainingData
+    white: float = 255  # as in Split
+    inverted: bool = False  # whether the training images were dark on light
     progress: Progress
     updates: int = Field(ge=0)  # steps done in all
     # (steps done in all, `train.epochs` from then on), a pair whenever the number changed

@@ -11,6 +11,7 @@ from mlpcli.data import dataset, preprocessing, synth
 from mlpcli.data.dataset import Split
 from mlpcli.data.mnist_style import light_share
 from mlpcli.data.preprocessing import SIDE
+from mlpcli.data.raw import Reading
 from mlpcli.data.registry import DATASETS
 from mlpcli.errors import ConfigError
 from mlpcli.nn import Array, mlp
@@ -32,10 +33,19 @@ class TrainingData(NamedTuple):
     light_share: float  # fraction of the images with a light background
 
 
-def load_split(config: Config, split: str, *, offline: bool = False) -> Split:
-    """The images that the settings name; split is "train" or "test". Raises DataError."""
+def load_split(
+    config: Config, split: str, *, offline: bool = False, classes: tuple[str, ...] | None = None
+) -> Split:
+    """The images that the settings name; the other arguments are those of `dataset.load`."""
     data, images = config.data, config.data.images if split == "train" else None
-    return dataset.load(data.name, split, resize=data.resize, offline=offline, images=images)
+    return dataset.load(
+        data.name, split, how=reading(config), offline=offline, images=images, classes=classes
+    )
+
+
+def reading(config: Config) -> Reading:
+    """How the settings have files read."""
+    return Reading(*(getattr(config.data, name) for name in Reading._fields))
 
 
 def class_names(config: Config, *, offline: bool = False) -> tuple[str, ...]:

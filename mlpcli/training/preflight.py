@@ -103,7 +103,7 @@ def preflight(config: Config, data: TrainingData) -> list[Finding]:
 
 
 def _check_data(config: Config, data: TrainingData, rows: Rows) -> Causes:
-    _, images, labels, classes, _ = data.split
+    _, images, labels, classes, *_ = data.split
     sample, sample_labels = images[rows[:SAMPLE_SIZE]], labels[rows[:SAMPLE_SIZE]]
     blank = sample.max(axis=(1, 2)) == sample.min(axis=(1, 2))
     if blank.mean() > MAX_BLANK_SHARE and len(np.unique(sample_labels[blank])) > 1:
@@ -207,7 +207,7 @@ def _train(
 
 
 def _batch(data: TrainingData, rows: Rows) -> tuple[Array, Array]:
-    _, images, labels, classes, _ = data.split
+    _, images, labels, classes, *_ = data.split
     y = mlp.one_hot(labels[rows], len(classes), dtype="float32")
     return preprocessing.inputs(images[rows]), y
 

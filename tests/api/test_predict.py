@@ -160,7 +160,7 @@ def test_images_are_shown_to_a_network_as_those_it_was_trained_on(
     data = str(tmp_path / "own.npz")
     changes = [f"data.name={data}", "data.resize=true", "network.hidden=[8]", "train.epochs=2"]
 
-    kept = trained(tmp_path / "run", *changes)
+    kept = trained(tmp_path / "run", *changes, "data.background=dark")
     found = said(kept, data)
 
     assert kept.metadata.light_share == 1

@@ -1,0 +1,61 @@
+"""NumPy's own files: an .npz archive, or .npy files beside each other."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from mlpcli.data import npz
+from mlpcli.data.formats import named_arrays
+from mlpcli.data.formats.form import Format
+from mlpcli.data.raw import Parts, Reading
+
+NPY_PREFIX = b"\x93NUMPY"
+
+
+def _archive(path: Path, how: Reading) -> Parts:
+    def load(names: set[str]) -> tuple[Mapping[str, NDArray[Any]], dict[str, str]]:
+        digest = hashlib.sha256()
+        return npz.arrays(path, names, digest), {path.name: digest.hexdigest()}
+
+    return named_arrays.parts(str(path), npz.headers(path), load)
+
+
+def _files(path: Path, how: Reading) -> Parts:
+    """The .npy files of a folder, or a file and those beside it."""
+    folder = path if path.is_dir() else path.parent
+    by_name = {file.stem: file for file in sorted(folder.glob("*.npy"))}
+
+    def load(names: set[str]) -> tuple[Mapping[str, NDArray[Any]], dict[str, str]]:
+        digests = {name: hashlib.sha256() for name in names}
+        arrays = {name: npz.array(by_name[name], digests[name]) for name in sorted(names)}
+        return arrays, {by_name[name].name: digests[name].hexdigest() for name in names}
+
+    headers = {name: npz.header(file) for name, file in by_name.items()}
+    return named_arrays.parts(str(path), headers, load)
+
+
+def _is_archive(path: Path, head: bytes | None) -> bool:
+    if head is None:
+        return False
+    return path.suffix == ".npz" or (head.startswith(b"PK") and npz.is_archive(path))
+
+
+def _has_files(path: Path, head: bytes | None) -> bool:
+    if head is None:
+        return any(path.glob("*.npy"))
+    return head.startswith(NPY_PREFIX)
+
+
+ARCHIVE = Format(
+    "NumPy archive",
+    "digits.npz with x_train, y_train, x_test, y_test, or train_images, train_labels, ...",
+    _is_archive,
+    _archive,
+)
+FILES = Format(
+    "NumPy files", "x_train.npy, y_train.npy, x_test.npy, y_test.npy", _has_files, _files
+)
+FORMATS = (ARCHIVE, FILES)
