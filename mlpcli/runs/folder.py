@@ -273,7 +273,8 @@ class RunFolder:
             return RunRecord.model_validate_json(_content(path))
         except ValidationError as err:
             first = err.errors()[0]
-            reason = f"{'.'.join(map(str, first['loc'])) or 'all of it'!r}: {first['msg']}"
+            place, said = ".".join(map(str, first["loc"])), first["msg"]
+            reason = f"{place!r}: {said}" if place else said.removeprefix("Value error, ")
             raise CheckpointError(f"{path}: not the record of a run: {reason}") from err
 
     def save_record(self, record: RunRecord) -> None:

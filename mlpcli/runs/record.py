@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlpcli.config.schema import Config
 from mlpcli.nn.mlp import parameter_count
@@ -68,6 +68,12 @@ class RunRecord(Part):
     error: str | None = None  # why it failed
     forced: tuple[dict[str, str], ...] = ()  # what --force changed, by its dotted key
     imported: dict[str, str] | None = None  # the file that was imported, and its SHA-256
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.status == "finished" and not (self.best and self.last):
+            raise ValueError("a finished run has a best and a last epoch")
+        return self
 
     @property
     def environments(self) -> list[Environment]:

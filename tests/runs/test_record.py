@@ -33,6 +33,8 @@ def test_a_record_keeps_unknown_keys(run: Path) -> None:
         (lambda values: values["best"].update(epoch=[1]), r"'best\.epoch': Input should be"),
         (lambda values: values.update(seconds=float("inf")), "'seconds': .* finite number"),
         (lambda values: values.update(seconds=10**400), "'seconds': "),
+        (lambda values: values.update(best=None), "a finished run has a best and a last epoch"),
+        (lambda values: values.update(last=None), "a finished run has a best and a last epoch"),
     ],
 )
 def test_a_record_with_a_wrong_value_is_refused(run: Path, change: Change, message: str) -> None:
