@@ -12,6 +12,7 @@ from benchmarks.table import Goal, Row
 from benchmarks.worker import Worker, say
 from mlpcli.config.load import load_config
 from mlpcli.data import cache, registry
+from mlpcli.training.loader import split_rows
 
 SCRIPT = str(Path(__file__).with_name("pytorch_script.py"))
 FAST = "mnist-fast"  # the config of the cold training
@@ -109,7 +110,7 @@ def mnist() -> Path:
 def recipe(name: str, changes: list[str]) -> dict[str, object]:
     """What a config says, for the PyTorch script."""
     config = load_config(name, changes)
-    n = len(images.load("train").labels)
+    rows, _ = split_rows(config, images.load("train"))
     chosen = {"epochs", "batch_size", "label_smoothing", "ema"}
     return {
         **config.optimizer.model_dump(include={"lr", "momentum", "weight_decay"}),
@@ -117,5 +118,5 @@ def recipe(name: str, changes: list[str]) -> dict[str, object]:
         **config.train.model_dump(include=chosen),
         "hidden": config.network.hidden,
         "seed": config.seed,
-        "images": n - round(config.data.validation * n),
+        "images": len(rows),
     }

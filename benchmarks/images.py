@@ -15,4 +15,4 @@ def load(split: str) -> Split:
     try:
         return dataset.load("mnist", split, offline=True)
     except DataError:
-        return dataset.load("synth", split, images=COUNT if split == "train" else None)
+        return dataset.load("synth", split, drawn=COUNT if split == "train" else None)

@@ -62,7 +62,7 @@ def _data(optimizer: str) -> tuple[Config, dataset.Split]:
     try:
         return load_config(None, chosen), dataset.load("mnist", "train", offline=True)
     except DataError:
-        return load_config(None, chosen), dataset.load("synth", "train", images=IMAGES)
+        return load_config(None, chosen), dataset.load("synth", "train", drawn=IMAGES)
 
 
 def _measure(settings: Config, split: dataset.Split) -> tuple[Spent, dict[int, float]]:

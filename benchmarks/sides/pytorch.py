@@ -71,7 +71,7 @@ def gradcheck(count: int) -> float:
 
     count: images in the batch. Every parameter costs two passes through the whole network.
     """
-    split = dataset.load("synth", "train", images=1000)
+    split = dataset.load("synth", "train", drawn=1000)
     x = torch.tensor(preprocessing.inputs(split.images[:count]).astype("float64"))
     labels = torch.tensor(split.labels[:count])
     params = mlp.init(SIZES, rng=np.random.default_rng(0), dtype="float64")

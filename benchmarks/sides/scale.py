@@ -18,4 +18,4 @@ def take(total: int, images: int, lr: float) -> None:
 
 @cache
 def _trainer(total: int) -> Trainer:
-    return Trainer("sgd", 0, dataset.load("synth", "train", images=total))
+    return Trainer("sgd", 0, dataset.load("synth", "train", drawn=total))

@@ -124,7 +124,7 @@ def _images(config: Config) -> Split:
     for split in ("test", "train"):
         with suppress(DataError):
             return load_split(config, split, offline=True)
-    return dataset.load("synth", "train", images=IMAGE_COUNT)
+    return dataset.load("synth", "train", drawn=IMAGE_COUNT)
 
 
 def _usage(metadata: Metadata) -> dict[str, str]:

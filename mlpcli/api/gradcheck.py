@@ -169,6 +169,6 @@ def _images(config: Config) -> Split:
         name = config.data.name
         if name not in registry.DATASETS:
             raise
-        drawn = dataset.load("synth", "train", images=SYNTH_IMAGES)
+        drawn = dataset.load("synth", "train", drawn=SYNTH_IMAGES)
         classes = registry.DATASETS[name].classes
         return drawn._replace(name=f"synth, since {name} is not in the cache", classes=classes)

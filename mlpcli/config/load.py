@@ -39,8 +39,10 @@ def load_config(source: str | None, overrides: Sequence[str] = ()) -> Config:
     try:
         config = Config.model_validate(tree.values)
     except ValidationError as err:
-        lines = [_line(detail, tree) for detail in err.errors()[:MAX_ERRORS]]
-        if more := err.error_count() - len(lines):
+        # each kind that a value may have gives the same line
+        lines = list(dict.fromkeys(_line(detail, tree) for detail in err.errors()))
+        if more := len(lines[MAX_ERRORS:]):
+            del lines[MAX_ERRORS:]
             lines.append(f"{tree.place(())}: and {more} more mistakes")
         raise ConfigError("\n".join(lines)) from err
     if config.augment.flip and holds_characters(config.data.name):
@@ -119,6 +121,7 @@ def _line(detail: ErrorDetails, tree: Tree) -> str:
         keys, value = (*keys, "name"), detail["ctx"]["tag"]
         expected = detail["ctx"]["expected_tags"]
         return f"{tree.place(keys)}: name must be one of {expected}, got {value!r}"
+    keys = _setting(keys)
     schema = _schema(keys)
     if keys[0] in DEFAULT_KINDS:  # pydantic names the kind too, which is no key of the file
         keys = (keys[0], *keys[2:])
@@ -132,6 +135,15 @@ def _line(detail: ErrorDetails, tree: Tree) -> str:
         return f"{place}: unknown key {key!r}{section}; {hint}"
     name = key if isinstance(key, str) else f"entry {key + 1} of {keys[-2]}"
     return f"{place}: {name} must be {_expected(schema)}, got {detail['input']!r}"
+
+
+def _setting(keys: Keys) -> Keys:
+    """The keys without the kinds of value that pydantic adds for a setting of several kinds."""
+    for end in range(1, len(keys)):
+        options = _schema(keys[:end]).get("anyOf", ())
+        if len(options) > 1 and not any("properties" in each or "$ref" in each for each in options):
+            return keys[:end]
+    return keys
 
 
 def _schema(keys: Keys) -> dict[str, Any]:
@@ -173,6 +185,8 @@ def _expected(schema: dict[str, Any]) -> str:
         return "one of " + ", ".join(map(repr, schema["enum"]))
     if schema.get("type") == "null":
         return "null"
+    if "prefixItems" in schema:
+        return f"a list of {len(schema['prefixItems'])}"
     text = TYPES[schema.get("type", "object")]
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     if low is None:

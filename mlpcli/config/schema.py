@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from mlpcli.nn.activation import ACTIVATIONS
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1, le=100_000_000)]
 Rate = Annotated[float, Field(gt=0, le=100, description="learning rate at its highest")]
 WARMUP = "fraction of the training in which lr rises from 0, along a line"
 Warmup = Annotated[float, Field(ge=0, lt=1, description=WARMUP)]
@@ -36,10 +38,14 @@ class Data(Section):
     """What the network is trained on."""
 
     name: str = field("synth", "a data set's name, synth, or a path", min_length=1)
-    validation: float = field(
-        0.1, "fraction of the training images kept for validation", gt=0, lt=1
+    validation: Share | Count | Annotated[str, Field(min_length=1)] | None = field(
+        None,
+        "images kept for validation: a share or a number of the training images, or a data set's "
+        "name or path; default: the data's own validation split or, without one, a share of 0.1",
     )
-    images: int | None = field(None, "training images to draw; synth only", ge=100, le=100_000_000)
+    images: Share | Count | None = field(
+        None, "training images to use, as many of each class as its share; of synth, to draw"
+    )
     resize: bool = field(False, "shrink images that are larger than 32x32")
     white: float | None = field(
         None, "value of a white pixel; default: 1, 16, 255 or 65535, as the images suggest", gt=0

@@ -32,6 +32,7 @@ class Split(NamedTuple):
     light: bool = False  # whether the files' images were dark on light; these are inverted
     notes: tuple[str, ...] = ()  # how the files were understood, where that is worth a line
     skipped: tuple[tuple[str, str], ...] = ()  # files left out: name and reason
+    held_out: int = 0  # how many of the last images are for validation alone
 
     def __repr__(self) -> str:
         n, height, width = self.images.shape
@@ -44,22 +45,20 @@ def load(
     *,
     how: Reading = AS_FOUND,
     offline: bool = False,
-    images: int | None = None,
+    drawn: int | None = None,
     classes: tuple[str, ...] | None = None,
 ) -> Split:
     """The "train", "validation" or "test" split of a named data set, of synth, or of a path.
 
     how: what the files leave open, found in the training images otherwise.
-    images: number of images to draw, only for synth.
+    drawn: number of images of synth.
     classes: of a network that is to see the images; labels are matched by their names.
     Only the files of this split are opened, and those of the training images if they must tell
     how to read it. Raises DataError.
     """
-    if images is not None and name != "synth":
-        raise DataError(f"data.images: {name!r} has its own number of images; only synth is drawn")
     if name == "synth":
-        drawn, labels, checksum = synth.split(split, images)
-        loaded = Split(name, drawn, labels, synth.CLASSES, {"drawn": checksum})
+        images, labels, checksum = synth.split(split, drawn)
+        loaded = Split(name, images, labels, synth.CLASSES, {"drawn": checksum})
     elif name in registry.DATASETS:
         loaded = _published(name, split, offline=offline)
     else:
@@ -84,22 +83,40 @@ def splits(name: str, how: Reading = AS_FOUND) -> tuple[str, ...]:
     return tuple(find.parts(cache.expand(name), how))
 
 
-def split_validation(
+def with_validation(train: Split, validation: Split) -> Split:
+    """A training split followed by images that are held out of it, with the same classes."""
+    images = [train.images, validation.images]
+    if images[0].shape[1:] != images[1].shape[1:]:
+        images = [np.stack([fit(image) for image in each]) for each in images]
+    own = {
+        name if train.files.get(name, checksum) == checksum else f"validation: {name}": checksum
+        for name, checksum in validation.files.items()
+    }
+    return train._replace(
+        images=np.concatenate(images),
+        labels=np.concatenate([train.labels, validation.labels]),
+        files=train.files | own,
+        notes=(*train.notes, *validation.notes),
+        skipped=(*train.skipped, *validation.skipped),
+        held_out=len(validation.labels),
+    )
+
+
+def stratified(
     labels: NDArray[Any], *, count: int, rng: np.random.Generator
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Rows to train on and `count` rows to validate on, both ascending.
+    """All rows but `count` of them, and these, both ascending.
 
-    labels: (n,). Stratified: each class gives its share, rounded so that the shares add up to
-    count.
+    labels: (n,). Each class gives its share, rounded so that the shares add up to count.
     """
     classes, sizes = np.unique(labels, return_counts=True)
     shares = sizes * (count / len(labels))
     take = np.floor(shares).astype(int)
     take[np.argsort(take - shares, kind="stable")[: count - take.sum()]] += 1
-    validation = np.zeros(len(labels), bool)
+    chosen = np.zeros(len(labels), bool)
     for label, n in zip(classes, take, strict=True):
-        validation[rng.permutation(np.flatnonzero(labels == label))[:n]] = True
-    return np.flatnonzero(~validation), np.flatnonzero(validation)
+        chosen[rng.permutation(np.flatnonzero(labels == label))[:n]] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
 def require_images(name: str, images: NDArray[Any]) -> None:

@@ -69,7 +69,9 @@ def _fill(
         classes, side = synth.CLASSES, synth.SIDE
         sources = {s: ((size, side, side), partial(synth.draw, s)) for s, size in sizes.items()}
     else:
-        splits = {s: dataset.load(name, s, offline=offline, images=images) for s in PREFIXES}
+        if images is not None:
+            raise DataError(f"--images: {name!r} has its own number of images; only synth is drawn")
+        splits = {s: dataset.load(name, s, offline=offline) for s in PREFIXES}
         classes = splits["train"].classes
         sources = {s: (split.images.shape, partial(_rows, split)) for s, split in splits.items()}
     if len(classes) > MAX_LABELS:

@@ -20,6 +20,9 @@ from mlpcli.nn.mlp import Masks
 from mlpcli.training import augment, build
 from mlpcli.training.rng import stream
 
+DEFAULT_VALIDATION = 0.1  # share of the training images
+HELD_OUT_PARTS = ("validation", "test")  # of other data that is to validate on, the first there is
+
 Batch = tuple[Array, Array]
 
 
@@ -36,11 +39,27 @@ class TrainingData(NamedTuple):
 def load_split(
     config: Config, split: str, *, offline: bool = False, classes: tuple[str, ...] | None = None
 ) -> Split:
-    """The images that the settings name; the other arguments are those of `dataset.load`."""
-    data, images = config.data, config.data.images if split == "train" else None
-    return dataset.load(
-        data.name, split, how=reading(config), offline=offline, images=images, classes=classes
-    )
+    """The images that the settings name; the other arguments are those of `dataset.load`.
+
+    Images that the settings or the data keep for validation follow those of "train".
+    """
+    name, how = config.data.name, reading(config)
+    drawn = _drawn(config) if split == "train" else None
+    loaded = dataset.load(name, split, how=how, offline=offline, drawn=drawn, classes=classes)
+    other = config.data.validation
+    if split != "train":
+        return loaded
+    if isinstance(other, str):
+        has = dataset.splits(other, how)
+        part = next(each for each in (*HELD_OUT_PARTS, *has) if each in has)
+        how = how._replace(white=None, background="auto")
+        held_out = dataset.load(other, part, how=how, offline=offline, classes=loaded.classes)
+    elif other is None and "validation" in dataset.splits(name, how):
+        how = how._replace(white=loaded.white, background="light" if loaded.light else "dark")
+        held_out = dataset.load(name, "validation", how=how, classes=loaded.classes)
+    else:
+        return loaded
+    return dataset.with_validation(loaded, held_out)
 
 
 def reading(config: Config) -> Reading:
@@ -66,15 +85,38 @@ def prepare(config: Config, split: Split) -> TrainingData:
 
 def split_rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows of the images to train on, and those kept for validation; both ascending."""
-    n = len(split.labels)
-    count = round(config.data.validation * n)
-    if not 0 < count < n:
+    total = len(split.labels)
+    labels = split.labels[: total - split.held_out]
+    rows = np.arange(len(labels))
+    if config.data.images is not None and _drawn(config) is None:
+        count = _count("images", config.data.images, len(rows))
+        rng = stream(config.seed, "images")
+        rows = dataset.stratified(labels, count=count, rng=rng)[1]
+    if split.held_out:
+        return rows, np.arange(len(labels), total)
+    share = DEFAULT_VALIDATION if config.data.validation is None else config.data.validation
+    count = _count("validation", share, len(rows))
+    if not 0 < count < len(rows):
         raise ConfigError(
-            f"data.validation: {config.data.validation} of {n:,} images is {count:,} to validate "
-            f"on and {n - count:,} to train on; choose another fraction"
+            f"data.validation: {share} of {len(rows):,} images is {count:,} to validate on and "
+            f"{len(rows) - count:,} to train on; choose another share"
         )
     rng = stream(config.seed, "validation")
-    return dataset.split_validation(split.labels, count=count, rng=rng)
+    training, validation = dataset.stratified(labels[rows], count=count, rng=rng)
+    return rows[training], rows[validation]
+
+
+def _count(key: str, amount: Any, n: int) -> int:
+    """How many of n images a share or a number of them is; raises ConfigError for too many."""
+    if isinstance(amount, int) and amount > n:
+        raise ConfigError(f"data.{key}: must be at most the {n:,} training images, got {amount:,}")
+    return amount if isinstance(amount, int) else round(amount * n)
+
+
+def _drawn(config: Config) -> int | None:
+    """How many images of synth the settings have drawn."""
+    data = config.data
+    return data.images if data.name == "synth" and isinstance(data.images, int) else None
 
 
 def active_inputs(config: Config, split: Split) -> NDArray[np.intp]:

@@ -7,7 +7,7 @@ batch order cannot change the initial weights, and epoch 7 can be shuffled witho
 import numpy as np
 
 # only append: the position is part of every stream
-PURPOSES = ("init", "validation", "order", "check", "dropout", "augment")
+PURPOSES = ("init", "validation", "order", "check", "dropout", "augment", "images")
 
 
 def stream(seed: int, purpose: str, *counters: int, skip: int = 0) -> np.random.Generator:

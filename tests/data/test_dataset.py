@@ -218,10 +218,8 @@ def test_a_picture_of_absurd_size_is_refused_before_it_is_decoded(pictures: Path
         dataset.load(str(pictures), "train", how=Reading(resize=True))
 
 
-def test_only_synth_can_be_asked_for_a_number_of_images() -> None:
-    assert len(dataset.load("synth", "train", images=123).labels) == 123
-    with pytest.raises(DataError, match=r"data\.images: 'mnist' has its own number"):
-        dataset.load("mnist", "train", images=123)
+def test_synth_draws_as_many_images_as_asked_for() -> None:
+    assert len(dataset.load("synth", "train", drawn=123).labels) == 123
 
 
 @pytest.mark.parametrize("side", [28, 32])
@@ -239,7 +237,7 @@ def test_inputs_are_centered_and_scaled(rng: np.random.Generator, side: int) -> 
 def test_validation_rows_are_stratified_and_disjoint(rng: np.random.Generator) -> None:
     labels = rng.permutation(np.repeat([0, 1, 2], [700, 250, 53]))
 
-    training, validation = dataset.split_validation(labels, count=100, rng=rng)
+    training, validation = dataset.stratified(labels, count=100, rng=rng)
 
     assert_array_equal(np.sort(np.concatenate([training, validation])), np.arange(1003))
     assert np.bincount(labels[validation]).tolist() == [70, 25, 5]
@@ -251,7 +249,7 @@ def test_the_seed_decides_the_validation_rows() -> None:
     labels = np.arange(1000) % 10
 
     first, again, other = (
-        dataset.split_validation(labels, count=100, rng=np.random.default_rng(seed))[1].tolist()
+        dataset.stratified(labels, count=100, rng=np.random.default_rng(seed))[1].tolist()
         for seed in (1, 1, 2)
     )
 
@@ -259,6 +257,6 @@ def test_the_seed_decides_the_validation_rows() -> None:
 
 
 def test_data_at_hand_needs_no_network_library() -> None:
-    script = "from mlpcli.data import dataset\ndataset.load('synth', 'train', images=100)"
+    script = "from mlpcli.data import dataset\ndataset.load('synth', 'train', drawn=100)"
 
     assert not {"pooch", "requests", "tqdm", "PIL"} & loaded(script)

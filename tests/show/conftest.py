@@ -29,7 +29,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     place = tmp_path_factory.mktemp("report")
     arrays: dict[str, Any] = {"classes": np.array(CLASSES)}
     for split, n in (("train", 600), ("test", 200)):
-        drawn = dataset.load("synth", "train", images=800)
+        drawn = dataset.load("synth", "train", drawn=800)
         part = slice(0, n) if split == "train" else slice(800 - n, 800)
         arrays |= {f"x_{split}": drawn.images[part], f"y_{split}": drawn.labels[part]}
     np.savez(place / "data.npz", allow_pickle=False, **arrays)

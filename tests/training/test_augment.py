@@ -22,7 +22,7 @@ SIZES = [(28, 28), (32, 32), (27, 20), (1, 2)]
 @pytest.fixture
 def images() -> NDArray[np.uint8]:
     """MNIST-like images, of the embedded digits."""
-    return dataset.load("synth", "train", images=200).images
+    return dataset.load("synth", "train", drawn=200).images
 
 
 def noise(rng: np.random.Generator, size: tuple[int, int], n: int = 40) -> NDArray[np.uint8]:

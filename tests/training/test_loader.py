@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from mlpcli.config.schema import Config
 from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
+from mlpcli.errors import ConfigError
 from mlpcli.nn.team import share
 from mlpcli.training import loader
 from mlpcli.training.loader import TrainingData, active_inputs, batches, load_split, prepare
@@ -120,3 +122,75 @@ def test_without_augmentation_the_lit_inputs_of_the_images_are_in_use(settings: 
 
     assert_array_equal(active_inputs(settings, split), lit)
     assert set(active_inputs(varied(settings), split)) > set(lit)
+
+
+@pytest.mark.parametrize(("amount", "count"), [("0.2", 60), ("30", 30), ("299", 299)])
+def test_some_of_the_images_are_chosen_by_the_seed_from_every_class(
+    settings: Config, amount: str, count: int
+) -> None:
+    chosen = changed(settings, f"data.images={amount}")
+    split = load_split(chosen, "train")
+
+    training, validation = loader.split_rows(chosen, split)
+    again, _ = loader.split_rows(chosen, split)
+    other, _ = loader.split_rows(chosen.replace(seed=1), split)
+
+    rows = np.union1d(training, validation)
+    assert len(rows) == len(training) + len(validation) == count
+    assert np.ptp(np.bincount(split.labels[rows])) <= 1
+    assert_array_equal(training, again)
+    assert training.tolist() != other.tolist()
+
+
+def test_more_images_than_there_are_cannot_be_chosen(settings: Config) -> None:
+    many = changed(settings, "data.images=301")
+
+    with pytest.raises(ConfigError, match=r"data\.images: must be at most the 300 training images"):
+        loader.split_rows(many, load_split(many, "train"))
+
+
+def test_a_number_of_images_can_be_kept_for_validation(settings: Config) -> None:
+    some = changed(settings, "data.validation=45")
+
+    training, validation = loader.split_rows(some, load_split(some, "train"))
+
+    assert (len(training), len(validation)) == (255, 45)
+
+
+@pytest.fixture
+def with_own(tmp_path: Path, settings: Config) -> Config:
+    """Settings of data with a validation split, whose white is 1 as in its training images."""
+    arrays = dict(np.load(settings.data.name))
+    arrays |= {name: images / 255 for name, images in arrays.items() if name.startswith("x_")}
+    arrays |= {"x_val": arrays["x_test"][:12] / 2, "y_val": arrays["y_test"][:12]}
+    np.savez(tmp_path / "own.npz", allow_pickle=False, **arrays)
+    return changed(settings, f"data.name={tmp_path / 'own.npz'}")
+
+
+def test_a_validation_split_of_the_data_is_used(with_own: Config) -> None:
+    split = load_split(with_own, "train")
+
+    training, validation = loader.split_rows(with_own, split)
+
+    assert_array_equal(training, np.arange(300))
+    assert_array_equal(validation, np.arange(300, 312))
+    assert split.images[300:].max() == 128  # half of the training images' white
+    assert split.classes == ("0", "1", "2")
+
+
+def test_a_share_takes_the_place_of_the_validation_split_of_the_data(with_own: Config) -> None:
+    share = changed(with_own, "data.validation=0.2")
+
+    training, validation = loader.split_rows(share, load_split(share, "train"))
+
+    assert (len(training), len(validation)) == (240, 60)
+
+
+def test_other_data_can_be_validated_on(with_own: Config, settings: Config) -> None:
+    other = changed(settings, f"data.validation={with_own.data.name}")
+    split = load_split(other, "train")
+
+    _, validation = loader.split_rows(other, split)
+
+    assert_array_equal(validation, np.arange(300, 312))
+    assert split.files.keys() == {"dots.npz", "own.npz"}

@@ -352,5 +352,5 @@ def test_a_non_finite_value_in_the_validation_is_named_as_one_in_training(settin
 def test_a_validation_share_that_leaves_nothing_is_refused(settings: Config) -> None:
     split = load_split(settings, "train")
     for share in (0.001, 0.999):
-        with pytest.raises(ConfigError, match="choose another fraction"):
+        with pytest.raises(ConfigError, match="choose another share"):
             loader.split_rows(changed(settings, f"data.validation={share}"), split)
