@@ -122,6 +122,7 @@ def test_it_is_listed_with_its_result_and_its_settings(run: RunFolder) -> None:
         started="2026-11-26T01:06:47+00:00",
     )
     assert details.changed == {
+        "data.validation": 0.1,
         "data.images": 500,
         "network.hidden": [8],
         "optimizer.name": "adam",
