@@ -4,7 +4,7 @@ from typing import Annotated
 
 from typer import Option
 
-from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg, SplitOpt, WeightsOpt
+from mlpcli.cli.options import JsonOpt, OfflineOpt, OtherDataOpt, RunArg, SplitOpt, WeightsOpt
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed
 
@@ -12,7 +12,7 @@ from mlpcli.errors import CheckFailed
 def eval_(
     run: RunArg,
     split: SplitOpt = "test",
-    data: DataOpt = None,
+    data: OtherDataOpt = None,
     weights: WeightsOpt = "best",
     fail_under: Annotated[
         float | None,

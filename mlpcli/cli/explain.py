@@ -4,7 +4,16 @@ from typing import Annotated
 
 from typer import Option
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, flag, refuse_settings_of
+from mlpcli.cli.options import (
+    ConfigOpt,
+    DataOpt,
+    JsonOpt,
+    RunOpt,
+    SetOpt,
+    flag,
+    refuse_settings_of,
+    with_data,
+)
 from mlpcli.cli.output import print_result
 from mlpcli.errors import ConfigError
 
@@ -12,6 +21,7 @@ from mlpcli.errors import ConfigError
 def explain_(
     config: ConfigOpt = None,
     set_: SetOpt = None,
+    data: DataOpt = None,
     run: RunOpt = None,
     image: Annotated[
         int | None, Option(metavar="N", min=0, help="Number of a training image, counted from 0.")
@@ -24,7 +34,7 @@ def explain_(
 ) -> None:
     """Show one image's forward and backward pass, with the numbers in the formulas.
 
-    By default a 4-3-2 network in full; with --config, --run or --image a real image
+    By default a 4-3-2 network in full; with --config, --data, --run or --image a real image
     in a full network, with the largest terms.
 
     Examples:
@@ -34,13 +44,14 @@ def explain_(
       mlp explain --layer 2 --markdown
       mlp explain --run runs/first --image 7
     """
-    refuse_settings_of(run, config, set_)
+    changes = with_data(set_, data)
+    refuse_settings_of(run, config, changes)
     if markdown and json:
         raise ConfigError("--json: prints an object, not Markdown; leave out --json or --markdown")
 
     from mlpcli.api.explain import explain
     from mlpcli.show.explain import as_json, as_markdown, as_text
 
-    result = explain(config, set_ or [], run=run, image=image, layer=layer)
+    result = explain(config, changes, run=run, image=image, layer=layer)
     form = as_markdown if markdown else as_text
     print_result(result, form, as_json, json=json, wrap=not markdown)

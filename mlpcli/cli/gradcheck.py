@@ -8,12 +8,14 @@ from typer import Option
 from mlpcli.cli.grade import grade
 from mlpcli.cli.options import (
     ConfigOpt,
+    DataOpt,
     JsonOpt,
     OverwriteFileOpt,
     RunOpt,
     SetOpt,
     flag,
     refuse_settings_of,
+    with_data,
 )
 from mlpcli.cli.output import moved, print_result
 from mlpcli.cli.workbook import workbook as workbook_
@@ -23,6 +25,7 @@ from mlpcli.errors import CheckFailed, ConfigError
 def gradcheck(
     config: ConfigOpt = None,
     set_: SetOpt = None,
+    data: DataOpt = None,
     run: RunOpt = None,
     quick: Annotated[bool, flag("--quick", "Only the complex step, in about a second.")] = False,
     self_test: Annotated[bool, flag("--self-test", "Test the checker with injected bugs.")] = False,
@@ -58,13 +61,14 @@ def gradcheck(
         "--backward": backward,
         "--template": template,
     }
-    problem = {"--config": config, "--set": set_, "--run": run, "--quick": quick}
+    problem = {"--config": config, "--set": set_, "--data": data, "--run": run, "--quick": quick}
     given = [option for option, value in {**modes, **problem}.items() if value]
     if len(given) > 1 and given[0] in modes:
         raise ConfigError(f"{given[0]}: stands alone; leave out {' and '.join(given[1:])}")
     if overwrite and not png:
         raise ConfigError("--overwrite: works only with --png")
-    refuse_settings_of(run, config, set_)
+    changes = with_data(set_, data)
+    refuse_settings_of(run, config, changes)
     if template or backward:
         old, new = ("template", "--template") if template else ("backward", "FILE.py")
         moved(f"mlp gradcheck --{old}", f"mlp grade {new}")
@@ -93,7 +97,7 @@ def gradcheck(
         if not sizes.ok:
             raise CheckFailed(step_size.summary(sizes.curves))
     else:
-        result = api.check(config, set_ or [], run=run, quick=quick)
+        result = api.check(config, changes, run=run, quick=quick)
         print_result(result, show.as_text, show.as_json, json=json)
         if not result.ok:
             raise CheckFailed(show.summary(result))

@@ -3,6 +3,7 @@
 The shell completes the name of a run, config or data set: see completion.py.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,8 +24,13 @@ DataArg = Annotated[
     str, Argument(metavar="NAME|PATH", help="A data set's name or path.", autocompletion=datasets)
 ]
 DataOpt = Annotated[
+    str | None, Option(metavar="NAME|PATH", help="A data set.", autocompletion=datasets)
+]
+OtherDataOpt = Annotated[
     str | None,
-    Option(metavar="NAME|PATH", help="A data set other than the run's.", autocompletion=datasets),
+    Option(
+        "--data", metavar="NAME|PATH", help="Data other than the run's.", autocompletion=datasets
+    ),
 ]
 CONFIG = "A shipped config's name, or a YAML file."
 ConfigArg = Annotated[str, Argument(metavar="NAME|FILE", help=CONFIG, autocompletion=configs)]
@@ -60,10 +66,15 @@ def out_option(metavar: str, text: str) -> Any:
     return Option("--out", "-o", metavar=metavar, help=text)
 
 
-def refuse_settings_of(run: Path | None, config: str | None, changes: list[str] | None) -> None:
+def with_data(changes: list[str] | None, data: str | None) -> list[str]:
+    """The changes of --set and that of --data."""
+    return [*(changes or []), *([f"data.name={json.dumps(data)}"] if data else [])]
+
+
+def refuse_settings_of(run: Path | None, config: str | None, changes: list[str]) -> None:
     """Raise ConfigError where settings are given beside a run, which has its own."""
     if run and (config or changes):
-        raise ConfigError("--run: brings its own settings; leave out --config and --set")
+        raise ConfigError("--run: brings its own settings; leave out --config, --data and --set")
 
 
 def parse_duration(text: str) -> float:

@@ -16,7 +16,7 @@ def summary(
       mlp summary --config mnist --set 'network.hidden=[800]'
       mlp summary --run runs/first --json
     """
-    refuse_settings_of(run, config, set_)
+    refuse_settings_of(run, config, set_ or [])
 
     from mlpcli.api.summary import summarize_config, summarize_run
     from mlpcli.show.summary import as_json, as_text

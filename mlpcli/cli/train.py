@@ -8,6 +8,7 @@ from typer import Option
 from mlpcli.cli.completion import runs
 from mlpcli.cli.options import (
     ConfigOpt,
+    DataOpt,
     JsonOpt,
     OfflineOpt,
     OverwriteOpt,
@@ -16,6 +17,7 @@ from mlpcli.cli.options import (
     flag,
     out_option,
     parse_duration,
+    with_data,
 )
 from mlpcli.cli.output import print_result
 
@@ -23,6 +25,7 @@ from mlpcli.cli.output import print_result
 def train(
     config: ConfigOpt = None,
     set_: SetOpt = None,
+    data: DataOpt = None,
     out: Annotated[Path | None, out_option("DIR", "Folder of the run.")] = None,
     name: Annotated[str | None, Option(metavar="N", help="Short for --out runs/N.")] = None,
     epochs: Annotated[
@@ -80,6 +83,7 @@ def train(
     \b
       mlp train
       mlp train --config mnist --name first --epochs 5
+      mlp train --data path/to/digits --epochs 20
       mlp train --config mnist --set optimizer.name=adam --set optimizer.lr=1e-3
       mlp train --config mnist --time-budget 20s --target 0.98
       mlp train --config mnist --seeds 5 --name five
@@ -96,7 +100,8 @@ def train(
         "train.target": target,
         "seed": seed,
     }
-    changes = [*(set_ or []), *(f"{key}={n}" for key, n in settings.items() if n is not None)]
+    changes = with_data(set_, data)
+    changes += [f"{key}={n}" for key, n in settings.items() if n is not None]
     plan = api.plan(
         config,
         changes,

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,21 @@ def test_show_names_a_file_that_cannot_be_written(dots: str) -> None:
     told = refusal("data", "show", dots, "--out", "no/such.png")
 
     assert told == "no/such.png: cannot write: no is no folder"
+
+
+def test_data_is_named_by_an_option(dots: str) -> None:
+    Path(dots).rename("dots: #1.npz")  # needs quotes in YAML
+    name = "dots: #1.npz"
+    small = ("--set", "network.hidden=[4]", "--epochs", "1")
+
+    assert facts(call("train", "--data", name, *small, "--out", "run", "--json"))["run"] == "run"
+    assert json.loads(Path("run/run.json").read_text())["data"]["name"] == name
+    assert name in call("gradcheck", "--data", name, *small[:2], "--quick").out
+    assert name in call("explain", "--data", name, *small[:2]).out
+
+
+@pytest.mark.parametrize("command", ["gradcheck", "explain"])
+def test_a_run_brings_its_own_data(command: str, run: str) -> None:
+    told = refusal(command, "--run", run, "--data", "synth")
+
+    assert told == "--run: brings its own settings; leave out --config, --data and --set"
