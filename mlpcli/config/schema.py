@@ -46,6 +46,10 @@ class Data(Section):
     images: Share | Count | None = field(
         None, "training images to use, as many of each class as its share; of synth, to draw"
     )
+    folds: int | None = field(
+        None, "parts of the training images, one of which is kept for validation", ge=2, le=100
+    )
+    fold: int = field(0, "which of the folds is kept, from 0", ge=0, lt=100)
     resize: bool = field(False, "shrink images that are larger than 32x32")
     white: float | None = field(
         None, "value of a white pixel; default: 1, 16, 255 or 65535, as the images suggest", gt=0

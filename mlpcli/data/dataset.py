@@ -119,6 +119,17 @@ def stratified(
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
+def folds(labels: NDArray[Any], count: int, *, rng: np.random.Generator) -> NDArray[np.intp]:
+    """The fold of each of n images, in [0, count): (n,); each has its share of every class.
+
+    labels: (n,). The sizes of two folds differ by one image at most.
+    """
+    by_class = np.lexsort((rng.permutation(len(labels)), labels))
+    fold = np.empty(len(labels), np.intp)
+    fold[by_class] = np.arange(len(labels)) % count
+    return fold
+
+
 def require_images(name: str, images: NDArray[Any]) -> None:
     """Raise DataError, which names the source, unless images are uint8 (n, height, width)."""
     if images.ndim != 3 or images.dtype != np.uint8:

@@ -54,7 +54,7 @@ def load_split(
         part = next(each for each in (*HELD_OUT_PARTS, *has) if each in has)
         how = how._replace(white=None, background="auto")
         held_out = dataset.load(other, part, how=how, offline=offline, classes=loaded.classes)
-    elif other is None and "validation" in dataset.splits(name, how):
+    elif other is None and not config.data.folds and "validation" in dataset.splits(name, how):
         how = how._replace(white=loaded.white, background="light" if loaded.light else "dark")
         held_out = dataset.load(name, "validation", how=how, classes=loaded.classes)
     else:
@@ -94,6 +94,8 @@ def split_rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]
         rows = dataset.stratified(labels, count=count, rng=rng)[1]
     if split.held_out:
         return rows, np.arange(len(labels), total)
+    if config.data.folds is not None:
+        return _fold_rows(config, labels, rows)
     share = DEFAULT_VALIDATION if config.data.validation is None else config.data.validation
     count = _count("validation", share, len(rows))
     if not 0 < count < len(rows):
@@ -104,6 +106,21 @@ def split_rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]
     rng = stream(config.seed, "validation")
     training, validation = dataset.stratified(labels[rows], count=count, rng=rng)
     return rows[training], rows[validation]
+
+
+def _fold_rows(
+    config: Config, labels: NDArray[Any], rows: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The rows outside one of the folds, and those in it; the seed decides the folds."""
+    data = config.data
+    assert data.folds
+    if data.fold >= data.folds or data.validation is not None or data.folds > len(rows):
+        raise ConfigError(
+            f"data.folds: needs data.fold below it, no data.validation and at least as many "
+            f"images, got {data.folds} folds of {len(rows):,} images, fold {data.fold}"
+        )
+    fold = dataset.folds(labels[rows], data.folds, rng=stream(config.seed, "validation"))
+    return rows[fold != data.fold], rows[fold == data.fold]
 
 
 def _count(key: str, amount: Any, n: int) -> int:

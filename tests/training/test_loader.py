@@ -186,6 +186,28 @@ def test_a_share_takes_the_place_of_the_validation_split_of_the_data(with_own: C
     assert (len(training), len(validation)) == (240, 60)
 
 
+def test_each_image_is_kept_for_validation_in_one_of_the_folds(settings: Config) -> None:
+    split = load_split(settings, "train")
+    parts = [
+        loader.split_rows(changed(settings, "data.folds=4", f"data.fold={fold}"), split)
+        for fold in range(4)
+    ]
+
+    kept = np.concatenate([validation for _, validation in parts])
+    assert_array_equal(np.sort(kept), np.arange(300))
+    for training, validation in parts:
+        assert_array_equal(np.sort(np.concatenate([training, validation])), np.arange(300))
+        assert np.bincount(split.labels[validation]).tolist() == [25, 25, 25]
+
+
+@pytest.mark.parametrize("others", [["data.fold=4"], ["data.validation=0.1"]])
+def test_folds_stand_alone(settings: Config, others: list[str]) -> None:
+    folds = changed(settings, "data.folds=4", *others)
+
+    with pytest.raises(ConfigError, match=r"data\.folds: needs data\.fold below it"):
+        loader.split_rows(folds, load_split(folds, "train"))
+
+
 def test_other_data_can_be_validated_on(with_own: Config, settings: Config) -> None:
     other = changed(settings, f"data.validation={with_own.data.name}")
     split = load_split(other, "train")
