@@ -30,6 +30,7 @@ MAX_FILE_SIZE = 16 << 20  # bytes that the learner's file may write into one fil
 # events of the interpreter that start a process, or reach into another one
 FOREIGN = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 FOREIGN |= {"subprocess.Popen", "os.killpg", "ctypes.dlopen", "ctypes.dlsym"}
+FOREIGN |= {"os.link", "os.symlink"}  # another name for a file that may not be opened
 FORBIDDEN = "a graded file may not open mlpcli, start processes or reach into others"
 
 Send = Callable[[dict[str, Any], list[Any]], None]
@@ -182,15 +183,17 @@ def forbid(package: str) -> None:
 
     A hook for audit events keeps honest mistakes and simple tricks out. It is no sandbox.
     """
-    own, resolve, fsdecode = os.getpid(), os.path.realpath, os.fsdecode
+    own, resolve, fsdecode, is_folder = os.getpid(), os.path.realpath, os.fsdecode, os.path.isdir
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event == "open" and isinstance(args[0], str | bytes):
+        if event == "open" and not isinstance(args[0], int):
             path = fsdecode(args[0])
             for each in (path, resolve(path)):
                 process = re.match(r"/proc/(\d+)", each)
                 if each.startswith(package + os.sep) or (process and int(process[1]) != own):
                     raise PermissionError(FORBIDDEN)
+            if is_folder(path):  # whose files could be opened by its descriptor
+                raise PermissionError(FORBIDDEN)
         elif event in FOREIGN or (event == "os.kill" and args[0] != own):
             raise PermissionError(FORBIDDEN)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mlpcli.nn import mlp
 from tests.checks.grading.submissions import CHEATS, LAYERED, PLACES, RIGHT, WHOLE, WRONG, but
 from tests.cli.outcome import Outcome, call, facts, refusal
 
@@ -234,6 +235,27 @@ def test_the_old_options_of_gradcheck_still_grade_and_name_the_new_command() -> 
         assert err.startswith(f"note: mlp gradcheck {option} is now mlp grade ")
         assert err.count("\n") == 1
         assert option not in call("gradcheck", "--help").out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "open(SOURCE)",
+        "io.FileIO(pathlib.Path(SOURCE))",
+        "os.open('mlp.py', os.O_RDONLY, dir_fd=os.open(os.path.dirname(SOURCE), os.O_RDONLY))",
+        "os.link(SOURCE, 'copy.py')",
+        "os.symlink(SOURCE, 'copy.py')",
+        "os.fork()",
+    ],
+)
+def test_a_file_cannot_reach_the_program_that_grades_it(trick: str) -> None:
+    head = f"import io, os, pathlib\nSOURCE = {mlp.__file__!r}\n{trick}\n"
+
+    status, out, err = judge(head + WHOLE)
+
+    assert (status, out) == (2, "")
+    assert "PermissionError: a graded file may not open mlpcli" in err
 
 
 RECORDER = but(
