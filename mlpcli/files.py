@@ -41,12 +41,12 @@ def open_regular(path: Path) -> BufferedReader:
     raise _wrong_kind(path, kind)
 
 
-def read(path: Path, *, limit: int, by_hand: bool = False) -> bytes:
+def read(path: Path, *, limit: int, allow_special: bool = False) -> bytes:
     """The content of a file; raises OSError, also where it has more than `limit` bytes.
 
-    by_hand: the user has named this very file, so that it may be a named pipe or a device.
+    allow_special: the user has named this very file, so that it may be a named pipe or a device.
     """
-    with path.open("rb") if by_hand else open_regular(path) as file:
+    with path.open("rb") if allow_special else open_regular(path) as file:
         # piece by piece: a single read would take all the memory of the limit
         pieces = iter(partial(file.read, PIECE_SIZE), b"")
         content = b"".join(islice(pieces, limit // PIECE_SIZE + 1))
@@ -64,8 +64,9 @@ def claim(path: Path, is_ours: Callable[[BinaryIO], bool], *, overwrite: bool) -
     try:
         status = path.stat()
     except FileNotFoundError:
-        if not path.resolve().parent.is_dir():
-            raise OutputError(f"{path}: cannot write: {path.parent} is no folder") from None
+        folder = (path.resolve() if path.is_symlink() else path).parent
+        if not folder.is_dir():
+            raise OutputError(f"{path}: cannot write: {folder} is no folder") from None
         return
     except OSError as err:
         raise OutputError(f"{path}: cannot write: {err.strerror}") from err

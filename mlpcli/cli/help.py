@@ -66,12 +66,16 @@ def _continued(line: str, width: int) -> str:
       mlp train \
           --name 'a b' \
           --epochs 5
+    >>> print(_continued("  it's an apostrophe", 9))
+      it's \
+          an \
+          apostrophe
     """
     if len(line) <= width:
         return line
     lines = [""]
     margin = re.match(" *", line)[0] + "    "  # type: ignore[index]  # matches always
-    for words in re.findall(r"\s*(?:-\S+ )?(?:'[^']*'|[^\s'])+", line):
+    for words in re.findall(r"\s*(?:-\S+ )?(?:'[^']*'|\S)+", line):
         if lines[-1] and len(lines[-1]) + len(words) + 2 > width:
             lines.append(margin + words.lstrip())
         else:

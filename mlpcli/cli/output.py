@@ -26,7 +26,8 @@ def print_result(
     if json:
         echo(as_json(result))
     else:
-        echo(_fitted(as_text(result), sys.stdout) if wrap else as_text(result))
+        text = printable(as_text(result))
+        typer.echo(_fitted(text, sys.stdout) if wrap else text)
 
 
 def moved(old: str, new: str) -> None:

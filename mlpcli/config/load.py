@@ -101,7 +101,7 @@ def _read(source: str) -> tuple[str, str]:
         hint = f"did you mean {near!r}? " if near else ""
         raise ConfigError(f"unknown config {source!r}; {hint}`mlp config list` shows what there is")
     try:
-        data = files.read(path, limit=MAX_CONFIG_SIZE, by_hand=True)
+        data = files.read(path, limit=MAX_CONFIG_SIZE, allow_special=True)
     except OSError as err:
         hint = "; is it a config?" if err.errno == errno.EFBIG else ""
         raise ConfigError(f"{source}: cannot read the config: {err.strerror}{hint}") from err

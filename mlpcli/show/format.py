@@ -64,10 +64,10 @@ def aligned(rows: list[list[str]], width: int | None) -> list[str]:
     rows = [list(map(one_line, row)) for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     room, gap, parts = width or math.inf, "  ", [range(1, len(widths))]
-    if sum(widths) + 2 * len(parts[0]) > room:
+    if len(widths) > 1 and sum(widths) + 2 * len(parts[0]) > room:
         if sum(widths) + len(parts[0]) <= room:
             gap = " "
-        elif widths[0] + 2 + max(widths[1:], default=0) <= room:
+        elif widths[0] + 2 + max(widths[1:]) <= room:
             parts = _parts(widths, room)
         else:
             return _listed(rows)

@@ -89,3 +89,11 @@ def test_a_run_brings_its_own_data(command: str, run: str) -> None:
     told = refusal(command, "--run", run, "--data", "synth")
 
     assert told == "--run: brings its own settings; leave out --config, --data and --set"
+
+
+def test_a_link_to_nowhere_is_told_by_the_folder_that_it_leads_to(place: Path, dots: str) -> None:
+    Path("a.png").symlink_to(place / "no" / "b.png")
+
+    told = refusal("data", "show", dots, "--out", "a.png")
+
+    assert told == f"a.png: cannot write: {place / 'no'} is no folder"

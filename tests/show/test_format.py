@@ -52,3 +52,7 @@ def test_lines_break_between_words_alone() -> None:
         "  `mlp train --out a`",
         "ok",
     ]
+
+
+def test_a_table_of_one_column_keeps_its_head_however_narrow_the_terminal() -> None:
+    assert aligned([["name"], ["a-long-name"]], 4) == ["name", "a-long-name"]
