@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mlpcli.api import multi_seed
+from mlpcli.api import multi_run
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.runs.folder import METRICS
@@ -19,8 +19,9 @@ def changed(settings: Config, *changes: str) -> Config:
 
 def train_seeds(settings: Config, folder: Path, seeds: int = 2, threads: int = 1) -> Path:
     """The folder, with finished runs of several seeds."""
-    for seed in multi_seed.train(settings, folder, seeds=seeds, preflight=False, threads=threads):
-        list(seed.events)
+    runs = multi_run.train(settings, folder, "seed", seeds, preflight=False, threads=threads)
+    for run in runs:
+        list(run.events)
     return folder
 
 

@@ -15,20 +15,21 @@ SIGNIFICANCE_LEVEL = 0.05  # a difference with this p-value or a larger one may 
 
 
 class Comparison(NamedTuple):
-    """Two runs, or two folders with runs of several seeds, on the same images."""
+    """Two runs, or two folders with runs of several seeds or folds, on the same images."""
 
     runs: tuple[str, str]  # their folders
     data: str  # name or path of the data set
     split: str  # test, validation or train
     weights: str  # best or last
-    accuracy: tuple[float, float]  # fractions; means over the seeds
+    accuracy: tuple[float, float]  # fractions; means over the runs
     difference: float  # the second's accuracy minus the first's
     ci95: tuple[float, float]  # of the difference
     test: str  # mcnemar-exact, mcnemar-mid-p or paired-t
     p: float  # probability of such a difference, in either direction, were there none
     n: int  # images
     only: tuple[int, int] | None = None  # images that only the first, only the second gets right
-    seeds: tuple[int, ...] = ()  # that both have; empty for two single runs
+    kind: str = "seed"  # what several runs differ in, or "fold"
+    numbers: tuple[int, ...] = ()  # of those that both have; empty for two single runs
 
     @property
     def verdict(self) -> str:
@@ -47,24 +48,26 @@ def compare(
     weights: str = "best",
     offline: bool = False,
 ) -> Comparison:
-    """Two single runs image by image, or those of several seeds seed by seed.
+    """Two single runs image by image, or those of several seeds or folds one by one.
 
     The options are those of `evaluate`. Raises CheckpointError for one of each kind, for different
-    images, and for fewer than two seeds in common.
+    images, and for fewer than two in common.
     """
-    several = [bool(RunFolder(folder).seed_runs()) for folder in (first, second)]
-    if several[0] != several[1]:
-        one, many = (second, first) if several[0] else (first, second)
-        RunFolder(one).require()
+    kinds = [RunFolder(folder).series_kind() for folder in (first, second)]
+    if kinds[0] != kinds[1]:
+        names = [f"holds several {kind}s" if kind else "is a single run" for kind in kinds]
+        for folder, kind in zip((first, second), kinds, strict=True):
+            if not kind:
+                RunFolder(folder).require()
         raise CheckpointError(
-            f"{one}: is a single run, but {many} holds runs of several seeds; compare two of a kind"
+            f"{first}: {names[0]}, but {second} {names[1]}; compare two of a kind"
         )
     a, b = (
         evaluate(folder, split=split, data=data, weights=weights, offline=offline)
         for folder in (first, second)
     )
     if isinstance(a, Evaluations) and isinstance(b, Evaluations):
-        return _compare_seeds(a, b)
+        return _compare_series(a, b)
     assert isinstance(a, Evaluation)
     assert isinstance(b, Evaluation)
     return compare_evaluations(a, b)
@@ -91,14 +94,14 @@ def compare_evaluations(a: Evaluation, b: Evaluation) -> Comparison:
     )
 
 
-def _compare_seeds(first: Evaluations, second: Evaluations) -> Comparison:
-    seeds = tuple(seed for seed in first.results if seed in second.results)
-    if len(seeds) < 2:
+def _compare_series(first: Evaluations, second: Evaluations) -> Comparison:
+    numbers = tuple(number for number in first.results if number in second.results)
+    if len(numbers) < 2:
         raise CheckpointError(
-            f"{first.run} and {second.run}: expected at least two seeds in common, got "
-            f"{len(seeds)}; `mlp train --seeds` counts from --seed"
+            f"{first.run} and {second.run}: expected at least two {first.kind}s in common, got "
+            f"{len(numbers)}; `mlp train --seeds` counts from --seed"
         )
-    pairs = [(first.results[seed], second.results[seed]) for seed in seeds]
+    pairs = [(first.results[number], second.results[number]) for number in numbers]
     for pair in pairs:
         require_same_images(*pair)
     differences = [(b.scores.correct - a.scores.correct) / a.scores.n for a, b in pairs]
@@ -114,7 +117,8 @@ def _compare_seeds(first: Evaluations, second: Evaluations) -> Comparison:
         test="paired-t",
         p=significance.paired_t(differences),
         n=a.scores.n,
-        seeds=seeds,
+        kind=first.kind,
+        numbers=numbers,
     )
 
 

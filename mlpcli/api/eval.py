@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from mlpcli.api.multi_seed import finished_runs
+from mlpcli.api.multi_run import finished_runs
 from mlpcli.api.significance import Summary, accuracy_summary
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
@@ -40,15 +40,16 @@ class Evaluation(NamedTuple):
 
 
 class Evaluations(NamedTuple):
-    """The runs of several seeds, evaluated on the same split."""
+    """The runs of several seeds or folds, evaluated on the same split."""
 
     run: str  # their folder
-    results: dict[int, Evaluation]  # by seed, the lowest first
+    kind: str  # what they differ in, "seed" or "fold"
+    results: dict[int, Evaluation]  # by seed or fold, the lowest first
     summary: Summary  # of their accuracies
 
     @property
     def accuracy(self) -> float:
-        """Mean over the seeds, a fraction."""
+        """Mean over the runs, a fraction."""
         return self.summary.mean
 
 
@@ -60,16 +61,17 @@ def evaluate(
     weights: str = "best",
     offline: bool = False,
 ) -> Evaluation | Evaluations:
-    """A run, or the runs of several seeds, on a split; the arguments are those of `open_subject`.
+    """One run, or several, on a split; the arguments are those of `open_subject`.
 
-    Raises CheckpointError also where a seed's run has not finished.
+    Raises CheckpointError also where one of several runs has not finished.
     """
     evaluate_one = partial(evaluate_run, split=split, data=data, weights=weights, offline=offline)
-    if not RunFolder(folder).seed_runs():
+    kind = RunFolder(folder).series_kind()
+    if not kind:
         return evaluate_one(folder)
-    results = {record.seed: evaluate_one(run.path) for run, record in finished_runs(folder).items()}
+    results = {run.number: evaluate_one(run.path) for run in finished_runs(folder)}
     accuracies = [each.accuracy for each in results.values()]
-    return Evaluations(str(folder), results, accuracy_summary(accuracies))
+    return Evaluations(str(folder), kind, results, accuracy_summary(accuracies))
 
 
 def evaluate_run(

@@ -78,7 +78,7 @@ class Analysis(NamedTuple):
 
 def select_runs(folders: Sequence[Path]) -> list[Path]:
     """Each run to report, one for each seed where a folder holds several; raises MlpError."""
-    runs = [run for folder in map(RunFolder, folders) for run in folder.seed_runs() or [folder]]
+    runs = [run for folder in map(RunFolder, folders) for run in folder.series() or [folder]]
     if len(runs) > MAX_RUNS:
         raise ConfigError(f"report: takes at most {MAX_RUNS} runs, got {len(runs)}")
     if len({run.path.resolve() for run in runs}) < len(runs):

@@ -1,12 +1,12 @@
-"""`mlp train`: one run or one for each of several seeds, new or resumed."""
+"""`mlp train`: one run or one for each of several seeds or folds, new or resumed."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from mlpcli.api import multi_seed
-from mlpcli.api.multi_seed import SeedResults, TrainResult
+from mlpcli.api import multi_run
+from mlpcli.api.multi_run import SeriesResult, TrainResult
 from mlpcli.api.resume import earlier_epochs, resume
 from mlpcli.api.trainer import Event, Notice, train
 from mlpcli.config.load import load_config
@@ -22,7 +22,7 @@ class Plan(NamedTuple):
 
     config: Config
     folder: Path
-    seeds: int | None  # how many; None for a single run
+    series: tuple[str, int] | None  # "seed" or "fold" and how many; None for a single run
     threads: int
     resume: bool
     force: bool
@@ -33,7 +33,7 @@ class StartedRun(NamedTuple):
     """One run of a plan; it trains as its events are taken."""
 
     folder: Path
-    seed: int | None  # None for a single run
+    member: str | None  # such as "seed 3"; None for a single run
     events: Iterator[Event]
     earlier: Sequence[Metrics] = ()  # epochs that an earlier process did
 
@@ -45,6 +45,7 @@ def plan(
     out: Path | None = None,
     name: str | None = None,
     seeds: int | None = None,
+    folds: int | None = None,
     threads: int | None = None,
     resume: Path | None = None,
     auto_resume: bool = False,
@@ -57,6 +58,9 @@ def plan(
     auto_resume: resume what is in the folder, or train a new run where there is none.
     Raises ConfigError where options do not fit together.
     """
+    if seeds and folds:
+        raise ConfigError("--folds: is one run a fold, --seeds one a seed; give one of them")
+    series = ("seed", seeds) if seeds else ("fold", folds) if folds else None
     if auto_resume:
         if resume or overwrite or not (out or name):
             raise ConfigError(
@@ -64,24 +68,26 @@ def plan(
                 "--overwrite"
             )
         folder = run_folder(out, name, "")
-        if _holds_run(RunFolder(folder), seeds):
+        if _holds_run(RunFolder(folder), series):
             out, name, resume = None, None, folder
     if resume and (out or name or overwrite):
         raise ConfigError(
             "--resume: the run stays in its folder; leave out --out, --name and --overwrite"
         )
-    if seeds and overwrite:
-        raise ConfigError("--overwrite: is for one run; with --seeds, choose another folder")
+    if series and overwrite:
+        raise ConfigError(
+            f"--overwrite: is for one run; with --{series[0]}s, choose another folder"
+        )
     if force and not (resume or auto_resume):
         raise ConfigError("--force: works only with --resume or --auto-resume")
     if resume:
-        run = _resumed_run(RunFolder(resume), seeds)
+        run = _resumed_run(RunFolder(resume), series)
         config = config or str(run.config)
         if threads is None and run.has_record():  # its results depend on them
             threads = run.load_record().environment.threads
     settings = load_config(config, changes)
     folder = resume or run_folder(out, name, Path(config).stem if config else settings.data.name)
-    return Plan(settings, folder, seeds, threads or cores(), bool(resume), force, overwrite)
+    return Plan(settings, folder, series, threads or cores(), bool(resume), force, overwrite)
 
 
 def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Iterator[StartedRun]:
@@ -89,13 +95,13 @@ def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Itera
 
     Raises what training or resuming a run does.
     """
-    config, folder, seeds, threads, resumed, force, overwrite = plan
-    if seeds:
+    config, folder, series, threads, resumed, force, overwrite = plan
+    if series:
         done = True
-        for seed, place, events in multi_seed.train(
+        for kind, number, place, events in multi_run.train(
             config,
             folder,
-            seeds=seeds,
+            *series,
             resume=resumed,
             force=force,
             offline=offline,
@@ -103,9 +109,10 @@ def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Itera
             threads=threads,
         ):
             done = False
-            yield StartedRun(place, seed, events)
+            yield StartedRun(place, f"{kind} {number}", events)
         if done:
-            notice = Notice(f"{folder}: nothing is left to train; --seeds N adds seeds")
+            more = "; --seeds N adds seeds" if series[0] == "seed" else ""
+            notice = Notice(f"{folder}: nothing is left to train{more}")
             yield StartedRun(folder, None, iter((notice,)))
     elif resumed:
         events = resume(config, folder, force=force, offline=offline, threads=threads)
@@ -122,10 +129,10 @@ def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Itera
         yield StartedRun(folder, None, events)
 
 
-def result(plan: Plan) -> TrainResult | SeedResults:
+def result(plan: Plan) -> TrainResult | SeriesResult:
     """The outcome of a plan's runs, when all of them have finished."""
-    if plan.seeds:
-        return multi_seed.results(plan.folder)
+    if plan.series:
+        return multi_run.results(plan.folder)
     run = RunFolder(plan.folder)
     if not run.has_record():
         raise CheckpointError(f"{plan.folder}: was moved or removed when the training had finished")
@@ -145,18 +152,21 @@ def run_folder(out: Path | None, name: str | None, default: str) -> Path:
     return Path("runs") / name
 
 
-def _holds_run(folder: RunFolder, seeds: int | None) -> bool:
-    """Whether there is something to resume: a run or, with seeds, one of any seed."""
-    return bool(folder.seed_runs()) if seeds else folder.holds_run()
+def _holds_run(folder: RunFolder, series: tuple[str, int] | None) -> bool:
+    """Whether there is something to resume: a run or one of a series."""
+    return bool(folder.series()) if series else folder.holds_run()
 
 
-def _resumed_run(folder: RunFolder, seeds: int | None) -> RunFolder:
-    """The run whose settings a resumed training has: with seeds, that of the lowest."""
-    runs = folder.seed_runs()
-    if runs and not seeds:
-        raise ConfigError(f"{folder}: holds runs of several seeds; say how many with --seeds")
-    if seeds and not runs:
-        raise CheckpointError(f"{folder}: no runs of several seeds; `mlp train --seeds` makes them")
-    run = runs[0] if seeds else folder
+def _resumed_run(folder: RunFolder, series: tuple[str, int] | None) -> RunFolder:
+    """The run whose settings a resumed training has: of a series, those of the first."""
+    runs, kind = folder.series(), folder.series_kind()
+    if runs and not (series and series[0] == kind):
+        raise ConfigError(f"{folder}: holds runs of several {kind}s; say how many with --{kind}s")
+    if series and not runs:
+        name = series[0]
+        raise CheckpointError(
+            f"{folder}: no runs of several {name}s; `mlp train --{name}s` makes them"
+        )
+    run = runs[0] if series else folder
     run.require()
     return run

@@ -47,9 +47,9 @@ def configs(incomplete: str) -> list[str]:
 
 
 def runs(incomplete: str) -> list[str]:
-    """Folders of runs, below runs/ or beginning like the word, and those of several seeds."""
+    """Folders of runs, below runs/ or beginning like the word, and those of several runs."""
     below = iglob("runs/**/run.json", recursive=True)
     started = iglob(f"{escape(incomplete)}*/run.json")
     folders = {Path(file).parent for file in islice(chain(started, below), MAX_RUNS)}
-    folders |= {folder.parent for folder in folders if folder.name.startswith("seed-")}
+    folders |= {folder.parent for folder in folders if folder.name.startswith(("seed-", "fold-"))}
     return sorted(folder.as_posix() for folder in folders)

@@ -53,6 +53,15 @@ def train(
             help="Train N seeds, starting from the config's, each in its own folder.",
         ),
     ] = None,
+    folds: Annotated[
+        int | None,
+        Option(
+            metavar="K",
+            min=2,
+            max=100,
+            help="Train K times, each time validating on another K-th of the images.",
+        ),
+    ] = None,
     overwrite: OverwriteOpt = False,
     resume: Annotated[
         Path | None, Option(metavar="RUN", help="Resume a run.", autocompletion=runs)
@@ -108,6 +117,7 @@ def train(
         out=out,
         name=name,
         seeds=seeds,
+        folds=folds,
         threads=threads,
         resume=resume,
         auto_resume=auto_resume,
@@ -116,7 +126,7 @@ def train(
     )
     console.warn_of_threads(plan.threads)
     for run in api.start(plan, offline=offline, preflight=preflight):
-        if run.seed is not None and not quiet:
-            console.note(f"seed {run.seed}: {run.folder}")
+        if run.member is not None and not quiet:
+            console.note(f"{run.member}: {run.folder}")
         console.watch(run.events, epochs=plan.config.train.epochs, quiet=quiet, before=run.earlier)
     print_result(api.result(plan), as_text, as_json, json=json)

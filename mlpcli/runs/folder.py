@@ -34,6 +34,7 @@ from mlpcli.training.progress import Metrics
 
 MAX_FILE_SIZE = 50_000_000  # bytes of run.json and of metrics.jsonl
 CONFIG, METRICS, RECORD = "config.yaml", "metrics.jsonl", "run.json"
+SERIES_KINDS = ("seed", "fold")  # what several runs in a folder differ in
 BEST, LAST = "best.safetensors", "last.safetensors"
 RUN_FILES = (CONFIG, METRICS, RECORD, BEST, LAST)
 REPORT, EVENTS, INCOMPLETE = "report.html", "events", ".incomplete"
@@ -76,26 +77,38 @@ class RunFolder:
         names = (*RUN_FILES, LOCK_FILE)
         return path.resolve() in [(self.path / name).resolve() for name in names]
 
-    # several seeds
+    # several seeds or folds
 
-    def seed_run(self, seed: int) -> "RunFolder":
-        """The folder of one seed's run."""
-        return RunFolder(self.path / f"seed-{seed}")
+    def member(self, kind: str, number: int) -> "RunFolder":
+        """The folder of the run of one of several seeds or folds; kind is "seed" or "fold"."""
+        return RunFolder(self.path / f"{kind}-{number}")
 
-    def seed_runs(self) -> list["RunFolder"]:
-        """The folders of several seeds' runs, the lowest seed first; none in that of one run."""
-        names = [path.name.removeprefix("seed-") for path in self.path.glob("seed-*")]
-        seeds = sorted(int(s) for s in names if s.isdecimal() and str(int(s)) == s)
-        return [run for run in map(self.seed_run, seeds) if run.holds_run()]
+    @property
+    def number(self) -> int:
+        """The seed or fold of a member of a series."""
+        return int(self.path.name.rpartition("-")[2])
+
+    def series(self) -> list["RunFolder"]:
+        """The folders of the runs of several seeds or folds, in order; none in that of one run."""
+        return [
+            run
+            for kind in SERIES_KINDS
+            for number in sorted(_numbers(self.path, kind))
+            if (run := self.member(kind, number)).holds_run()
+        ]
+
+    def series_kind(self) -> str | None:
+        """What its runs differ in, "seed" or "fold"; None in the folder of one run."""
+        return next((run.path.name.partition("-")[0] for run in self.series()), None)
 
     # making and claiming
 
     def require(self) -> None:
         """Raise CheckpointError unless this is the folder of one run."""
         self._require_folder()
-        if seeds := self.seed_runs():
+        if runs := self.series():
             raise CheckpointError(
-                f"{self}: holds runs of several seeds; name one of them, such as {seeds[0]}"
+                f"{self}: holds several runs; name one of them, such as {runs[0]}"
             )
         if not self.config.is_file():
             raise CheckpointError(f"{self}: no {CONFIG} here; is this a run folder?")
@@ -112,10 +125,10 @@ class RunFolder:
         """Raise CheckpointError unless a run may be written here; changes nothing."""
         if self.path.exists() and not self.path.is_dir():
             raise CheckpointError(f"{self}: is a file; name a folder for the run")
-        if self.seed_runs():
+        if self.series():
             raise CheckpointError(
-                f"{self}: holds runs of several seeds; choose another --out, or resume them with "
-                "--resume and --seeds"
+                f"{self}: holds several runs; choose another --out, or resume them with --resume "
+                "and --seeds or --folds"
             )
         if foreign := self._foreign():
             raise CheckpointError(f"{foreign}: was not written by mlp; choose another --out")
@@ -231,9 +244,9 @@ class RunFolder:
             raise CheckpointError(f"{self}: is a link; name the folder that it leads to")
         if not self.path.is_dir():
             raise CheckpointError(f"{self}: no such run folder")
-        if seeds := self.seed_runs():
+        if runs := self.series():
             raise CheckpointError(
-                f"{self}: holds runs of several seeds; name each of them, such as {seeds[0]}"
+                f"{self}: holds several runs; name each of them, such as {runs[0]}"
             )
         if foreign := self._foreign():
             raise CheckpointError(f"{foreign}: was not written by mlp; nothing was removed")
@@ -339,8 +352,8 @@ class RunFolder:
         hint = "is this a run folder?"
         if self.weights("last").exists():
             hint = "it is written when an epoch ends; last.safetensors has what there is"
-        elif seeds := self.seed_runs():
-            hint = f"name the run of one seed, such as {seeds[0]}"
+        elif runs := self.series():
+            hint = f"name one of its runs, such as {runs[0]}"
         raise CheckpointError(f"{path}: no such file; {hint}")
 
     def save_weights(self, which: str, weights: Checkpoint) -> None:
@@ -433,3 +446,11 @@ def _path_of(dir_fd: int) -> str | None:
         if os.path.isdir(path):
             return path
     return None
+
+
+def _numbers(folder: Path, kind: str) -> Iterator[int]:
+    """The numbers in the names of the folders seed-0, seed-1, ..."""
+    for path in folder.glob(f"{kind}-*"):
+        number = path.name.removeprefix(f"{kind}-")
+        if number.isdecimal() and str(int(number)) == number:
+            yield int(number)

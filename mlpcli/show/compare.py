@@ -18,7 +18,8 @@ def as_text(result: Comparison) -> str:
         only = ("only this run correct", *map("{:,}".format, result.only))
         rows = [[*row, cell] for row, cell in zip(rows, only, strict=True)]
     low, high = map(points, result.ci95)
-    seeds = f"seeds {', '.join(map(str, result.seeds))}" if result.seeds else "one seed each"
+    numbers = ", ".join(map(str, result.numbers))
+    runs = f"{result.kind}s {numbers}" if numbers else "one seed each"
     verdict = {
         "better": f"{b} is better than {a}",
         "worse": f"{b} is worse than {a}",
@@ -30,7 +31,7 @@ def as_text(result: Comparison) -> str:
             f"{subject}, {result.n:,} images, {result.weights} weights",
             *table(rows),
             f"difference: {points(result.difference)} points (95% interval {low} to {high})",
-            f"{probability(result.p)}, {TESTS[result.test]}, {seeds}",
+            f"{probability(result.p)}, {TESTS[result.test]}, {runs}",
             f"verdict: {verdict[result.verdict]}",
         ]
     )
@@ -38,4 +39,6 @@ def as_text(result: Comparison) -> str:
 
 def as_json(result: Comparison) -> str:
     """The same as one JSON object."""
-    return json_object({**result._asdict(), "verdict": result.verdict})
+    values = result._asdict() | {"verdict": result.verdict}
+    values[f"{values.pop('kind')}s"] = values.pop("numbers")
+    return json_object(values)

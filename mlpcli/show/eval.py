@@ -1,4 +1,4 @@
-"""Scores of a run, or of each of several seeds with their mean."""
+"""Scores of a run, or of each of several with their mean."""
 
 from mlpcli.api.eval import Evaluation, Evaluations
 from mlpcli.show.format import json_object, percent, pick, table
@@ -9,8 +9,8 @@ MAX_MATRIX_CLASSES = 20  # of a larger confusion matrix, the largest entries are
 
 
 def as_text(result: Evaluation | Evaluations) -> str:
-    """Accuracy with its interval, scores per class and confusion matrix; or a table of seeds."""
-    return _seeds(result) if isinstance(result, Evaluations) else _single(result)
+    """Accuracy with its interval, scores per class, confusion matrix; of several runs, a table."""
+    return _series(result) if isinstance(result, Evaluations) else _single(result)
 
 
 def as_json(result: Evaluation | Evaluations) -> str:
@@ -18,12 +18,12 @@ def as_json(result: Evaluation | Evaluations) -> str:
     if isinstance(result, Evaluations):
         one = next(iter(result.results.values()))
         subject = pick(one, "data", "split", "weights")
-        seeds = [
-            {"seed": seed, "run": e.run, **pick(e.scores, "accuracy", "loss", "correct", "n")}
-            for seed, e in result.results.items()
+        runs = [
+            {result.kind: number, "run": e.run} | pick(e.scores, "accuracy", "loss", "correct", "n")
+            for number, e in result.results.items()
         ]
         accuracy = {"accuracy": result.accuracy, **spread(result.summary)}
-        return json_object({"run": result.run, **subject, **accuracy, "seeds": seeds})
+        return json_object({"run": result.run, **subject, **accuracy, f"{result.kind}s": runs})
     scores = result.scores
     return json_object(
         {
@@ -56,14 +56,18 @@ def _single(result: Evaluation) -> str:
     )
 
 
-def _seeds(result: Evaluations) -> str:
+def _series(result: Evaluations) -> str:
     one = next(iter(result.results.values()))
-    rows = [["seed", "accuracy", "correct", "images", "loss"]]
-    for seed, each in result.results.items():
+    rows = [[result.kind, "accuracy", "correct", "images", "loss"]]
+    for number, each in result.results.items():
         s = each.scores
-        rows.append([str(seed), percent(s.accuracy), f"{s.correct:,}", f"{s.n:,}", f"{s.loss:.4f}"])
+        rows.append(
+            [str(number), percent(s.accuracy), f"{s.correct:,}", f"{s.n:,}", f"{s.loss:.4f}"]
+        )
     head = f"{result.run} ({one.weights} weights) on the {one.split} split of {one.data}"
-    return "\n".join([head, *table(rows), f"accuracy: {mean_and_interval(result.summary)}"])
+    return "\n".join(
+        [head, *table(rows), f"accuracy: {mean_and_interval(result.summary, result.kind)}"]
+    )
 
 
 def _classes(scores: list[ClassScores]) -> list[str]:

@@ -1,32 +1,40 @@
-"""The result of a training: of one run, or of each of several seeds with their mean."""
+"""The result of a training: of one run, or of each of several with their mean."""
 
 from typing import Any
 
-from mlpcli.api.multi_seed import SeedResults, TrainResult
+from mlpcli.api.multi_run import SeriesResult, TrainResult
 from mlpcli.api.significance import Summary
 from mlpcli.show.format import counted, json_object, percent, table
 
 
-def as_text(result: TrainResult | SeedResults) -> str:
-    """Facts line by line; of several seeds, a table and their statistics."""
-    return _seeds(result) if isinstance(result, SeedResults) else _single(result)
+def as_text(result: TrainResult | SeriesResult) -> str:
+    """Facts line by line; of several runs, a table and their statistics."""
+    return _series(result) if isinstance(result, SeriesResult) else _single(result)
 
 
-def as_json(result: TrainResult | SeedResults) -> str:
+def as_json(result: TrainResult | SeriesResult) -> str:
     """The same as one JSON object."""
     if isinstance(result, TrainResult):
         return json_object(_values(result))
-    seeds = [{"seed": run.record.seed, **_values(run)} for run in result.runs]
-    accuracy = {"validation_accuracy": result.accuracy.mean, **spread(result.accuracy)}
-    return json_object({"run": result.run, **accuracy, "seconds": _seconds(result), "seeds": seeds})
+    kind = result.kind
+    runs = [{kind: number, **_values(run)} for number, run in result.runs.items()]
+    return json_object(
+        {
+            "run": result.run,
+            "validation_accuracy": result.accuracy.mean,
+            **spread(result.accuracy),
+            "seconds": _seconds(result),
+            f"{kind}s": runs,
+        }
+    )
 
 
-def mean_and_interval(summary: Summary) -> str:
-    """Statistics over seeds, in two lines."""
+def mean_and_interval(summary: Summary, kind: str) -> str:
+    """Statistics over several seeds or folds, as kind says, in two lines."""
     low, high = map(percent, summary.ci95)
     return (
         f"mean {percent(summary.mean)}, standard deviation {percent(summary.sd)}\n"
-        f"95% interval of the mean: {low} to {high} (t, {summary.n} seeds)"
+        f"95% interval of the mean: {low} to {high} (t, {summary.n} {kind}s)"
     )
 
 
@@ -63,25 +71,25 @@ def _single(result: TrainResult) -> str:
     )
 
 
-def _seeds(result: SeedResults) -> str:
-    rows = [["seed", "validation accuracy", "best epoch", "seconds", "stop reason"]]
-    for run in result.runs:
+def _series(result: SeriesResult) -> str:
+    rows = [[result.kind, "validation accuracy", "best epoch", "seconds", "stop reason"]]
+    for number, run in result.runs.items():
         record, values = run.record, _values(run)
         best = f"{record.best.epoch if record.best else 0} of {record.epochs}"
         accuracy, seconds = percent(values["validation_accuracy"]), f"{record.seconds:.1f}"
-        rows.append([str(record.seed), accuracy, best, seconds, str(record.ended_by)])
+        rows.append([str(number), accuracy, best, seconds, str(record.ended_by)])
     return "\n".join(
         [
             f"run: {result.run}",
             *table(rows),
-            f"validation accuracy: {mean_and_interval(result.accuracy)}",
-            f"time: {_seconds(result) / len(result.runs):.1f} s a seed",
+            f"validation accuracy: {mean_and_interval(result.accuracy, result.kind)}",
+            f"time: {_seconds(result) / len(result.runs):.1f} s a {result.kind}",
         ]
     )
 
 
-def _seconds(result: SeedResults) -> float:
-    return round(sum(run.record.seconds for run in result.runs), 3)
+def _seconds(result: SeriesResult) -> float:
+    return round(sum(run.record.seconds for run in result.runs.values()), 3)
 
 
 def _values(result: TrainResult) -> dict[str, Any]:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpcli.api import multi_seed
+from mlpcli.api import multi_run
 from mlpcli.api.eval import Evaluation, Evaluations, evaluate, evaluate_run
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed, CheckpointError, DataError
@@ -36,7 +36,7 @@ def test_several_seeds_get_one_evaluation_each_and_their_mean(
     result = evaluate(folder, split="validation")
 
     assert isinstance(result, Evaluations)
-    records = multi_seed.finished_runs(folder).values()
+    records = multi_run.finished_runs(folder).values()
     best = [record.best.validation_accuracy for record in records if record.best]
     assert [each.accuracy for each in result.results.values()] == best
     assert list(result.results) == [0, 1]
@@ -45,7 +45,7 @@ def test_several_seeds_get_one_evaluation_each_and_their_mean(
 
 def test_seeds_that_have_not_finished_are_refused(settings: Config, folder: Path) -> None:
     train_seeds(settings, folder)
-    run = RunFolder(folder).seed_run(1)
+    run = RunFolder(folder).member("seed", 1)
     run.save_record(run.load_record().replace(status="interrupted"))
 
     with pytest.raises(CheckpointError, match="seed-1: expected a finished run, got one that is"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlpcli.api.multi_seed import SeedResults, TrainResult
+from mlpcli.api.multi_run import SeriesResult, TrainResult
 from mlpcli.api.train import Plan, StartedRun, plan, result, run_folder, start
 from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
@@ -137,8 +137,8 @@ def test_a_run_that_died_before_its_record_is_resumed_on_all_cores(run: Path) ->
 def test_resumed_seeds_have_the_settings_of_the_lowest(seeds: Path) -> None:
     asked = plan(None, [], resume=seeds, seeds=3)
 
-    assert (asked.folder, asked.seeds, asked.threads) == (seeds, 3, 3)
-    assert asked.config == RunFolder(seeds).seed_run(4).load_config()
+    assert (asked.folder, asked.series, asked.threads) == (seeds, ("seed", 3), 3)
+    assert asked.config == RunFolder(seeds).member("seed", 4).load_config()
 
 
 def test_a_folder_of_the_other_kind_is_not_resumed(run: Path, seeds: Path, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_single_run_is_started_and_resumed_with_its_earlier_epochs(
     longer = plan(None, ["train.epochs=3"], resume=tmp_path / "new")
     (resumed,) = finish(longer)
 
-    assert (started.folder, started.seed, started.earlier) == (tmp_path / "new", None, ())
+    assert (started.folder, started.member, started.earlier) == (tmp_path / "new", None, ())
     assert [metrics.epoch for metrics in resumed.earlier] == [1, 2]
     outcome = result(longer)
     assert isinstance(outcome, TrainResult)
@@ -174,7 +174,8 @@ def test_several_seeds_are_started_one_after_the_other(settings: Config, tmp_pat
 
     started = finish(asked)
 
-    assert [(each.folder.name, each.seed) for each in started] == [("seed-7", 7), ("seed-8", 8)]
+    assert [each.member for each in started] == ["seed 7", "seed 8"]
+    assert [each.folder.name for each in started] == ["seed-7", "seed-8"]
     outcome = result(asked)
-    assert isinstance(outcome, SeedResults)
-    assert [run.record.seed for run in outcome.runs] == [7, 8]
+    assert isinstance(outcome, SeriesResult)
+    assert {n: run.record.seed for n, run in outcome.runs.items()} == {7: 7, 8: 8}

@@ -50,7 +50,7 @@ def test_one_command_starts_resumes_and_leaves_the_runs_of_seeds(
 
     assert [each.status for each in (stopped, resumed, finished)] == [143, 0, 0]
     assert result(Path("runs/five/seed-0")) == result(Path(run))
-    assert len(RunFolder(Path("runs/five")).seed_runs()) == 2
+    assert len(RunFolder(Path("runs/five")).series()) == 2
     assert finished.err == f"warning: runs/five: {DONE}seeds N adds seeds\n"
     assert finished.out == resumed.out
 

@@ -82,7 +82,7 @@ def test_resume_asks_how_many_seeds_and_does_what_is_left(five: str, small: list
     assert status == 0
     assert "seed 2: five/seed-2" in err
     assert "seed 0" not in err
-    assert len(RunFolder(Path(five)).seed_runs()) == 3
+    assert len(RunFolder(Path(five)).series()) == 3
 
 
 @pytest.mark.parametrize(
@@ -173,3 +173,22 @@ def test_seeds_are_shown_on_a_terminal_and_in_a_pipe(small: list[str]) -> None:
 @pytest.mark.parametrize("command", ["runs rm", "runs show", "reproduce", "gradcheck --run"])
 def test_the_runs_of_several_seeds_are_named_one_by_one(five: str, command: str) -> None:
     assert "such as five/seed-0" in refusal(*command.split(), five)
+
+
+def test_folds_are_trained_evaluated_and_compared_as_seeds_are(small: list[str]) -> None:
+    status, out, err = call("train", *small, "--out", "five", "--folds", "2")
+
+    assert status == 0
+    assert [line for line in err.splitlines() if line.startswith("fold")] == [
+        "fold 0: five/fold-0",
+        "fold 1: five/fold-1",
+    ]
+    assert out.splitlines()[1].split()[0] == "fold"
+    assert "(t, 2 folds)" in out
+    assert [each["fold"] for each in facts(call("eval", "five", "--json"))["folds"]] == [0, 1]
+    assert facts(call("compare", "five", "five", "--json"))["folds"] == [0, 1]
+    told = refusal("train", "--resume", "five", "--seeds", "2")
+    assert told == "five: holds runs of several folds; say how many with --folds"
+    assert refusal("train", *small, "--seeds", "2", "--folds", "2").startswith(
+        "--folds: is one run"
+    )

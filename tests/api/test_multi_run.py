@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlpcli.api import multi_seed
+from mlpcli.api import multi_run
 from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError, DataError, Interrupted
@@ -20,10 +20,10 @@ def finish(
 ) -> list[int]:
     """The seeds that were trained; kill is the seed, epoch and step after which a signal comes."""
     trained = []
-    for each in multi_seed.train(settings, folder, seeds=seeds, preflight=False, **options):
-        trained.append(each.seed)
+    for each in multi_run.train(settings, folder, "seed", seeds, preflight=False, **options):
+        trained.append(each.number)
         for event in each.events:
-            if isinstance(event, Step) and (each.seed, *event.progress[:2]) == kill:
+            if isinstance(event, Step) and (each.number, *event.progress[:2]) == kill:
                 os.kill(os.getpid(), signal.SIGTERM)
     return trained
 
@@ -40,7 +40,7 @@ def test_each_seed_is_the_run_it_is_alone(settings: Config, folder: Path, tmp_pa
     list(train(settings.replace(seed=6), tmp_path / "alone", preflight=False))
     assert weights(folder / "seed-6") == weights(tmp_path / "alone")
     assert weights(folder / "seed-6") != weights(folder / "seed-5")
-    assert [record.seed for record in multi_seed.finished_runs(folder).values()] == [4, 5, 6]
+    assert [record.seed for record in multi_run.finished_runs(folder).values()] == [4, 5, 6]
 
 
 def test_interrupted_seeds_are_resumed_and_finished_ones_stay(
@@ -53,13 +53,13 @@ def test_interrupted_seeds_are_resumed_and_finished_ones_stay(
 
     assert caught.value.exit_code == 143
     with pytest.raises(CheckpointError, match="seed-1: expected a finished run, got one that is"):
-        multi_seed.finished_runs(folder)
+        multi_run.finished_runs(folder)
     before = (folder / "seed-0" / RECORD).read_bytes()
 
     assert finish(settings, folder, resume=True) == [1, 2]
     assert (folder / "seed-0" / RECORD).read_bytes() == before
     for seed in range(3):
-        run, whole = (RunFolder(each).seed_run(seed) for each in (folder, tmp_path / "whole"))
+        run, whole = (RunFolder(each).member("seed", seed) for each in (folder, tmp_path / "whole"))
         assert weights(run.path) == weights(whole.path)
 
 
@@ -81,9 +81,9 @@ def test_a_folder_with_seeds_is_taken(settings: Config, folder: Path) -> None:
     finish(settings, folder, seeds=2)
 
     for overwrite in (False, True):
-        with pytest.raises(CheckpointError, match="holds runs of several seeds"):
+        with pytest.raises(CheckpointError, match="holds several runs"):
             next(train(settings, folder, overwrite=overwrite))
-    with pytest.raises(CheckpointError, match="holds runs of several seeds"):
+    with pytest.raises(CheckpointError, match="holds several runs"):
         finish(settings, folder)
     with pytest.raises(CheckpointError, match=r"name one of them, such as .*seed-0"):
         RunFolder(folder).require()
@@ -111,7 +111,7 @@ def test_one_seed_is_no_sample(settings: Config, folder: Path) -> None:
     shutil.rmtree(folder / "seed-0")
 
     with pytest.raises(CheckpointError, match="expected runs of at least two seeds, got 1"):
-        multi_seed.finished_runs(folder)
+        multi_run.finished_runs(folder)
 
 
 def test_members_are_in_the_order_of_their_seeds(tmp_path: Path) -> None:
@@ -120,6 +120,30 @@ def test_members_are_in_the_order_of_their_seeds(tmp_path: Path) -> None:
         (tmp_path / name / CONFIG).touch()
     (tmp_path / "seed-1").mkdir()
 
-    found = [run.path.name for run in RunFolder(tmp_path).seed_runs()]
+    found = [run.path.name for run in RunFolder(tmp_path).series()]
 
     assert found == ["seed-9", "seed-10"]
+
+
+def test_each_fold_is_the_run_it_is_alone(settings: Config, folder: Path, tmp_path: Path) -> None:
+    for run in multi_run.train(settings, folder, "fold", 3, preflight=False):
+        list(run.events)
+
+    found = multi_run.results(folder)
+
+    assert (found.kind, [*found.runs]) == ("fold", [0, 1, 2])
+    second = changed(settings, "data.folds=3", "data.fold=1")
+    list(train(second, tmp_path / "alone", preflight=False))
+    assert weights(folder / "fold-1") == weights(tmp_path / "alone")
+    best = [run.record.best for run in found.runs.values()]
+    accuracies = [each.validation_accuracy for each in best if each]
+    assert found.accuracy.mean == pytest.approx(sum(accuracies) / 3)
+    assert [*multi_run.train(settings, folder, "fold", 3, resume=True)] == []
+
+
+def test_another_number_of_folds_is_refused(settings: Config, folder: Path) -> None:
+    for run in multi_run.train(settings, folder, "fold", 2, preflight=False):
+        list(run.events)
+
+    with pytest.raises(CheckpointError, match=r"data\.folds: 2 in the run, 3 now"):
+        list(next(multi_run.train(settings, folder, "fold", 3, resume=True)).events)

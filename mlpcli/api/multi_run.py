@@ -1,4 +1,4 @@
-"""Runs of one config with several seeds: a folder that holds a run's folder for each."""
+"""Runs of one config with several seeds or folds: a folder that holds a run's folder for each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +15,11 @@ from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.record import RunRecord
 
 
-class Seed(NamedTuple):
+class Member(NamedTuple):
     """One of the runs, under way."""
 
-    seed: int
+    kind: str  # "seed" or "fold"
+    number: int
     folder: Path
     events: Iterator[Event]  # its training proceeds as they are taken
 
@@ -30,37 +31,38 @@ class TrainResult(NamedTuple):
     record: RunRecord
 
 
-class SeedResults(NamedTuple):
-    """The outcome of the trainings of several seeds."""
+class SeriesResult(NamedTuple):
+    """The outcome of the trainings of several seeds or folds."""
 
     run: str  # their folder
-    runs: list[TrainResult]  # the lowest seed first
+    kind: str  # what they differ in
+    runs: dict[int, TrainResult]  # by seed or fold, the lowest first
     accuracy: Summary  # of the validation accuracy of each run's best epoch
 
 
 def train(
     config: Config,
     folder: Path,
+    kind: str,
+    count: int,
     *,
-    seeds: int,
     resume: bool = False,
     force: bool = False,
     offline: bool = False,
     preflight: bool = True,
     threads: int = 1,
-) -> Iterator[Seed]:
+) -> Iterator[Member]:
     """Each run that is left to do; its events must be taken before the next is asked for.
 
-    seeds: how many, from `config.seed` on. Each run is the one that this seed alone would give.
+    kind, count: how many "seed"s, from `config.seed` on, or the "fold"s of the training images.
+    Each run is the one that its settings alone would give.
     resume: the folder has such runs; those that stopped are resumed, finished ones stay.
     Raises what training or resuming a single run does.
     """
-    if config.seed + seeds > 2**63:
-        raise ConfigError(f"--seeds: seeds must be below 2**63, got {config.seed + seeds - 1}")
     if not resume:
         RunFolder(folder).claim(overwrite=False)
-    for seed in range(config.seed, config.seed + seeds):
-        settings, run = config.replace(seed=seed), RunFolder(folder).seed_run(seed)
+    for number, settings in _settings(config, kind, count):
+        run = RunFolder(folder).member(kind, number)
         events: Iterator[Event]
         if not (resume and run.holds_run()):
             events = train_run(
@@ -70,8 +72,20 @@ def train(
             events = resume_run(settings, run.path, force=force, offline=offline, threads=threads)
         else:
             continue
-        command = f"mlp train --resume {folder} --seeds {seeds}"
-        yield Seed(seed, run.path, _with_hint(events, seed, command))
+        hint = f"resume all {kind}s with `mlp train --resume {folder} --{kind}s {count}`"
+        yield Member(kind, number, run.path, _with_hint(events, f"{kind} {number}", hint))
+
+
+def _settings(config: Config, kind: str, count: int) -> Iterator[tuple[int, Config]]:
+    """The settings of each run, with its number."""
+    if kind == "fold":
+        for fold in range(count):
+            yield fold, config.replace(data=config.data.replace(folds=count, fold=fold))
+        return
+    if config.seed + count > 2**63:
+        raise ConfigError(f"--seeds: seeds must be below 2**63, got {config.seed + count - 1}")
+    for seed in range(config.seed, config.seed + count):
+        yield seed, config.replace(seed=seed)
 
 
 def _is_finished(run: RunFolder, config: Config) -> bool:
@@ -80,29 +94,31 @@ def _is_finished(run: RunFolder, config: Config) -> bool:
     return finished and run.load_config() == config
 
 
-def _with_hint(events: Iterator[Event], seed: int, command: str) -> Iterator[Event]:
-    """The events; the message of an interruption adds how to resume all seeds."""
+def _with_hint(events: Iterator[Event], name: str, hint: str) -> Iterator[Event]:
+    """The events; the message of an interruption adds how to resume all runs."""
     try:
         yield from events
     except Interrupted as err:
-        message = f"seed {seed}: {err}; resume all seeds with `{command}`"
-        raise Interrupted(message, err.exit_code - 128) from err
+        raise Interrupted(f"{name}: {err}; {hint}", err.exit_code - 128) from err
 
 
-def results(folder: Path) -> SeedResults:
-    """The finished runs of several seeds; raises CheckpointError as `finished_runs` does."""
-    runs = [TrainResult(str(run), record) for run, record in finished_runs(folder).items()]
-    best = [run.record.best for run in runs]
+def results(folder: Path) -> SeriesResult:
+    """The finished runs of several seeds or folds; raises as `finished_runs` does."""
+    finished = finished_runs(folder)
+    runs = {run.number: TrainResult(str(run), record) for run, record in finished.items()}
+    best = [run.record.best for run in runs.values()]
     accuracies = [epoch.validation_accuracy for epoch in best if epoch]
-    return SeedResults(str(folder), runs, significance.accuracy_summary(accuracies))
+    kind = RunFolder(folder).series_kind() or ""
+    return SeriesResult(str(folder), kind, runs, significance.accuracy_summary(accuracies))
 
 
 def finished_runs(folder: Path) -> dict[RunFolder, RunRecord]:
-    """Each run with its record, in the order of the seeds.
+    """Each run with its record, in the order of the seeds or folds.
 
     Raises CheckpointError when one is not finished, or when there are fewer than two.
     """
-    runs = {run: run.load_record() for run in RunFolder(folder).seed_runs()}
+    place = RunFolder(folder)
+    runs = {run: run.load_record() for run in place.series()}
     for run, record in runs.items():
         if record.status != "finished":
             raise CheckpointError(
@@ -110,8 +126,9 @@ def finished_runs(folder: Path) -> dict[RunFolder, RunRecord]:
                 f"resume it with `mlp train --resume {run}`"
             )
     if len(runs) < 2:
+        kind = place.series_kind() or "seed"
         raise CheckpointError(
-            f"{folder}: expected runs of at least two seeds, got {len(runs)}; "
-            f"`mlp train --resume {folder} --seeds 2` makes them"
+            f"{folder}: expected runs of at least two {kind}s, got {len(runs)}; "
+            f"`mlp train --resume {folder} --{kind}s 2` makes them"
         )
     return runs
