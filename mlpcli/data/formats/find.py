@@ -7,7 +7,7 @@ from pathlib import Path
 from mlpcli import files
 from mlpcli.data.formats import idx_files, numpy_files, picture_folders
 from mlpcli.data.formats.form import Format
-from mlpcli.data.raw import WHOLE, Parts, Raw, Reading, joined, split_of
+from mlpcli.data.raw import SPLITS, WHOLE, Parts, Raw, Reading, joined, split_of
 from mlpcli.errors import DataError
 
 HEAD_SIZE = 512  # bytes that tell a format
@@ -24,7 +24,8 @@ def parts(path: Path, how: Reading) -> Parts:
         found = _parts(path, how)
     except OSError as err:
         raise _unreadable(path, err) from err
-    return {split: partial(_checked, path, read) for split, read in found.items()}
+    ordered = [split for split in (*SPLITS, WHOLE) if split in found]
+    return {split: partial(_checked, path, found[split]) for split in ordered}
 
 
 def _parts(path: Path, how: Reading) -> Parts:
