@@ -184,7 +184,8 @@ def _notes(
         yield "dark on light, so inverted"
     numbers = [int(each) for each in names if each.isdigit()]
     if not raw.classes and len(numbers) == len(names) and numbers != list(range(len(names))):
-        yield f"labels {interpret.listed(names)} are the classes' names"
+        zero = "; data.ten_is_zero=true reads 10 as 0" if "10" in names and "0" not in names else ""
+        yield f"labels {interpret.listed(names)} are the classes' names{zero}"
 
 
 def _count(labels: NDArray[Any]) -> int:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data import pictures
+from mlpcli.data.mnist_style import has_light_background
 from mlpcli.data.preprocessing import SIDE, center_view
 from mlpcli.errors import DataError
 
@@ -20,6 +21,22 @@ def fit(image: NDArray[np.uint8], *, background: int = 0) -> NDArray[np.uint8]:
     square = np.full((SIDE, SIDE), background, np.uint8)
     center_view(square, image.shape)[:] = image
     return square
+
+
+def shrunk(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image (height, width) that is too large, reduced; another one as it is."""
+    return image if max(image.shape) <= SIDE else pictures.shrink(image, SIDE)
+
+
+def stacked(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Images (height, width) as one array (n, height, width).
+
+    If their sizes differ, they are centered in 32x32, on the background that most of them have.
+    """
+    if len({image.shape for image in images}) > 1:
+        light = np.mean([has_light_background(image[None])[0] for image in images]) > 0.5
+        images = [fit(image, background=255 if light else 0) for image in images]
+    return np.stack(images)
 
 
 def require_fit(name: str, size: tuple[int, ...], *, resize: bool) -> None:

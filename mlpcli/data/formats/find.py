@@ -5,13 +5,20 @@ from functools import partial
 from pathlib import Path
 
 from mlpcli import files
-from mlpcli.data.formats import idx_files, numpy_files, picture_folders
+from mlpcli.data.formats import hdf5, idx_files, matlab, numpy_files, parquet, picture_folders
 from mlpcli.data.formats.form import Format
 from mlpcli.data.raw import SPLITS, WHOLE, Parts, Raw, Reading, joined, split_of
 from mlpcli.errors import DataError
 
 HEAD_SIZE = 512  # bytes that tell a format
-FORMATS: tuple[Format, ...] = (*idx_files.FORMATS, *numpy_files.FORMATS, *picture_folders.FORMATS)
+FORMATS: tuple[Format, ...] = (
+    *idx_files.FORMATS,
+    *numpy_files.FORMATS,
+    *picture_folders.FORMATS,
+    *parquet.FORMATS,
+    *matlab.FORMATS,
+    *hdf5.FORMATS,
+)
 HELP = "`mlp data formats` lists what is read"
 
 

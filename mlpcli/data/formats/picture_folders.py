@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 
 from mlpcli import files
 from mlpcli.data import pictures
-from mlpcli.data.fit import fit, require_fit
+from mlpcli.data.fit import require_fit, shrunk, stacked
 from mlpcli.data.formats.form import Format
-from mlpcli.data.mnist_style import has_light_background
-from mlpcli.data.preprocessing import SIDE
 from mlpcli.data.raw import WHOLE, Parts, Raw, Reading, natural, split_of
 from mlpcli.errors import DataError
 
@@ -87,12 +85,9 @@ def _read(root: Path, how: Reading, above: Path | None) -> Raw:
             images.append(image)
     if not images:
         raise DataError(f"{root}: holds no images")
-    if len({image.shape for image in images}) > 1:
-        light = np.mean([has_light_background(image[None])[0] for image in images]) > 0.5
-        images = [fit(image, background=255 if light else 0) for image in images]
     notes = tuple(_notes(skipped))
     checksums = {root.name: digest.hexdigest()}
-    return Raw(np.stack(images), np.array(labels), checksums, (), notes, tuple(skipped))
+    return Raw(stacked(images), np.array(labels), checksums, (), notes, tuple(skipped))
 
 
 def _items_of_folders(root: Path) -> Iterator[Item]:
@@ -167,7 +162,7 @@ def _read_picture(
     digest.update(content)
     gray = pictures.decode(content, str(path))
     require_fit(str(path), gray.shape, resize=resize)
-    return gray if max(gray.shape) <= SIDE else pictures.shrink(gray, SIDE)
+    return shrunk(gray)
 
 
 def _notes(skipped: list[tuple[str, str]]) -> Iterator[str]:
