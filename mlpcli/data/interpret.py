@@ -168,7 +168,7 @@ def _shape_of_rows(rows: NDArray[Any], n: int | None, how: Reading, source: str)
 
 def _without_color(array: NDArray[Any], source: str) -> NDArray[Any]:
     """Gray images (n, h, w) of (n, h, w, c) or (n, c, h, w)."""
-    if array.shape[-1] not in (1, *COLORS) and array.shape[1] in (1, *COLORS):
+    if array.shape[1] in (1, *COLORS) and min(array.shape[2:]) > max(COLORS):
         array = np.moveaxis(array, 1, -1)
     if array.shape[-1] == 1:
         return array[..., 0]
