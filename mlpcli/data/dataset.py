@@ -124,7 +124,7 @@ def _own(name: str, path: Path, split: str, how: Reading, classes: tuple[str, ..
             f"{path}: its {split} images have no labels; `mlp predict` classifies images without"
         )
     source = f"{path}"
-    pixels = interpret.images(raw.images, _count(raw.labels), how, source=source)
+    pixels = interpret.images(raw.images, interpret.label_count(raw.labels), how, source=source)
     codes, names = interpret.classes(raw.labels, raw.classes, len(pixels), how, source=source)
     white, light = how.white, how.background == "light"
     rest: Split | None = None
@@ -157,13 +157,6 @@ def _notes(
     numbers = [int(each) for each in names if each.isdigit()]
     if not raw.classes and len(numbers) == len(names) and numbers != list(range(len(names))):
         yield f"labels {interpret.listed(names)} are the classes' names"
-
-
-def _count(labels: NDArray[Any]) -> int:
-    """How many labels there are; of one-hot labels, the longer axis."""
-    if labels.ndim == 2 and 1 not in labels.shape:
-        return max(labels.shape)
-    return labels.size
 
 
 def _published(name: str, split: str, *, offline: bool) -> Split:

@@ -43,8 +43,9 @@ def test_jsonl_is_one_object_a_line_as_the_contract_has_it(run: str) -> None:
     assert status == 0
     assert kinds(found[0]) == {
         "int": {"schema", "row"},
+        "float": {"white"},
         "str": {"image"},
-        "bool": {"light", "inverted", "blank"},
+        "bool": {"light", "inverted", "blank", "centered", "shrunk", "pieces", "outlier"},
         "list": {"top"},
     }
     top = {"int": {"label"}, "str": {"name"}, "float": {"probability"}}
@@ -81,7 +82,7 @@ def test_an_inverted_image_is_told_on_standard_error(run: str) -> None:
 
 
 def test_an_image_of_one_shade_is_warned_of(run: str) -> None:
-    Image.new("L", (40, 40), 200).save("paper.png")
+    Image.new("L", (6, 6), 200).save("paper.png")
 
     status, _, err = call("predict", run, "paper.png")
 
@@ -115,7 +116,7 @@ def test_a_bad_image_among_good_ones_is_told_and_the_others_go_on(run: str) -> N
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("run empty", "empty: holds no pictures"),
+        ("run empty", "empty: is empty"),
         ("run text.png", "text.png: is not an image"),
         ("run -", "-: is empty"),
         ("none light.png", "none: no such run folder"),
