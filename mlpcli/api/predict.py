@@ -83,7 +83,7 @@ def _of_source(
     for start in range(0, len(source.images), CHUNK_SIZE):
         some = source.images[start : start + CHUNK_SIZE]
         fitted = preparation.fit(some, metadata, center=center)
-        seen = preparation.invert(fitted.images, metadata) if inverted else fitted.images
+        seen = preparation.shade(fitted.images, metadata, inverted=inverted)
         p = probabilities(checkpoint.params, seen, activation=activation)
         blank = _blank(seen)
         facts = zip(

@@ -6,7 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data import outliers, pictures, placement
-from mlpcli.data.mnist_style import MIN_CONTRAST, background, light_share, normalize_contrast
+from mlpcli.data.mnist_style import (
+    MIN_CONTRAST,
+    darkest_background,
+    light_share,
+    normalize_contrast,
+)
 from mlpcli.data.placement import MNIST, Rule
 from mlpcli.data.preprocessing import SIDE
 from mlpcli.runs.checkpoint import Metadata
@@ -59,11 +64,20 @@ def is_light(images: Pixels) -> bool:
     return light_share(images) > 0.5
 
 
-def invert(images: Pixels, metadata: Metadata) -> Pixels:
-    """Fitted images with light and dark swapped, on black; the paper need not have been white."""
-    images = 255 - images
-    if metadata.light_share < 0.5 and np.median(background(images)) >= MIN_CONTRAST:
-        images = np.round(255 * normalize_contrast(images)).astype(np.uint8)
+def shade(images: Pixels, metadata: Metadata, *, inverted: bool) -> Pixels:
+    """Fitted images with light and dark swapped where asked, on black as the training images are.
+
+    Neither paper need be white, nor a board black.
+    """
+    images = 255 - images if inverted else images
+    if metadata.light_share >= 0.5 or not (inverted or metadata.placement):
+        return images
+    black = metadata.placement.background if metadata.placement else 0
+    gray = darkest_background(images) >= black + MIN_CONTRAST
+    if not gray.any():
+        return images
+    images = images.copy()
+    images[gray] = np.round(255 * normalize_contrast(images[gray]))
     return images
 
 

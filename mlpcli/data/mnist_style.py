@@ -52,6 +52,14 @@ def background(images: NDArray[Any]) -> NDArray[Any]:
     return np.median(_borders(images), axis=1)
 
 
+def darkest_background(images: NDArray[Any]) -> NDArray[Any]:
+    """The gray that a tenth of the border of each of (n, height, width) is darker than: (n,).
+
+    It is that of the background even where ink covers most of the border.
+    """
+    return np.percentile(_borders(images), 10, axis=1)
+
+
 def _borders(images: NDArray[Any]) -> NDArray[Any]:
     """The pixels on the edges of each image: (n, 2 * (height + width) - 4)."""
     edges = images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]

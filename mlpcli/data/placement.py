@@ -17,6 +17,7 @@ from mlpcli.data.mnist_style import (
     INK_THRESHOLD,
     MIN_CONTRAST,
     background,
+    darkest_background,
     has_light_background,
     normalize_contrast,
 )
@@ -54,6 +55,7 @@ class Placement(NamedTuple):
     side: Extent  # the longer of the two
     box: tuple[Extent, Extent]  # center of the box: y, x
     mass: tuple[Extent, Extent]  # center of mass: y, x
+    background: float  # its gray in most images, in [0, 255], where light on dark
 
     @property
     def rule(self) -> Rule:
@@ -71,7 +73,8 @@ class Placement(NamedTuple):
 
 def measure(images: NDArray[np.uint8]) -> Placement | None:
     """How images (n, height, width) lie; None where too few of them have ink."""
-    ink = normalize_contrast(dark(images))
+    images = dark(images)
+    ink = normalize_contrast(images)
     ink = ink[ink.any(axis=(1, 2))]
     if len(ink) < MIN_IMAGES:
         return None
@@ -83,6 +86,7 @@ def measure(images: NDArray[np.uint8]) -> Placement | None:
         _extent(sides.max(axis=1)),
         (_extent(box[:, 0]), _extent(box[:, 1])),
         (_extent(mass[:, 0]), _extent(mass[:, 1])),
+        float(np.median(darkest_background(images))),
     )
 
 

@@ -216,10 +216,25 @@ def test_paper_that_is_not_white_becomes_black(kept: Checkpoint) -> None:
     image = np.full((1, 28, 28), 180, np.uint8)
     image[0, 10:20, 13:15] = 40
 
-    seen = preparation.invert(image, kept.metadata)
+    seen = preparation.shade(image, kept.metadata, inverted=True)
 
     assert_array_equal(seen > 0, image == 40)
     assert seen.max() == 255
+
+
+def test_a_board_that_is_not_black_becomes_black(
+    kept: Checkpoint, digits: NDArray[np.uint8]
+) -> None:
+    board = (80 + digits * 0.6).astype(np.uint8)
+    filled = digits.copy()
+    filled[:, -1] = 255  # ink along the border is no background
+
+    seen = preparation.shade(board, kept.metadata, inverted=False)
+
+    assert np.median(seen) < 10
+    assert np.abs(seen.astype(int) - digits).mean() < 12
+    assert_array_equal(preparation.shade(digits, kept.metadata, inverted=False), digits)
+    assert_array_equal(preparation.shade(filled, kept.metadata, inverted=False), filled)
 
 
 def test_without_centring_the_whole_image_shrinks_to_fit(kept: Checkpoint) -> None:
