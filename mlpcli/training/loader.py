@@ -51,7 +51,8 @@ def load_split(
 
 def reading(config: Config) -> Reading:
     """How the settings have files read."""
-    return Reading(*(getattr(config.data, name) for name in Reading._fields))
+    names = (name for name in Reading._fields if name != "fit")
+    return Reading(**{name: getattr(config.data, name) for name in names})
 
 
 def class_names(config: Config, *, offline: bool = False) -> tuple[str, ...]:

@@ -32,17 +32,20 @@ def _read(root: Path, how: Reading) -> Raw:
     if not files:
         raise DataError(f"{root}: holds no images")
     digest = hashlib.sha256()  # over the files' bytes, in order
-    images = [_read_picture(file, digest, resize=how.resize) for _, file in files]
+    images = [_read_picture(file, digest, how) for _, file in files]
     if len({image.shape for image in images}) > 1:
         light = np.mean([has_light_background(image[None])[0] for image in images]) > 0.5
         images = [fit(image, background=255 if light else 0) for image in images]
     labels = np.array([name for name, _ in files])
-    return Raw(np.stack(images), labels, {root.name: digest.hexdigest()})
+    checksums = {root.name: digest.hexdigest()}
+    return Raw(np.stack(images), labels, checksums, fitted=how.fit is not None)
 
 
-def _read_picture(path: Path, digest: "hashlib._Hash", *, resize: bool) -> NDArray[Any]:
+def _read_picture(path: Path, digest: "hashlib._Hash", how: Reading) -> NDArray[Any]:
     gray = pictures.read(path, digest)
-    require_fit(str(path), gray.shape, resize=resize)
+    if how.fit:
+        return how.fit(gray[None])[0]
+    require_fit(str(path), gray.shape, resize=how.resize)
     return gray if max(gray.shape) <= SIDE else pictures.shrink(gray, SIDE)
 
 
