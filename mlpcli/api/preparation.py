@@ -9,6 +9,7 @@ from mlpcli.data import outliers, pictures, placement
 from mlpcli.data.mnist_style import (
     MIN_CONTRAST,
     darkest_background,
+    has_light_background,
     light_share,
     normalize_contrast,
 )
@@ -73,7 +74,7 @@ def shade(images: Pixels, metadata: Metadata, *, inverted: bool) -> Pixels:
     if metadata.light_share >= 0.5 or not (inverted or metadata.placement):
         return images
     black = metadata.placement.background if metadata.placement else 0
-    gray = darkest_background(images) >= black + MIN_CONTRAST
+    gray = (darkest_background(images) >= black + MIN_CONTRAST) & ~has_light_background(images)
     if not gray.any():
         return images
     images = images.copy()
