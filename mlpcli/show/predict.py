@@ -68,7 +68,12 @@ def stream(
     ok, images = True, 0
     changes = [*(INVERSION if inverts else ()), *(FITTING if centers else ()), *READING]
     counts = dict.fromkeys(changes, 0)
+    warned: dict[str, list[str]] = {}  # of the file at hand, the images of each warning
+    file = ""
     for batch in events:
+        if isinstance(batch, DataError) or batch[0].image != file:
+            _warn(warned, echo)
+            file = "" if isinstance(batch, DataError) else batch[0].image
         if isinstance(batch, DataError):
             ok = False
             echo(f"error: {batch}", err=True)
@@ -80,16 +85,24 @@ def stream(
             counts[change] += len(changed)
         for applies, text in WARNINGS:
             if places := [_place(each) for each in batch if applies(each)]:
-                more = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
-                echo(f"warning: {places[0]}{more}: {text}", err=True)
+                warned.setdefault(text, []).extend(places)
         head = [] if images else _head(form, batch[0], classes)
         text = "\n".join([*head, *_lines(form, batch, classes)])
         echo(fitted(text, terminal_width(sys.stdout)) if form == "table" else text)
         images += len(batch)
+    _warn(warned, echo)
     for change, count in counts.items():
         if change.summary and count > 1:
             echo(f"note: {count:,} of {images:,} images were {change.summary}", err=True)
     return ok
+
+
+def _warn(warned: dict[str, list[str]], echo: Callable[..., None]) -> None:
+    """Mutates warned: tells of its images, and empties it."""
+    for text, places in warned.items():
+        more = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
+        echo(f"warning: {places[0]}{more}: {text}", err=True)
+    warned.clear()
 
 
 def _head(form: str, first: Prediction, classes: Sequence[str]) -> list[str]:

@@ -90,6 +90,28 @@ def test_an_image_of_one_shade_is_warned_of(run: str) -> None:
     assert err == "warning: paper.png: blank image; the prediction is meaningless\n"
 
 
+def test_a_file_has_one_line_for_each_warning(run: str) -> None:
+    np.savez("blank.npz", allow_pickle=False, images=np.full((2500, 6, 6), 9, np.uint8))
+
+    err = call("predict", run, "blank.npz", "folder/1.png", "blank.npz").err
+
+    line = "warning: blank.npz[0] and 2,499 more: blank image; the prediction is meaningless"
+    assert [each for each in err.splitlines() if each.startswith("warning")] == [line, line]
+
+
+def test_what_was_done_to_pictures_is_told_once(run: str) -> None:
+    for name, side in (("a", 60), ("b", 70)):
+        Image.open("folder/1.png").resize((side, side)).save(f"{name}.png")
+    np.savez("bits.npz", allow_pickle=False, images=np.load("three.npz")["images"] > 200)
+
+    assert call("predict", run, "a.png", "b.png", "bits.npz").err.splitlines() == [
+        "note: a.png: was shrunk to the size of the training images",
+        "note: bits.npz: white is 1",
+    ]
+    told = "its ink was scaled and moved to lie as in the training images; --no-center leaves it"
+    assert told not in call("predict", run, "a.png", "--center").err
+
+
 def test_standard_input_is_names_or_a_file(run: str) -> None:
     names = call("predict", run, "-", stdin=b"folder/1.png\nfolder/2.png\n").out
     bytes_ = call("predict", run, "-", stdin=Path("folder/1.png").read_bytes()).out
