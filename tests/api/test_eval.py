@@ -1,12 +1,15 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from mlpcli.api import multi_seed
 from mlpcli.api.eval import Evaluation, Evaluations, evaluate, evaluate_run
+from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed, CheckpointError, DataError
 from mlpcli.runs.folder import RunFolder
@@ -125,6 +128,31 @@ def test_other_ranges_of_pixels_are_found(
 
     assert result.notes == (note, "dark on light, so inverted")
     assert result.accuracy > 0.95
+
+
+@pytest.mark.parametrize("form", ["bits", "few", "wide", "floats", "light", "light floats"])
+def test_pixels_of_any_range_and_background_are_learned_as_their_mirror(
+    settings: Config, own: dict[str, Any], tmp_path: Path, form: str
+) -> None:
+    def run_on(name: str, change: Callable[[NDArray[np.uint8]], NDArray[Any]]) -> Evaluation:
+        images = {key: change(own[key]) for key in ("x_train", "x_test")}
+        np.savez(tmp_path / f"{name}.npz", allow_pickle=False, **{**own, **images})
+        data = settings.data.replace(name=str(tmp_path / f"{name}.npz"))
+        list(train(settings.replace(data=data), tmp_path / name, preflight=False))
+        return evaluate_run(tmp_path / name)
+
+    forms: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {  # and their mirrors
+        "bits": (lambda x: x > 99, lambda x: np.uint8(255) * (x > 99)),
+        "few": (lambda x: x // 15 - x // 255, lambda x: np.rint((x // 15 - x // 255) * 15.9375)),
+        "wide": (lambda x: x.astype(np.uint16) * 257, lambda x: x),
+        "floats": (lambda x: x / 255, lambda x: x),
+        "light": (lambda x: 255 - x, lambda x: x),
+        "light floats": (lambda x: 1 - x / 255, lambda x: x),
+    }
+    found, mirror = (run_on(f"{form}{i}", change) for i, change in enumerate(forms[form]))
+
+    assert found.scores.loss == mirror.scores.loss
+    assert found.accuracy > 0.95
 
 
 def test_some_of_the_classes_are_evaluated_alone(
