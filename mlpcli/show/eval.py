@@ -37,6 +37,13 @@ def as_json(result: Evaluation | Evaluations) -> str:
     )
 
 
+def notes(result: Evaluation | Evaluations) -> tuple[str, ...]:
+    """How other data was understood and prepared."""
+    if isinstance(result, Evaluations):
+        return next(iter(result.results.values())).notes
+    return result.notes
+
+
 def _single(result: Evaluation) -> str:
     scores = result.scores
     low, high = wilson(scores.correct, scores.n)
@@ -74,7 +81,8 @@ def _classes(scores: list[ClassScores]) -> list[str]:
     rows = [["class", "images", "precision", "recall", "F1"]]
     for s in scores:
         fractions = ["-" if f is None else f"{f:.4f}" for f in (s.precision, s.recall, s.f1)]
-        rows.append([s.name, str(s.n), *fractions])
+        if s.n or s.precision is not None:  # other data may have some of the classes
+            rows.append([s.name, str(s.n), *fractions])
     return table(rows)
 
 

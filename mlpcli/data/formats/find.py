@@ -35,6 +35,11 @@ def parts(path: Path, how: Reading) -> Parts:
     return {split: partial(_checked, path, found[split]) for split in ordered}
 
 
+def is_data(path: Path, head: bytes | None) -> bool:
+    """Whether a file that begins with head is of a known format; a folder, without head, always."""
+    return head is None or _format(path, head) is not None
+
+
 def _parts(path: Path, how: Reading) -> Parts:
     head = None if path.is_dir() else _head(path)
     if form := _format(path, head):

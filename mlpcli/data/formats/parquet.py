@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data import pictures
-from mlpcli.data.fit import require_fit, shrunk, stacked
+from mlpcli.data.fit import sized, stacked
 from mlpcli.data.formats import extra
 from mlpcli.data.formats.form import Format
 from mlpcli.data.formats.named_arrays import LABEL_WORDS
@@ -41,10 +41,11 @@ def _read(path: Path, how: Reading) -> Raw:
         rows = file.read(columns=columns)
         values = rows.column(column).to_pylist()
         labels = np.asarray(rows.column(label).to_pylist()) if label else None
-    images = [_picture(path, i, value, resize=how.resize) for i, value in enumerate(values)]
+    images = [_picture(path, i, value, how) for i, value in enumerate(values)]
     if not images:
         raise DataError(f"{path}: holds no images")
-    return Raw(stacked(images), labels, files, _class_names(schema.metadata, label))
+    classes, fitted = _class_names(schema.metadata, label), how.fit is not None
+    return Raw(stacked(images), labels, files, classes, fitted=fitted)
 
 
 def _require_plausible(path: Path, metadata: Any) -> None:
@@ -68,14 +69,12 @@ def _image_column(path: Path, schema: Any) -> str:
     raise DataError(f"{path}: has no column of pictures, only {', '.join(schema.names)}")
 
 
-def _picture(path: Path, row: int, value: Any, *, resize: bool) -> NDArray[np.uint8]:
+def _picture(path: Path, row: int, value: Any, how: Reading) -> NDArray[np.uint8]:
     content = value.get("bytes") if isinstance(value, dict) else value
     if not isinstance(content, bytes):
         raise DataError(f"{path}: row {row} has no bytes of a picture")
     name = f"{path}: row {row}"
-    gray = pictures.decode(content, name)
-    require_fit(name, gray.shape, resize=resize)
-    return shrunk(gray)
+    return sized(name, pictures.decode(content, name), how)
 
 
 def _class_names(metadata: dict[bytes, bytes] | None, label: str | None) -> tuple[str, ...]:
