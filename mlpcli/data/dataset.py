@@ -255,8 +255,8 @@ def _decode(spec: DatasetSpec, file: File) -> NDArray[Any] | None:
 
     The bytes that are compared with the checksum are those that are decoded.
     """
-    path = cache.path_of(spec, file)
-    algorithm, checksum = file.checksum.split(":")
+    path, copy = cache.copy_of(spec, file)
+    algorithm, checksum = copy.checksum.split(":")
     digest, array, damage = hashlib.new(algorithm), None, None
     try:
         if path.suffix == ".npz":  # Kuzushiji-49 has one array in each file
