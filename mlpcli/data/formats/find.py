@@ -5,7 +5,15 @@ from functools import partial
 from pathlib import Path
 
 from mlpcli import files
-from mlpcli.data.formats import hdf5, idx_files, matlab, numpy_files, parquet, picture_folders
+from mlpcli.data.formats import (
+    hdf5,
+    idx_files,
+    matlab,
+    numpy_files,
+    parquet,
+    picture_folders,
+    tables,
+)
 from mlpcli.data.formats.form import Format
 from mlpcli.data.raw import SPLITS, WHOLE, Parts, Raw, Reading, joined, split_of
 from mlpcli.errors import DataError
@@ -15,6 +23,7 @@ FORMATS: tuple[Format, ...] = (
     *idx_files.FORMATS,
     *numpy_files.FORMATS,
     *picture_folders.FORMATS,
+    *tables.FORMATS,
     *parquet.FORMATS,
     *matlab.FORMATS,
     *hdf5.FORMATS,
