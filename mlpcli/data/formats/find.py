@@ -1,11 +1,13 @@
 """Which format the data at a path has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from mlpcli import files
 from mlpcli.data.formats import (
+    archives,
     hdf5,
     idx_files,
     matlab,
@@ -19,15 +21,6 @@ from mlpcli.data.raw import SPLITS, WHOLE, Parts, Raw, Reading, joined, split_of
 from mlpcli.errors import DataError
 
 HEAD_SIZE = 512  # bytes that tell a format
-FORMATS: tuple[Format, ...] = (
-    *idx_files.FORMATS,
-    *numpy_files.FORMATS,
-    *picture_folders.FORMATS,
-    *tables.FORMATS,
-    *parquet.FORMATS,
-    *matlab.FORMATS,
-    *hdf5.FORMATS,
-)
 HELP = "`mlp data formats` lists what is read"
 
 
@@ -104,3 +97,44 @@ def _checked(path: Path, read: Callable[[], Raw]) -> Raw:
 
 def _unreadable(path: Path, err: OSError) -> DataError:
     return DataError(f"{err.filename or path}: not readable: {err.strerror or err}")
+
+
+def _archive(path: Path, how: Reading) -> Parts:
+    """The splits of what an archive holds."""
+    content = archives.unpacked(path)
+
+    def read(inner: Callable[[], Raw]) -> Raw:
+        with _told_of(path, content):
+            raw = inner()
+        notes = tuple(note.replace(str(content.top), str(path)) for note in raw.notes)
+        skipped = tuple(
+            (name.replace(str(content.top), str(path)), why) for name, why in raw.skipped
+        )
+        return raw._replace(files={path.name: content.sha256}, notes=notes, skipped=skipped)
+
+    with _told_of(path, content):
+        found = parts(content.root, how)
+    return {split: partial(read, inner) for split, inner in found.items()}
+
+
+@contextmanager
+def _told_of(path: Path, content: archives.Unpacked) -> Iterator[None]:
+    """Errors name the archive, not the folder that it was unpacked into."""
+    try:
+        yield
+    except DataError as err:
+        raise DataError(f"{err}".replace(str(content.top), str(path))) from err
+
+
+FORMATS: tuple[Format, ...] = (
+    *idx_files.FORMATS,
+    *numpy_files.FORMATS,
+    *picture_folders.FORMATS,
+    *tables.FORMATS,
+    *parquet.FORMATS,
+    *matlab.FORMATS,
+    *hdf5.FORMATS,
+    Format(
+        "archives", "digits.zip or digits.tar.gz with any other form", archives.is_archive, _archive
+    ),
+)
