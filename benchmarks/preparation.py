@@ -114,7 +114,8 @@ def main() -> None:
         rng = np.random.default_rng(1)
         found = predictions(kept, [kind(image, rng) for image in images])
         right = [each.top[0].label == label for each, label in zip(found, labels, strict=True)]
-        sys.stdout.write(f"{name}: {100 * np.mean(right):.2f}%\n")
+        outliers = np.mean([each.outlier for each in found])
+        sys.stdout.write(f"{name}: {100 * np.mean(right):.2f}%, outliers {100 * outliers:.2f}%\n")
     found = predictions(kept, list(test.images))
     for warning in ("outlier", "pieces"):
         share = np.mean([getattr(each, warning) for each in found])

@@ -18,6 +18,7 @@ from mlpcli.data.preprocessing import SIDE
 from mlpcli.runs.checkpoint import Metadata
 
 MAX_RARE_SHARE = 0.1  # fraction of the training images; images with a rarer background are inverted
+MIN_INK = 0.5  # of the ink of the training images; fainter ink is strengthened
 
 Pixels = NDArray[np.uint8]
 
@@ -66,19 +67,22 @@ def is_light(images: Pixels) -> bool:
 
 
 def shade(images: Pixels, metadata: Metadata, *, inverted: bool) -> Pixels:
-    """Fitted images with light and dark swapped where asked, on black as the training images are.
+    """Fitted images with light and dark swapped where asked, as dark and light as in training.
 
-    Neither paper need be white, nor a board black.
+    Paper need not be white, nor a board black, nor ink as strong as that of the training images.
     """
-    images = 255 - images if inverted else images
-    if metadata.light_share >= 0.5 or not (inverted or metadata.placement):
+    images, measured = 255 - images if inverted else images, metadata.placement
+    if metadata.light_share >= 0.5 or not (inverted or measured):
         return images
-    black = metadata.placement.background if metadata.placement else 0
-    gray = (darkest_background(images) >= black + MIN_CONTRAST) & ~has_light_background(images)
-    if not gray.any():
+    weak = np.ones(len(images), bool)
+    if measured:
+        gray = darkest_background(images) >= measured.background + MIN_CONTRAST
+        faint = images.max(axis=(1, 2)) < MIN_INK * measured.ink
+        weak = (gray | faint) & ~has_light_background(images)
+    if not weak.any():
         return images
     images = images.copy()
-    images[gray] = np.round(255 * normalize_contrast(images[gray]))
+    images[weak] = np.round(255 * normalize_contrast(images[weak]))
     return images
 
 

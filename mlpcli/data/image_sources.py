@@ -62,7 +62,7 @@ def _find_at(path: str, how: Reading) -> Iterator[Source | DataError]:
         yield _read_named(path, how)
         return
     root = Path(path)
-    found = sorted(file for file in root.rglob("*") if _is_picture(file.relative_to(root)))
+    found = sorted(file for file in root.rglob("*") if _is_picture(file, root))
     if not found:
         yield _read_file(path, how)
     for file in found:
@@ -82,9 +82,21 @@ def _read_named(path: str, how: Reading) -> Source | DataError:
     return _read_file(path, how)
 
 
-def _is_picture(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
-    return path.suffix.lower() in pictures.SUFFIXES and not hidden
+def _is_picture(path: Path, root: Path) -> bool:
+    """Whether a file in a folder is a picture, also one that cannot be read, which is told."""
+    if any(part.startswith(".") for part in path.relative_to(root).parts):
+        return False
+    if path.suffix.lower() in (*pictures.SUFFIXES, *pictures.UNREADABLE):
+        return True
+    return path.is_file() and pictures.is_picture(_head(path))
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with files.open_regular(path) as file:
+            return file.read(pictures.SIGNATURE_SIZE)
+    except OSError:
+        return b""
 
 
 def _read_file(path: str, how: Reading, name: str | None = None) -> Source | DataError:
@@ -98,8 +110,6 @@ def _read_file(path: str, how: Reading, name: str | None = None) -> Source | Dat
         return _read_source(Path(path), head, name, how)
     except OSError as err:
         return DataError(f"{name}: not readable: {err.strerror or err}")
-    except ValueError:
-        return DataError(f"{name}: cannot be the name of a file")
     except DataError as err:
         return DataError(str(err).replace(path, name, 1))
 

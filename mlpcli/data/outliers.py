@@ -1,6 +1,7 @@
-"""Images unlike the training images: by the amount, edges and reach of their ink, or its pieces.
+"""Images unlike the training images: by the amount, reach and edges of their ink, or its pieces.
 
 All is measured in the network's inputs, except the pieces, which preparing an image would blur.
+Resizing blurs too, so nothing here takes soft edges for a difference.
 """
 
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ Array = NDArray[Any]
 
 LIMIT_PERCENTILE = 99.9  # of the training images' distances
 MIN_VARIANCE = 1e-4  # of a trait's logarithm: one percent, squared
+MARGIN = 0.05  # beyond the most edges of a training image, as a fraction of them
+BLUR = 0.25  # below the fewest, which resizing may lose
 MIN_PIECE = 0.2  # of the ink; less is a dot or a broken stroke
 MAX_PIECES_SHARE = 0.02  # of the training images; more, and pieces are nothing special
 MIN_IMAGES = 500  # of fewer, the limit would be chance
@@ -27,6 +30,8 @@ class Traits(NamedTuple):
     mean: tuple[float, ...]  # of the traits that `_traits` computes
     precision: tuple[tuple[float, ...], ...]  # inverse of their covariance
     limit: float  # squared distance from the mean that hardly any training image exceeds
+    steps: float  # the largest sum of the differences between neighbors; white is 1
+    edges: tuple[float, float]  # the least and the largest of such a sum by the ink
     pieces_share: float  # fraction of the images with several pieces of ink
 
 
@@ -37,18 +42,29 @@ def measure(images: NDArray[np.uint8]) -> Traits | None:
     traits = _traits(images)
     covariance = np.cov(traits.T) + MIN_VARIANCE * np.eye(traits.shape[1])
     mean, precision = traits.mean(axis=0), np.linalg.inv(covariance)
+    steps, edges = _steps_and_edges(images)
     limit = np.percentile(_distances(traits, mean, precision), LIMIT_PERCENTILE)
-    rows = tuple(map(tuple, precision.tolist()))
-    return Traits(tuple(mean.tolist()), rows, float(limit), float(in_pieces(images).mean()))
+    return Traits(
+        tuple(mean.tolist()),
+        tuple(map(tuple, precision.tolist())),
+        float(limit),
+        float(steps.max()),
+        (float(edges.min()), float(edges.max())),
+        float(in_pieces(images).mean()),
+    )
 
 
 def is_outlier(images: NDArray[np.uint8], traits: Traits) -> NDArray[np.bool_]:
-    """Whether each prepared image (n, height, width) is beyond the training images' limit: (n,).
+    """Whether each prepared image (n, height, width) is beyond the training images' limits: (n,).
 
     Source: Mahalanobis (1936), "On the generalized distance in statistics".
     """
     mean, precision = np.array(traits.mean), np.array(traits.precision)
-    return _distances(_traits(images), mean, precision) > traits.limit
+    far = _distances(_traits(images), mean, precision) > traits.limit
+    steps, edges = _steps_and_edges(images)
+    fewest, most = traits.edges
+    sharp = (steps > (1 + MARGIN) * traits.steps) | (edges > (1 + MARGIN) * most)
+    return far | sharp | (edges < (1 - BLUR) * fewest)
 
 
 def in_pieces(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -77,14 +93,12 @@ def _distances(traits: Array, mean: Array, precision: Array) -> Array:
 
 
 def _traits(images: NDArray[np.uint8]) -> Array:
-    """Logarithms of what is measured in images: (n, 5).
+    """Logarithms of the ink, and of its distance from its center: (n, 3).
 
-    In this order: the ink, its energy, the steps between neighbors, and the root mean square and
-    the mean of the ink's distance from its center.
+    The distance is the root of the mean square, then the mean.
     """
     x = images / np.float32(255)
     ink = np.maximum(x.sum(axis=(1, 2), dtype=np.float64), 1)
-    steps = sum(np.abs(np.diff(x, axis=axis)).sum(axis=(1, 2)) for axis in (1, 2))
     places = [np.arange(length, dtype=np.float32) for length in x.shape[1:]]
     lines = x.sum(axis=2), x.sum(axis=1)
     rows, columns = (
@@ -94,5 +108,11 @@ def _traits(images: NDArray[np.uint8]) -> Array:
     squared = rows[:, :, None] + columns[:, None, :]
     radius = np.sqrt((x * squared).sum(axis=(1, 2)) / ink)
     reach = (x * np.sqrt(squared)).sum(axis=(1, 2)) / ink
-    energy = (x**2).sum(axis=(1, 2))
-    return np.log(np.stack([ink, energy + 1, steps + 1, radius + 0.1, reach + 0.1], axis=1))
+    return np.log(np.stack([ink, radius + 0.1, reach + 0.1], axis=1))
+
+
+def _steps_and_edges(images: NDArray[np.uint8]) -> tuple[Array, Array]:
+    """Sum of the differences between neighbors, and the same by the ink: both (n,)."""
+    x = images / np.float32(255)
+    steps = sum(np.abs(np.diff(x, axis=axis)).sum(axis=(1, 2)) for axis in (1, 2))
+    return steps, steps / np.maximum(x.sum(axis=(1, 2)), 1)

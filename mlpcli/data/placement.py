@@ -24,7 +24,7 @@ from mlpcli.data.mnist_style import (
 
 MIN_IMAGES = 50  # with ink; of fewer, a rule would be chance
 MAX_SPREAD = 1 / 28  # of the images' longer side: what obeys a rule is a pixel off in MNIST's
-SPREAD_PERCENTILE = 95
+SPREAD_PERCENTILE, INK_PERCENTILE = 95, 99
 
 
 class Extent(NamedTuple):
@@ -55,7 +55,8 @@ class Placement(NamedTuple):
     side: Extent  # the longer of the two
     box: tuple[Extent, Extent]  # center of the box: y, x
     mass: tuple[Extent, Extent]  # center of mass: y, x
-    background: float  # its gray in most images, in [0, 255], where light on dark
+    background: float  # gray of the background in most images, in [0, 255], light on dark
+    ink: float  # gray of the lightest pixel, which 99% of the images reach
 
     @property
     def rule(self) -> Rule:
@@ -87,6 +88,7 @@ def measure(images: NDArray[np.uint8]) -> Placement | None:
         (_extent(box[:, 0]), _extent(box[:, 1])),
         (_extent(mass[:, 0]), _extent(mass[:, 1])),
         float(np.median(darkest_background(images))),
+        float(np.percentile(images.max(axis=(1, 2)), 100 - INK_PERCENTILE)),
     )
 
 

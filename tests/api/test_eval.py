@@ -87,6 +87,7 @@ def test_class_folders_alone_are_evaluated_as_predict_prepares_them(
 
     assert (result.split, result.scores.n) == ("all", 90)
     assert result.accuracy > 0.95
+    assert " on all images of " in as_text(result)
     assert result.notes == (
         "dark on light, so inverted",
         "images were shrunk to the size of the training images",

@@ -238,6 +238,13 @@ def test_a_board_that_is_not_black_becomes_black(
         assert_array_equal(preparation.shade(kind, kept.metadata, inverted=False), kind)
 
 
+def test_faint_ink_is_strengthened(kept: Checkpoint, digits: NDArray[np.uint8]) -> None:
+    seen = preparation.shade(digits // 4, kept.metadata, inverted=False)
+
+    assert seen.max(axis=(1, 2)).min() == 255
+    assert np.abs(seen.astype(int) - digits).mean() < 12
+
+
 def test_without_centring_the_whole_image_shrinks_to_fit(kept: Checkpoint) -> None:
     image = np.zeros((1, 280, 140), np.uint8)
     image[0, :140] = 255

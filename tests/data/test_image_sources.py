@@ -76,13 +76,22 @@ def test_a_picture_comes_by_its_bytes_too(form: str) -> None:
 
 
 def test_a_folder_gives_its_pictures_in_order_and_those_of_its_folders() -> None:
-    for name in ("b/2.png", "b/10.PNG", "a.jpg", ".hidden/x.png", "b/.x.png", "notes.txt"):
+    for name in ("b/2.png", "b/10.PNG", "a.jpg", "c.dat", ".hidden/x.png", "b/.x.png"):
         Path("all", name).parent.mkdir(parents=True, exist_ok=True)
         Path("all", name).write_bytes(picture())
 
+    Path("all", "notes.txt").write_text("no picture")
+
     names = [source.name for source in sources("all")]
 
-    assert names == ["all/a.jpg", "all/b/10.PNG", "all/b/2.png"]
+    assert names == ["all/a.jpg", "all/b/10.PNG", "all/b/2.png", "all/c.dat"]
+
+
+def test_a_picture_of_a_phone_in_a_folder_is_told() -> None:
+    Path("all").mkdir()
+    Path("all", "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+
+    assert error("all") == "all/a.HEIC: is HEIC, which is not read; convert it to PNG or JPEG"
 
 
 def test_names_from_standard_input_may_be_anything() -> None:
@@ -194,7 +203,7 @@ def test_a_wrong_place_has_its_message() -> None:
 
     assert error("none").startswith("none: is empty")
     assert error("no.png") == "no.png: not readable: No such file or directory"
-    assert error("\0") == "\0: cannot be the name of a file"
+    assert error("\0") == "\0: not readable: cannot be the name of a file"
     assert error("x" * 999).endswith(": not readable: File name too long")
     assert error("cut.gz").startswith("cut.gz: the gzip data is truncated")
     assert error("empty.idx") == "empty.idx: holds no images"

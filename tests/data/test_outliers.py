@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mlpcli.data import outliers, synth
+from mlpcli.data import outliers, pictures, synth
 from mlpcli.data.outliers import Traits, in_pieces, is_outlier, measure
 
 Pixels = NDArray[np.uint8]
@@ -27,6 +27,13 @@ def disc() -> Pixels:
 
 def test_images_of_the_same_kind_are_hardly_ever_outliers(traits: Traits, digits: Pixels) -> None:
     assert is_outlier(digits, traits).mean() <= 0.005
+
+
+def test_soft_edges_make_no_outlier(traits: Traits, digits: Pixels) -> None:
+    large = [pictures.resize(each.astype(np.float32), 280).clip(0, 255) for each in digits[:300]]
+    soft = np.stack([pictures.shrink(each.astype(np.uint8), 28) for each in large])
+
+    assert is_outlier(soft, traits).mean() <= 0.01
 
 
 def test_a_disc_and_noise_are_outliers(traits: Traits, rng: np.random.Generator) -> None:

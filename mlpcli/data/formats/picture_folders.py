@@ -26,8 +26,6 @@ MAX_LIST_SIZE = 256 << 20  # bytes of a table of labels
 MAX_DEPTH = 3  # folders around the data's own
 SAMPLE_SIZE = 20  # files of a folder that tell whether it holds pictures
 IGNORED = ("__MACOSX", "Thumbs.db", "desktop.ini")
-REASONS = {".heic": "HEIC, which is not read; convert it to PNG or JPEG"}
-REASONS[".heif"] = REASONS[".heic"]
 
 Item = tuple[str, Path]  # label and file
 
@@ -164,7 +162,7 @@ def _read_picture(
     """The picture in a file; None for another file, which is added to those skipped."""
     content = files.read(path, limit=pictures.MAX_FILE_SIZE)
     if path.suffix.lower() not in pictures.SUFFIXES and not pictures.is_picture(content):
-        skipped.append((str(path), REASONS.get(path.suffix.lower(), "no picture")))
+        skipped.append((str(path), pictures.UNREADABLE.get(path.suffix.lower(), "no picture")))
         return None
     digest.update(content)
     return sized(str(path), pictures.decode(content, str(path)), how)
