@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mlpcli import files
 from mlpcli.data import idx, interpret, npz, pictures
+from mlpcli.data.formats import archives
 from mlpcli.data.formats import find as formats
 from mlpcli.data.formats.numpy_files import NPY_PREFIX
 from mlpcli.data.raw import AS_FOUND, WHOLE, Reading
@@ -59,7 +60,12 @@ def find(
 
 def _find_at(path: str, how: Reading) -> Iterator[Source | DataError]:
     if not os.path.isdir(path):
-        yield _read_named(path, how)
+        content = _archive(path)
+        if content is None or isinstance(content, DataError):
+            yield content or _read_named(path, how)
+            return
+        for source in _find_at(str(content.root), how):
+            yield _named(source, str(content.top), path)
         return
     root = Path(path)
     found = sorted(file for file in root.rglob("*") if _is_picture(file, root))
@@ -67,6 +73,27 @@ def _find_at(path: str, how: Reading) -> Iterator[Source | DataError]:
         yield _read_file(path, how)
     for file in found:
         yield _read_file(str(file), how)
+
+
+def _archive(path: str) -> archives.Unpacked | DataError | None:
+    """What an archive holds; None for another file."""
+    try:
+        if os.path.isfile(path) and archives.is_archive(
+            Path(path), _head(Path(path), formats.HEAD_SIZE)
+        ):
+            return archives.unpacked(Path(path))
+    except OSError as err:
+        return DataError(f"{path}: not readable: {err.strerror or err}")
+    except DataError as err:
+        return err
+    return None
+
+
+def _named(source: Source | DataError, old: str, new: str) -> Source | DataError:
+    """A source or an error that names the archive, not the folder that it was unpacked into."""
+    if isinstance(source, DataError):
+        return DataError(f"{source}".replace(old, new))
+    return source._replace(name=source.name.replace(old, new))
 
 
 def _read_named(path: str, how: Reading) -> Source | DataError:
@@ -91,10 +118,10 @@ def _is_picture(path: Path, root: Path) -> bool:
     return path.is_file() and pictures.is_picture(_head(path))
 
 
-def _head(path: Path) -> bytes:
+def _head(path: Path, size: int = pictures.SIGNATURE_SIZE) -> bytes:
     try:
         with files.open_regular(path) as file:
-            return file.read(pictures.SIGNATURE_SIZE)
+            return file.read(size)
     except OSError:
         return b""
 

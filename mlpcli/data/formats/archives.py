@@ -15,6 +15,7 @@ from tempfile import mkdtemp
 from typing import IO
 
 from mlpcli import files
+from mlpcli.data import npz
 from mlpcli.data.idx import is_plausible_size
 from mlpcli.errors import DataError
 
@@ -59,7 +60,9 @@ def is_archive(path: Path, head: bytes | None) -> bool:
     """Whether a file that begins with head is such an archive; raises OSError."""
     if head is None:
         return False
-    if head.startswith(ZIP_PREFIX) or head[TAR_MARK_START:].startswith(TAR_MARK):
+    if head.startswith(ZIP_PREFIX):
+        return path.suffix != ".npz" and not npz.is_archive(path)
+    if head[TAR_MARK_START:].startswith(TAR_MARK):
         return True
     if not head.startswith(PACKED_PREFIXES):
         return False

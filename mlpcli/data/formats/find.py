@@ -14,6 +14,7 @@ from mlpcli.data.formats import (
     numpy_files,
     parquet,
     picture_folders,
+    refused,
     tables,
 )
 from mlpcli.data.formats.form import Format
@@ -21,6 +22,7 @@ from mlpcli.data.raw import SPLITS, WHOLE, Parts, Raw, Reading, joined, split_of
 from mlpcli.errors import DataError
 
 HEAD_SIZE = 512  # bytes that tell a format
+MAX_LISTED_FILES = 100  # of a folder, that are looked at to say what is in it
 HELP = "`mlp data formats` lists what is read"
 
 
@@ -44,6 +46,8 @@ def is_data(path: Path, head: bytes | None) -> bool:
 
 def _parts(path: Path, how: Reading) -> Parts:
     head = None if path.is_dir() else _head(path)
+    if head is not None and (known := refused.kind(path, head)):
+        raise DataError(f"{path}: is {known.name}; {known.instead}")
     if form := _format(path, head):
         return form.parts(path, how)
     if head is None and (found := _folder_of_files(path, how)):
@@ -57,7 +61,8 @@ def _folder_of_files(folder: Path, how: Reading) -> Parts:
     for file in sorted(folder.iterdir()):
         if file.name.startswith(".") or not file.is_file():
             continue
-        if form := _format(file, _head(file)):
+        head = _head(file)
+        if not refused.kind(file, head) and (form := _format(file, head)):
             own = form.parts(file, how)
             for split, read in own.items():
                 name = split_of(file.stem) or WHOLE if split == WHOLE else split
@@ -83,6 +88,9 @@ def _contents(path: Path) -> str:
     """What is at a path of no known format."""
     if not path.is_dir():
         return "not in a known format"
+    for file in sorted(each for each in path.iterdir() if each.is_file())[:MAX_LISTED_FILES]:
+        if known := refused.kind(file, _head(file)):
+            return f"no data in a known format; {file.name} is {known.name}: {known.instead}"
     names = sorted(each.name + "/" * each.is_dir() for each in path.iterdir())
     more = ", ..." if len(names) > 6 else ""
     return f"no data in a known format, only {', '.join(names[:6])}{more}" if names else "is empty"
