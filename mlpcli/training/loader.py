@@ -18,6 +18,7 @@ from mlpcli.nn import Array, mlp
 from mlpcli.nn.engine import Source
 from mlpcli.nn.mlp import Masks
 from mlpcli.training import augment, build
+from mlpcli.training.imbalance import class_weights
 from mlpcli.training.rng import stream
 
 DEFAULT_VALIDATION = 0.1  # share of the training images
@@ -34,6 +35,7 @@ class TrainingData(NamedTuple):
     validation_rows: NDArray[np.intp]  # those kept for validation, ascending
     active_inputs: NDArray[np.intp]  # inputs that a batch may light: the order of its columns
     light_share: float  # fraction of the images with a light background
+    class_weights: Array | None = None  # (classes,), of the loss; None where all are 1
 
 
 def load_split(
@@ -77,9 +79,15 @@ def class_names(config: Config, *, offline: bool = False) -> tuple[str, ...]:
 
 
 def prepare(config: Config, split: Split) -> TrainingData:
-    """A training split made ready; raises ConfigError where it cannot be divided."""
+    """A training split made ready; raises ConfigError where settings do not fit it."""
+    rows, validation_rows = split_rows(config, split)
     return TrainingData(
-        split, *split_rows(config, split), active_inputs(config, split), light_share(split.images)
+        split,
+        rows,
+        validation_rows,
+        active_inputs(config, split),
+        light_share(split.images),
+        class_weights(config.train.class_weight, split.labels[rows], split.classes),
     )
 
 
@@ -190,7 +198,16 @@ def source(
         step = start // config.train.batch_size
         return build.dropout_masks(config, (n, inputs), "dropout", epoch, step, rows=rows)
 
-    return Source(fill, masks)
+    def weights(rows: slice, epoch: int, start: int) -> Array | None:
+        return row_weights(data, order[start + rows.start : start + rows.stop])
+
+    return Source(fill, masks, weights)
+
+
+def row_weights(data: TrainingData, rows: NDArray[Any]) -> Array | None:
+    """Weights in the loss of these rows of the split, (rows, 1); None where all are 1."""
+    weights = data.class_weights
+    return None if weights is None else weights[data.split.labels[rows], None]
 
 
 def batches(
