@@ -13,6 +13,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1, le=100_000_000)]
 Rate = Annotated[float, Field(gt=0, le=100, description="learning rate at its highest")]
+Metric = Literal["accuracy", "balanced_accuracy", "macro_f1"]
 Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 WARMUP = "fraction of the training in which lr rises from 0, along a line"
 Warmup = Annotated[float, Field(ge=0, lt=1, description=WARMUP)]
@@ -201,7 +202,7 @@ class Train(Section):
         "of each class in the loss: none; balanced, n / (classes * its images); a list of numbers; "
         "or a map from names to numbers, 1 for the other classes",
     )
-    metric: Literal["accuracy", "balanced_accuracy", "macro_f1"] = field(
+    metric: Metric = field(
         "accuracy", "of the validation images: decides the best weights, patience and target"
     )
     ema: float | None = field(

@@ -1,6 +1,6 @@
 """What classes of unequal size need: their weights in the loss, and warnings about rare ones."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,12 +46,56 @@ def class_weights(setting: Any, labels: NDArray[Any], classes: tuple[str, ...]) 
     return weights.astype("float32")
 
 
+def few_validation_images(
+    labels: NDArray[Any], validation_labels: NDArray[Any], classes: tuple[str, ...]
+) -> list[str]:
+    """A warning of classes with too few validation images to judge by, if there are some.
+
+    labels: of the training images.
+    """
+    counts = np.bincount(labels, minlength=len(classes))
+    validation = np.bincount(validation_labels, minlength=len(classes))
+    few = np.flatnonzero((counts + validation > 0) & (validation < MIN_VALIDATION_IMAGES))
+    if not few.size:
+        return []
+    names = _classes(few, classes)
+    return [
+        f"fewer than {MIN_VALIDATION_IMAGES} validation images of {names}, too few to tell how "
+        "well they are learned; add images or raise data.validation"
+    ]
+
+
+def never_predicted(
+    numbers: Sequence[int], labels: NDArray[Any], classes: tuple[str, ...], *, weighted: bool
+) -> list[str]:
+    """A warning of the classes that the best weights never predict, if there are some.
+
+    labels: of the training images; weighted: whether the classes have weights.
+    """
+    if not numbers:
+        return []
+    counts = np.bincount(labels, minlength=len(classes))
+    rare = counts[list(numbers)].min() < RARE * len(labels) / np.count_nonzero(counts)
+    hint = "train longer, or with a smaller optimizer.lr"
+    if rare and not weighted:
+        hint = "try --set train.class_weight=balanced"
+    return [
+        f"the best weights never predict {_classes(numbers, classes)} on the validation images; "
+        f"{hint}"
+    ]
+
+
 def _position(name: str, classes: tuple[str, ...]) -> int:
     if name in classes:
         return classes.index(name)
     near = nearest(name, classes)
     hint = f"did you mean {near!r}?" if near else f"the classes are {_names(classes)}"
     raise ConfigError(f"train.class_weight: unknown class {name!r}; {hint}")
+
+
+def _classes(numbers: Iterable[int], classes: tuple[str, ...]) -> str:
+    names = [classes[i] for i in numbers]
+    return f"{'class' if len(names) == 1 else 'the classes'} {_names(names)}"
 
 
 def _names(classes: Iterable[str]) -> str:

@@ -199,8 +199,23 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
         ("eval", "missing argument 'RUN'; see `mlp eval --help`"),
         (
             "eval a --fail-under 2",
-            "invalid value for '--fail-under': expected less than or equal to 1; "
+            "invalid value for '--fail-under': expected a fraction in [0, 1] or METRIC=FRACTION, "
+            "got '2'; see `mlp eval --help`",
+        ),
+        (
+            "eval a --fail-under f1=0.9",
+            "invalid value for '--fail-under': unknown metric 'f1'; did you mean 'macro_f1'?; "
             "see `mlp eval --help`",
+        ),
+        (
+            "eval a --fail-under recall=0.9",
+            "invalid value for '--fail-under': unknown metric 'recall'; expected one of accuracy, "
+            "balanced_accuracy, macro_f1; see `mlp eval --help`",
+        ),
+        (
+            "eval a --fail-under macro_f1=90%",
+            "invalid value for '--fail-under': expected a fraction in [0, 1] or METRIC=FRACTION, "
+            "got 'macro_f1=90%'; see `mlp eval --help`",
         ),
         (
             "train --epochs many",

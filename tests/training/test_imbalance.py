@@ -8,7 +8,7 @@ from mlpcli.errors import ConfigError
 from mlpcli.nn import mlp
 from mlpcli.training import loop
 from mlpcli.training.build import initial_params
-from mlpcli.training.imbalance import class_weights
+from mlpcli.training.imbalance import class_weights, few_validation_images, never_predicted
 from mlpcli.training.loader import load_split, prepare
 from mlpcli.training.progress import Step
 from tests.trainings import changed
@@ -82,3 +82,28 @@ def test_the_reported_loss_of_a_step_is_the_weighted_one(settings: Config, threa
     weights = np.array([0.0, 1.0, 5.0])[labels, None]
     expected = mlp.loss(params, x, mlp.one_hot(labels, 3), weights=weights)
     assert step.loss == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_classes_with_fewer_than_two_validation_images_are_named() -> None:
+    (warning,) = few_validation_images(LABELS, np.array([0, 0, 1]), (*NAMES, "yak"))
+
+    assert warning.startswith("fewer than 2 validation images of the classes 'dog', 'owl', too ")
+    assert few_validation_images(LABELS, np.array([0, 0, 1, 1, 2, 2]), (*NAMES, "yak")) == []
+
+
+def test_classes_that_are_never_predicted_are_named_and_rare_ones_get_a_remedy() -> None:
+    rare = never_predicted([2], LABELS, NAMES, weighted=False)
+    frequent = never_predicted([0], LABELS, NAMES, weighted=False)
+    weighted = never_predicted([2], LABELS, NAMES, weighted=True)
+
+    start = "the best weights never predict class 'owl' on the validation images; "
+    assert rare == [f"{start}try --set train.class_weight=balanced"]
+    assert weighted == [f"{start}train longer, or with a smaller optimizer.lr"]
+    assert frequent == [weighted[0].replace("owl", "cat")]
+    assert never_predicted([], LABELS, NAMES, weighted=False) == []
+
+
+def test_of_many_classes_the_first_are_named() -> None:
+    (warning,) = never_predicted(range(9), np.arange(9), tuple("abcdefghi"), weighted=False)
+
+    assert "the classes 'a', 'b', 'c', 'd', 'e', and 4 more on" in warning
