@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from mlpcli.api import preparation
 from mlpcli.api.multi_run import finished_runs
 from mlpcli.api.significance import Summary, accuracy_summary
+from mlpcli.config.schema import Metric
 from mlpcli.data import dataset
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
@@ -38,6 +40,10 @@ class Evaluation(NamedTuple):
         """A fraction of the images."""
         return self.scores.accuracy
 
+    def value(self, metric: Metric) -> float:
+        """The metric, a fraction."""
+        return self.scores.value(metric)
+
     def __repr__(self) -> str:
         scores = repr(self.scores)[1:-1]
         return f"<{self.run}, {self.weights} weights, {self.split} split of {self.data}: {scores}>"
@@ -55,6 +61,10 @@ class Evaluations(NamedTuple):
     def accuracy(self) -> float:
         """Mean over the runs, a fraction."""
         return self.summary.mean
+
+    def value(self, metric: Metric) -> float:
+        """Mean of the metric over the runs, a fraction."""
+        return fmean(each.value(metric) for each in self.results.values())
 
 
 def evaluate(

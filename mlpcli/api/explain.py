@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.api.gradcheck import point_of_run, points_of_config
+from mlpcli.api.gradcheck import batch, point_of_run, points_of_config
 from mlpcli.checks import explain as checks
 from mlpcli.checks.explain import Explanation
 from mlpcli.checks.problem import Problem
 from mlpcli.config.load import load_for_check
 from mlpcli.config.schema import Config
-from mlpcli.data import preprocessing
 from mlpcli.data.registry import DATASETS
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.nn import mlp
@@ -76,8 +75,8 @@ def _training_image(problem: Problem, settings: Config, image: int) -> tuple[Pro
         ) from err
     if image >= len(split.labels):
         raise DataError(f"--image: must be in [0, {len(split.labels) - 1}], got {image}")
-    x = preprocessing.inputs(split.images[[image]], np.zeros((1, preprocessing.INPUTS)))
-    smoothing = settings.train.label_smoothing
-    y = mlp.one_hot(split.labels[[image]], problem.y.shape[1], smoothing=smoothing)
+    x, y, weights = batch(settings, split, np.array([image]))
     label = split.classes[split.labels[image]]
-    return problem._replace(x=x, y=y), f"training image {image} of {split.name}, a {label!r}"
+    return problem._replace(
+        x=x, y=y, weights=weights
+    ), f"training image {image} of {split.name}, a {label!r}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlpcli.checks import gradcheck, selftest
 from mlpcli.checks.gradcheck import Verdict
@@ -18,11 +19,18 @@ from mlpcli.data import dataset, preprocessing, registry
 from mlpcli.data.dataset import Split
 from mlpcli.data.preprocessing import INPUTS
 from mlpcli.errors import DataError
-from mlpcli.nn import mlp
+from mlpcli.nn import Array, mlp
 from mlpcli.nn.mlp import Layer, Params
 from mlpcli.runs.folder import RunFolder
-from mlpcli.training import build
-from mlpcli.training.loader import TrainingData, active_inputs, batches, load_split
+from mlpcli.training import build, imbalance
+from mlpcli.training.loader import (
+    TrainingData,
+    active_inputs,
+    batches,
+    load_split,
+    row_weights,
+    split_rows,
+)
 from mlpcli.training.rng import stream
 
 BATCH_SIZE = 4  # in the batch that is checked
@@ -123,12 +131,15 @@ def points_of_config(config: Config) -> Iterator[Point]:
     )
     yield Point("initial parameters", problem(config, start, split), split.name, config)
     rows, active = np.arange(len(split.labels)), active_inputs(config, split)
-    data = TrainingData(split, rows, rows[:0], active, 0.0)
+    weights = class_weights(config, split)
+    data = TrainingData(split, rows, rows[:0], active, 0.0, class_weights=weights)
     engine = build.make_engine(config, classes=len(split.classes), active_inputs=active)
     order = rng.permutation(rows)
-    for x, y in islice(batches(config, data, order, epoch=1), TRAINING_STEPS):
-        masks = build.dropout_masks(config, x.shape, "check", 3, engine.steps)
-        engine.step(x, y, lr=config.optimizer.lr, masks=masks)
+    size = config.train.batch_size
+    for i, (x, y) in enumerate(islice(batches(config, data, order, epoch=1), TRAINING_STEPS)):
+        masks = build.dropout_masks(config, x.shape, "check", 3, i)
+        weights = row_weights(data, order[i * size : (i + 1) * size])
+        engine.step(x, y, lr=config.optimizer.lr, masks=masks, weights=weights)
     after = f"after {engine.steps} steps of training"
     yield Point(after, problem(config, engine.params, split), split.name, config)
 
@@ -149,16 +160,39 @@ def problem(config: Config, params: Params, split: Split) -> Problem:
     """Images of a split, at most BATCH_SIZE, drawn by the seed, and the params, in float64."""
     count = min(BATCH_SIZE, len(split.labels))
     rows = stream(config.seed, "check", 1).choice(len(split.labels), count, replace=False)
-    x = preprocessing.inputs(split.images[rows], np.zeros((count, INPUTS)))
-    smoothing = config.train.label_smoothing
+    x, y, weights = batch(config, split, rows)
     return Problem(
         params=tuple(Layer(W.astype("float64"), b.astype("float64")) for W, b in params),
         x=x,
-        y=mlp.one_hot(split.labels[rows], len(split.classes), smoothing=smoothing),
+        y=y,
         activation=build.activation(config),
         masks=build.dropout_masks(config, x.shape, "check", 4, dtype="float64"),
         weight_decay=build.l2_penalty(config),
+        weights=weights,
     )
+
+
+def batch(
+    config: Config, split: Split, rows: NDArray[np.intp]
+) -> tuple[Array, Array, Array | None]:
+    """Images x, targets y and weights of these rows of a split, in float64, as `Problem` has them.
+
+    Raises ConfigError for weights that do not fit the classes.
+    """
+    x = preprocessing.inputs(split.images[rows], np.zeros((len(rows), INPUTS)))
+    smoothing = config.train.label_smoothing
+    y = mlp.one_hot(split.labels[rows], len(split.classes), smoothing=smoothing)
+    weights = class_weights(config, split)
+    return x, y, None if weights is None else weights[split.labels[rows], None].astype("float64")
+
+
+def class_weights(config: Config, split: Split) -> Array | None:
+    """The weights of the classes in the loss, (classes,), as for a training on the split."""
+    setting = config.train.class_weight
+    labels = split.labels
+    if setting == "balanced" and split.name == config.data.name:  # not drawn in its place
+        labels = labels[split_rows(config, split)[0]]
+    return imbalance.class_weights(setting, labels, split.classes)
 
 
 def _images(config: Config) -> Split:

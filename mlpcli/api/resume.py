@@ -18,7 +18,8 @@ from mlpcli.training.progress import Metrics, Progress, State
 
 FREE_SETTINGS = {"train.epochs", "train.time_budget", "train.target"}  # may change at a resume
 FREE_SETTINGS |= {"checkpoint.every_seconds", "log.tensorboard"}
-FIXED_SETTINGS = {"network.hidden", "optimizer.name", "train.ema"}  # cannot even with --force
+# cannot even with --force
+FIXED_SETTINGS = {"network.hidden", "optimizer.name", "train.ema", "train.metric"}
 
 
 def resume(

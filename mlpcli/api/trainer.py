@@ -19,6 +19,7 @@ from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.record import RunRecord, new_record
 from mlpcli.runs.tensorboard import event_log, require_library
 from mlpcli.signals import StopRequest, deferred
+from mlpcli.training import imbalance
 from mlpcli.training.loader import TrainingData, load_split, prepare
 from mlpcli.training.loop import fit, stop_reason
 from mlpcli.training.preflight import preflight as preflight_findings
@@ -97,8 +98,9 @@ def follow(
     seconds = before = run.record.seconds
     saved = started = time.perf_counter()
     try:
+        rare = [] if since else _rare_classes(run)
         findings = preflight_findings(run.config, run.data) if preflight else ()
-        for text in (*run.folder.lock_warnings(), *(text for _, text in findings)):
+        for text in (*run.folder.lock_warnings(), *rare, *(text for _, text in findings)):
             run.record = run.record.replace(warnings=(*run.record.warnings, text))
             yield Notice(text)
         with event_log(run.config, run.folder) as log:
@@ -119,7 +121,11 @@ def follow(
                     save(run, event, "last")
                     raise Interrupted(f"after {_done(event)}; {_hint(run.folder)}", request.signal)
         reason = stop_reason(run.config, progress)
-        run.record = run.record.replace(status="finished", ended_by=reason)
+        unpredicted = _unpredicted_classes(run)
+        warnings = dict.fromkeys([*run.record.warnings, *unpredicted])  # a resumed run may have it
+        run.record = run.record.replace(
+            status="finished", ended_by=reason, warnings=tuple(warnings)
+        )
     except (Interrupted, GeneratorExit):
         run.record = run.record.replace(status="interrupted")
         raise
@@ -138,6 +144,24 @@ def follow(
         with nullcontext() if run.record.status == "finished" else suppress(MlpError):
             run.folder.save_record(run.record)
     run.folder.require_in_place("the run in it is finished")
+    yield from map(Notice, unpredicted)
+
+
+def _rare_classes(run: Run) -> list[str]:
+    """A warning of classes that the validation can hardly judge, if there are some."""
+    split, rows, validation_rows, *_ = run.data
+    labels = split.labels
+    return imbalance.few_validation_images(labels[rows], labels[validation_rows], split.classes)
+
+
+def _unpredicted_classes(run: Run) -> list[str]:
+    """A warning of classes that the best weights never predict, if there are some."""
+    split, rows, *_ = run.data
+    numbers = run.record.best.never_predicted if run.record.best else None
+    weighted = run.config.train.class_weight != "none"
+    return imbalance.never_predicted(
+        numbers or (), split.labels[rows], split.classes, weighted=weighted
+    )
 
 
 def _events(run: Run, since: State | None) -> Iterator[Step | Epoch]:

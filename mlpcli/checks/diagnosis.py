@@ -15,7 +15,7 @@ import numpy as np
 
 from mlpcli.checks import reference
 from mlpcli.checks.matching import MATCH_TOLERANCE, combination, factor, fits, ratio, same
-from mlpcli.checks.problem import Problem
+from mlpcli.checks.problem import Problem, row_weights
 from mlpcli.nn import Array
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import ForwardPass, Layer, Params
@@ -80,7 +80,7 @@ def grad_W(truth: GroundTruth, layer: int, grad_z: Array) -> Array:
 
 
 def diagnose_last_z(truth: GroundTruth, got: Array) -> Finding:
-    """The mistake in the last layer's grad_z = (h - y) / n, (n, classes)."""
+    """The mistake in the last layer's grad_z = w * (h - y) / n, (n, classes)."""
     place, expected = f"grad_z{len(truth.run.z)}", truth.grad_z[-1]
     return _explain(place, got, expected, [*_last_hypotheses(truth, got)], len(got))
 
@@ -160,22 +160,33 @@ def _last_hypotheses(truth: GroundTruth, got: Array) -> Iterator[Hypothesis]:
     y, p, z, expected = truth.problem.y, truth.run.h[-1], truth.run.z[-1], truth.grad_z[-1]
     n, k = len(y), len(truth.run.z)
     hard = np.eye(y.shape[1])[y.argmax(axis=1)]
+    weights = row_weights(truth.problem)
+    scale = weights / n
     for shift in range(1, n):
         text = f"the labels are shifted by {shift} {'row' if shift == 1 else 'rows'}"
-        yield "shifted", text, (p - np.roll(y, shift, axis=0)) / n
-    targets = p - n * got  # the targets that were subtracted
+        yield "shifted", text, scale * (p - np.roll(y, shift, axis=0))
+    # the targets that were subtracted; a row of weight 0 tells nothing about its own
+    targets = p - np.divide(got, scale, out=np.zeros_like(got), where=scale > 0)
     nearest = np.abs(targets[:, None] - y).max(axis=2).argmin(axis=1)
     text = f"row i has the label of row {nearest.tolist()}[i]"
-    yield "shifted", text, (p - y[nearest]) / n
+    yield "shifted", text, scale * (p - y[nearest])
     for row in range(n):
         only_row = expected * np.eye(n)[:, row : row + 1]
         yield "only-row", f"only row {row} of the batch counts", only_row
-    yield "smoothing-missing", "label smoothing is left out", (p - hard) / n
-    yield "log-for-softmax", f"log(h{k}) stands in place of h{k}", (np.log(p) - y) / n
-    yield "z-for-softmax", f"z{k} stands in place of h{k}", (z - y) / n
-    yield "target-missing", "y is not subtracted", p / n
-    yield "softmax-twice", f"has a factor h{k} * (1 - h{k}) too many", (p - y) * p * (1 - p) / n
-    yield "softmax-missing", f"is the derivative wrt h{k}; softmax is missing", -y / p / n
+    if truth.problem.weights is not None:
+        yield "class-weight-missing", "the weights of the classes are left out", (p - y) / n
+        text = "the weights of the classes multiply y alone"
+        yield "class-weight-on-y", text, (p - weights * y) / n
+        for shift in range(1, n):
+            text = f"the weights of the classes are shifted by {shift} rows of the batch"
+            yield "class-weight-shifted", text, np.roll(scale, shift, axis=0) * (p - y)
+    yield "smoothing-missing", "label smoothing is left out", scale * (p - hard)
+    yield "log-for-softmax", f"log(h{k}) stands in place of h{k}", scale * (np.log(p) - y)
+    yield "z-for-softmax", f"z{k} stands in place of h{k}", scale * (z - y)
+    yield "target-missing", "y is not subtracted", scale * p
+    text = f"has a factor h{k} * (1 - h{k}) too many"
+    yield "softmax-twice", text, scale * (p - y) * p * (1 - p)
+    yield "softmax-missing", f"is the derivative wrt h{k}; softmax is missing", scale * -y / p
 
 
 def _hidden_hypotheses(truth: GroundTruth, layer: int, above: Array) -> Iterator[Hypothesis]:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from mlpcli.checks import reference
-from mlpcli.checks.problem import Problem
+from mlpcli.checks.problem import Problem, row_weights
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Layer
@@ -39,7 +39,8 @@ class Explanation(NamedTuple):
     sizes: tuple[int, ...]  # width of every layer, input first
     activation: str
     weight_decay: float
-    given: dict[str, Array]  # h0 (inputs,), y (classes,), W1 (fan_in, fan_out), b1 (fan_out,), ...
+    # h0 (inputs,), y (classes,), with class weights w (), W1 (fan_in, fan_out), b1 (fan_out,), ...
+    given: dict[str, Array]
     steps: list[Quantity]
 
     @property
@@ -60,8 +61,10 @@ def example() -> Problem:
 
 def explain(problem: Problem, *, image: int = 0) -> Explanation:
     """Every step for one row of the problem's batch, without dropout."""
-    problem = problem._replace(x=problem.x[[image]], y=problem.y[[image]], masks=None)
-    given = {"h0": problem.x[0], "y": problem.y[0]}
+    weights = None if problem.weights is None else problem.weights[[image]]
+    x, y = problem.x[[image]], problem.y[[image]]
+    problem = problem._replace(x=x, y=y, masks=None, weights=weights)
+    given = {"h0": x[0], "y": y[0]} | ({} if weights is None else {"w": weights[0, 0]})
     for i, (W, b) in enumerate(problem.params, 1):
         given |= {f"W{i}": W, f"b{i}": b}
     return Explanation(
@@ -81,15 +84,16 @@ def _forward(problem: Problem) -> Iterator[Quantity]:
         if i < last:
             yield Quantity(i, "activation", f"h{i}", f"{_name(problem)}(z{i})", h[i][0])
     yield Quantity(last, "softmax", f"h{last}", f"softmax(z{last})", h[-1][0])
-    ce = np.asarray(mlp.cross_entropy(z[-1], problem.y))
-    yield Quantity(last, "loss", "CE", f"-(y * log(h{last})).sum()", ce)
+    ce = np.asarray(mlp.cross_entropy(z[-1], row_weights(problem) * problem.y))
+    formula, weighted = f"-(y * log(h{last})).sum()", problem.weights is not None
+    yield Quantity(last, "loss", "CE", f"w * {formula}" if weighted else formula, ce)
 
 
 def _backward(problem: Problem) -> Iterator[Quantity]:
     """As in `mlp.backward`, with every intermediate quantity, for the one image of the problem."""
     (z, h), last, decay = reference.forward(problem), len(problem.params), problem.weight_decay
     f, relu = problem.activation, _name(problem) == "relu"
-    grad_z = h[-1] - problem.y
+    grad_z = row_weights(problem) * (h[-1] - problem.y)
     for i in range(last, 0, -1):
         W = problem.params[i - 1].W
         if i < last:
@@ -99,7 +103,8 @@ def _backward(problem: Problem) -> Iterator[Quantity]:
             slope = f"(z{i} > 0)" if relu else f"{_name(problem)}'(z{i})"
             yield Quantity(i, "derivative", f"grad_z{i}", f"grad_h{i} * {slope}", grad_z[0])
         else:
-            yield Quantity(i, "error", f"grad_z{i}", f"h{i} - y", grad_z[0])
+            formula = f"h{i} - y" if problem.weights is None else f"w * (h{i} - y)"
+            yield Quantity(i, "error", f"grad_z{i}", formula, grad_z[0])
         grad_W = h[i - 1].T @ grad_z + decay * W
         formula = f"h{i - 1} outer grad_z{i}" + (f" + {decay:g} * W{i}" if decay else "")
         yield Quantity(i, "outer", f"grad_W{i}", formula, grad_W)

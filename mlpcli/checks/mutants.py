@@ -35,7 +35,7 @@ class Mutant(NamedTuple):
 # and an activation other than relu. `i` counts from 0, so W3 is params[2], and the last pass over
 # the loop makes grad_z1.
 _MISTAKES: dict[str, tuple[tuple[str, ...], ...]] = {
-    # grad_z4 = (h4 - y) / n
+    # grad_z4 = w * (h4 - y) / n
     "h[-1] - y": (
         ("y - h", "y - h[-1]", "grad_z4", "sign"),
         ("labels of the row before", "h[-1] - np.roll(y, 1, 0)", "grad_z4", "shifted"),
@@ -58,6 +58,17 @@ _MISTAKES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("first row only", "{} * np.eye(len(y))[:, :1]", "grad_z4", "only-row"),
         ("a row lost", "{} * (1 - np.eye(len(y))[:, 1:2])", "grad_z4", "one-row"),
         ("a class off by 1 %", "{} * (1 + np.eye(6)[2] / 100)", "grad_z4", "one-column"),
+    ),
+    "weights * (h[-1] - y)": (
+        ("weight forgotten", "(h[-1] - y)", "grad_z4", "class-weight-missing"),
+        ("weight of y alone", "(h[-1] - weights * y)", "grad_z4", "class-weight-on-y"),
+        (
+            "weight of the row before",
+            "np.roll(weights, 1, 0) * (h[-1] - y)",
+            "grad_z4",
+            "class-weight-shifted",
+        ),
+        ("weight squared", "weights * {}", "grad_z4", "unknown"),
     ),
     # grad_W = h.T @ grad_z, with weight decay
     "h[i].T @ grad_z": (
@@ -148,7 +159,7 @@ MUTANTS = tuple(
 
 
 def make_problem(mutant: Mutant, *, rng: np.random.Generator) -> Problem:
-    """A small problem on which every mistake shows: with dropout, weight decay and smoothing."""
+    """A small problem on which every mistake shows: it has every option of the loss."""
     params = tuple(
         layer._replace(b=0.1 * rng.standard_normal(layer.b.shape))
         for layer in mlp.init(SIZES, rng=rng, dtype="float64")
@@ -158,7 +169,8 @@ def make_problem(mutant: Mutant, *, rng: np.random.Generator) -> Problem:
     y = mlp.one_hot(labels, classes, smoothing=0.1)
     masks = [None, *((rng.random((BATCH_SIZE, n)) < 0.8) / 0.8 for n in SIZES[1:-1])]
     x = rng.random((BATCH_SIZE, SIZES[0]))
-    return Problem(params, x, y, ACTIVATIONS[mutant.activation], masks, weight_decay=0.05)
+    weights = rng.uniform(0.5, 2, (BATCH_SIZE, 1))
+    return Problem(params, x, y, ACTIVATIONS[mutant.activation], masks, 0.05, weights)
 
 
 def mutate(mutant: Mutant) -> Callable[..., Params]:

@@ -2,7 +2,8 @@
 
 `central` moves each parameter by -step and +step. One weight moves one column of z, so the loss of
 all the moved copies follows from the pass of the original: the move of z is carried forward layer
-by layer, and the rise of the loss is log(sum of p * exp(D)) - y . D for a move D of the logits.
+by layer, and the rise of the loss is log(sum of p * exp(D)) - y . D for a move D of the logits,
+times the weight of the image.
 Kept as log1p and expm1, the rise has no cancellation: a step can be so small that its truncation
 error vanishes, where a difference of two losses would have drowned in rounding.
 """
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import reference
-from mlpcli.checks.problem import Problem
+from mlpcli.checks.problem import Problem, row_weights
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import ForwardPass
 
@@ -93,9 +94,10 @@ def rises(
     up, down = step * h[i], -step * h[i]  # of z[layer][j]
     z = run.z[layer][sample]
     crossed = np.zeros(len(i), bool)
+    weight = row_weights(problem)[sample]
     if layer == len(problem.params) - 1:
         y, p = problem.y[sample][j], run.h[-1][sample][j]
-        return *(np.log1p(p * np.expm1(D)) - y * D for D in (up, down)), crossed
+        return *(weight * (np.log1p(p * np.expm1(D)) - y * D) for D in (up, down)), crossed
     f = problem.activation
     if f.kinked:
         crossed |= (up > -z[j]) != (down > -z[j])
@@ -110,13 +112,13 @@ def rises(
         ends = up[rows, None] * W, down[rows, None] * W
         *result[:, rows], crossed_later = _carry(problem, run, sample, layer + 1, *ends)
         crossed[rows] |= crossed_later
-    return result[0], result[1], crossed
+    return weight * result[0], weight * result[1], crossed
 
 
 def _carry(
     problem: Problem, run: ForwardPass, sample: int, layer: int, up: Array, down: Array
 ) -> tuple[Array, Array, Array]:
-    """Rises of the loss for moves of z[layer] by up and by down, and whether a kink is crossed.
+    """Unweighted rises for moves of z[layer] by up and by down, and whether a kink is crossed.
 
     up, down: (m, units). Returns (m,) each, rises in nats.
     """

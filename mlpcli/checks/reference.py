@@ -7,7 +7,7 @@ Source: Squire and Trapp (1998), SIAM Review 40(1), 110-112.
 
 import numpy as np
 
-from mlpcli.checks.problem import Problem
+from mlpcli.checks.problem import Problem, row_weights
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import Activation
 from mlpcli.nn.mlp import ForwardPass, Layer, Params
@@ -17,12 +17,12 @@ COMPLEX_STEP = 1e-30  # its square vanishes beside any number
 
 def forward(problem: Problem) -> ForwardPass:
     """Every z and h of the problem, (n, units) each."""
-    params, x, _, activation, masks, _ = problem
+    params, x, _, activation, masks, *_ = problem
     return mlp.forward(params, x, activation=activation, masks=masks)
 
 
 def grad_z(problem: Problem) -> list[Array]:
-    """d(mean cross-entropy)/dz, entry by entry, for every layer: (n, units) each."""
+    """d(weighted mean cross-entropy)/dz, entry by entry, for every layer: (n, units) each."""
     return [_grad_z(problem, z, layer) for layer, z in enumerate(forward(problem).z)]
 
 
@@ -41,10 +41,10 @@ def derivative(activation: Activation, z: Array) -> Array:
 
 
 def _grad_z(problem: Problem, z: Array, layer: int) -> Array:
-    """d(mean cross-entropy)/dz of one layer, from its z; both (n, units)."""
+    """d(weighted mean cross-entropy)/dz of one layer, from its z; both (n, units)."""
     later_layers = problem.params[layer + 1 :]
     rows = []
-    for sample, y in enumerate(problem.y):
+    for sample, y in enumerate(row_weights(problem) * problem.y):
         moved = z[sample] + COMPLEX_STEP * 1j * np.eye(z.shape[1])  # row j moves entry j
         if later_layers:
             h = problem.activation.f(moved)

@@ -72,7 +72,15 @@ def random_problem(rng: np.random.Generator) -> tuple[Problem, str]:
         masks = [(rng.random((n, size)) < 0.7) / 0.7 for size in sizes[:-1]]
     x = rng.random((n, sizes[0])) * (rng.random((n, sizes[0])) < 0.8)
     y = mlp.one_hot(labels, int(sizes[-1]), smoothing=smoothing)
-    problem = Problem(params, x, y, ACTIVATIONS[name], masks, decay)
-    dropout = "dropout" if masks else "no dropout"
-    shape = "-".join(map(str, sizes))
-    return problem, f"{shape}, batch {n}, {name}, decay {decay}, smoothing {smoothing}, {dropout}"
+    weights = rng.choice([0.0, 0.5, 2.0], (n, 1)) if rng.random() < 0.5 else None
+    problem = Problem(params, x, y, ACTIVATIONS[name], masks, decay, weights)
+    options = [
+        "-".join(map(str, sizes)),
+        f"batch {n}",
+        name,
+        f"decay {decay}",
+        f"smoothing {smoothing}",
+        "dropout" if masks else "no dropout",
+        "no weights" if weights is None else f"weights {weights.ravel().tolist()}",
+    ]
+    return problem, ", ".join(options)

@@ -4,7 +4,16 @@ from typing import Annotated
 
 from typer import Option
 
-from mlpcli.cli.options import JsonOpt, OfflineOpt, OtherDataOpt, RunArg, SplitOpt, WeightsOpt
+from mlpcli.cli.options import (
+    JsonOpt,
+    OfflineOpt,
+    OtherDataOpt,
+    RunArg,
+    SplitOpt,
+    Threshold,
+    WeightsOpt,
+    parse_threshold,
+)
 from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import CheckFailed
 
@@ -15,13 +24,19 @@ def eval_(
     data: OtherDataOpt = None,
     weights: WeightsOpt = "best",
     fail_under: Annotated[
-        float | None,
-        Option(metavar="FRACTION", min=0, max=1, help="Exit with 1 if the accuracy is lower."),
+        Threshold | None,
+        Option(
+            parser=parse_threshold,
+            metavar="[METRIC=]FRACTION",
+            help="Exit with 1 if the accuracy or, as in macro_f1=0.9, another metric is lower.",
+        ),
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Evaluate a run: loss, accuracy with its 95% interval, confusion matrix.
+    """Evaluate a run: metrics with their 95% intervals, loss, scores per class, confusion matrix.
+
+    The metrics are accuracy, balanced accuracy (mean recall of the classes) and macro F1.
 
     Other data may be class folders alone, a test split alone, and of any size: its
     images are prepared as `mlp predict` does, and notes say how.
@@ -34,14 +49,17 @@ def eval_(
       mlp eval runs/first
       mlp eval runs/first --split validation --json
       mlp eval runs/first --fail-under 0.98
+      mlp eval runs/first --fail-under balanced_accuracy=0.95
       mlp eval runs/first --data photos/
     """
     from mlpcli.api.eval import evaluate
     from mlpcli.show.eval import as_json, as_text, notes
+    from mlpcli.show.format import METRICS
 
     result = evaluate(run, split=split, data=data, weights=weights, offline=offline)
     for note in notes(result):
         echo(f"note: {data}: {note}", err=True)
     print_result(result, as_text, as_json, json=json)
-    if fail_under is not None and result.accuracy < fail_under:
-        raise CheckFailed(f"{run}: accuracy must be at least {fail_under}, got {result.accuracy}")
+    if fail_under is not None and (got := result.value(fail_under.metric)) < fail_under.fraction:
+        name = METRICS[fail_under.metric]
+        raise CheckFailed(f"{run}: {name} must be at least {fail_under.fraction}, got {got}")

@@ -4,14 +4,18 @@ The shell completes the name of a run, config or data set: see completion.py.
 """
 
 import json
+import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast, get_args
 
 from typer import Argument, BadParameter, Option
 
 from mlpcli.cli.completion import changes, configs, datasets, runs
-from mlpcli.errors import ConfigError
+from mlpcli.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from mlpcli.config.schema import Metric
 
 RunArg = Annotated[Path, Argument(metavar="RUN", help="A run's folder.", autocompletion=runs)]
 RunsArg = Annotated[
@@ -83,3 +87,35 @@ def parse_duration(text: str) -> float:
     if not match:
         raise BadParameter(f"expected a time such as 20s, 2m or 1h, got {text!r}")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+class Threshold(NamedTuple):
+    """The least value of a metric."""
+
+    metric: "Metric"
+    fraction: float
+
+
+def parse_threshold(text: str) -> Threshold:
+    """A fraction, which is the accuracy's, or `metric=fraction`.
+
+    >>> parse_threshold("0.98")
+    Threshold(metric='accuracy', fraction=0.98)
+    >>> parse_threshold("macro_f1=0.9")
+    Threshold(metric='macro_f1', fraction=0.9)
+    """
+    from mlpcli.config.schema import Metric
+
+    metric, equals, number = text.rpartition("=")
+    metric, metrics = metric if equals else "accuracy", get_args(Metric)
+    if metric not in metrics:
+        near = nearest(metric, metrics, cutoff=0.4)
+        hint = f"did you mean {near!r}?" if near else f"expected one of {', '.join(metrics)}"
+        raise BadParameter(f"unknown metric {metric!r}; {hint}")
+    try:
+        fraction = float(number)
+    except ValueError:
+        fraction = math.nan
+    if not 0 <= fraction <= 1:
+        raise BadParameter(f"expected a fraction in [0, 1] or METRIC=FRACTION, got {text!r}")
+    return Threshold(cast("Metric", metric), fraction)

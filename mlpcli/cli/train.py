@@ -41,7 +41,10 @@ def train(
     ] = None,
     target: Annotated[
         float | None,
-        Option(metavar="FRACTION", help="Stop at this validation accuracy, such as 0.98."),
+        Option(
+            metavar="FRACTION",
+            help="Stop at this validation accuracy, such as 0.98, or other train.metric.",
+        ),
     ] = None,
     seed: Annotated[int | None, Option(metavar="N", help="Short for --set seed=N.")] = None,
     seeds: Annotated[
@@ -128,5 +131,11 @@ def train(
     for run in api.start(plan, offline=offline, preflight=preflight):
         if run.member is not None and not quiet:
             console.note(f"{run.member}: {run.folder}")
-        console.watch(run.events, epochs=plan.config.train.epochs, quiet=quiet, before=run.earlier)
+        console.watch(
+            run.events,
+            epochs=plan.config.train.epochs,
+            metric=plan.config.train.metric,
+            quiet=quiet,
+            before=run.earlier,
+        )
     print_result(api.result(plan), as_text, as_json, json=json)

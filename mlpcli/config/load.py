@@ -3,9 +3,9 @@
 import errno
 import json
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -121,7 +121,9 @@ def _line(detail: ErrorDetails, tree: Tree) -> str:
         keys, value = (*keys, "name"), detail["ctx"]["tag"]
         expected = detail["ctx"]["expected_tags"]
         return f"{tree.place(keys)}: name must be one of {expected}, got {value!r}"
-    keys = _setting(keys)
+    keys, value = _setting(keys), detail["input"]
+    if keys != detail["loc"]:  # the whole value, not a part of it
+        value = reduce(lambda part, key: part[key], keys, cast(Any, tree.values))
     schema = _schema(keys)
     if keys[0] in DEFAULT_KINDS:  # pydantic names the kind too, which is no key of the file
         keys = (keys[0], *keys[2:])
@@ -134,7 +136,7 @@ def _line(detail: ErrorDetails, tree: Tree) -> str:
         section = f" in {'.'.join(map(str, keys[:-1]))}" if keys[1:] else ""
         return f"{place}: unknown key {key!r}{section}; {hint}"
     name = key if isinstance(key, str) else f"entry {key + 1} of {keys[-2]}"
-    return f"{place}: {name} must be {_expected(schema)}, got {detail['input']!r}"
+    return f"{place}: {name} must be {_expected(schema)}, got {value!r}"
 
 
 def _setting(keys: Keys) -> Keys:
@@ -188,6 +190,8 @@ def _expected(schema: dict[str, Any]) -> str:
     if "prefixItems" in schema:
         return f"a list of {len(schema['prefixItems'])}"
     text = TYPES[schema.get("type", "object")]
+    if entries := schema.get("additionalProperties"):  # a section of settings has none
+        return f"a map to {_expected(entries)}"
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     if low is None:
         return text

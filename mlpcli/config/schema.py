@@ -13,6 +13,8 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1, le=100_000_000)]
 Rate = Annotated[float, Field(gt=0, le=100, description="learning rate at its highest")]
+Metric = Literal["accuracy", "balanced_accuracy", "macro_f1"]
+Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 WARMUP = "fraction of the training in which lr rises from 0, along a line"
 Warmup = Annotated[float, Field(ge=0, lt=1, description=WARMUP)]
 DECAY = "factor of W in its gradient; biases do not decay"
@@ -182,15 +184,27 @@ class Train(Section):
     epochs: int = field(10, "passes over the training images", ge=1, le=100_000)
     batch_size: int = field(128, "images in one step", ge=1, le=60_000)
     patience: int | None = field(
-        None, "epochs without a better validation accuracy before stopping early", ge=1, le=100_000
+        None, "epochs without a better train.metric before stopping early", ge=1, le=100_000
     )
     time_budget: float | None = field(
         None, "seconds for steps, validation and saving; the schedule ends with them", gt=0, le=1e7
     )
     target: float | None = field(
-        None, "validation accuracy, a fraction, that ends training", gt=0, le=1
+        None, "value of train.metric, a fraction, that ends training", gt=0, le=1
     )
     label_smoothing: Fraction = field(0.0, "share of each target spread over all classes")
+    class_weight: (
+        Literal["none", "balanced"]
+        | Annotated[tuple[Weight, ...], Field(strict=False)]
+        | dict[str, Weight]
+    ) = field(
+        "none",
+        "of each class in the loss: none; balanced, n / (classes * its images); a list of numbers; "
+        "or a map from names to numbers, 1 for the other classes",
+    )
+    metric: Metric = field(
+        "accuracy", "of the validation images: decides the best weights, patience and target"
+    )
     ema: float | None = field(
         None, "decay of an average of the weights over the steps, used in their place", gt=0, lt=1
     )

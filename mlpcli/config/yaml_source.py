@@ -112,7 +112,7 @@ def _places(node: Node, keys: Keys, label: str, seen: set[int]) -> Iterator[tupl
     for i, (key_node, value_node) in enumerate(pairs):
         place, key = _at(key_node.start_mark, label), str(key_node.value) if mapping else i
         if mapping and (not str(key_node.tag).endswith(":str") or SURROGATE.search(str(key))):
-            raise ConfigError(f"{place}: expected a setting's name")
+            raise ConfigError(f"{place}: expected a setting's name; a number or null needs quotes")
         yield (*keys, key), place
         yield from _places(value_node, (*keys, key), label, seen)
 

@@ -40,6 +40,8 @@ class Source(NamedTuple):
     fill: Callable[..., int]
     # dropout masks of its rows for so many inputs; n, rows, inputs, place
     masks: Callable[..., Masks | None]
+    # weights of its rows in the loss, (rows, 1); None where all are 1; rows, place
+    weights: Callable[..., Array | None]
 
 
 class Engine:
@@ -103,6 +105,7 @@ class Engine:
         )
         self._source = source
         self._masks: Masks | None = None  # of a batch that was given as arrays
+        self._weights: Array | None = None
         self._z = [zeros(batch_size, size) for size in sizes[1:]]
         # relu can work in place, since its derivative can be read off h; the others need z again
         self._h = self._z if activation is RELU else [zeros(*z.shape) for z in self._z]
@@ -154,27 +157,38 @@ class Engine:
             self.layout.write(source, vector)
         self.steps = steps
 
-    def gradient(self, x: Array, y: Array, *, masks: Masks | None = None) -> float:
+    def gradient(
+        self, x: Array, y: Array, *, masks: Masks | None = None, weights: Array | None = None
+    ) -> float:
         """Mutates grad: the gradient of `mlp.loss` for images x and targets y; returns that loss.
 
         x: (n, k), the first k active inputs of images that are black in all others;
         y: (n, classes); n is at most batch_size; both in the dtype of the parameters. masks[i]:
-        (n, width of h[i]), (n, k) for the inputs. The loss is in nats.
+        (n, width of h[i]), (n, k) for the inputs. weights: (n, 1); default: all 1. The loss is in
+        nats.
         """
-        return self.gradient_at(self._load(x, y, masks))
+        return self.gradient_at(self._load(x, y, masks, weights))
 
     def gradient_at(self, n: int, *place: int) -> float:
         """The same for the batch of n images at a place of the source, without dropout."""
         self._gradient_job(n, *place)
         return float(self._loss.sum())
 
-    def step(self, x: Array, y: Array, *, lr: float, masks: Masks | None = None) -> float:
+    def step(
+        self,
+        x: Array,
+        y: Array,
+        *,
+        lr: float,
+        masks: Masks | None = None,
+        weights: Array | None = None,
+    ) -> float:
         """Mutates theta by one update of the rule; returns the loss before it, in nats.
 
-        x (n, k), y (n, classes), masks: as in `gradient`. Raises FloatingPointError, whose text
-        names the first quantity that is not finite, with the parameters left as they were.
+        x (n, k), y (n, classes), masks, weights: as in `gradient`. Raises FloatingPointError, whose
+        text names the first quantity that is not finite, with the parameters left as they were.
         """
-        return self.step_at(self._load(x, y, masks), lr=lr)
+        return self.step_at(self._load(x, y, masks, weights), lr=lr)
 
     def step_at(self, n: int, *place: int, lr: float) -> float:
         """The same for the batch of n images at a place of the source."""
@@ -187,12 +201,13 @@ class Engine:
         self.steps, self.whole = t, True
         return loss
 
-    def _load(self, x: Array, y: Array, masks: Masks | None) -> int:
+    def _load(self, x: Array, y: Array, masks: Masks | None, weights: Array | None) -> int:
         """Mutates the batch: its images are x, (n, k), its targets y, (n, classes); returns n."""
-        assert masks is None or self._team.kind != "process", "processes would not see the masks"
+        unshared = masks is not None or weights is not None
+        assert not (unshared and self._team.kind == "process"), "processes would not see them"
         n, k = x.shape
         self.batch.x[:n, :k], self.batch.y[:n], self.batch.used[:] = x, y, k
-        self._masks = masks
+        self._masks, self._weights = masks, weights
         return n
 
     def _gradient_work(self, rank: int, n: int, *place: int) -> Iterator[None]:
@@ -240,23 +255,26 @@ class Engine:
         h0 = x[rows, :k]
         h0[:, used[rank] :] = 0
         masks = self._masks and [None if mask is None else mask[rows] for mask in self._masks]
-        if place and self._source and drop:
-            masks = self._source.masks(n, rows, k, *place)
+        weights = None if self._weights is None else self._weights[rows]
+        if place and self._source:
+            masks = self._source.masks(n, rows, k, *place) if drop else masks
+            weights = self._source.weights(rows, *place)
         _mask(h0, masks, 0)
-        self._forward_backward(rank, rows, n, h0, masks)
+        self._forward_backward(rank, rows, n, h0, masks, weights)
         self._team.offer(rank, len(self._blocks))
         yield  # for the gradient, which sums over all rows
 
     def _forward_backward(
-        self, rank: int, rows: slice, n: int, h0: Array, masks: Masks | None
+        self, rank: int, rows: slice, n: int, h0: Array, masks: Masks | None, weights: Array | None
     ) -> None:
         """Mutates these rows of every z, h and grad_z, and the rank's part of the loss.
 
-        h0: (rows, k), after dropout; n: images in the whole batch.
+        h0: (rows, k), after dropout; n: images in the whole batch; weights: (rows, 1).
         """
         with np.errstate(all="ignore"):  # an overflow shows in the loss or the norms
             h = self._forward(h0, rows, masks)
-            loss = _fused_cross_entropy(h[-1], self.batch.y[rows], self._grad_z[-1][rows], n)
+            y, grad_z = self.batch.y[rows], self._grad_z[-1][rows]
+            loss = _fused_cross_entropy(h[-1], y, grad_z, n, weights)
             self._backward(rows, masks)
             if self.weight_decay:  # the rank's share of weight_decay / 2 * sum(W**2)
                 W = self.theta[self.layout.weights]
@@ -375,16 +393,22 @@ def _mask(h: Array, masks: Masks | None, i: int) -> None:
         h *= mask
 
 
-def _fused_cross_entropy(z: Array, y: Array, grad_z: Array, n: int) -> float:
-    """Mutates z and grad_z = (softmax(z) - y) / n; returns these rows' part of the mean CE.
+def _fused_cross_entropy(z: Array, y: Array, grad_z: Array, n: int, weights: Array | None) -> float:
+    """Mutates z and grad_z = weights * (softmax(z) - y) / n; returns these rows' part of the loss.
 
-    z, y, grad_z: (rows, classes); n: rows of the whole batch. In nats.
+    z, y, grad_z: (rows, classes); n: rows of the whole batch; weights: (rows, 1); None where all
+    are 1. In nats.
     """
     z -= z.max(axis=1, keepdims=True)  # exp of a large logit would overflow
     np.exp(z, out=grad_z)
     total = grad_z.sum(axis=1, keepdims=True)
-    value = (np.log(total).sum() - np.vdot(y, z)) / n  # rows of y sum to 1
+    if weights is None:
+        value = np.log(total).sum() - np.vdot(y, z)  # rows of y sum to 1
+    else:
+        value = np.vdot(weights, np.log(total) - (y * z).sum(axis=1, keepdims=True))
     grad_z /= total
     grad_z -= y
+    if weights is not None:
+        grad_z *= weights
     grad_z /= n  # the only 1/n
-    return float(value)
+    return float(value / n)

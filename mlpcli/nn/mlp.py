@@ -127,7 +127,7 @@ def softmax(z: Array) -> Array:
 def cross_entropy(z: Array, y: Array) -> Array:
     """Mean of CE(softmax(z), y) over the rows, in nats, as -z . y + log sum exp z.
 
-    z: logits of the last layer, (n, classes); y: targets, each row summing to 1.
+    z: logits of the last layer, (n, classes); y: targets, each row summing to 1 or to its weight.
     """
     return -(y * log_softmax(z)).sum() / len(y)
 
@@ -139,15 +139,18 @@ def loss(
     *,
     activation: Activation = RELU,
     masks: Masks | None = None,
+    weights: Array | float = 1.0,
     weight_decay: float = 0.0,
 ) -> Array:
-    """The training loss, in nats: mean cross-entropy + weight_decay / 2 * sum(W**2).
+    """The training loss, in nats: weighted mean cross-entropy + weight_decay / 2 * sum(W**2).
 
-    x: (n, inputs); y: (n, classes); masks as in `forward`.
+    x: (n, inputs); y: (n, classes); masks as in `forward`; weights: of the rows in the mean, which
+    divides by n whatever they are, (n, 1).
     """
     z = forward(params, x, activation=activation, masks=masks).z
     penalty = sum((W**2).sum() for W, _ in params) if weight_decay else 0.0
-    return cross_entropy(z[-1], y) + weight_decay / 2 * penalty
+    ce = cross_entropy(z[-1], weights * y)  # linear in y: w * CE(h, y) = CE(h, w * y)
+    return ce + weight_decay / 2 * penalty
 
 
 def backward(
@@ -157,15 +160,16 @@ def backward(
     *,
     activation: Activation = RELU,
     masks: Masks | None = None,
+    weights: Array | float = 1.0,
     weight_decay: float = 0.0,
 ) -> Params:
     """Gradient of `loss`, in the shape of params; run is the forward pass of the same images.
 
-    y: (n, classes); masks as in `forward`.
+    y: (n, classes); masks and weights as in `loss`.
     """
     z, h = run
     grads = []
-    grad_z = (h[-1] - y) / len(y)  # softmax and cross-entropy at once; the only 1/n
+    grad_z = weights * (h[-1] - y) / len(y)  # softmax and CE at once; the only 1/n
     for i in reversed(range(len(params))):  # params[i] maps h[i] to z[i]
         grad_W = h[i].T @ grad_z
         grads.append(Layer(W=grad_W + weight_decay * params[i].W, b=grad_z.sum(axis=0)))

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlpcli.config.schema import Config
+from mlpcli.config.schema import Config, Metric
 from mlpcli.nn.mlp import parameter_count
 from mlpcli.runs.environment import Environment, environment
 from mlpcli.training.build import layer_sizes
@@ -55,6 +55,7 @@ class RunRecord(Part):
     parameters: int  # weights and biases
     data: DataRecord
     decided_by: str = ""  # how the best weights were chosen
+    metric: Metric = "accuracy"  # whose highest value is the best
     reproducible: bool = True  # False where a time budget makes the result depend on the clock
     ended_by: str | None = None  # as `stop_reason` names it
     started: str  # ISO 8601, UTC
@@ -129,6 +130,7 @@ def new_record(config: Config, data: TrainingData, *, threads: int) -> RunRecord
             sha256=split.files,
         ),
         decided_by="validation split, taken from the training images",
+        metric=config.train.metric,
         reproducible=config.train.time_budget is None,
         ended_by=None,
         started=_now(),

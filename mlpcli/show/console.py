@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlpcli.api.trainer import Event, Notice
+from mlpcli.config.schema import Metric
 from mlpcli.show import live
 from mlpcli.show.format import fitted
 from mlpcli.terminal import is_live, printable, silence, terminal_width, wants_color
@@ -63,21 +64,27 @@ def note(text: str) -> None:
 
 
 def watch(
-    events: Iterable[Event], *, epochs: int, quiet: bool, before: Sequence[Metrics] = ()
+    events: Iterable[Event],
+    *,
+    epochs: int,
+    quiet: bool,
+    metric: Metric = "accuracy",
+    before: Sequence[Metrics] = (),
 ) -> None:
     """Run a training to its end while showing it.
 
-    epochs: the most it may take; before: those of an earlier process.
+    epochs: the most it may take; metric: `train.metric`; before: epochs of an earlier process.
     """
     screen = console()
     if is_live(sys.stderr) and not quiet:
-        live.watch(events, screen, epochs=epochs, before=before)
+        live.watch(events, screen, epochs=epochs, metric=metric, before=before)
         return
     for event in events:
         if isinstance(event, Notice):
             warn(event.text)
         elif isinstance(event, Epoch) and not quiet:
-            screen.print(live.row(event.metrics, epochs), style="green" if event.best else "")
+            text = live.row(event.metrics, epochs, metric=metric)
+            screen.print(text, style="green" if event.best else "")
 
 
 def bar(counts: Iterable[tuple[int, int]], *, label: str) -> None:

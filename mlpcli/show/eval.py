@@ -1,9 +1,14 @@
 """Scores of a run, or of each of several with their mean."""
 
+from typing import Any
+
 from mlpcli.api.eval import Evaluation, Evaluations
+from mlpcli.config.schema import Metric
+from mlpcli.show.format import METRICS as NAMES
 from mlpcli.show.format import json_object, percent, pick, subject, table
 from mlpcli.show.train import mean_and_interval, spread
-from mlpcli.training.scoring import ClassScores, by_class, wilson
+from mlpcli.training.intervals import OF_METRIC
+from mlpcli.training.scoring import METRICS, ClassScores, Scores, by_class
 
 MAX_MATRIX_CLASSES = 20  # of a larger confusion matrix, the largest entries are listed
 
@@ -19,17 +24,16 @@ def as_json(result: Evaluation | Evaluations) -> str:
         one = next(iter(result.results.values()))
         images = pick(one, "data", "split", "weights")
         runs = [
-            {result.kind: number, "run": e.run} | pick(e.scores, "accuracy", "loss", "correct", "n")
+            {result.kind: number, "run": e.run} | pick(e.scores, *METRICS, "loss", "correct", "n")
             for number, e in result.results.items()
         ]
-        accuracy = {"accuracy": result.accuracy, **spread(result.summary)}
-        return json_object({"run": result.run, **images, **accuracy, f"{result.kind}s": runs})
+        means = {metric: result.value(metric) for metric in METRICS} | spread(result.summary)
+        return json_object({"run": result.run, **images, **means, f"{result.kind}s": runs})
     scores = result.scores
     return json_object(
         {
             **pick(result, "run", "data", "split", "weights"),
-            "accuracy": scores.accuracy,
-            "ci95": wilson(scores.correct, scores.n),
+            **_metrics(scores),
             **pick(scores, "loss", "correct", "n", "confusion"),
             "classes": result.classes,
             "per_class": by_class(scores.confusion, result.classes),
@@ -46,14 +50,15 @@ def notes(result: Evaluation | Evaluations) -> tuple[str, ...]:
 
 def _single(result: Evaluation) -> str:
     scores = result.scores
-    low, high = wilson(scores.correct, scores.n)
+    low, high = map(percent, OF_METRIC["accuracy"](scores.confusion))
     confusion = scores.confusion.tolist()
     few = len(result.classes) <= MAX_MATRIX_CLASSES
     return "\n".join(
         [
             f"{result.run} ({result.weights} weights) on {subject(result.split, result.data)}",
             f"accuracy: {percent(scores.accuracy)} ({scores.correct:,} of {scores.n:,} correct)",
-            f"95% interval: {percent(low)} to {percent(high)}",
+            f"95% interval: {low} to {high}",
+            *(_metric(scores, metric) for metric in METRICS[1:]),
             f"loss: {scores.loss:.4f}",
             "",
             *_classes(by_class(scores.confusion, result.classes)),
@@ -61,6 +66,20 @@ def _single(result: Evaluation) -> str:
             *(_matrix if few else _mistakes)(confusion, result.classes),
         ]
     )
+
+
+def _metric(scores: Scores, metric: Metric) -> str:
+    low, high = map(percent, OF_METRIC[metric](scores.confusion))
+    return f"{NAMES[metric]}: {percent(scores.value(metric))} (95% interval {low} to {high})"
+
+
+def _metrics(scores: Scores) -> dict[str, Any]:
+    """Each metric and its interval; that of the accuracy has the shorter name."""
+    values: dict[str, Any] = {}
+    for metric, interval in OF_METRIC.items():
+        name = "ci95" if metric == "accuracy" else f"{metric}_ci95"
+        values |= {metric: scores.value(metric), name: interval(scores.confusion)}
+    return values
 
 
 def _series(result: Evaluations) -> str:

@@ -70,7 +70,7 @@ def _sections(e: Explanation, layer: int | None) -> list[tuple[str, list[str]]]:
 def _given(e: Explanation, layer: int | None) -> list[str]:
     lines = []
     for name, a in e.given.items():
-        if layer is None or name in ("h0", "y") or name[1:] == str(layer):
+        if layer is None or name in ("h0", "y", "w") or name[1:] == str(layer):
             if a.size <= MAX_WHOLE:
                 text = np.array2string(a, separator=", ", precision=6, prefix=f"{name} = ")
                 lines += f"{name} = {text}".split("\n")
@@ -100,6 +100,7 @@ def _formula(e: Explanation, step: Quantity, at: tuple[int, ...], w: Write) -> s
     """The formula of one entry; every kind of step is here."""
     k, last, values = step.layer, e.sizes[-1], e.values
     h, z, W, grad_h, grad_z = f"h{k}", f"z{k}", f"W{k}", f"grad_h{k}", f"grad_z{k}"
+    weight = f"{w('w')} * " if "w" in e.given else ""
     match step.kind:
         case "affine":
             past, (j,) = f"h{k - 1}", at
@@ -113,9 +114,10 @@ def _formula(e: Explanation, step: Quantity, at: tuple[int, ...], w: Write) -> s
         case "loss":
             right = np.flatnonzero(values["y"]).tolist()
             terms = [f"{w('y', j)} * log({w(h, j)})" for j in right]
-            return f"-({' + '.join(terms)})"
+            return f"{weight}-({' + '.join(terms)})"
         case "error":
-            return f"{w(h, *at)} - {w('y', *at)}"
+            error = f"{w(h, *at)} - {w('y', *at)}"
+            return f"{weight}({error})" if weight else error
         case "outer":
             i, j = at
             decay = f" + {e.weight_decay:g} * {w(W, i, j)}" if e.weight_decay else ""

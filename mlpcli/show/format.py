@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from mlpcli.config.schema import Metric
 from mlpcli.terminal import one_line, terminal_width
 
 SCHEMA = 1  # of every JSON object printed; see docs/contract.md
@@ -93,6 +94,13 @@ def fitted(text: str, width: int | None) -> str:
     if width is None:
         return text
     return "\n".join(each for line in text.split("\n") for each in _broken(line, width))
+
+
+METRICS: dict[Metric, str] = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+}
 
 
 def percent(fraction: Any, digits: int = 2) -> str:

@@ -15,7 +15,8 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from mlpcli.api.trainer import Event
-from mlpcli.show.format import fitted
+from mlpcli.config.schema import Metric
+from mlpcli.show.format import METRICS, fitted
 from mlpcli.terminal import printable
 from mlpcli.training.progress import Epoch, Metrics, Step
 
@@ -45,7 +46,12 @@ class Pace(NamedTuple):
 
 
 def watch(
-    events: Iterable[Event], screen: Console, *, epochs: int, before: Sequence[Metrics] = ()
+    events: Iterable[Event],
+    screen: Console,
+    *,
+    epochs: int,
+    metric: Metric = "accuracy",
+    before: Sequence[Metrics] = (),
 ) -> None:
     """Run a training to its end while showing it; before: the epochs of an earlier process."""
     panel, past = Panel(screen), list(before)
@@ -62,11 +68,20 @@ def watch(
                     drawn = now
                     del past[event.progress.epoch :]  # later than the checkpoint that is resumed
                     pace = _pace((now, event), epoch, run)
-                    width = screen.width - 1  # the last column makes some terminals wrap
-                    panel.draw(lines(event, past, pace, epochs=epochs, width=width, glyphs=glyphs))
+                    panel.draw(
+                        lines(
+                            event,
+                            past,
+                            pace,
+                            epochs=epochs,
+                            metric=metric,
+                            width=screen.width - 1,  # the last column makes some terminals wrap
+                            glyphs=glyphs,
+                        )
+                    )
             elif isinstance(event, Epoch):
                 past[event.metrics.epoch - 1 :] = [event.metrics]
-                text = row(event.metrics, epochs, width=screen.width)
+                text = row(event.metrics, epochs, metric=metric, width=screen.width)
                 panel.print(Text(text, style="green" if event.best else ""))
             else:
                 warning = fitted(f"warning: {printable(event.text)}", screen.width)
@@ -109,13 +124,15 @@ class Panel:
         self._lines = ()
 
 
-def row(metrics: Metrics, epochs: int, *, width: int | None = None) -> str:
+def row(
+    metrics: Metrics, epochs: int, *, metric: Metric = "accuracy", width: int | None = None
+) -> str:
     """An epoch as one line of text, with fewer figures where the width asks for it."""
     figures = [
         f"epoch {metrics.epoch:{len(str(epochs))}d}/{epochs}",
         f"loss {metrics.train_loss:.4f}",
         f"validation loss {metrics.validation_loss:.4f}",
-        f"accuracy {100 * metrics.validation_accuracy:.2f}%",
+        f"{METRICS[metric]} {100 * metrics.validation(metric):.2f}%",
         f"{metrics.images_per_second:,.0f} images/s",
     ]
     if width is not None and width < WHOLE:
@@ -126,7 +143,14 @@ def row(metrics: Metrics, epochs: int, *, width: int | None = None) -> str:
 
 
 def lines(
-    step: Step, past: Sequence[Metrics], pace: Pace, *, epochs: int, width: int, glyphs: Glyphs
+    step: Step,
+    past: Sequence[Metrics],
+    pace: Pace,
+    *,
+    epochs: int,
+    metric: Metric = "accuracy",
+    width: int,
+    glyphs: Glyphs,
 ) -> list[Text]:
     """The panel: two bars, and two sparklines over the epochs done, each with figures.
 
@@ -137,8 +161,8 @@ def lines(
     speed = "" if pace.images is None else f"  {pace.images:,.0f}{'/s' if narrow else ' images/s'}"
     left = "" if pace.left is None else f"  {duration(pace.left)} left"
     when = "" if narrow else f" in epoch {at.best_epoch}"
-    best = f"best {100 * at.best_accuracy:.2f}%{when}" if at.best_epoch else ""
-    labels = (f"epoch {at.epoch + 1}/{epochs}", "run", "loss", "accuracy")
+    best = f"best {100 * at.best_score:.2f}%{when}" if at.best_epoch else ""
+    labels = (f"epoch {at.epoch + 1}/{epochs}", "run", "loss", METRICS[metric])
     figures = (
         f"{100 * within:3.0f}%{speed}",
         f"{100 * step.done:3.0f}%{left}",
@@ -148,12 +172,12 @@ def lines(
     side = max(map(len, labels))
     room = max(1, min(MAX_GRAPH_WIDTH, width - side - max(map(len, figures)) - 4))
     losses = [math.log(max(each.train_loss, 1e-12)) for each in past]
-    accuracies = [each.validation_accuracy for each in past]
+    scores = [each.validation(metric) for each in past]
     graphs = (
         bar(within, room, glyphs),
         bar(step.done, room, glyphs),
         Text(sparkline(losses, room, glyphs.levels), style="magenta"),
-        Text(sparkline(accuracies, room, glyphs.levels), style="green"),
+        Text(sparkline(scores, room, glyphs.levels), style="green"),
     )
     drawn = []
     for label, graph, figure in zip(labels, graphs, figures, strict=True):

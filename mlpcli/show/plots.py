@@ -12,7 +12,7 @@ from mlpcli.api.report import Bin
 from mlpcli.show import svg
 from mlpcli.show.format import short
 from mlpcli.show.svg import INK, MUTED, RULE, color
-from mlpcli.training.scoring import wilson
+from mlpcli.training.intervals import wilson
 
 WIDTH, HEIGHT = 300, 210  # CSS pixels, near the size on the page: text keeps its size
 MARKERS = "os^Dv*PX"  # of the series: two lines never differ by color alone

@@ -29,7 +29,8 @@ from mlpcli.show.format import (
 from mlpcli.show.plots import Line
 from mlpcli.show.run_view import RunView
 from mlpcli.terminal import printable
-from mlpcli.training.scoring import by_class, wilson
+from mlpcli.training.intervals import wilson
+from mlpcli.training.scoring import by_class
 from mlpcli.version import __version__
 
 GENERATOR = f"mlpcli {__version__}"

@@ -4,7 +4,7 @@ from typing import Any
 
 from mlpcli.api.multi_run import SeriesResult, TrainResult
 from mlpcli.api.significance import Summary
-from mlpcli.show.format import counted, json_object, percent, table
+from mlpcli.show.format import METRICS, counted, json_object, percent, pick, table
 
 
 def as_text(result: TrainResult | SeriesResult) -> str:
@@ -48,7 +48,7 @@ def stop_reason(result: TrainResult) -> str:
     record = result.record
     best = record.best.epoch if record.best else 0
     return {
-        "target": "target accuracy reached",
+        "target": f"target {METRICS[record.metric]} reached",
         "time_budget": "time budget used",
         "patience": f"no improvement for {counted(record.epochs - best, 'epoch')}",
     }.get(
@@ -60,10 +60,15 @@ def stop_reason(result: TrainResult) -> str:
 def _single(result: TrainResult) -> str:
     record, values = result.record, _values(result)
     best = record.best.epoch if record.best else 0
+    metrics = dict.fromkeys(["accuracy", record.metric])  # the one that decided, if it is another
+    scores = "".join(
+        f"validation {METRICS[metric]}: {percent(values[f'validation_{metric}'])}"
+        f" (epoch {best} of {record.epochs})\n"
+        for metric in metrics
+    )
     return (
         f"run: {result.run}\n"
-        f"validation accuracy: {percent(values['validation_accuracy'])}"
-        f" (epoch {best} of {record.epochs})\n"
+        f"{scores}"
         f"train loss: {values['train_loss']:.4f}\n"
         f"time: {record.seconds:.1f} s, {values['images_per_second']:,} images/s\n"
         f"parameters: {record.parameters:,}\n"
@@ -100,7 +105,8 @@ def _values(result: TrainResult) -> dict[str, Any]:
     return {
         "run": result.run,
         "epochs": record.epochs,
-        "validation_accuracy": record.best.validation_accuracy,
+        "metric": record.metric,
+        **pick(record.best, *(f"validation_{metric}" for metric in METRICS)),
         "train_loss": record.last.train_loss,
         "seconds": record.seconds,
         "images_per_second": round(record.last.images_per_second),

@@ -20,6 +20,7 @@ from mlpcli.nn import Array, mlp
 from mlpcli.nn.engine import Source
 from mlpcli.nn.mlp import Masks
 from mlpcli.training import augment, build
+from mlpcli.training.imbalance import class_weights
 from mlpcli.training.rng import stream
 
 DEFAULT_VALIDATION = 0.1  # share of the training images
@@ -40,6 +41,7 @@ class TrainingData(NamedTuple):
     light_share: float  # fraction of the images with a light background
     placement: Placement | None = None  # how their ink lies; None where it was not measured
     traits: Traits | None = None  # what they have in common; likewise
+    class_weights: Array | None = None  # (classes,), of the loss; None where all are 1
 
 
 def load_split(
@@ -84,15 +86,18 @@ def class_names(config: Config, *, offline: bool = False) -> tuple[str, ...]:
 
 
 def prepare(config: Config, split: Split) -> TrainingData:
-    """A training split made ready; raises ConfigError where it cannot be divided."""
+    """A training split made ready; raises ConfigError where settings do not fit it."""
     sample = split.images[:: max(1, len(split.images) // SAMPLE_SIZE)]
+    rows, validation_rows = split_rows(config, split)
     return TrainingData(
         split,
-        *split_rows(config, split),
+        rows,
+        validation_rows,
         active_inputs(config, split),
         light_share(split.images),
         placement.measure(sample),
         outliers.measure(sample),
+        class_weights(config.train.class_weight, split.labels[rows], split.classes),
     )
 
 
@@ -203,7 +208,16 @@ def source(
         step = start // config.train.batch_size
         return build.dropout_masks(config, (n, inputs), "dropout", epoch, step, rows=rows)
 
-    return Source(fill, masks)
+    def weights(rows: slice, epoch: int, start: int) -> Array | None:
+        return row_weights(data, order[start + rows.start : start + rows.stop])
+
+    return Source(fill, masks, weights)
+
+
+def row_weights(data: TrainingData, rows: NDArray[Any]) -> Array | None:
+    """Weights in the loss of these rows of the split, (rows, 1); None where all are 1."""
+    weights = data.class_weights
+    return None if weights is None else weights[data.split.labels[rows], None]
 
 
 def batches(

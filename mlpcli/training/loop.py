@@ -95,6 +95,9 @@ def _fit(
                 train_loss=at.loss_sum / seen,
                 validation_loss=scores.loss,
                 validation_accuracy=scores.accuracy,
+                validation_balanced_accuracy=scores.balanced_accuracy,
+                validation_macro_f1=scores.macro_f1,
+                never_predicted=scores.never_predicted,
                 lr=lr,
                 seconds=seconds,
                 images_per_second=max(seen - first * size, 0) / seconds,
@@ -102,7 +105,7 @@ def _fit(
                 weight_norms=weight_norms,
                 gradient_norms=gradient_norms,
             )
-            at = _after_pass(at, scores.accuracy, budget)
+            at = _after_pass(at, scores.value(config.train.metric), budget)
             yield Epoch(at, metrics, at.best_epoch == epoch, engine)
 
 
@@ -113,7 +116,7 @@ def stop_reason(config: Config, at: Progress) -> str | None:
     ends nothing before the network has been validated once, so that a run always has best weights.
     """
     train = config.train
-    if train.target is not None and at.best_accuracy >= train.target:
+    if train.target is not None and at.best_score >= train.target:
         return "target"
     if train.time_budget is not None and at.epoch and at.used >= train.time_budget:
         return "time_budget"
@@ -122,10 +125,10 @@ def stop_reason(config: Config, at: Progress) -> str | None:
     return "epochs" if at.epoch >= train.epochs else None
 
 
-def _after_pass(at: Progress, accuracy: float, budget: TimeBudget) -> Progress:
+def _after_pass(at: Progress, score: float, budget: TimeBudget) -> Progress:
     at = at._replace(epoch=at.epoch + 1, step=0, loss_sum=0.0)
-    if accuracy > at.best_accuracy:
-        at = at._replace(best_epoch=at.epoch, best_accuracy=accuracy)
+    if score > at.best_score:
+        at = at._replace(best_epoch=at.epoch, best_score=score)
     if budget.limit is not None and budget.is_up(endings=2):  # this one and that of another pass
         at = at._replace(used=budget.limit)
     return at

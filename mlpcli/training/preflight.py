@@ -19,7 +19,7 @@ from mlpcli.data.mnist_style import has_light_background
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.mlp import Params
 from mlpcli.training import build
-from mlpcli.training.loader import TrainingData
+from mlpcli.training.loader import TrainingData, row_weights
 from mlpcli.training.rng import stream
 from mlpcli.training.threads import one_blas_thread
 
@@ -200,7 +200,8 @@ def _train(
             batch = rows.take(range(step * batch_size, (step + 1) * batch_size), mode="wrap")
             x, y = _batch(data, batch)
             progress = warmup * min(1.0, step / warmup_steps) if warmup else 0.0
-            engine.step(x[:, active], y, lr=factor * learning_rate(progress))
+            lr, weights = factor * learning_rate(progress), row_weights(data, batch)
+            engine.step(x[:, active], y, lr=lr, weights=weights)
     except FloatingPointError:
         return None
     return engine.params

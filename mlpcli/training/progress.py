@@ -1,9 +1,11 @@
 """What a training yields: its progress after a step, and its metrics after an epoch."""
 
+import math
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from mlpcli.config.schema import Metric
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.mlp import Params
 
@@ -17,8 +19,8 @@ class Progress(NamedTuple):
     epoch: int = 0  # passes over the training images done, of which time may cut the last short
     step: int = 0  # steps of the next pass done
     loss_sum: float = 0.0  # over those steps, of nats times images
-    best_epoch: int = 0  # the first with the highest validation accuracy; 0 before there is one
-    best_accuracy: float = -1.0  # its validation accuracy, a fraction
+    best_epoch: int = 0  # the first with the highest `train.metric`; 0 before there is one
+    best_score: float = -1.0  # its value on the validation images, a fraction
     used: float = 0.0  # seconds of `train.time_budget`; 0 without one
 
 
@@ -40,12 +42,20 @@ class Metrics(BaseModel):
     train_loss: float  # mean of the training objective over the epoch's steps, in nats
     validation_loss: float  # cross-entropy, in nats
     validation_accuracy: float  # fraction
+    validation_balanced_accuracy: float | None = None  # fraction; older runs lack these three
+    validation_macro_f1: float | None = None  # fraction
+    never_predicted: tuple[int, ...] | None = None  # classes with validation images, by number
     lr: float  # at the last step
     seconds: float  # of the epoch's steps, without validation; since it was resumed, if it was
     images_per_second: float
     validation_seconds: float | None = None  # of the validation after them; older runs lack it
     weight_norms: tuple[float, ...] | None = None  # Frobenius, of each W; None where not recorded
     gradient_norms: tuple[float, ...] | None = None  # of its gradient, for the epoch's last images
+
+    def validation(self, metric: Metric) -> float:
+        """The metric on the validation images, a fraction; nan in a run too old to have it."""
+        value = getattr(self, f"validation_{metric}")
+        return math.nan if value is None else float(value)
 
 
 class Step(NamedTuple):
@@ -64,5 +74,5 @@ class Epoch(NamedTuple):
 
     progress: Progress
     metrics: Metrics
-    best: bool  # the highest validation accuracy so far
+    best: bool  # the highest `train.metric` so far
     engine: Engine

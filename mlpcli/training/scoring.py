@@ -1,12 +1,12 @@
 """Scores of a network on images: loss, confusion matrix, and metrics derived from them."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli.config.schema import Metric
 from mlpcli.data.dataset import Split
 from mlpcli.data.preprocessing import INPUTS, inputs
 from mlpcli.errors import CheckFailed
@@ -14,7 +14,9 @@ from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import Activation
 from mlpcli.nn.mlp import Params
 from mlpcli.nn.team import Team
+from mlpcli.training.intervals import wilson
 
+METRICS: tuple[Metric, ...] = get_args(Metric)  # fractions in `Scores`, by their names
 CHUNK_SIZE = 1000  # images evaluated at once: enough for the matrix products, small in memory
 
 
@@ -39,6 +41,36 @@ class Scores(NamedTuple):
     def accuracy(self) -> float:
         """Fraction of the images classified correctly."""
         return self.correct / self.n
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall of the classes that have images, a fraction.
+
+        Source: Brodersen et al. (2010), "The balanced accuracy and its posterior distribution".
+        """
+        n = self.confusion.sum(axis=1)
+        there = n > 0
+        return float((np.diag(self.confusion)[there] / n[there]).mean())
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the classes that have images or predictions, a fraction.
+
+        Source: Opitz and Burst (2019), arXiv:1911.03347, "averaged F1".
+        """
+        size = self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
+        there = size > 0
+        return float((2 * np.diag(self.confusion)[there] / size[there]).mean())
+
+    @property
+    def never_predicted(self) -> tuple[int, ...]:
+        """The classes that have images and no predictions."""
+        there, predicted = self.confusion.sum(axis=1) > 0, self.confusion.sum(axis=0) > 0
+        return tuple(np.flatnonzero(there & ~predicted).tolist())
+
+    def value(self, metric: Metric) -> float:
+        """The metric, a fraction."""
+        return float(getattr(self, metric))
 
     def __repr__(self) -> str:
         low, high = (100 * end for end in wilson(self.correct, self.n))
@@ -173,18 +205,3 @@ def by_class(confusion: NDArray[np.int64], names: tuple[str, ...]) -> list[Class
 
 def _ratio(part: Any, whole: Any) -> float | None:
     return float(part / whole) if whole else None
-
-
-def wilson(correct: int, n: int) -> tuple[float, float]:
-    """95% interval of an accuracy, as fractions.
-
-    Source: Wilson (1927), "Probable inference, the law of succession, and statistical inference".
-
-    >>> [round(end, 4) for end in wilson(9840, 10000)]
-    [0.9813, 0.9863]
-    """
-    z = 1.959963984540054  # the 97.5th percentile of the normal distribution
-    p = correct / n
-    center = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, center - half), min(1.0, center + half)

@@ -2,10 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from mlpcli.api.gradcheck import points_of_config
 from mlpcli.checks import gradcheck
 from mlpcli.config.load import load_config
+from mlpcli.training.loader import load_split, prepare
 from mlpcli.training.rng import stream
 
 SMALL = ["data.images=100", "network.hidden=[16, 8]"]
@@ -29,6 +31,21 @@ def test_the_checked_loss_has_the_decay_that_is_in_the_loss(name: str, expected:
     decayed = [*SMALL, f"optimizer.name={name}", "optimizer.weight_decay=0.1"]
 
     assert next(points_of_config(load_config(None, decayed))).problem.weight_decay == expected
+
+
+def test_the_checked_loss_has_the_class_weights_of_the_config() -> None:
+    for setting in ("balanced", "[0.5, 2, 0.5, 2, 0.5, 2, 0.5, 2, 0.5, 2]"):
+        config = load_config(None, [*SMALL, f"train.class_weight={setting}"])
+        for point in points_of_config(config):
+            verdict = gradcheck.check(point.problem, point=point.name, rng=stream(0, "check"))
+
+            data = prepare(config, load_split(config, "train"))
+            assert data.class_weights is not None
+            assert point.problem.weights is not None
+            expected = data.class_weights[point.problem.y.argmax(axis=1)]
+            assert_array_equal(point.problem.weights[:, 0], expected)
+            assert len(np.unique(expected)) > 1
+            assert verdict.ok
 
 
 def test_data_of_fewer_images_than_are_checked_is_checked_on_all(tmp_path: Path) -> None:

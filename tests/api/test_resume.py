@@ -93,6 +93,7 @@ RECIPES = {
     "adam": ["optimizer.name=adam", "optimizer.weight_decay=0.01"],
     "adamw": ["optimizer.name=adamw", "schedule.name=one_cycle"],
     "dropout": ["network.dropout=0.5", "network.input_dropout=0.2", "network.max_norm=1"],
+    "class weights": ["train.class_weight={'1': 1.5}", "train.metric=balanced_accuracy"],
     "ema": ["train.ema=0.9", "optimizer.name=adamw", "network.dropout=0.5", "schedule.warmup=0.1"],
     "augment": ["augment.shift=1", "augment.elastic=0.5", "augment.flip=true"],
 }
@@ -104,7 +105,8 @@ def test_a_run_that_is_stopped_at_any_step_ends_with_the_same_bits(
     settings: Config, tmp_path: Path, overrides: list[str]
 ) -> None:
     settings = changed(settings, *overrides)
-    taken = len(list(train(settings, tmp_path / "whole", preflight=False)))
+    events = train(settings, tmp_path / "whole", preflight=False)
+    taken = sum(isinstance(event, Step | Epoch) for event in events)
     assert taken == 18  # five steps and the end of an epoch, three times
 
     for n in range(1, taken):
@@ -252,6 +254,8 @@ def test_what_force_changes_is_recorded_before_the_first_step(settings: Config, 
         ("optimizer.lr=0.2", False, r"differ.*\n  optimizer.lr: 0.1 in the run, 0.2 now"),
         ("network.hidden=[9]", True, r"these cannot change\n  network.hidden: \[8\]"),
         ("train.ema=0.9", True, r"these cannot change\n  train.ema: None"),
+        ("train.metric=macro_f1", True, r"these cannot change\n  train.metric: 'accuracy'"),
+        ("train.class_weight=balanced", False, r"differ.*\n  train.class_weight: 'none' in the"),
     ],
 )
 def test_other_settings_are_refused_with_the_difference(

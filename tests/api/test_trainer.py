@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal, assert_equal
 from safetensors.numpy import load_file
 
-from mlpcli.api.trainer import Event, train
+from mlpcli.api.trainer import Event, Notice, train
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.data import dataset
@@ -83,6 +83,59 @@ def test_best_is_the_first_epoch_with_the_highest_validation_accuracy(run: Path)
     assert record.best == best
     assert checkpoint.load(run / BEST).metadata.progress.epoch == best.epoch
     assert checkpoint.load(run / LAST).metadata.progress.epoch == 3
+
+
+def long_tail(dots: str, path: Path) -> str:
+    """The dots with 100 images of class 0, 20 of class 1 and 5 of class 2 to train on."""
+    arrays = dict(np.load(dots))
+    rows = np.concatenate(
+        [np.flatnonzero(arrays["y_train"] == k)[:n] for k, n in enumerate((100, 20, 5))]
+    )
+    arrays |= {"x_train": arrays["x_train"][rows], "y_train": arrays["y_train"][rows]}
+    np.savez(path, allow_pickle=False, **arrays)
+    return str(path)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1"])
+def test_the_metric_decides_what_is_best_and_when_to_stop(
+    settings: Config, dots: str, tmp_path: Path, metric: Any
+) -> None:
+    data = long_tail(dots, tmp_path / "tail.npz")
+    tail = changed(settings, f"data.name={data}", "data.validation=0.4", "optimizer.lr=0.05")
+    config = changed(tail, f"train.metric={metric}", "train.epochs=99", "train.target=0.9")
+    list(train(config, tmp_path / metric, preflight=False))
+
+    folder = RunFolder(tmp_path / metric)
+    record, epochs = folder.load_record(), folder.load_metrics()
+    assert (record.metric, record.ended_by, record.best) == (metric, "target", epochs[-1])
+    values = [epoch.validation(metric) for epoch in epochs]
+    assert values[-1] >= 0.9 > max(values[:-1])
+    assert folder.load_weights("last").metadata.progress.best_score == values[-1]
+
+
+def test_a_long_tail_is_warned_of_and_the_record_has_it(
+    settings: Config, dots: str, tmp_path: Path
+) -> None:
+    data = long_tail(dots, tmp_path / "tail.npz")
+    tail = changed(settings, f"data.name={data}", "train.epochs=1", "optimizer.lr=1e-3")
+    first, *_, last = train(tail, tmp_path / "a", preflight=False)
+
+    assert isinstance(first, Notice)
+    assert isinstance(last, Notice)
+    assert first.text.startswith("fewer than 2 validation images of class '2', ")
+    assert last.text == (
+        "the best weights never predict class '1' on the validation images; "
+        "try --set train.class_weight=balanced"
+    )
+    record = RunFolder(tmp_path / "a").load_record()
+    assert record.warnings == (first.text, last.text)
+    assert record.best
+    assert record.best.never_predicted is not None
+    assert 1 in record.best.never_predicted
+
+
+def test_classes_of_equal_size_give_no_warning(settings: Config, folder: Path) -> None:
+    assert not [event for event in train(settings, folder) if isinstance(event, Notice)]
 
 
 def test_a_folder_with_a_run_is_left_alone_without_overwrite(settings: Config, run: Path) -> None:

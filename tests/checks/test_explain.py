@@ -23,13 +23,22 @@ def decayed() -> Problem:
     return problem._replace(y=mlp.one_hot(np.array([1]), 2, smoothing=0.2))
 
 
-problems = pytest.mark.parametrize("make", [example, full_size, decayed])
+def weighted() -> Problem:
+    return full_size()._replace(weights=np.array([[2.5], [0.5]]))
+
+
+problems = pytest.mark.parametrize("make", [example, full_size, decayed, weighted])
+
+
+def first_row(problem: Problem) -> Problem:
+    weights = None if problem.weights is None else problem.weights[:1]
+    return problem._replace(x=problem.x[:1], y=problem.y[:1], weights=weights)
 
 
 @problems
 def test_its_numbers_are_those_of_backward(make: Callable[[], Problem]) -> None:
     problem = make()
-    one = problem._replace(x=problem.x[:1], y=problem.y[:1])
+    one = first_row(problem)
     values = explain(problem).values
 
     for i, grads in enumerate(derived_gradient(one), 1):
@@ -40,7 +49,7 @@ def test_its_numbers_are_those_of_backward(make: Callable[[], Problem]) -> None:
 @problems
 def test_its_numbers_are_those_of_the_check_to_1e_15(make: Callable[[], Problem]) -> None:
     problem = make()
-    one = problem._replace(x=problem.x[:1], y=problem.y[:1])
+    one = first_row(problem)
     values, grad_z = explain(problem).values, reference.grad_z(one)
 
     for i, (W, b) in enumerate(reference.gradient(one), 1):
@@ -58,6 +67,17 @@ def test_its_forward_numbers_are_those_of_forward() -> None:
         assert_array_equal(values[f"z{i}"], z[i - 1][0])
         assert_array_equal(values[f"h{i}"], h[i][0])
     assert values["CE"] == loss(problem)
+
+
+def test_the_weight_of_a_class_is_in_the_loss_and_its_derivative() -> None:
+    plain, with_weight = explain(full_size()), explain(weighted())
+    formulas = {step.name: step.formula for step in with_weight.steps}
+
+    assert (formulas["CE"], formulas["grad_z3"]) == ("w * -(y * log(h3)).sum()", "w * (h3 - y)")
+    assert with_weight.values["w"] == 2.5
+    assert "w" not in plain.values
+    assert_allclose(with_weight.values["CE"], 2.5 * plain.values["CE"])
+    assert_allclose(with_weight.values["grad_z3"], 2.5 * plain.values["grad_z3"])
 
 
 def test_the_steps_stand_in_the_workbooks_order() -> None:

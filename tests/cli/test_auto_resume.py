@@ -17,7 +17,7 @@ DONE = "nothing is left to train; --"
 def interrupted(*words: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     """A command that a signal stops in its second epoch."""
 
-    def row(metrics: Metrics, epochs: int) -> str:
+    def row(metrics: Metrics, epochs: int, *, metric: str) -> str:
         signal.raise_signal(signal.SIGTERM)
         return ""
 

@@ -106,7 +106,7 @@ def test_each_bad_setting_has_its_line() -> None:
         ("label", "label: ", "label 7 of image 2 is outside the 2 classes, [0, 1]"),
         ("magic", "magic/train-images-idx3-ubyte.gz: ", "expected magic number 2051, got 2049"),
         ("page", "page/train-images-idx3-ubyte.gz: ", "is a web page, not IDX data"),
-        ("page.npz", "page.npz: ", "not a readable .npz file"),
+        ("page.npz", "page.npz: ", "is a web page; download the file itself"),
     ],
 )
 @pytest.mark.usefixtures("bad_data")
@@ -199,8 +199,23 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
         ("eval", "missing argument 'RUN'; see `mlp eval --help`"),
         (
             "eval a --fail-under 2",
-            "invalid value for '--fail-under': expected less than or equal to 1; "
+            "invalid value for '--fail-under': expected a fraction in [0, 1] or METRIC=FRACTION, "
+            "got '2'; see `mlp eval --help`",
+        ),
+        (
+            "eval a --fail-under f1=0.9",
+            "invalid value for '--fail-under': unknown metric 'f1'; did you mean 'macro_f1'?; "
             "see `mlp eval --help`",
+        ),
+        (
+            "eval a --fail-under recall=0.9",
+            "invalid value for '--fail-under': unknown metric 'recall'; expected one of accuracy, "
+            "balanced_accuracy, macro_f1; see `mlp eval --help`",
+        ),
+        (
+            "eval a --fail-under macro_f1=90%",
+            "invalid value for '--fail-under': expected a fraction in [0, 1] or METRIC=FRACTION, "
+            "got 'macro_f1=90%'; see `mlp eval --help`",
         ),
         (
             "train --epochs many",

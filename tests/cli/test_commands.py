@@ -33,8 +33,11 @@ def test_train_json_is_one_object_as_the_contract_has_it(small: list[str]) -> No
 
     assert kinds(found) == {
         "int": {"schema", "epochs", "images_per_second", "parameters"},
-        "float": {"validation_accuracy", "train_loss", "seconds"},
-        "str": {"run", "ended_by"},
+        "float": {
+            *("validation_accuracy", "validation_balanced_accuracy", "validation_macro_f1"),
+            *("train_loss", "seconds"),
+        },
+        "str": {"run", "metric", "ended_by"},
     }
     assert (found["schema"], found["run"], found["epochs"]) == (1, "a", 3)
     assert found["parameters"] == 1024 * 16 + 16 + 16 * 8 + 8 + 8 * 3 + 3
@@ -140,8 +143,11 @@ def test_eval_json_is_one_object_as_the_contract_has_it(run: str, dots: str) -> 
     assert kinds(found) == {
         "int": {"schema", "correct", "n"},
         "str": {"run", "data", "split", "weights"},
-        "float": {"accuracy", "loss"},
-        "list": {"ci95", "confusion", "classes", "per_class"},
+        "float": {"accuracy", "balanced_accuracy", "macro_f1", "loss"},
+        "list": {
+            *("ci95", "balanced_accuracy_ci95", "macro_f1_ci95"),
+            *("confusion", "classes", "per_class"),
+        },
     }
     assert (found["schema"], found["data"], found["split"]) == (1, dots, "test")
     assert found["accuracy"] == found["correct"] / found["n"]
@@ -178,6 +184,28 @@ def test_fail_under_allows_equality_and_fails_below(run: str, spoiled: str) -> N
     assert status == 1
     assert json.loads(out)["accuracy"] == accuracy
     assert err.startswith("error: run: accuracy must be at least ")
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "macro_f1"])
+def test_fail_under_compares_the_metric_that_it_names(run: str, spoiled: str, metric: str) -> None:
+    judge = ("eval", run, "--data", spoiled, "--json", "--fail-under")
+    values = facts(call(*judge, "0"))
+    value = values[metric]
+    low, high = values[f"{metric}_ci95"]
+    assert 0 <= low < value < high <= 1
+
+    assert call(*judge, f"{metric}={value!r}").status == 0
+    status, _, err = call(*judge, f"{metric}={math.nextafter(value, 1)!r}")
+    assert status == 1
+    assert err.startswith(f"error: run: {metric.replace('_', ' ').replace('f1', 'F1')} must be at")
+
+
+def test_eval_prints_each_metric_with_its_interval(run: str, spoiled: str) -> None:
+    lines = output(call("eval", run, "--data", spoiled)).splitlines()
+
+    for name in ("balanced accuracy", "macro F1"):
+        (line,) = (line for line in lines if line.startswith(f"{name}: "))
+        assert re.fullmatch(rf"{name}: [\d.]+% \(95% interval [\d.]+% to [\d.]+%\)", line)
 
 
 def test_config_list_names_one_a_line() -> None:

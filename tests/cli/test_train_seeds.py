@@ -52,7 +52,7 @@ def test_eval_of_seeds_is_of_each_and_their_mean(five: str) -> None:
     assert kinds(found) == {
         "int": {"schema"},
         "str": {"run", "data", "split", "weights"},
-        "float": {"accuracy", "sd"},
+        "float": {"accuracy", "balanced_accuracy", "macro_f1", "sd"},
         "list": {"ci95", "seeds"},
     }
     alone = [facts(call("eval", f"five/seed-{seed}", "--json")) for seed in (0, 1)]

@@ -1,6 +1,8 @@
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,7 +138,7 @@ NO_SETTING = {  # by message: what YAML allows, or nearly, and a config does not
     r"x\.yaml: not valid YAML: ": (
         ["seed: !!bool x", "seed: !!int ''", "seed: !!int abc", "seed: !!float ."]
     ),
-    r"x\.yaml:1:\d: expected a setting's name$": (
+    r"x\.yaml:1:\d: expected a setting's name; a number or null needs quotes$": (
         ["1: 2", "null: 3", "? [a]\n: 1", "<<: {seed: 1}", "data: {1: 2}"]
     ),
     r"x\.yaml:2:1: not valid YAML: found duplicate key": ["seed: 1\nseed: 2"],
@@ -231,3 +233,21 @@ def test_another_schedule_or_optimizer_begins_with_its_own_defaults() -> None:
     assert load_config(None, [*warm, "schedule.name=cosine"]).schedule == Cosine(warmup=0.9)
     assert adam == Adam(lr=1e-3)
     assert load_config("mnist", ["optimizer.name=sgd"]) == load_config("mnist")
+
+
+@pytest.mark.parametrize(
+    "text", ["-3", "Balanced", "[1, -2]", "['1', 2]", "{cat: -1}", "{cat: many}", "[1, [2]]"]
+)
+def test_class_weights_are_a_word_a_list_or_a_map(text: str, write: Write) -> None:
+    (line,) = complaint(write(f"train: {{class_weight: {text}}}"))
+
+    expected = "class_weight must be one of 'none', 'balanced' or a list or a map to a number in"
+    assert line.startswith(f"x.yaml:1:9: {expected}")
+
+
+@pytest.mark.parametrize("value", ["none", "balanced", [1, 0.5], {"cat": 2.0}])
+def test_class_weights_are_written_and_read_back(value: Any, write: Write) -> None:
+    config = load_config(None, [f"train.class_weight={json.dumps(value)}"])
+
+    assert load_config(write(dump_config(config))) == config
+    assert load_config(None, ["train.class_weight.cat=2"]).train.class_weight == {"cat": 2.0}

@@ -238,3 +238,23 @@ def test_the_loss_is_pytorchs(
     cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
     logits = network(params, activation)(torch.tensor(x))
     assert_allclose(value, cross_entropy(logits, torch.tensor(labels)).item(), rtol=1e-12)
+
+
+def test_class_weights_are_pytorchs_divided_by_the_number_of_images(
+    params: mlp.Params, rng: np.random.Generator
+) -> None:
+    """PyTorch's own mean divides by the sum of the weights."""
+    x, labels = next(batches(rng))
+    class_weights = rng.uniform(0, 2, SIZES[-1])
+    engine = Engine(params, batch_size=len(x))
+
+    value = engine.gradient(x, mlp.one_hot(labels, SIZES[-1]), weights=class_weights[labels, None])
+
+    model = network(params, "relu")
+    total = torch.nn.CrossEntropyLoss(weight=torch.tensor(class_weights), reduction="sum")
+    loss = total(model(torch.tensor(x)), torch.tensor(labels)) / len(x)
+    loss.backward()
+    assert_allclose(value, loss.item(), rtol=1e-12)
+    for (grad_W, grad_b), linear in zip(engine.grads, linears(model), strict=True):
+        assert_allclose(grad_W.T, linear.weight.grad.numpy(), rtol=1e-9, atol=1e-14)
+        assert_allclose(grad_b, linear.bias.grad.numpy(), rtol=1e-9, atol=1e-14)

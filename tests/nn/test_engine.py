@@ -45,6 +45,7 @@ def assert_close(
 @pytest.mark.parametrize("sizes", [(9, 4), (9, 8, 4), (9, 8, 7, 6, 4)])
 @pytest.mark.parametrize("n", [16, 5, 1], ids=["full batch", "short last batch", "one image"])
 @pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("weighted", [False, True])
 def test_engine_gradient_equals_backward(
     dtype: str,
     tolerance: float,
@@ -52,19 +53,22 @@ def test_engine_gradient_equals_backward(
     sizes: Sizes,
     n: int,
     threads: int,
+    weighted: bool,
     rng: np.random.Generator,
 ) -> None:
     params, x, y = problem(rng, sizes, dtype, n)
+    weights = rng.uniform(0.5, 2, (n, 1)).astype(dtype) if weighted else None
     masks: list[Any] = [(rng.random((n, s)) < 0.7).astype(dtype) for s in sizes]
     activation, decay = ACTIVATIONS[name], 0.01
     with Team(threads) as team:
         engine = Engine(params, batch_size=16, activation=activation, weight_decay=decay, team=team)
-        value = engine.gradient(x, y, masks=masks)
+        value = engine.gradient(x, y, masks=masks, weights=weights)
 
     shared: dict[str, Any] = {"activation": activation, "masks": masks}
     run = mlp.forward(params, x, **shared)
-    expected = mlp.backward(params, run, y, weight_decay=decay, **shared)
-    assert_allclose(value, mlp.loss(params, x, y, weight_decay=decay, **shared), rtol=tolerance)
+    shared |= {"weight_decay": decay, "weights": 1.0 if weights is None else weights}
+    expected = mlp.backward(params, run, y, **shared)
+    assert_allclose(value, mlp.loss(params, x, y, **shared), rtol=tolerance)
     assert_close(engine.grads, expected, tolerance)
 
 

@@ -52,6 +52,7 @@ def test_backward_agrees_with_the_complex_step(
     masks = [np.where(rng.random((7, size)) < 0.8, 1.25, 0.0) for size in sizes]
     options: dict[str, Any] = {"activation": ACTIVATIONS[name], "masks": masks}
     run, step = mlp.forward(params, x, **options), 1e-30
+    options["weights"] = rng.uniform(0, 2, (7, 1))
     grads = mlp.backward(params, run, y, weight_decay=0.1, **options)
 
     for i, layer in enumerate(params):
@@ -91,6 +92,18 @@ def test_forward_and_backward_keep_the_dtype(dtype: str, rng: np.random.Generato
     grads = mlp.backward(params, run, y.astype(real))
 
     assert {array.dtype for layer in grads for array in layer} == {np.dtype(dtype)}
+
+
+def test_the_weight_of_an_image_multiplies_its_loss_and_nothing_else(
+    tiny: mlp.Params, rng: np.random.Generator
+) -> None:
+    x, y = batch(rng)
+    weights = np.array([[2.0], [0.0], [1.0], [1.0], [0.5], [3.0], [1.0]])
+
+    each = [mlp.loss(tiny, x[[i]], y[[i]]) for i in range(7)]
+
+    assert_allclose(mlp.loss(tiny, x, y, weights=weights), weights[:, 0] @ each / 7)
+    assert mlp.loss(tiny, x, y, weights=np.ones((7, 1))) == mlp.loss(tiny, x, y)
 
 
 def test_smoothed_targets_still_sum_to_one() -> None:

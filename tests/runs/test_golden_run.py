@@ -75,7 +75,7 @@ def test_its_weights_are_read_with_their_metadata(run: RunFolder) -> None:
     assert (len(best.optimizer_state), len(last.optimizer_state)) == (0, 2)
     assert last.metadata.config == run.load_config()
     assert last.metadata.classes == tuple("0123456789")
-    assert last.metadata.progress == Progress(epoch=2, best_epoch=1, best_accuracy=0.48)
+    assert last.metadata.progress == Progress(epoch=2, best_epoch=1, best_score=0.48)
     assert (last.metadata.updates, last.metadata.epoch_limits) == (90, ((0, 2),))
     assert last.metadata.light_share == 0
 

@@ -38,7 +38,7 @@ def step(number: int, *, epoch: int = 3, epochs: int = 12) -> Step:
             step=number,
             loss_sum=0.05 * 128 * number,
             best_epoch=epoch,
-            best_accuracy=1 - 0.1 / epoch if epoch else -1.0,
+            best_score=1 - 0.1 / epoch if epoch else -1.0,
         ),
         steps=10,
         seen=128 * number,

@@ -49,6 +49,7 @@ RECIPES = {
     "dropout": ["network.dropout=0.2", "network.input_dropout=0.1"],
     "max-norm": ["network.max_norm=2"],
     "ema": ["train.ema=0.7"],
+    "class weights": ["train.class_weight=[0.5, 1, 2]"],
 }
 
 
@@ -127,14 +128,14 @@ def test_an_epoch_reorders_and_loses_no_image(settings: Config, monkeypatch: Any
     orders: dict[int, list[int]] = {}
 
     def spy(config: Config, data: TrainingData, order: Any, **options: int) -> Source:
-        fill, masks = source(config, data, order, **options)
+        made = source(config, data, order, **options)
 
         def note(x: Any, y: Any, rank: int, rows: slice, epoch: int, start: int) -> int:
             if start == len(orders.setdefault(epoch, [])):  # not again, for the norms
                 orders[epoch] += order[start : start + len(x)].tolist()
-            return fill(x, y, rank, rows, epoch, start)
+            return made.fill(x, y, rank, rows, epoch, start)
 
-        return Source(note, masks)
+        return made._replace(fill=note)
 
     monkeypatch.setattr(loop, "source", spy)
     train(settings)

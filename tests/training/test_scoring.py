@@ -53,12 +53,27 @@ def test_precision_recall_and_f1_follow_their_definitions() -> None:
     assert (c.precision, c.recall, c.f1) == (None, None, None)
 
 
-@pytest.mark.parametrize(
-    ("correct", "n", "low", "high"),
-    [(0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0), (5, 10, 0.23659, 0.76341)],
-)
-def test_wilson_interval_equals_published_values(
-    correct: int, n: int, low: float, high: float
-) -> None:
-    """R 4: prop.test(correct, n, correct = FALSE)$conf.int"""
-    assert_allclose(scoring.wilson(correct, n), (low, high), atol=1e-5)
+def test_balanced_accuracy_and_macro_f1_are_those_of_scikit_learn() -> None:
+    """sklearn.metrics 1.5: accuracy_score, balanced_accuracy_score, f1_score(average="macro")"""
+    truth = np.repeat([0, 1, 2], [12, 5, 3])
+    predicted = np.array([0] * 10 + [1] * 2 + [1] * 3 + [0] * 2 + [0] * 3)
+    confusion = np.zeros((3, 3), np.int64)
+    np.add.at(confusion, (truth, predicted), 1)
+
+    scores = scoring.Scores(0.5, confusion, truth == predicted)
+
+    assert scores.value("accuracy") == 0.65
+    assert scores.value("balanced_accuracy") == pytest.approx(0.4777777778)
+    assert scores.value("macro_f1") == pytest.approx(0.4469135802)
+    assert scores.never_predicted == (2,)
+
+
+def test_a_class_without_images_has_no_recall_and_one_without_predictions_either_no_f1() -> None:
+    """A class that is only predicted, 1, counts in macro F1 alone, and 3 in neither."""
+    confusion = np.array([[6, 2, 0, 0], [0, 0, 0, 0], [0, 0, 4, 0], [0, 0, 0, 0]])
+
+    scores = scoring.Scores(0.5, confusion, np.ones(12, bool))
+
+    assert scores.balanced_accuracy == pytest.approx((0.75 + 1) / 2)
+    assert scores.macro_f1 == pytest.approx((2 * 6 / 14 + 0 + 1) / 3)
+    assert scores.never_predicted == ()

@@ -73,9 +73,9 @@ class Measurements(NamedTuple):
 
 
 def first_image(problem: Problem) -> Problem:
-    """The workbook's loss: one image with a one-hot target, no dropout and no weight decay."""
+    """The workbook's loss: one image with a one-hot target, no dropout, weights or decay."""
     y = mlp.one_hot(problem.y[:1].argmax(axis=1), problem.y.shape[1])
-    return problem._replace(x=problem.x[:1], y=y, masks=None, weight_decay=0.0)
+    return problem._replace(x=problem.x[:1], y=y, masks=None, weight_decay=0.0, weights=None)
 
 
 def measure(problem: Problem) -> Measurements:
