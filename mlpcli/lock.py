@@ -94,6 +94,8 @@ def _held(
             lock.acquire()
     except NotImplementedError as err:
         raise _NoLocksError from err
+    except ExceptionGroup as err:  # from signing the lock, and from releasing it after that
+        raise err.exceptions[0] from err
     except OSError as err:
         if err.errno in HAS_NO_LOCKS and not isinstance(lock, SoftFileLock):
             raise _NoLocksError from err

@@ -131,7 +131,8 @@ def points_of_config(config: Config) -> Iterator[Point]:
     )
     yield Point("initial parameters", problem(config, start, split), split.name, config)
     rows, active = np.arange(len(split.labels)), active_inputs(config, split)
-    data = TrainingData(split, rows, rows[:0], active, 0.0, class_weights(config, split))
+    weights = class_weights(config, split)
+    data = TrainingData(split, rows, rows[:0], active, 0.0, class_weights=weights)
     engine = build.make_engine(config, classes=len(split.classes), active_inputs=active)
     order = rng.permutation(rows)
     size = config.train.batch_size

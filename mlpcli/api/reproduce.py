@@ -1,12 +1,13 @@
 """`mlp reproduce`: a run trained again from its record, and the comparison of both."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from mlpcli import atomic
+from mlpcli import atomic, lock
 from mlpcli.api.resume import differences
 from mlpcli.api.trainer import Event, Notice, begin, follow, save, stop_between_steps
 from mlpcli.errors import CheckpointError, Interrupted
@@ -103,8 +104,7 @@ def repetition_folder(run: Path, out: Path | None) -> Iterator[Path]:
     again = RunFolder(atomic.temporary(run))
     try:
         for leftover in (again.path, *atomic.leftovers(run)):
-            with suppress(CheckpointError):  # what it holds is the user's
-                RunFolder(leftover).remove()
+            _remove(RunFolder(leftover))
         again.path.mkdir(exist_ok=True)
     except OSError as err:
         raise CheckpointError(
@@ -115,10 +115,22 @@ def repetition_folder(run: Path, out: Path | None) -> Iterator[Path]:
     except Interrupted as err:
         raise Interrupted("the repetition was removed", err.exit_code - 128) from err
     finally:
-        with suppress(CheckpointError):  # a disk that refuses it; the next repetition removes it
-            again.remove()
-        with suppress(OSError):  # nothing is in it yet
-            again.path.rmdir()
+        _remove(again)
+
+
+def _remove(folder: RunFolder) -> None:
+    """Remove a repetition, however far it came; what is the user's stays.
+
+    Where the disk refuses, the next repetition tries again.
+    """
+    with suppress(CheckpointError):
+        folder.remove()
+    place = folder.path / lock.LOCK_FILE
+    with suppress(CheckpointError, OSError):  # it was no run yet, or no more
+        folder.sweep()
+        if os.path.lexists(place) and lock.is_ours(place):
+            place.unlink()
+        folder.path.rmdir()
 
 
 def compare(then: Recorded, folder: Path) -> Reproduction:

@@ -14,7 +14,7 @@ from mlpcli.cli.options import (
     WeightsOpt,
     parse_threshold,
 )
-from mlpcli.cli.output import print_result
+from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import CheckFailed
 
 
@@ -38,6 +38,9 @@ def eval_(
 
     The metrics are accuracy, balanced accuracy (mean recall of the classes) and macro F1.
 
+    Other data may be class folders alone, a test split alone, and of any size: its
+    images are prepared as `mlp predict` does, and notes say how.
+
     For the runs of several seeds: each accuracy, their mean and its 95% interval.
 
     Examples:
@@ -47,12 +50,15 @@ def eval_(
       mlp eval runs/first --split validation --json
       mlp eval runs/first --fail-under 0.98
       mlp eval runs/first --fail-under balanced_accuracy=0.95
+      mlp eval runs/first --data photos/
     """
     from mlpcli.api.eval import evaluate
-    from mlpcli.show.eval import as_json, as_text
+    from mlpcli.show.eval import as_json, as_text, notes
     from mlpcli.show.format import METRICS
 
     result = evaluate(run, split=split, data=data, weights=weights, offline=offline)
+    for note in notes(result):
+        echo(f"note: {data}: {note}", err=True)
     print_result(result, as_text, as_json, json=json)
     if fail_under is not None and (got := result.value(fail_under.metric)) < fail_under.fraction:
         name = METRICS[fail_under.metric]

@@ -25,6 +25,7 @@ TYPES: dict[int, np.dtype[Any]] = {
     LABELS: np.dtype("u1"),
     LABEL_TABLE: np.dtype(">i4"),
 }
+KINDS = {IMAGES: "images", LABELS: "labels", LABEL_TABLE: "labels"}
 GZIP_PREFIX = b"\x1f\x8b"
 CHUNK_SIZE = 1 << 20  # bytes unpacked at once; GzipFile needs a second buffer of this size
 # A file may announce MAX_TRUSTED_SIZE bytes, or MAX_COMPRESSION_RATIO times its own size: images
@@ -48,6 +49,23 @@ def labels(path: Path, digest: "hashlib._Hash | None" = None) -> NDArray[Any]:
     if values.ndim == 2 and not values.shape[1]:
         raise DataError(f"{path}: its label table has no columns; fetch the file again")
     return (values[:, 0] if values.ndim == 2 else values).astype(np.int64)
+
+
+def kind(path: Path) -> str | None:
+    """What a file holds by its first bytes, "images" or "labels"; None if it is no such IDX file.
+
+    Raises OSError.
+    """
+    with files.open_regular(path) as file:
+        start = file.read(4)
+        if start.startswith(GZIP_PREFIX):
+            file.seek(0)
+            try:
+                with gzip.GzipFile(fileobj=file) as unpacked:
+                    start = unpacked.read(4)
+            except (EOFError, gzip.BadGzipFile, zlib.error):
+                return None
+    return KINDS.get(int.from_bytes(start, "big")) if len(start) == 4 else None
 
 
 def header(magic: int, *counts: int) -> bytes:

@@ -15,6 +15,7 @@ from mlpcli.errors import DataError
 
 MAX_CLASSES = 4096  # their confusion matrix takes 134 MB
 WHITE_LEVELS = (1, 16, 255, 65535)  # of bits, of 8x8 digits as published, of 8 and of 16 bits
+MIN_BRIGHTNESS = 1 / 8  # of white, in the brightest pixel of images that have it
 CHUNK_SIZE = 4096  # images converted at once
 MAX_LABEL = 1 << 53  # whole numbers up to it are exact in every dtype
 COLORS = (3, 4)  # RGB, and RGB with opacity, which is ignored
@@ -61,6 +62,15 @@ def white_level(pixels: NDArray[Any], *, source: str) -> float:
     if highest > WHITE_LEVELS[-1]:
         raise DataError(f"{source}: the largest pixel is {highest:g}; name white by data.white")
     return next(level for level in WHITE_LEVELS if highest <= level)
+
+
+def white_level_near(pixels: NDArray[Any], white: float, *, source: str) -> float:
+    """The value of white in pixels that other images, with this white, may be like.
+
+    It is the same, unless no pixel is near it, or some exceed it. Raises DataError.
+    """
+    found = white_level(pixels, source=source)
+    return white if white * MIN_BRIGHTNESS < pixels.max() <= white else found
 
 
 def has_light_background(pixels: NDArray[Any], white: float) -> bool:
@@ -112,6 +122,13 @@ def classes(
             f"{len(names)} classes, [0, {len(names) - 1}]"
         )
     return values.astype(np.int64), tuple(names)
+
+
+def label_count(labels: NDArray[Any]) -> int:
+    """How many labels there are; of one-hot labels, the longer axis."""
+    if labels.ndim == 2 and 1 not in labels.shape:
+        return max(labels.shape)
+    return labels.size
 
 
 def renumber(
@@ -168,7 +185,7 @@ def _shape_of_rows(rows: NDArray[Any], n: int | None, how: Reading, source: str)
 
 def _without_color(array: NDArray[Any], source: str) -> NDArray[Any]:
     """Gray images (n, h, w) of (n, h, w, c) or (n, c, h, w)."""
-    if array.shape[-1] not in (1, *COLORS) and array.shape[1] in (1, *COLORS):
+    if array.shape[1] in (1, *COLORS) and min(array.shape[2:]) > max(COLORS):
         array = np.moveaxis(array, 1, -1)
     if array.shape[-1] == 1:
         return array[..., 0]

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import math
+import os
+import re
 import struct
 import warnings
 import zlib
@@ -16,8 +18,17 @@ from numpy.typing import NDArray
 from mlpcli import files
 from mlpcli.errors import DataError
 
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # others may run programs
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # others run programs, as PostScript does
+SUFFIXES |= {".pgm", ".ppm", ".pbm", ".jfif"}
+UNREADABLE = {
+    suffix: "HEIC, which is not read; convert it to PNG or JPEG" for suffix in (".heic", ".heif")
+}
+SIGNATURE = re.compile(  # first bytes of a file of these formats; PPM stands for PBM and PGM too
+    rb"\x89PNG\r\n|\xff\xd8\xff|BM|GIF8[79]a|II\*\0|MM\0\*|II\+\0|MM\0\+|RIFF.{4}WEBP|P[1-6][\s#]",
+    re.DOTALL,
+)
+SIGNATURE_SIZE = 12  # bytes
 MAX_FILE_SIZE = 512 << 20  # bytes of a picture, read into memory
 MAX_PIXELS = 25_000_000  # of a picture; decoding takes 4 bytes per pixel, rotating it 8
 MAX_WEBP_PIXELS = 16_000_000  # of a WebP picture, whose decoder takes 12 bytes more per pixel
@@ -37,38 +48,50 @@ DECODE_ERRORS = (
 )
 
 
+def is_picture(content: bytes) -> bool:
+    """Whether the content of a file begins as a picture of one of the FORMATS does."""
+    return SIGNATURE.match(content) is not None
+
+
 def read(path: Path, digest: "hashlib._Hash | None" = None) -> NDArray[np.uint8]:
+    """The picture in a file, as `decode` has it; digest gets the very bytes that are decoded."""
+    try:
+        content = files.read(path, limit=MAX_FILE_SIZE)
+    except OSError as err:
+        raise DataError(f"{path}: not readable: {err.strerror}") from err
+    if digest is not None:
+        digest.update(content)
+    return decode(content, str(path))
+
+
+def decode(content: bytes, name: str) -> NDArray[np.uint8]:
     """A picture in gray, (height, width), rotated as its EXIF data says.
 
     Transparent areas become black, or white if the drawing is dark. Of several frames, the first.
-    digest: gets the very bytes that are decoded. Raises DataError.
+    name: of the file, for messages. Raises DataError.
     """
     from PIL import Image, UnidentifiedImageError
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the limits are checked here
         try:
-            content = files.read(path, limit=MAX_FILE_SIZE)
-            if digest is not None:
-                digest.update(content)
             with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
                 limit = MAX_WEBP_PIXELS if picture.format == "WEBP" else MAX_PIXELS
                 if math.prod(picture.size) > limit:
-                    raise DataError(_too_many_pixels(path, limit))
+                    raise DataError(_too_many_pixels(name, limit))
                 return _to_gray(picture)
         except Image.DecompressionBombError as err:
-            raise DataError(_too_many_pixels(path, MAX_PIXELS)) from err
+            raise DataError(_too_many_pixels(name, MAX_PIXELS)) from err
         except UnidentifiedImageError as err:
-            formats = ", ".join(FORMATS)
-            raise DataError(f"{path}: is not an image; {formats} files can be read") from err
+            reason = UNREADABLE.get(os.path.splitext(name)[1].lower())
+            formats = f"not an image; {', '.join(FORMATS)} files can be read"
+            raise DataError(f"{name}: is {reason or formats}") from err
         except MemoryError as err:  # Pillow allocates what a header claims, 4 GB at most
             reason = "a part of it claims to be larger than the memory"
-            raise DataError(f"{path}: cannot be decoded as an image: {reason}") from err
+            raise DataError(f"{name}: cannot be decoded as an image: {reason}") from err
         except DECODE_ERRORS as err:
-            if isinstance(err, OSError) and err.errno is not None:
-                raise DataError(f"{path}: not readable: {err.strerror}") from err
             reason = f"{err}".partition("\n")[0]
-            raise DataError(f"{path}: cannot be decoded as an image: {reason}") from err
+            raise DataError(f"{name}: cannot be decoded as an image: {reason}") from err
 
 
 def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -162,5 +185,5 @@ def _bands(picture: Any) -> Iterator[tuple[tuple[slice, slice], Any]]:
         yield (slice(top, bottom), slice(left, right)), picture.crop((left, top, right, bottom))
 
 
-def _too_many_pixels(path: Path, limit: int) -> str:
-    return f"{path}: has more than {limit:,} pixels; make it smaller first"
+def _too_many_pixels(name: str, limit: int) -> str:
+    return f"{name}: has more than {limit:,} pixels; make it smaller first"

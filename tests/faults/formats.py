@@ -46,7 +46,16 @@ def lay(place: Path) -> None:
     """Put data into place, the current folder, and two finished runs of them."""
     made = arrays()
     (place / "own.npz").write_bytes(npz(made))
+    for inner in ("npy", "listed"):
+        (place / inner).mkdir()
+    rows = ["file_name,label"]
+    for i, (image, label) in enumerate(zip(made["x_test"], made["y_test"], strict=True)):
+        Image.fromarray(image).save(place / "listed" / f"{i}.png")
+        rows.append(f"{i}.png,{CLASSES[label]}")
+    (place / "listed/metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     for split, start in (("train", "train"), ("test", "t10k")):
+        for kind in ("x", "y"):
+            (place / "npy" / f"{kind}_{split}.npy").write_bytes(npy(made[f"{kind}_{split}"]))
         for kind, values in (("images-idx3", f"x_{split}"), ("labels-idx1", f"y_{split}")):
             data = idx(made[values])
             for name, ending, form in (("idx", "", data), ("gz", ".gz", gzip.compress(data))):
@@ -88,11 +97,70 @@ def npz(made: Arrays, *, packed: bool = False) -> bytes:
     return out.getvalue()
 
 
+def npy(values: np.ndarray[Any, Any]) -> bytes:
+    """An .npy file."""
+    out = io.BytesIO()
+    np.save(out, values, allow_pickle=False)
+    return out.getvalue()
+
+
+def parquet() -> list[bytes]:
+    """Pictures and labels as the Hugging Face hub has them, packed or not."""
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    images = []
+    for image in arrays()["x_test"]:
+        out = io.BytesIO()
+        Image.fromarray(image).save(out, "PNG")
+        images.append({"bytes": out.getvalue(), "path": "x.png"})
+    table = pyarrow.table({"image": images, "label": arrays()["y_test"]})
+    about = {"huggingface": '{"info": {"features": {"label": {"names": ["cat", "dog", "été"]}}}}'}
+    made = []
+    for packing in ("snappy", "none", "gzip"):
+        out = io.BytesIO()
+        write_table(table.replace_schema_metadata(about), out, compression=packing)
+        made.append(out.getvalue())
+    return made
+
+
+def matlab() -> list[bytes]:
+    """Arrays as MATLAB stores them, also inside a structure."""
+    from scipy.io import savemat
+
+    test = {"images": arrays()["x_test"].reshape(9, 36), "labels": arrays()["y_test"][:, None]}
+    made = []
+    for packed in (False, True):
+        for values in (
+            {"X": test["images"] / 255, "y": test["labels"]},
+            {"dataset": {"test": test}},
+        ):
+            out = io.BytesIO()
+            savemat(out, values, do_compression=packed)
+            made.append(out.getvalue())
+    return made
+
+
+def hdf5() -> list[bytes]:
+    """Arrays in groups, in one piece or packed in chunks."""
+    import h5py
+
+    made = []
+    for options in ({}, {"chunks": (3, 6, 6), "compression": "gzip", "shuffle": True}):
+        out = io.BytesIO()
+        with h5py.File(out, "w") as file:
+            file.create_dataset("test/data", data=arrays()["x_test"], **options)
+            file["test/target"] = arrays()["y_test"]
+        made.append(out.getvalue())
+    return made
+
+
 def pictures() -> list[bytes]:
     """A small and a large picture in every form and colour that is read."""
     made = []
     plain, grey = ("png", "bmp", "gif", "tiff"), ("jpeg", "webp")
     forms = [(mode, form) for mode in ("L", "RGB", "P", "1") for form in plain]
+    forms += [(mode, "ppm") for mode in ("L", "RGB", "1")]
     forms += [("LA", "png"), ("RGBA", "png"), ("RGBA", "webp"), ("I;16", "png")]
     for mode, form in forms + [(mode, form) for mode in ("L", "RGB") for form in grey]:
         for side in (6, 40):
@@ -170,6 +238,15 @@ FORMATS = {
         (f"{EVAL} pictures", "eval shrinking --json --data pictures"),
         lambda _: pictures(),
     ),
+    "npy": Format("npy/x_test.npy", (f"{EVAL} npy",)),
+    "table of labels": Format(
+        "listed/metadata.csv",
+        (f"{EVAL} listed",),
+        lambda place: [(place / "listed/metadata.csv").read_bytes()],
+    ),
+    "Parquet": Format("test.parquet", (f"{EVAL} test.parquet",), lambda _: parquet()),
+    "MATLAB": Format("test.mat", (f"{EVAL} test.mat",), lambda _: matlab()),
+    "HDF5": Format("test.h5", (f"{EVAL} test.h5",), lambda _: hdf5()),
     "to predict": Format(
         "images",
         ("predict run images --format jsonl", "predict shrinking images --center --invert"),

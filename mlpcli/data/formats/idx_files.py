@@ -8,21 +8,25 @@ from functools import partial
 from pathlib import Path
 
 from mlpcli import files
-from mlpcli.data import idx
+from mlpcli.data import idx, pictures
 from mlpcli.data.formats.form import Format
 from mlpcli.data.raw import SPLITS, WHOLE, Parts, Raw, Reading, split_of
 from mlpcli.errors import DataError
 
 MAX_NAMES_SIZE = 1 << 20  # bytes of classes.txt
 CLASS_FILE = "classes.txt"
-KINDS = {"images": "images-idx3-ubyte", "labels": "labels-idx1-ubyte"}
+KINDS = {"images": "idx3", "labels": "idx1"}  # and how their names go on
+WORD = re.compile("images|labels|idx|ubyte", re.IGNORECASE)
+NAME = re.compile(r"(?:^|[-_.])(images|labels)[-_.]?idx", re.IGNORECASE)  # as published
+PICTURES = tuple(pictures.SUFFIXES)  # of which a folder may have very many
 MAX_DEPTH = 2  # folders within the one that is named: torchvision's root has MNIST/raw
 
 
-def _parts(path: Path, how: Reading) -> Parts:
+def _parts_of_folder(path: Path) -> Parts:
     found: dict[str, dict[str, list[Path]]] = {}
     for file, kind in _files(path):
-        split = split_of(file.name) or split_of(file.parent.name) or WHOLE
+        inner = split_of(file.parent.name) if file.parent != path else None
+        split = split_of(file.name) or inner or WHOLE
         found.setdefault(split, {}).setdefault(kind, []).append(file)
     if WHOLE in found and len(found) > 1:
         raise DataError(
@@ -51,7 +55,7 @@ def _single(path: Path, split: str, kind: str, found: list[Path]) -> Path:
     if len(plain or found) != 1:
         names = ", ".join(file.name for file in found) or "none"
         prefix = {"test": "t10k"}.get(split, split)
-        example = f"{prefix}-{KINDS[kind]}.gz"
+        example = f"{prefix}-{kind}-{KINDS[kind]}-ubyte.gz"
         raise DataError(f"{path}: expected one file of {split} {kind} like {example}, got {names}")
     return (plain or found)[0]
 
@@ -66,26 +70,56 @@ def _class_names(path: Path) -> tuple[str, ...]:
 
 
 def _files(folder: Path, depth: int = 0) -> Iterator[tuple[Path, str]]:
-    """IDX files by their names, e.g. t10k-images-idx3-ubyte.gz, t10k-images.idx3; and their kind.
+    """The IDX files of a folder or, if it has none, of the folders in it; and what they hold.
 
-    Those of the folder itself, or of the folders in it.
+    A name such as t10k-images-idx3-ubyte.gz tells it, of others the first bytes do.
     """
-    entries = sorted(folder.iterdir())
-    direct = [
-        (entry, match[1].lower())
-        for entry in entries
-        if (match := re.search(r"(?:^|[-_.])(images|labels)[-_.]?idx", entry.name, re.IGNORECASE))
-        and entry.is_file()
-    ]
-    yield from direct
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    direct = False
+    for entry in entries:
+        if not WORD.search(entry.name) or entry.name.lower().endswith(PICTURES):
+            continue
+        if entry.is_file() and (kind := _kind(folder / entry.name)):
+            direct = True
+            yield folder / entry.name, kind
     if not direct and depth < MAX_DEPTH:
         for entry in entries:
             if entry.is_dir() and not entry.name.startswith("."):
-                yield from _files(entry, depth + 1)
+                yield from _files(folder / entry.name, depth + 1)
+
+
+def _kind(path: Path) -> str | None:
+    """What an IDX file holds, "images" or "labels"; None for another file."""
+    if match := NAME.search(path.name):
+        return match[1].lower()
+    return idx.kind(path)
+
+
+def _beside(path: Path, how: Reading) -> Parts:
+    """The split of a file of images or labels and the other of both, which lies beside it."""
+    kind = _kind(path)
+    if kind is None:
+        raise DataError(f"{path}: holds neither images nor labels")
+    other = "labels" if kind == "images" else "images"
+    stem = path.name.removesuffix(".gz")
+    name = stem.replace(kind, other).replace(KINDS[kind], KINDS[other])
+    near = [path.with_name(each) for each in (name, f"{name}.gz")]
+    partner = next((each for each in near if each != path and each.is_file()), None)
+    if partner is None:
+        raise DataError(f"{path}: has no file of {other} beside it, such as {name}")
+    split = split_of(path.name) or WHOLE
+    return {split: partial(_read, path.parent, split, {kind: [path], other: [partner]})}
 
 
 def _fits(path: Path, head: bytes | None) -> bool:
-    return head is None and any(_files(path))
+    if head is None:
+        return any(_files(path))
+    return head.startswith((b"\0\0\x08", b"\0\0\x0c", b"\x1f\x8b")) and _kind(path) is not None
+
+
+def _parts(path: Path, how: Reading) -> Parts:
+    return _parts_of_folder(path) if path.is_dir() else _beside(path, how)
 
 
 FORMATS = (
