@@ -89,6 +89,7 @@ def prepare(config: Config, split: Split) -> TrainingData:
     """A training split made ready; raises ConfigError where settings do not fit it."""
     sample = split.images[:: max(1, len(split.images) // SAMPLE_SIZE)]
     rows, validation_rows = split_rows(config, split)
+    sample = split.images[:: max(1, len(split.images) // SAMPLE_SIZE)]
     return TrainingData(
         split,
         rows,

@@ -44,6 +44,32 @@ def test_train_json_is_one_object_as_the_contract_has_it(small: list[str]) -> No
     assert documented(found)
 
 
+def test_the_metric_that_decides_is_shown_and_kept(small: list[str]) -> None:
+    chosen = ("--set", "train.metric=macro_f1", "--target", "0.1")
+    status, out, err = call("train", *small, *chosen, "--out", "a")
+
+    assert status == 0
+    assert re.search(r"^epoch 1/3 .*  macro F1 [\d.]+%  ", err, re.MULTILINE)
+    assert "\nvalidation accuracy: " in out
+    assert "\nvalidation macro F1: " in out
+    assert out.endswith("\nstopped: target macro F1 reached\n")
+    again = facts(call("train", *small, *chosen, "--out", "b", "--json"))
+    assert (again["metric"], again["ended_by"]) == ("macro_f1", "target")
+    assert again["validation_macro_f1"] >= 0.1
+
+
+def test_bad_class_weights_are_one_line_before_anything_is_written(small: list[str]) -> None:
+    for setting, message in {
+        "[1, 2]": "train.class_weight: must have a number for each of the 3 classes, got 2",
+        "{nine: 2}": "train.class_weight: unknown class 'nine'; the classes are '0', '1', '2'",
+        "[0, 0, 0]": "train.class_weight: the weight of some class with training images must be "
+        "above 0",
+    }.items():
+        words = ("train", *small, "--set", f"train.class_weight={setting}", "--out", "a")
+        assert call(*words) == (2, "", f"error: {message}\n")
+        assert not Path("a").exists()
+
+
 def test_quiet_silences_progress_alone(small: list[str]) -> None:
     assert output(call("train", *small, "--out", "a", "--quiet")).startswith("run: a\n")
 

@@ -24,6 +24,7 @@ def metrics(epoch: int) -> Metrics:
         train_loss=1 / epoch**2,
         validation_loss=1 / epoch,
         validation_accuracy=1 - 0.1 / epoch,
+        validation_macro_f1=1 - 0.2 / epoch,
         lr=0.1,
         seconds=1.0,
         images_per_second=10_000.0,
@@ -228,3 +229,10 @@ def test_a_resumed_training_begins_with_the_epochs_before_its_checkpoint() -> No
     live.watch(events(), screen.console, epochs=12, before=[metrics(n) for n in range(1, 6)])
 
     assert seen[0][2].split()[:2] == ["loss", "█▄▁"]
+
+
+def test_another_metric_takes_the_place_of_the_accuracy() -> None:
+    shown = live.row(metrics(2), 3, metric="macro_f1")
+
+    assert "  macro F1 90.00%  " in shown
+    assert "accuracy" not in shown
