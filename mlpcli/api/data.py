@@ -1,4 +1,4 @@
-"""`mlp data`: training images to look at, and a data set written to files."""
+"""`mlp data`: what is in a data set, training images to look at, and a data set in files."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,18 @@ from numpy.typing import NDArray
 
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Augment, Config
-from mlpcli.data import write_idx
+from mlpcli.data import dataset, quality, write_idx
 from mlpcli.data.dataset import Split
+from mlpcli.data.formats import find, refused
+from mlpcli.data.formats.form import Format
+from mlpcli.data.formats.refused import Refused
 from mlpcli.data.preprocessing import SIDE
+from mlpcli.data.quality import Quality
+from mlpcli.data.raw import WHOLE
+from mlpcli.errors import DataError
 from mlpcli.training.augment import HANDWRITING
 from mlpcli.training.augment import augment as vary
-from mlpcli.training.loader import augmentation, load_split
+from mlpcli.training.loader import augmentation, load_split, reading
 from mlpcli.training.rng import stream
 
 COLUMNS = 12  # images of a class
@@ -56,6 +62,43 @@ def draw(config: Config, split: Split, *, ranges: Augment | None = None) -> Samp
         if ranges and len(rows):
             row[1:] = vary(np.repeat(split.images[rows], COLUMNS - 1, 0), ranges, rng=rng)
     return Samples(split.name, images, classes, ranges)
+
+
+def check(name: str, changes: Sequence[str], *, offline: bool) -> Quality:
+    """What is in the data set with a name or at a path, and what is suspect in it.
+
+    changes: of the settings by which it is read. Raises ConfigError, and DataError where the
+    training images cannot be read.
+    """
+    settings = load_config(None, [*changes, f"data.name={json.dumps(name)}"])
+    how = reading(settings)
+    splits, problems, notes = {}, [], []
+    for split in dataset.splits(name, how):
+        part = "train" if split == WHOLE else split
+        try:
+            splits[split] = dataset.load(name, part, how=how, offline=offline)
+        except dataset.UnlabeledError as err:
+            notes.append(str(err))
+        except DataError as err:
+            if not splits:
+                raise
+            problems.append(str(err))
+    if not splits:
+        raise DataError(notes[0])
+    found = quality.examine(splits, tuple(problems))
+    return found._replace(notes=(*found.notes, *notes))
+
+
+class Formats(NamedTuple):
+    """The forms of data that are read, and the kinds of files that are not."""
+
+    read: tuple[Format, ...]
+    refused: tuple[Refused, ...]
+
+
+def formats() -> Formats:
+    """What is read, and what is not."""
+    return Formats(find.FORMATS, refused.KINDS)
 
 
 class WrittenData(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mlpcli.api import significance
 from mlpcli.api.resume import resume as resume_run
 from mlpcli.api.significance import Summary
-from mlpcli.api.trainer import Event
+from mlpcli.api.trainer import DataSummary, Event
 from mlpcli.api.trainer import train as train_run
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError, Interrupted
@@ -61,6 +61,7 @@ def train(
     """
     if not resume:
         RunFolder(folder).claim(overwrite=False)
+    first = True
     for number, settings in _settings(config, kind, count):
         run = RunFolder(folder).member(kind, number)
         events: Iterator[Event]
@@ -73,6 +74,9 @@ def train(
         else:
             continue
         hint = f"resume all {kind}s with `mlp train --resume {folder} --{kind}s {count}`"
+        if not first:  # all have the same data
+            events = (event for event in events if not isinstance(event, DataSummary))
+        first = False
         yield Member(kind, number, run.path, _with_hint(events, f"{kind} {number}", hint))
 
 

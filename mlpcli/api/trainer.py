@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed, Interrupted, MlpError, TrainingError
 from mlpcli.nn.team import MemberError
@@ -32,7 +34,19 @@ class Notice(NamedTuple):
     text: str
 
 
-Event = Notice | Step | Epoch
+class DataSummary(NamedTuple):
+    """What a training begins with."""
+
+    images: int  # to train and to validate on
+    size: tuple[int, int]  # height and width, in pixels
+    classes: int
+    smallest: int  # images of the class with the fewest
+    largest: int  # and of that with the most
+    validation: int  # of the images
+    notes: tuple[str, ...]  # how the files were understood
+
+
+Event = Notice | DataSummary | Step | Epoch
 
 
 @dataclass
@@ -72,7 +86,19 @@ def train(
         held.claim(overwrite=overwrite)  # again, now that no other can write here
         run = begin(config, held, data, threads=threads)
         held.create(config, run.record)
+        yield summary(data)
         yield from follow(run, request, preflight=preflight)
+
+
+def summary(data: TrainingData) -> DataSummary:
+    """The images of a training in numbers."""
+    split, rows, validation_rows = data[:3]
+    n = len(rows) + len(validation_rows)
+    used = split.labels[np.concatenate([rows, validation_rows])]
+    sizes = np.bincount(used, minlength=len(split.classes))
+    _, height, width = split.images.shape
+    few, many, count = int(sizes.min()), int(sizes.max()), len(split.classes)
+    return DataSummary(n, (height, width), count, few, many, len(validation_rows), split.notes)
 
 
 def stop_between_steps(folder: RunFolder) -> AbstractContextManager[StopRequest]:
@@ -88,7 +114,7 @@ def begin(config: Config, folder: RunFolder, data: TrainingData, *, threads: int
 
 def follow(
     run: Run, request: StopRequest, *, since: State | None = None, preflight: bool = False
-) -> Iterator[Event]:
+) -> Iterator[Notice | Step | Epoch]:
     """Train to the end, keeping everything, or until a signal asks to stop.
 
     since: where an earlier process stopped; preflight: as for `train`.

@@ -1,4 +1,4 @@
-"""`mlp data`: look at a data set, or write it to files."""
+"""`mlp data`: check a data set, look at it, or write it to files."""
 
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,13 @@ from mlpcli.cli.options import (
     out_option,
 )
 from mlpcli.cli.output import print_result
+from mlpcli.errors import CheckFailed
 
 app = typer.Typer(
-    name="data", cls=Group, no_args_is_help=True, help="Look at a data set, or write it to files."
+    name="data",
+    cls=Group,
+    no_args_is_help=True,
+    help="Check a data set, look at it, or write it to files.",
 )
 
 
@@ -60,6 +64,47 @@ def show(
     print_result(
         drawn, partial(samples_as_text, path=path), partial(samples_as_json, path=path), json=json
     )
+
+
+@app.command()
+def check(
+    name: DataArg, set_: SetOpt = None, offline: OfflineOpt = False, json: JsonOpt = False
+) -> None:
+    """Count images and classes, and look for what is suspect.
+
+    Suspect are images with several labels, images of the test split that are also in
+    training, many copies, blank images, classes without images, unknown labels. Exits with 1
+    where something is found.
+
+    Examples:
+
+    \b
+      mlp data check path/to/digits
+      mlp data check digits.csv --set data.label=kind --json
+    """
+    from mlpcli.api import data as api
+    from mlpcli.show.data import quality_as_json, quality_as_text
+    from mlpcli.show.format import counted
+
+    quality = api.check(name, set_ or [], offline=offline)
+    print_result(quality, quality_as_text, quality_as_json, json=json)
+    if quality.findings:
+        raise CheckFailed(f"{name}: {counted(len(quality.findings), 'finding')}")
+
+
+@app.command()
+def formats(json: JsonOpt = False) -> None:
+    """List the forms of data that are read, with an example of each.
+
+    Examples:
+
+    \b
+      mlp data formats
+    """
+    from mlpcli.api import data as api
+    from mlpcli.show.data import formats_as_json, formats_as_text
+
+    print_result(api.formats(), formats_as_text, formats_as_json, json=json)
 
 
 @app.command()

@@ -20,6 +20,10 @@ from mlpcli.errors import DataError
 _SURROGATE = re.compile("[\ud800-\udfff]")  # in a folder's name that is not valid text
 
 
+class UnlabeledError(DataError):
+    """The images of a split have no labels."""
+
+
 class Split(NamedTuple):
     """One part of a data set, as it lies in memory."""
 
@@ -211,7 +215,7 @@ def _existing(name: str) -> Path:
 def _pixels(raw: Raw, path: Path, split: str, how: Reading) -> tuple[NDArray[Any], NDArray[Any]]:
     """Images (n, height, width) in their own dtype, and labels in their own form."""
     if raw.labels is None:
-        raise DataError(
+        raise UnlabeledError(
             f"{path}: its {split} images have no labels; `mlp predict` classifies images without"
         )
     n = interpret.label_count(raw.labels)

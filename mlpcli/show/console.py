@@ -8,10 +8,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mlpcli.api.trainer import Event, Notice
+from mlpcli.api.trainer import DataSummary, Event, Notice
 from mlpcli.config.schema import Metric
 from mlpcli.show import live
 from mlpcli.show.format import fitted
+from mlpcli.show.live import data_lines
 from mlpcli.terminal import is_live, printable, silence, terminal_width, wants_color
 from mlpcli.training.progress import Epoch, Metrics
 from mlpcli.training.threads import oversubscribed
@@ -82,6 +83,9 @@ def watch(
     for event in events:
         if isinstance(event, Notice):
             warn(event.text)
+        elif isinstance(event, DataSummary):
+            for line in () if quiet else data_lines(event):
+                note(line)
         elif isinstance(event, Epoch) and not quiet:
             text = live.row(event.metrics, epochs, metric=metric)
             screen.print(text, style="green" if event.best else "")

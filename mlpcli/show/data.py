@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mlpcli.api.data import COLUMNS, Samples, WrittenData
+from mlpcli.api.data import COLUMNS, Formats, Samples, WrittenData
 from mlpcli.config.schema import Augment
 from mlpcli.data.preprocessing import SIDE
+from mlpcli.data.quality import Quality
 from mlpcli.show.figure import DPI, figure, save
-from mlpcli.show.format import json_object, pick, size
+from mlpcli.show.format import json_object, pick, size, table
 
 GAP = 2  # pixels of an image between images
 GRAY = 128  # of the gaps, so that the edge of a black image is seen
@@ -48,6 +49,58 @@ def samples_as_json(samples: Samples, path: Path) -> str:
     augment = samples.ranges.model_dump() if samples.ranges else None
     return json_object(
         {"picture": str(path), **pick(samples, "data", "classes"), "augment": augment}
+    )
+
+
+def quality_as_text(quality: Quality) -> str:
+    """A table of the splits, how they were read, and the findings."""
+    rows = [["split", "images", "size", "pixels", "smallest class", "largest class"]]
+    rows[0] += ["copies", "two labels", "blank"]
+    for name, c in quality.splits.items():
+        few, many = (pick_(c.classes, key=c.classes.__getitem__) for pick_ in (min, max))
+        sizes = [f"{c.classes[label]:,} ({label})" for label in (few, many)]
+        span = f"{c.range[0]} to {c.range[1]}"
+        numbers = [c.duplicates, c.contradictions, c.blank]
+        size_ = f"{c.size[0]}x{c.size[1]}"
+        rows.append([name, f"{c.images:,}", size_, span, *sizes, *map("{:,}".format, numbers)])
+    classes = len(next(iter(quality.splits.values())).classes)
+    files = f"white {quality.white:g}, {quality.background} background"
+    return "\n".join(
+        [
+            f"{quality.data}: {classes:,} classes; in the files: {files}",
+            *table(rows),
+            *(f"note: {note}" for note in quality.notes),
+            *(f"left out: {name}: {reason}" for name, reason in quality.skipped),
+            *(f"finding: {finding}" for finding in quality.findings or ["none"]),
+        ]
+    )
+
+
+def quality_as_json(quality: Quality) -> str:
+    """The same as one JSON object."""
+    splits = {name: counts._asdict() for name, counts in quality.splits.items()}
+    return json_object(quality._asdict() | {"splits": splits})
+
+
+def formats_as_text(kinds: Formats) -> str:
+    """What is read and what is not, with an example or with what to do instead."""
+    lines = []
+    for form in kinds.read:
+        extra = f" (extra {form.extra})" if form.extra else ""
+        lines += [f"{form.name}{extra}", f"  {form.example}"]
+    lines += ["", "not read:"]
+    for kind in kinds.refused:
+        lines += [f"{kind.name}", f"  {kind.instead}"]
+    return "\n".join(lines)
+
+
+def formats_as_json(kinds: Formats) -> str:
+    """The same as one JSON object."""
+    return json_object(
+        {
+            "read": [pick(form, "name", "example", "extra") for form in kinds.read],
+            "refused": [pick(kind, "name", "instead") for kind in kinds.refused],
+        }
     )
 
 

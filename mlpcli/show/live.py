@@ -14,7 +14,7 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
-from mlpcli.api.trainer import Event
+from mlpcli.api.trainer import DataSummary, Event
 from mlpcli.config.schema import Metric
 from mlpcli.show.format import METRICS, fitted
 from mlpcli.terminal import printable
@@ -83,11 +83,25 @@ def watch(
                 past[event.metrics.epoch - 1 :] = [event.metrics]
                 text = row(event.metrics, epochs, metric=metric, width=screen.width)
                 panel.print(Text(text, style="green" if event.best else ""))
+            elif isinstance(event, DataSummary):
+                for line in data_lines(event):
+                    panel.print(Text(fitted(printable(line), screen.width)))
             else:
                 warning = fitted(f"warning: {printable(event.text)}", screen.width)
                 panel.print(Text(warning, style="yellow"))
     finally:
         panel.erase()
+
+
+def data_lines(data: DataSummary) -> list[str]:
+    """The images of a training in a line, and a line for each note on them."""
+    height, width = data.size
+    each = f"{data.smallest:,}" + f" to {data.largest:,}" * (data.largest > data.smallest)
+    return [
+        f"data: {data.images:,} images of {height}x{width}, {data.classes:,} classes "
+        f"({each} each), validation {data.validation:,}",
+        *(f"note: {text}" for text in data.notes),
+    ]
 
 
 class Panel:

@@ -15,7 +15,7 @@ from mlpcli.data.placement import Placement
 from mlpcli.data.preprocessing import SIDE
 from mlpcli.data.raw import Reading
 from mlpcli.data.registry import DATASETS
-from mlpcli.errors import ConfigError
+from mlpcli.errors import ConfigError, DataError
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.engine import Source
 from mlpcli.nn.mlp import Masks
@@ -86,7 +86,15 @@ def class_names(config: Config, *, offline: bool = False) -> tuple[str, ...]:
 
 
 def prepare(config: Config, split: Split) -> TrainingData:
-    """A training split made ready; raises ConfigError where settings do not fit it."""
+    """A training split made ready.
+
+    Raises ConfigError where settings do not fit it, and DataError for images of a single class.
+    """
+    if len(names := np.unique(split.labels)) < 2:
+        raise DataError(
+            f"{split.name}: all training images are of one class, {split.classes[names[0]]!r}; "
+            "there must be at least two"
+        )
     sample = split.images[:: max(1, len(split.images) // SAMPLE_SIZE)]
     rows, validation_rows = split_rows(config, split)
     sample = split.images[:: max(1, len(split.images) // SAMPLE_SIZE)]

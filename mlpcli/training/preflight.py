@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mlpcli.config.schema import Config
 from mlpcli.data import preprocessing
 from mlpcli.data.mnist_style import has_light_background
+from mlpcli.data.quality import copies
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.mlp import Params
 from mlpcli.training import build
@@ -27,6 +28,9 @@ SAMPLE_SIZE = 1000  # images that stand for all
 MAX_BLANK_SHARE = 0.1  # of the images
 MIN_WHITE = 64  # of 255, the brightest pixel
 MAX_LIGHT_SHARE = 0.5  # of the images
+MAX_CONTRADICTORY_SHARE = 0.02  # of the images
+MAX_COPY_SHARE = 0.2  # of the images
+MAX_COMPARED = 60_000  # images, with each other
 MAX_DEAD_SHARE = 0.9  # of a layer's units
 MAX_WEIGHTS = 5_000_000  # of a network whose learning is tried; more would take minutes
 MIN_GRADIENT = 1e-6  # of the largest gradient of a layer
@@ -47,11 +51,14 @@ TEXTS = {  # by cause
     "blank images": "{share:.0%} of the images are blank, with different labels; "
     "check the files and how they were made",
     "pixel range": "no pixel is brighter than {white}, though white is 255; "
-    "multiply all pixels by {factor}",
+    "let data.white=null find it, or multiply all pixels by {factor}",
     "dark on light": "{share:.0%} of the images are dark on light, which is hard to learn; "
-    "invert them: 255 - pixel",
-    "one class": "all images have the label {name!r}, so there is nothing to tell apart; "
-    "check the labels, or add images of other classes",
+    "data.background=light inverts them",
+    "contradictory labels": "{share:.0%} of the images are there with several labels; "
+    "`mlp data check` counts them",
+    "copies": "{share:.0%} of the images are copies of others, so that validation images are also "
+    "trained on; leave them out",
+    "empty class": "no training image has the label {name!r}{more}; check the names of the classes",
     "dead units": "{share:.0%} of the units in h{i} are 0 for all of {n} images, so W1 to W{i} "
     "hardly learn; use fewer or wider layers, or network.activation=leaky_relu",
     "vanishing gradient": "hardly any gradient reaches W{i}: at most {size:.2g}; "
@@ -110,10 +117,23 @@ def _check_data(config: Config, data: TrainingData, rows: Rows) -> Causes:
         yield "blank images", {"share": blank.mean()}
     elif 0 < (white := int(images.max())) < MIN_WHITE:
         yield "pixel range", {"white": white, "factor": 255 // white}
+    else:
+        yield from _check_copies(images[rows[:MAX_COMPARED]], labels[rows[:MAX_COMPARED]])
     if (share := has_light_background(sample).mean()) > MAX_LIGHT_SHARE:
         yield "dark on light", {"share": share}
-    if (labels == labels[0]).all():
-        yield "one class", {"name": classes[labels[0]]}
+    sizes = np.bincount(labels[rows], minlength=len(classes))
+    if empty := [name for name, size in zip(classes, sizes, strict=True) if not size]:
+        more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
+        yield "empty class", {"name": empty[0], "more": more}
+
+
+def _check_copies(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Causes:
+    drawn = images.max(axis=(1, 2)) > images.min(axis=(1, 2))  # blank ones are alike
+    same, contradictory = (count / len(images) for count in copies(images[drawn], labels[drawn]))
+    if contradictory > MAX_CONTRADICTORY_SHARE:
+        yield "contradictory labels", {"share": contradictory}
+    elif same > MAX_COPY_SHARE:
+        yield "copies", {"share": same}
 
 
 def _check_network(config: Config, data: TrainingData, rows: Rows) -> Causes:

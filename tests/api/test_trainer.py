@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal, assert_equal
 from safetensors.numpy import load_file
 
-from mlpcli.api.trainer import Event, Notice, train
+from mlpcli.api.trainer import DataSummary, Event, Notice, train
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.data import dataset
@@ -118,8 +118,9 @@ def test_a_long_tail_is_warned_of_and_the_record_has_it(
 ) -> None:
     data = long_tail(dots, tmp_path / "tail.npz")
     tail = changed(settings, f"data.name={data}", "train.epochs=1", "optimizer.lr=1e-3")
-    first, *_, last = train(tail, tmp_path / "a", preflight=False)
+    about, first, *_, last = train(tail, tmp_path / "a", preflight=False)
 
+    assert isinstance(about, DataSummary)
     assert isinstance(first, Notice)
     assert isinstance(last, Notice)
     assert first.text.startswith("fewer than 2 validation images of class '2', ")
@@ -222,8 +223,8 @@ def test_a_failed_run_keeps_the_weights_before_the_step_that_failed(
     good: list[tuple[Progress, Params]] = []
 
     def keep(event: Event) -> None:
-        assert isinstance(event, Step)
-        good.append((event.progress, event.engine.params))
+        if isinstance(event, Step):
+            good.append((event.progress, event.engine.params))
 
     with pytest.raises(CheckFailed, match=r"epoch 1, step \d: z\d .* at learning rate \d"):
         list(map(keep, train(wild, folder, preflight=False)))
@@ -238,7 +239,7 @@ def test_a_failed_run_keeps_the_weights_before_the_step_that_failed(
 def test_a_member_killed_between_two_steps_loses_nothing(settings: Config, folder: Path) -> None:
     shared = changed(settings, "train.batch_size=64")
     events = train(shared, folder, preflight=False, threads=2)
-    step = [next(events) for _ in range(7)][-1]
+    step = [next(events) for _ in range(8)][-1]  # the first is of the data
     params = step.engine.params  # type: ignore[union-attr]  # it is no notice
     for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
         os.kill(int(child), signal.SIGKILL)

@@ -25,7 +25,9 @@ def test_train_puts_results_on_stdout_and_an_epoch_a_line_on_stderr(small: list[
     assert status == 0
     labels = [line.partition(":")[0] for line in out.splitlines()]
     assert labels == ["run", "validation accuracy", "train loss", "time", "parameters", "stopped"]
-    assert [line[:9] for line in err.splitlines()] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    data, *epochs = err.splitlines()
+    assert data == "data: 300 images of 6x6, 3 classes (100 each), validation 30"
+    assert [line[:9] for line in epochs] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
 
 
 def test_train_json_is_one_object_as_the_contract_has_it(small: list[str]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.outcome import call, facts, output, refusal
+from tests.cli.outcome import call, documented, facts, output, refusal
 
 PNG = b"\x89PNG"
 
@@ -97,3 +97,62 @@ def test_a_link_to_nowhere_is_told_by_the_folder_that_it_leads_to(place: Path, d
     told = refusal("data", "show", dots, "--out", "a.png")
 
     assert told == f"a.png: cannot write: {place / 'no'} is no folder"
+
+
+def test_check_counts_what_is_there(dots: str) -> None:
+    lines = output(call("data", "check", dots)).splitlines()
+
+    assert lines[0] == f"{dots}: 3 classes; in the files: white 255, dark background"
+    assert lines[1].split()[:3] == ["split", "images", "size"]
+    train = ["train", "300", "6x6", "0", "to", "255", "100", "(0)", "100", "(0)", "0", "0", "0"]
+    assert lines[2].split() == train
+    assert lines[-1] == "finding: none"
+
+
+def test_check_exits_with_1_where_something_is_found(place: Path, dots: str) -> None:
+    arrays = dict(np.load(dots))
+    arrays["x_test"][:9] = arrays["x_train"][:9]
+    np.savez("leak.npz", allow_pickle=False, **arrays)
+
+    status, out, err = call("data", "check", "leak.npz", "--json")
+
+    found = json.loads(out)
+    assert status == 1
+    assert found["findings"] == ["test: 9 of its 90 images are also in train"]
+    assert (found["leaked"], found["splits"]["test"]["images"]) == ({"test": 9}, 90)
+    assert err == "error: leak.npz: 1 finding\n"
+    for counts in found["splits"].values():
+        counts["classes"] = {}  # whose keys are names
+    assert documented(found)
+
+
+def test_check_finds_labels_that_training_lacks(place: Path, dots: str) -> None:
+    arrays = dict(np.load(dots))
+    arrays["y_test"] = arrays["y_test"] + 7
+    np.savez("other.npz", allow_pickle=False, **arrays)
+
+    status, out, _ = call("data", "check", "other.npz")
+
+    assert status == 1
+    assert "finding: other.npz: its classes 7, 8, 9 must be among those that were learned" in out
+
+
+def test_check_of_images_without_labels_says_so(place: Path, dots: str) -> None:
+    arrays = dict(np.load(dots))
+    del arrays["y_test"]
+    np.savez("some.npz", allow_pickle=False, **arrays)
+
+    out = output(call("data", "check", "some.npz"))
+
+    assert "note: some.npz: its test images have no labels" in out
+
+
+def test_formats_lists_what_is_read_and_what_is_not() -> None:
+    out, found = output(call("data", "formats")), facts(call("data", "formats", "--json"))
+
+    for form in found["read"]:
+        assert form["name"] in out
+        assert form["example"] in out
+    assert "a pickle file, which can run code" in out
+    assert "Parquet (extra formats)" in out
+    assert documented(found)

@@ -15,6 +15,7 @@ from mlpcli.config.shipped import shipped
 from mlpcli.data import idx, synth
 from mlpcli.data.dataset import Split
 from mlpcli.data.registry import DATASETS
+from mlpcli.errors import DataError
 from mlpcli.training.loader import prepare
 from mlpcli.training.preflight import Finding, preflight
 from mlpcli.training.threads import cores
@@ -53,7 +54,10 @@ def planted(mistake: Mistake, cause: str) -> Trials:
 
 def findings(config: Config, data: Split) -> list[Finding]:
     """What the preflight says of such a training."""
-    return preflight(config, prepare(config, data))
+    try:
+        return preflight(config, prepare(config, data))
+    except DataError as err:
+        return [Finding("one class", str(err))]  # which is refused
 
 
 @contextmanager
@@ -136,6 +140,27 @@ def shuffled(config: Config, data: Split, rng: np.random.Generator) -> tuple[Con
     return config, data._replace(labels=rng.permutation(data.labels))
 
 
+def twofold(config: Config, data: Split, rng: np.random.Generator) -> tuple[Config, Split]:
+    """Some images twice, with two labels."""
+    n, count = len(data.labels), len(data.labels) // int(rng.integers(2, 11))
+    images = np.concatenate([data.images, data.images[:count]])
+    labels = np.concatenate([data.labels, (data.labels[:count] + 1) % len(data.classes)])
+    order = rng.permutation(n + count)
+    return config, data._replace(images=images[order], labels=labels[order])
+
+
+def fivefold(config: Config, data: Split, rng: np.random.Generator) -> tuple[Config, Split]:
+    """Each image five times."""
+    rows = rng.permutation(np.tile(np.arange(len(data.labels) // 5), 5))
+    return config, data._replace(images=data.images[rows], labels=data.labels[rows])
+
+
+def without_a_class(config: Config, data: Split, rng: np.random.Generator) -> tuple[Config, Split]:
+    """No image of one of the classes."""
+    rows = data.labels != rng.integers(len(data.classes))
+    return config, data._replace(images=data.images[rows], labels=data.labels[rows])
+
+
 MISTAKES: dict[str, tuple[Mistake, str]] = {  # and the cause that the preflight names
     "learning rate times 100": (partial(rate, factor=100), "learning rate too high"),
     "learning rate over 100": (partial(rate, factor=0.01), "learning rate too low"),
@@ -144,6 +169,9 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {  # and the cause that the preflight
     "shuffled labels": (shuffled, "unrelated labels"),
     "blank images": (blank, "blank images"),
     "images of one class": (one_class, "one class"),
+    "two labels": (twofold, "contradictory labels"),
+    "copies": (fivefold, "copies"),
+    "class without images": (without_a_class, "empty class"),
     "dead ReLU": (narrow, "dead units"),
     "pixels of 0 and 1": (binary, "pixel range"),
 }

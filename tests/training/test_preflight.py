@@ -5,6 +5,7 @@ import pytest
 
 from mlpcli.config.schema import Config
 from mlpcli.data.dataset import Split
+from mlpcli.errors import DataError
 from mlpcli.training.loader import load_split, prepare
 from mlpcli.training.preflight import Finding, preflight
 from tests.trainings import changed
@@ -89,11 +90,17 @@ def test_units_that_are_zero_for_all_images_are_reported(settings: Config) -> No
 
 CHANGES: dict[str, Callable[[Split], Split]] = {  # by what the text begins with
     "100% of the images are blank": lambda s: s._replace(images=np.zeros_like(s.images)),
-    "no pixel is brighter than 1, though white is 255; multiply all pixels by 255": lambda s: (
-        s._replace(images=s.images // 255)
+    "no pixel is brighter than 1, though white is 255; let data.white=null": lambda s: s._replace(
+        images=s.images // 255
     ),
     "100% of the images are dark on light": lambda s: s._replace(images=255 - s.images),
-    "all images have the label '2'": lambda s: s._replace(labels=np.full_like(s.labels, 2)),
+    "no training image has the label 'x' and 1 more": lambda s: s._replace(
+        classes=(*s.classes, "x", "y")
+    ),
+    "78% of the images are copies": lambda s: s._replace(images=s.images[np.arange(300) % 60]),
+    "90% of the images are there with several labels": lambda s: s._replace(
+        images=s.images[np.arange(300) // 2]
+    ),
     "the labels seem unrelated to the images": lambda s: s._replace(
         labels=np.random.default_rng(0).permutation(s.labels)
     ),
@@ -105,6 +112,14 @@ def test_a_mistake_in_the_data_is_reported(settings: Config, begin: str) -> None
     (finding,) = findings(settings, change=CHANGES[begin])
 
     assert finding.text.startswith(begin)
+
+
+def test_images_of_one_class_are_refused(settings: Config) -> None:
+    def constant(split: Split) -> Split:
+        return split._replace(labels=np.full_like(split.labels, 2))
+
+    with pytest.raises(DataError, match="all training images are of one class, '2'; there must be"):
+        findings(settings, change=constant)
 
 
 def test_blank_images_of_one_class_are_no_mistake(settings: Config) -> None:
