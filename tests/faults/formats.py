@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,7 @@ def lay(place: Path) -> None:
             folder = place / "pictures" / split / name
             folder.mkdir(parents=True)
             Image.fromarray(image).save(folder / "0.png")
+    (place / "parquet").mkdir()
     for run, resize in (("run", "false"), ("shrinking", "true")):
         options = [word for each in SETTINGS for word in ("--set", each)]
         options += ["--set", f"data.resize={resize}", "--out", run, "--quiet", "--no-preflight"]
@@ -144,6 +146,64 @@ def _npz() -> list[bytes]:
     return [npz(arrays()), npz(arrays(), packed=True)]
 
 
+def _parquet() -> list[bytes]:
+    """Pictures as the Hugging Face hub has them, and as a column of bytes."""
+    import pyarrow
+    from pyarrow import parquet
+
+    made = arrays()
+    pictures = []
+    for image in made["x_test"]:
+        Image.fromarray(image).save(out := io.BytesIO(), "png")
+        pictures.append(out.getvalue())
+    labels = {"label": made["y_test"]}
+    rows = [{"bytes": picture, "path": "0.png"} for picture in pictures]
+    tables = (pyarrow.table({"image": column, **labels}) for column in (rows, pictures))
+    names = {"info": {"features": {"label": {"names": CLASSES, "_type": "ClassLabel"}}}}
+    files = []
+    for table, packing in zip(tables, ("snappy", "none"), strict=True):
+        told = table.replace_schema_metadata({"huggingface": json.dumps(names)})
+        parquet.write_table(told, out := io.BytesIO(), compression=packing)
+        files.append(out.getvalue())
+    return files
+
+
+def _mat() -> list[bytes]:
+    """Arrays beside each other, and in structures as EMNIST's."""
+    from scipy.io import savemat
+
+    made = arrays()
+    plain = {name: made[name] for name in made if name != "classes"}
+    parts = {
+        split: {"images": made[f"x_{split}"].reshape(-1, 36), "labels": made[f"y_{split}"][:, None]}
+        for split in ("train", "test")
+    }
+    files = []
+    for values, packed in ((plain, False), (plain, True), ({"dataset": parts}, False)):
+        savemat(out := io.BytesIO(), values, do_compression=packed)
+        files.append(out.getvalue())
+    return files
+
+
+def _hdf5() -> list[bytes]:
+    """Arrays beside each other, and in groups as USPS's, packed in chunks."""
+    import h5py
+
+    made = arrays()
+    files = []
+    for names, options in (
+        (("x_{}", "y_{}"), {}),
+        (("{}/data", "{}/target"), {"compression": "gzip", "shuffle": True, "chunks": True}),
+    ):
+        with h5py.File(out := io.BytesIO(), "w") as file:
+            for split in ("train", "test"):
+                images = made[f"x_{split}"].reshape(-1, 36) / 255
+                for name, values in zip(names, (images, made[f"y_{split}"]), strict=True):
+                    file.create_dataset(name.format(split), data=values, **options)
+        files.append(out.getvalue())
+    return files
+
+
 def _labels() -> list[bytes]:
     labels = arrays()["y_test"]
     return [idx(labels), idx(np.stack([labels] * 8, axis=1))]
@@ -165,6 +225,11 @@ FORMATS = {
         lambda _: ["\n".join(CLASSES).encode()],
     ),
     "npz": Format("own.npz", (f"{EVAL} own.npz", "eval run --data own.npz"), lambda _: _npz()),
+    "parquet": Format(
+        "parquet/test-00000-of-00001.parquet", (f"{EVAL} parquet",), lambda _: _parquet()
+    ),
+    "mat": Format("own.mat", (f"{EVAL} own.mat",), lambda _: _mat()),
+    "hdf5": Format("own.h5", (f"{EVAL} own.h5",), lambda _: _hdf5()),
     "picture": Format(
         "pictures/test/cat/0.png",
         (f"{EVAL} pictures", "eval shrinking --json --data pictures"),
