@@ -162,9 +162,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, form: str) -> None:
         dataset.load(str(tmp_path / f"a.{form}"), "train")
 
 
-@pytest.mark.parametrize(
-    ("form", "library"), [("parquet", "pyarrow"), ("mat", "scipy"), ("h5", "h5py")]
-)
+@pytest.mark.parametrize(("form", "library"), [("parquet", "pyarrow"), ("h5", "h5py")])
 def test_a_library_that_is_missing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, library: str
 ) -> None:
