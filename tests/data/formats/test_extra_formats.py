@@ -112,6 +112,47 @@ def test_an_hdf5_file_is_not_followed_out_of_itself(tmp_path: Path, kind: str) -
         dataset.load(str(tmp_path / "a.h5"), "train")
 
 
+def test_the_axes_of_matlab_7_3_are_turned_round(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.mat", "w", userblock_size=512) as file:
+        file["X"], file["y"] = IMAGES.T, LABELS[None]  # as MATLAB writes (10, 4, 4) and (10, 1)
+    with (tmp_path / "a.mat").open("r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
+
+    check(tmp_path / "a.mat")
+
+
+def test_groups_that_hold_each_other_are_entered_once(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x_train"], file["y_train"] = IMAGES, LABELS
+        group = file.create_group("more")
+        for i in range(100):
+            group[f"{i}"] = group
+        for _ in range(3000):
+            group = group.create_group("deeper")
+
+    check(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"chunks": (1 << 16, 1 << 15), "maxshape": (None, None), "compression": 1}, "promises 2,"),
+        ({"shape": (1 << 40, 16)}, "promises 17,592,186,044,416 bytes"),
+        ({"scaleoffset": 0}, "needs a plugin"),
+    ],
+    ids=["one huge chunk", "a huge shape", "another filter"],
+)
+def test_what_an_hdf5_file_cannot_hold_is_refused(
+    tmp_path: Path, options: dict[str, Any], told: str
+) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["y_train"] = LABELS
+        file.create_dataset("x_train", **{"shape": (10, 16), "dtype": "u1", **options})
+
+    with pytest.raises(DataError, match=f"x_train: .*{told}"):
+        dataset.load(str(tmp_path / "a.h5"), "train")
+
+
 def table(first: int, last: int, names: list[str] | None = None) -> Any:
     images = [{"bytes": png(image), "path": f"{i}.png"} for i, image in enumerate(IMAGES)]
     made = pyarrow.table({"image": images[first:last], "label": LABELS[first:last]})
