@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mlpcli.data import dataset
+from mlpcli.data.formats import parquet as hub
 from mlpcli.data.raw import Reading
 from mlpcli.errors import DataError
 
@@ -226,3 +227,42 @@ def test_an_mat_file_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None
 
     with pytest.raises(DataError, match="unpacks to more than images do"):
         dataset.load(str(tmp_path / "a.mat"), "train")
+
+
+def test_a_parquet_table_may_have_a_column_for_each_pixel(tmp_path: Path) -> None:
+    pixels = {f"pixel{i}": ROWS[:, i] for i in range(16)}
+    parquet.write_table(pyarrow.table({"label": LABELS, **pixels}), tmp_path / "a.parquet")
+
+    check(tmp_path / "a.parquet")
+
+
+def test_a_picture_that_fills_a_million_rows_is_refused(tmp_path: Path) -> None:
+    rows = pyarrow.table({"image": [png(IMAGES[0])] * 10**6, "label": np.zeros(10**6, "u1")})
+    parquet.write_table(rows, tmp_path / "a.parquet")
+
+    with pytest.raises(DataError, match="promises 1,000,000 rows, which cannot be in it"):
+        dataset.load(str(tmp_path / "a.parquet"), "train")
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ([0, None], "row 1 must have a number or a text as its label, got None"),
+        ([[0], [1, 2]], r"row 0 must have a number or a text as its label, got \[0\]"),
+        ([-1, -1], "its train images have no labels"),
+    ],
+)
+def test_labels_that_a_parquet_file_lacks_are_told(
+    tmp_path: Path, labels: list[Any], told: str
+) -> None:
+    images = [png(image) for image in IMAGES[:2]]
+    parquet.write_table(pyarrow.table({"image": images, "label": labels}), tmp_path / "a.parquet")
+
+    with pytest.raises(DataError, match=told):
+        dataset.load(str(tmp_path / "a.parquet"), "train")
+
+
+def test_the_numbers_of_columns_are_not_asked_for() -> None:
+    source = Path(hub.__file__).read_text(encoding="utf-8")
+
+    assert ".row_group(" not in source  # ends the process where they are damaged
