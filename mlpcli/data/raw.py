@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 SPLITS = ("train", "validation", "test")
 WHOLE = "all"  # images that the files do not assign to a split
 _SPLIT_WORDS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing", "t10k"),
+    "train": {"train", "training"},
+    "validation": {"validation", "valid", "val", "dev"},
+    "test": {"test", "testing", "t10k"},
 }
 
 
@@ -54,8 +54,16 @@ def split_of(name: str) -> str | None:
     >>> split_of("mnist_train"), split_of("t10k-images"), split_of("testament")
     ('train', 'test', None)
     """
-    words = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
-    return next((s for s, known in _SPLIT_WORDS.items() if not {*known}.isdisjoint(words)), None)
+    return next((s for s, known in _SPLIT_WORDS.items() if not known.isdisjoint(words(name))), None)
+
+
+def words(name: str) -> set[str]:
+    """The words of a name, in small letters.
+
+    >>> sorted(words("trainImages_2")), sorted(words("dataset/train"))
+    (['2', 'images', 'train'], ['dataset', 'train'])
+    """
+    return {*re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())}
 
 
 def natural(names: Iterable[str]) -> list[str]:

@@ -48,7 +48,7 @@ def _parts(path: Path, how: Reading) -> Parts:
                 name: _Header(each.shape[::-1] if by_columns else each.shape, each.dtype)
                 for name, each in islice(_datasets(file, seen=set()), MAX_DATASETS)
             }
-    return named_arrays.parts(str(path), headers, load)
+    return named_arrays.parts(str(path), headers, load, how)
 
 
 def _datasets(

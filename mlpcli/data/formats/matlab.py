@@ -22,7 +22,7 @@ def _parts(path: Path, how: Reading) -> Parts:
     def load(names: set[str]) -> tuple[Mapping[str, NDArray[Any]], dict[str, str]]:
         return arrays, files
 
-    return named_arrays.parts(str(path), arrays, load)
+    return named_arrays.parts(str(path), arrays, load, how)
 
 
 def _fits(path: Path, head: bytes | None) -> bool:
