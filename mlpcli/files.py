@@ -34,6 +34,8 @@ def open_regular(path: Path) -> BufferedReader:
         if err.errno == errno.ENXIO:  # from a socket
             raise _wrong_kind(path, stat.S_IFSOCK) from err
         raise
+    except ValueError as err:  # such as a byte 0 in the name
+        raise OSError(errno.EINVAL, "cannot be the name of a file", str(path)) from err
     kind = stat.S_IFMT(os.fstat(handle).st_mode)
     if kind == stat.S_IFREG:
         return open(handle, "rb")

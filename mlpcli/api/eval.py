@@ -1,21 +1,24 @@
-"""A finished run on a split of its data, or of other data with as many classes."""
+"""A finished run on a split of its data, or of other data with its classes."""
 
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli.api import preparation
 from mlpcli.api.multi_run import finished_runs
 from mlpcli.api.significance import Summary, accuracy_summary
+from mlpcli.data import dataset
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError
 from mlpcli.nn import Array
-from mlpcli.runs.checkpoint import Checkpoint
+from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
 from mlpcli.training import build
-from mlpcli.training.loader import load_split, split_rows
-from mlpcli.training.scoring import Scores, score
+from mlpcli.training.loader import load_split, reading, split_rows
+from mlpcli.training.scoring import CHUNK_SIZE, Scores, score
 
 
 class Evaluation(NamedTuple):
@@ -23,11 +26,12 @@ class Evaluation(NamedTuple):
 
     run: str  # the run's folder
     data: str  # name or path of the data set
-    split: str  # test, validation or train
+    split: str  # test, validation or train; "all" of other data without splits
     weights: str  # best or last
     classes: tuple[str, ...]  # names, in the order of the confusion matrix
     scores: Scores
     images: tuple[dict[str, str], bytes]  # checksum of each file, and the rows: which images
+    notes: tuple[str, ...] = ()  # how other data was understood and prepared
 
     @property
     def accuracy(self) -> float:
@@ -95,20 +99,23 @@ class Subject(NamedTuple):
     checkpoint: Checkpoint
     images: Split
     rows: NDArray[Any] | None  # of the images; None for all
+    notes: tuple[str, ...]  # as in Evaluation
 
     def evaluate(self, p: Array | None = None) -> Evaluation:
         """Its scores; p: an array for the probabilities, as `score` takes it."""
-        run, split, weights, (metadata, params, _), images, rows = self
+        run, split, weights, (metadata, params, _), images, rows, notes = self
         scores = score(params, images, activation=build.activation(metadata.config), rows=rows, p=p)
         which = (images.files, b"" if rows is None else rows.tobytes())
-        return Evaluation(run, images.name, split, weights, images.classes, scores, which)
+        return Evaluation(run, images.name, split, weights, images.classes, scores, which, notes)
 
 
 def open_subject(run: Path, split: str, data: str | None, which: str, *, offline: bool) -> Subject:
     """A run with the "test" images, or the "validation" or "train" part of its training images.
 
-    data: name or path of another data set with as many classes; None: the run's own.
-    Raises CheckpointError where the run, its weights and the data do not fit together.
+    data: name or path of another data set with its classes, or some of them; None: the run's own.
+    The other one may have a single split or none, and images of any size, which are prepared as
+    `mlp predict` does. Raises CheckpointError where the run, its weights and the data do not fit
+    together.
     """
     folder = RunFolder(run)
     checkpoint = folder.load_weights(which)
@@ -116,21 +123,19 @@ def open_subject(run: Path, split: str, data: str | None, which: str, *, offline
     if split != "test" and data is None:
         unknown = "which images it was trained on is not known; evaluate on --split test"
         then = folder.trained_record(lacks=unknown).data.sha256
-    config = checkpoint.metadata.config
+    metadata, part = checkpoint.metadata, "test" if split == "test" else "train"
     if data is None:  # read as it was for the training
-        background = "light" if checkpoint.metadata.inverted else "dark"
-        seen = config.data.replace(white=checkpoint.metadata.white, background=background)
+        background = "light" if metadata.inverted else "dark"
+        seen = metadata.config.data.replace(white=metadata.white, background=background)
+        config = metadata.config.replace(data=seen)
+        images = load_split(config, part, offline=offline, classes=metadata.classes)
+        notes: tuple[str, ...] = ()
     else:
-        seen = config.data.replace(name=data, images=None, white=None, background="auto")
-    config = config.replace(data=seen)
-    images = load_split(
-        config,
-        "test" if split == "test" else "train",
-        offline=offline,
-        classes=checkpoint.metadata.classes,
-    )
+        config = metadata.config
+        images, used = _other_images(metadata, data, part, offline=offline)
+        notes, split = images.notes, used if split == "test" else split
     rows = None
-    if split != "test":
+    if split in ("validation", "train") and part == "train":
         train_rows, validation_rows = split_rows(config, images)
         rows = validation_rows if split == "validation" else train_rows
         if then is not None and then != images.files:
@@ -138,4 +143,36 @@ def open_subject(run: Path, split: str, data: str | None, which: str, *, offline
                 f"{folder}: its training data has changed since, so its validation split is no "
                 "longer known; evaluate on --split test"
             )
-    return Subject(str(run), split, which, checkpoint, images, rows)
+    return Subject(str(run), split, which, checkpoint, images, rows, notes)
+
+
+def _other_images(metadata: Metadata, data: str, split: str, *, offline: bool) -> tuple[Split, str]:
+    """Other data prepared for the run's network, as `mlp predict` does, and its split."""
+    centered, shrunk = 0, False
+
+    def fit(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        nonlocal centered, shrunk
+        parts = []
+        for start in range(0, len(images), CHUNK_SIZE):
+            fitted = preparation.fit(images[start : start + CHUNK_SIZE], metadata)
+            centered += int(fitted.centered.sum())
+            shrunk |= fitted.shrunk
+            parts.append(fitted.images)
+        return np.concatenate(parts) if parts else images
+
+    how = reading(metadata.config)._replace(white=metadata.white, background="dark", fit=fit)
+    found, used = dataset.load_other(
+        data, split, how=how, classes=metadata.classes, offline=offline
+    )
+    light = preparation.is_light(found.images)
+    inverted = preparation.inverts(light, metadata)
+    notes = [*found.notes]
+    if inverted:
+        notes.append(f"{'dark on light' if light else 'light on dark'}, so inverted")
+    if centered:
+        share = "all" if centered == len(found.images) else f"{centered:,} of {len(found.images):,}"
+        notes.append(f"the ink of {share} images was scaled and moved to lie as in the training")
+    if shrunk:
+        notes.append("images were shrunk to the size of the training images")
+    images = preparation.shade(found.images, metadata, inverted=inverted)
+    return found._replace(images=images, notes=tuple(notes)), used

@@ -78,8 +78,10 @@ def export(
     files.claim(file, partial(_is_export, form=form), overwrite=overwrite)
     trial, usage = None, _usage(metadata)
     if form == "onnx":
-        content = onnx_graph.build(params, usage["activation"], usage)
-        trial = _checked(content, metadata.config, params)
+        content = onnx_graph.build(
+            params, usage["activation"], usage, white=metadata.white, inverted=metadata.inverted
+        )
+        trial = _checked(content, metadata, params)
     elif form == "safetensors":
         content = _safetensors(tensors(params), usage)
     else:
@@ -102,14 +104,16 @@ def _is_export(file: BinaryIO, *, form: Form) -> bool:
         return False
 
 
-def _checked(content: bytes, config: Config, params: Params) -> RuntimeCheck:
+def _checked(content: bytes, metadata: Metadata, params: Params) -> RuntimeCheck:
     """The graph against the forward pass here; raises CheckFailed if they differ."""
+    config = metadata.config
     split = _images(config)
     images = split.images[:IMAGE_COUNT]
     squares = np.zeros((len(images), SIDE, SIDE), np.uint8)
     preprocessing.center_view(squares, images.shape[1:])[:] = images
     expected = probabilities(params, images, activation=build.activation(config))
-    difference = float(np.abs(onnx_graph.run(content, squares) - expected).max())
+    pixels = onnx_graph.pixels(squares, white=metadata.white, inverted=metadata.inverted)
+    difference = float(np.abs(onnx_graph.run(content, pixels) - expected).max())
     if not difference <= TOLERANCE:
         raise CheckFailed(
             f"--format onnx: onnxruntime must give the same probabilities to {TOLERANCE:g}, got a "
@@ -134,6 +138,8 @@ def _usage(metadata: Metadata) -> dict[str, str]:
         "classes": json.dumps(metadata.classes, ensure_ascii=False),
         "data": metadata.config.data.name,
         "normalisation": NORMALISATION,
+        "white": f"{metadata.white:g}",
+        "inverted": str(metadata.inverted).lower(),
     }
 
 

@@ -6,6 +6,7 @@ Its first layer is adapted to the inputs here: 32x32 pixels in [0, 1].
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,12 +20,12 @@ from mlpcli.config.schema import Config
 from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.data.preprocessing import INPUTS
-from mlpcli.errors import CheckpointError
+from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.nn.mlp import Layer, Params
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.record import new_record
-from mlpcli.training.loader import TrainingData, class_names
+from mlpcli.training.loader import TrainingData, class_names, load_split, prepare
 from mlpcli.training.progress import Progress
 
 MAX_FILE_SIZE = 16 << 30  # bytes
@@ -55,7 +56,8 @@ def import_weights(
     """Make a run in folder of the weights in a safetensors file.
 
     source, overrides: the settings as `load_config` takes them: the data, whose classes are the
-    outputs, and the activation. The widths of the layers are the file's.
+    outputs, and the activation. The widths of the layers are the file's. Data that the settings
+    name is measured if it is there, so that images are prepared as it lies.
     mean, std: the network was trained on (pixels / 255 - mean) / std.
     Raises MlpError, with nothing written, where file, data and settings do not fit.
     """
@@ -68,6 +70,8 @@ def import_weights(
     hidden = [len(each.layer.b) for each in layers[:-1]]
     config = load_config(source, [*overrides, f"network.hidden={hidden}"])
     classes = class_names(config, offline=offline)
+    named = source is not None or any(each.startswith("data.name=") for each in overrides)
+    data = _training_data(config) if named else None
     outputs = len(layers[-1].layer.b)
     if outputs != len(classes):
         raise CheckpointError(
@@ -81,7 +85,7 @@ def import_weights(
     run.make()
     with run.lock() as held:
         held.claim(overwrite=overwrite)  # again, now that no other can write here
-        _write(held, origin, config, classes, params)
+        _write(held, origin, config, classes, params, data)
     return Imported(str(folder), str(file), layers, transposed, config, params)
 
 
@@ -102,6 +106,13 @@ def adapted(layers: list[Layer], *, mean: float, std: float) -> Params:
         )
 
 
+def _training_data(config: Config) -> TrainingData | None:
+    """The images that the settings name, measured; None where they are not in the cache."""
+    with suppress(DataError, ConfigError):
+        return prepare(config, load_split(config, "train", offline=True))
+    return None
+
+
 def _checksum(path: Path) -> str:
     """SHA-256 of a file; raises CheckpointError."""
     try:
@@ -116,12 +127,25 @@ def _checksum(path: Path) -> str:
 
 
 def _write(
-    run: RunFolder, origin: dict[str, str], config: Config, classes: tuple[str, ...], params: Params
+    run: RunFolder,
+    origin: dict[str, str],
+    config: Config,
+    classes: tuple[str, ...],
+    params: Params,
+    data: TrainingData | None,
 ) -> None:
     limits = ((0, config.train.epochs),)
     metadata = Metadata(
         config=config, classes=classes, data={}, progress=Progress(), updates=0, epoch_limits=limits
     )
+    if data:  # so that images are prepared as these
+        metadata = metadata.replace(
+            light_share=data.light_share,
+            white=data.split.white,
+            inverted=data.split.light,
+            placement=data.placement,
+            traits=data.traits,
+        )
     none = np.empty(0, np.intp)
     no_images = Split(config.data.name, np.empty((0, 0, 0), np.uint8), none, classes, {})
     record = new_record(config, TrainingData(no_images, none, none, none, 0.0), threads=1)

@@ -44,10 +44,19 @@ def opset(activation: str) -> int:
     return OPERATORS[activation].opset
 
 
-def build(params: Params, activation: str, facts: dict[str, str]) -> bytes:
-    """An ONNX file: uint8 pixels (n, 32, 32) go in, float32 probabilities (n, classes) come out.
+def build(
+    params: Params,
+    activation: str,
+    facts: dict[str, str],
+    *,
+    white: float = 255,
+    inverted: bool = False,
+) -> bytes:
+    """An ONNX file: pixels (n, 32, 32) go in, float32 probabilities (n, classes) come out.
 
-    facts: its metadata. Raises ConfigError without onnx, CheckpointError for too many parameters.
+    Pixels are as in the files of the training images: uint8 where white is 255, else float32.
+    white, inverted: as in `Metadata`. facts: its metadata. Raises ConfigError without onnx,
+    CheckpointError for too many parameters.
     """
     onnx, _ = _libraries()
     size = sum(W.nbytes + b.nbytes for W, b in params)
@@ -56,12 +65,14 @@ def build(params: Params, activation: str, facts: dict[str, str]) -> bytes:
             f"--format onnx: a file must have at most {MAX_SIZE:,} bytes, got {size:,} of weights; "
             "use safetensors"
         )
-    constants = {"white": np.array(255, np.float32), **tensors(params)}
+    scale = {"scale": 255 / white, "black": 0} if white != 255 else {}
+    levels = {name: np.array(value, np.float32) for name, value in {**scale, "white": 255}.items()}
+    constants = {**levels, **tensors(params)}
     value, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
     graph = onnx.helper.make_graph(
-        _nodes(onnx, len(params), activation),
+        _nodes(onnx, len(params), activation, scaled=bool(scale), inverted=inverted),
         "mlp",
-        [value(PIXELS, types.UINT8, ["n", SIDE, SIDE])],
+        [value(PIXELS, types.FLOAT if scale else types.UINT8, ["n", SIDE, SIDE])],
         [value(PROBABILITIES, types.FLOAT, ["n", len(params[-1].b)])],
         [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
@@ -78,7 +89,15 @@ def build(params: Params, activation: str, facts: dict[str, str]) -> bytes:
     return model.SerializeToString()
 
 
-def run(model: bytes, images: NDArray[np.uint8]) -> Array:
+def pixels(
+    images: NDArray[np.uint8], *, white: float = 255, inverted: bool = False
+) -> NDArray[Any]:
+    """Images (n, 32, 32), light on dark, as a graph takes them: as the files have them."""
+    images = 255 - images if inverted else images
+    return images if white == 255 else images * np.float32(white / 255)
+
+
+def run(model: bytes, images: NDArray[Any]) -> Array:
     """Probabilities, (n, classes), by onnxruntime for pixels (n, 32, 32)."""
     _, runtime = _libraries()
     options = runtime.SessionOptions()
@@ -87,14 +106,23 @@ def run(model: bytes, images: NDArray[np.uint8]) -> Array:
     return session.run([PROBABILITIES], {PIXELS: images})[0]
 
 
-def _nodes(onnx: Any, layers: int, activation: str) -> list[Any]:
+def _nodes(onnx: Any, layers: int, activation: str, *, scaled: bool, inverted: bool) -> list[Any]:
     """Every operation, in order."""
     node = onnx.helper.make_node
     nodes = [
         node("Flatten", [PIXELS], ["row"], axis=1),
         node("Cast", ["row"], ["levels"], to=onnx.TensorProto.FLOAT),
-        node("Div", ["levels", "white"], ["h0"]),
     ]
+    levels = "levels"
+    if scaled:  # to the whole numbers that images are in memory
+        nodes.append(node("Mul", [levels, "scale"], ["scaled"]))
+        nodes.append(node("Round", ["scaled"], ["rounded"]))
+        nodes.append(node("Clip", ["rounded", "black", "white"], ["clipped"]))
+        levels = "clipped"
+    if inverted:
+        nodes.append(node("Sub", ["white", levels], ["inverted"]))
+        levels = "inverted"
+    nodes.append(node("Div", [levels, "white"], ["h0"]))
     operator = OPERATORS[activation]
     for i in range(1, layers + 1):
         nodes.append(node("Gemm", [f"h{i - 1}", f"W{i}", f"b{i}"], [f"z{i}"]))

@@ -7,17 +7,16 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data import image_sources, mnist_style, pictures
+from mlpcli.api import preparation
+from mlpcli.data import image_sources
 from mlpcli.data.image_sources import Source
-from mlpcli.data.preprocessing import SIDE
 from mlpcli.errors import DataError
 from mlpcli.nn import Array
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
 from mlpcli.training import build, threads
+from mlpcli.training.loader import reading
 from mlpcli.training.scoring import CHUNK_SIZE, probabilities
-
-MAX_RARE_SHARE = 0.1  # fraction of the training images; images with a rarer background are inverted
 
 
 class Guess(NamedTuple):
@@ -32,10 +31,15 @@ class Prediction(NamedTuple):
     """The network's prediction for one image."""
 
     image: str  # name of its file, or "-" for standard input
-    row: int | None  # in an IDX or npz file, from 0
+    row: int | None  # in a file that may hold many, from 0
     light: bool  # whether its background is light, or that of most images in its file
     inverted: bool  # whether light and dark were swapped
     blank: bool  # whether all its pixels are equal
+    centered: bool  # whether its ink was scaled and moved
+    shrunk: bool  # whether it was shrunk as a whole
+    pieces: bool  # whether it has several pieces of ink, as hardly any training image has
+    outlier: bool  # whether it is unlike any training image
+    white: float  # value of white in its file
     top: list[Guess]  # the most probable class first
 
 
@@ -57,10 +61,12 @@ def predict(
 
     places, stdin: as `image_sources.find` takes them. top: how many classes to name.
     invert: whether to swap light and dark; without it, where hardly any training image has such a
-    background. center: as `prepared` takes it.
+    background. center: as `preparation.fit` takes it.
     """
+    metadata = checkpoint.metadata
+    how = reading(metadata.config)._replace(white=metadata.white)
     with threads.one_blas_thread():  # for one image, the BLAS's threads only wait
-        for source in image_sources.find(places, stdin):
+        for source in image_sources.find(places, stdin, how):
             if isinstance(source, DataError):
                 yield source
             else:
@@ -72,48 +78,45 @@ def _of_source(
 ) -> Iterator[list[Prediction]]:
     metadata = checkpoint.metadata
     activation = build.activation(metadata.config)
-    light = mnist_style.light_share(source.images) > 0.5  # a file is inverted as a whole
-    share = metadata.light_share if light else 1 - metadata.light_share  # with such a background
-    inverted = share < MAX_RARE_SHARE if invert is None else invert
+    light = preparation.is_light(source.images)  # a file is inverted as a whole
+    inverted = preparation.inverts(light, metadata) if invert is None else invert
     for start in range(0, len(source.images), CHUNK_SIZE):
-        images = source.images[start : start + CHUNK_SIZE]
-        seen = prepared(images, metadata, inverted=inverted, center=center)
+        some = source.images[start : start + CHUNK_SIZE]
+        fitted = preparation.fit(some, metadata, center=center)
+        seen = preparation.shade(fitted.images, metadata, inverted=inverted)
         p = probabilities(checkpoint.params, seen, activation=activation)
-        details = zip(_blank(seen), _best(p, metadata, top), strict=True)
+        blank = _blank(seen)
+        facts = zip(
+            blank,
+            fitted.centered & ~blank,
+            fitted.in_pieces,
+            preparation.is_outlier(seen, metadata) & ~blank,
+            strict=True,
+        )
+        name, rows = source.name, range(start, start + len(some))
         yield [
-            Prediction(source.name, row if source.numbered else None, light, inverted, *each)
-            for row, each in enumerate(details, start)
+            Prediction(
+                image=name,
+                row=row if source.numbered else None,
+                light=light,
+                inverted=inverted,
+                blank=bool(is_blank),
+                centered=bool(moved),
+                shrunk=fitted.shrunk,
+                pieces=bool(pieces),
+                outlier=bool(outlier),
+                white=source.white,
+                top=guesses,
+            )
+            for row, (is_blank, moved, pieces, outlier), guesses in zip(
+                rows, facts, _best(p, metadata, top), strict=True
+            )
         ]
 
 
-def prepared(
-    images: NDArray[np.uint8], metadata: Metadata, *, inverted: bool, center: bool | None = None
-) -> NDArray[np.uint8]:
-    """Images, (n, height, width), as the network is to see them, at most 32x32.
-
-    center: fit and center them as MNIST's are, instead of only shrinking what is larger than 32x32.
-    Without it, the larger ones are centered, unless the training images were shrunk themselves or
-    have a light background.
-    """
-    fits = max(images.shape[1:]) <= SIDE
-    shrunk, dark = metadata.config.data.resize, metadata.light_share < 0.5
-    if center is None:
-        center = not fits and not shrunk and dark
-    if inverted:
-        images = 255 - images
-    if center:
-        return np.stack([mnist_style.as_mnist(image) for image in images])
-    if not fits:
-        side = SIDE if shrunk else mnist_style.IMAGE_SIDE
-        images = np.stack([pictures.shrink(image, side) for image in images])
-    if inverted and dark:  # the paper need not have been white
-        images = np.round(255 * mnist_style.normalize_contrast(images)).astype(np.uint8)
-    return images
-
-
-def _blank(images: NDArray[np.uint8]) -> list[bool]:
+def _blank(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     pixels = images.reshape(len(images), -1)
-    return (pixels.min(axis=1) == pixels.max(axis=1)).tolist()
+    return pixels.min(axis=1) == pixels.max(axis=1)
 
 
 def _best(p: Array, metadata: Metadata, top: int) -> Iterator[list[Guess]]:

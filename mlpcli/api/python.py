@@ -65,7 +65,9 @@ class Model(NamedTuple):
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.intp]:
         """The most probable class of each image, as its position in `classes`: (n,).
 
-        images: uint8 (n, height, width), at most 32x32. Raises DataError for others.
+        images: uint8 (n, height, width), at most 32x32, as `load_data` gives them: light on dark
+        if the training images are, and placed as they are. They are used as they come; `mlp
+        predict` prepares images of any kind. Raises DataError for others.
         """
         return self.probabilities(images).argmax(axis=1)
 
@@ -166,7 +168,10 @@ def evaluate(
 ) -> Evaluation:
     """Loss, accuracy and confusion matrix of a run on a split of its data, or of other data.
 
-    Its `scores.accuracy` is a fraction, `scores.loss` in nats. Raises MlpError.
+    Its `scores.accuracy` is a fraction, `scores.loss` in nats.
+    data: a name or a path, with the classes of the run or some of them. It may have class folders
+    or a test split alone, and images of any size, pixel range and background: they are prepared as
+    `mlp predict` does, and `notes` say how. Raises MlpError.
     """
     _one_of("split", split, get_args(Part))
     _one_of("weights", weights, get_args(Weights))

@@ -190,6 +190,8 @@ def save(run: Run, event: Step | Epoch, which: str) -> None:
         light_share=run.data.light_share,
         white=run.data.split.white,
         inverted=run.data.split.light,
+        placement=run.data.placement,
+        traits=run.data.traits,
         progress=event.progress,
         updates=engine.steps,
         epoch_limits=run.epoch_limits,

@@ -17,7 +17,7 @@ def predict_(
         list[str],
         Argument(
             metavar="IMAGE|FOLDER|-...",
-            help="Pictures, IDX or npz files, folders of pictures, or - for standard input.",
+            help="Pictures, data of any format, folders, or - for standard input.",
         ),
     ],
     top: Annotated[int, Option(metavar="K", min=1, help="Number of classes to name.")] = 3,
@@ -28,14 +28,16 @@ def predict_(
         bool | None, Option(help="Swap light and dark (default: as the border suggests).")
     ] = None,
     center: Annotated[
-        bool | None, Option(help="Fit and center as MNIST does, or only shrink to fit.")
+        bool | None,
+        Option(help="Scale and center the ink, or only shrink (default: as in training)."),
     ] = None,
     weights: WeightsOpt = "best",
 ) -> None:
     """Classify images: the most probable classes, with probabilities.
 
-    Images larger than 32x32 are prepared like MNIST's: light on dark, the digit
-    fitted into 20x20 and centered by its mass. Smaller ones keep their place.
+    Images of any size are prepared as the training images lie: light on dark or
+    the reverse, and scaled and centered where those have a common size and place.
+    Notes say what was done; warnings name images that are unlike the training's.
 
     Standard input holds file names, one per line, or the bytes of one file.
 
@@ -53,5 +55,6 @@ def predict_(
     stdin = getattr(sys.stdin, "buffer", None) or io.BytesIO()  # None where it was closed
     events = predict(checkpoint, images, stdin, top=top, invert=invert, center=center)
     classes = checkpoint.metadata.classes
-    if not stream(events, form, classes, decided=invert is None, echo=echo):
+    decided = {"inverts": invert is None, "centers": center is None}
+    if not stream(events, form, classes, **decided, echo=echo):
         raise typer.Exit(2)

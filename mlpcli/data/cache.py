@@ -42,6 +42,14 @@ def path_of(spec: DatasetSpec, file: File) -> Path:
     return folder() / spec.folder / file.name
 
 
+def copy_of(spec: DatasetSpec, file: File) -> tuple[Path, File]:
+    """The path of a file in the cache, or of its content where only that is there; and which."""
+    path, plain = path_of(spec, file), file.plain()
+    if plain and not path.is_file() and path_of(spec, plain).is_file():
+        return path_of(spec, plain), plain
+    return path, file
+
+
 def is_valid(path: Path, file: File) -> bool:
     """Whether path is a copy of the file with the published checksum."""
     algorithm, digest = file.checksum.split(":")
@@ -60,9 +68,9 @@ def contents(names: Iterable[str], *, verify: bool = False) -> dict[str, dict[st
     """By data set and file, whether it is in the cache; verify: and has the right checksum."""
     return {
         name: {
-            file.name: is_valid(path, file) if verify else path.is_file()
+            file.name: is_valid(path, copy) if verify else path.is_file()
             for file in spec.files
-            for path in [path_of(spec, file)]
+            for path, copy in [copy_of(spec, file)]
         }
         for name in names
         for spec in [find(name)]

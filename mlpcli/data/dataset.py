@@ -62,18 +62,47 @@ def load(
     elif name in registry.DATASETS:
         loaded = _published(name, split, offline=offline)
     else:
-        path = cache.expand(name)
-        if not path.exists():
-            raise DataError(
-                f"data set {name!r}: neither a name nor a path that exists; {registry.hint(name)}"
-            )
-        loaded = _own(name, path, split, how, classes)
+        loaded = _own(name, _existing(name), split, how, classes)
     loaded = _checked(loaded, how)
     if classes is None or classes == loaded.classes:
         return loaded
     codes, note = interpret.renumber(loaded.labels, loaded.classes, classes, source=name)
     notes = (*loaded.notes, *([note] if note else []))
     return loaded._replace(labels=codes, classes=classes, notes=notes)
+
+
+def load_other(
+    name: str, split: str, *, how: Reading, classes: tuple[str, ...], offline: bool = False
+) -> tuple[Split, str]:
+    """Images for a network that was trained on others, and the split that they are.
+
+    The split is the one asked for, else all images that the files do not assign to one, else those
+    for training. how: its fit makes images of any size fit the network, its white is that of files
+    whose pixels come near it; light and dark are not swapped. classes: of the network; labels are
+    matched by their names. Raises DataError.
+    """
+    assert how.fit
+    if name == "synth" or name in registry.DATASETS:
+        named = load(name, split, offline=offline, classes=classes)
+        return named._replace(images=how.fit(named.images)), split
+    path = _existing(name)
+    parts = find.parts(path, how)
+    used = next((each for each in (split, WHOLE, "train") if each in parts), None)
+    if used is None:
+        raise DataError(f"{path}: has no {split} split, only {', '.join(parts)}")
+    raw = parts[used]()
+    pixels, labels = _pixels(raw, path, used, how)
+    codes, own = interpret.classes(labels, raw.classes, len(pixels), how, source=name)
+    codes, note = interpret.renumber(codes, own, classes, source=name)
+    white = interpret.white_level_near(pixels, how.white or 255, source=name)
+    images = interpret.to_bytes(pixels, white)
+    images = images if raw.fitted else how.fit(images)
+    notes = [*raw.notes, f"white is {white:g}" if white not in (255, how.white) else "", note]
+    if used == "train" != split:
+        notes.append(f"has no {split} split, so these are its training images")
+    found = Split(name, images, codes, classes, raw.files, white)
+    found = found._replace(notes=tuple(filter(None, notes)), skipped=raw.skipped)
+    return _checked(found, how), used
 
 
 def splits(name: str, how: Reading = AS_FOUND) -> tuple[str, ...]:
@@ -147,13 +176,9 @@ def _own(name: str, path: Path, split: str, how: Reading, classes: tuple[str, ..
         have = ", ".join(parts)
         raise DataError(f"{path}: has no {split} split, only {have}")
     raw = read()
-    if raw.labels is None:
-        raise DataError(
-            f"{path}: its {split} images have no labels; `mlp predict` classifies images without"
-        )
     source = f"{path}"
-    pixels = interpret.images(raw.images, _count(raw.labels), how, source=source)
-    codes, names = interpret.classes(raw.labels, raw.classes, len(pixels), how, source=source)
+    pixels, labels = _pixels(raw, path, split, how)
+    codes, names = interpret.classes(labels, raw.classes, len(pixels), how, source=source)
     white, light = how.white, how.background == "light"
     rest: Split | None = None
     if (
@@ -174,6 +199,25 @@ def _own(name: str, path: Path, split: str, how: Reading, classes: tuple[str, ..
     return Split(name, images, codes, names, raw.files, white, light, notes, raw.skipped)
 
 
+def _existing(name: str) -> Path:
+    path = cache.expand(name)
+    if not path.exists():
+        raise DataError(
+            f"data set {name!r}: neither a name nor a path that exists; {registry.hint(name)}"
+        )
+    return path
+
+
+def _pixels(raw: Raw, path: Path, split: str, how: Reading) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Images (n, height, width) in their own dtype, and labels in their own form."""
+    if raw.labels is None:
+        raise DataError(
+            f"{path}: its {split} images have no labels; `mlp predict` classifies images without"
+        )
+    n = interpret.label_count(raw.labels)
+    return interpret.images(raw.images, n, how, source=f"{path}"), raw.labels
+
+
 def _notes(
     white: float, names: tuple[str, ...], raw: Raw, *, light: bool, how: Reading
 ) -> Iterator[str]:
@@ -186,13 +230,6 @@ def _notes(
     if not raw.classes and len(numbers) == len(names) and numbers != list(range(len(names))):
         zero = "; data.ten_is_zero=true reads 10 as 0" if "10" in names and "0" not in names else ""
         yield f"labels {interpret.listed(names)} are the classes' names{zero}"
-
-
-def _count(labels: NDArray[Any]) -> int:
-    """How many labels there are; of one-hot labels, the longer axis."""
-    if labels.ndim == 2 and 1 not in labels.shape:
-        return max(labels.shape)
-    return labels.size
 
 
 def _published(name: str, split: str, *, offline: bool) -> Split:
@@ -218,8 +255,8 @@ def _decode(spec: DatasetSpec, file: File) -> NDArray[Any] | None:
 
     The bytes that are compared with the checksum are those that are decoded.
     """
-    path = cache.path_of(spec, file)
-    algorithm, checksum = file.checksum.split(":")
+    path, copy = cache.copy_of(spec, file)
+    algorithm, checksum = copy.checksum.split(":")
     digest, array, damage = hashlib.new(algorithm), None, None
     try:
         if path.suffix == ".npz":  # Kuzushiji-49 has one array in each file

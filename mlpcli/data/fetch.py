@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from mlpcli import lock
 from mlpcli.data import download
-from mlpcli.data.cache import expand, folder, is_valid, path_of
+from mlpcli.data.cache import copy_of, expand, folder, is_valid, path_of
 from mlpcli.data.download import DownloadError
 from mlpcli.data.registry import DatasetSpec, File, find
 from mlpcli.errors import DataError
@@ -68,22 +68,20 @@ def fetch(
     source: a folder or the URL of another mirror, used in place of the published mirrors.
     Raises DataError that lists the attempts, the checksum and the path of each missing file.
     """
-    paths = {file: path_of(spec, file) for file in files}
-    missing = [file for file, path in paths.items() if not is_valid(path, file)]
-    if not missing:
-        return list(paths.values())
+    files = list(files)
+    missing = [file for file in files if not is_valid(*copy_of(spec, file))]
     job = _Job(spec, source, offline, {})
     failures = {}
-    with _exclusive(spec) if source or not offline else nullcontext():
+    with _exclusive(spec) if missing and (source or not offline) else nullcontext():
         for file in missing:
             try:
                 if attempts := _obtain(job, file):
                     failures[file] = attempts
             except OSError as err:
-                raise _write_error(paths[file], err) from err
+                raise _write_error(path_of(spec, file), err) from err
     if failures:
         raise DataError(_report(spec, failures, offline))
-    return list(paths.values())
+    return [copy_of(spec, file)[0] for file in files]
 
 
 @contextmanager
@@ -116,16 +114,17 @@ def _write_error(path: Path, err: OSError) -> DataError:
 def _obtain(job: _Job, file: File) -> Attempts:
     """Put a verified copy of the file into the cache; the failed attempts, none after a success."""
     spec = job.spec
-    if is_valid(path_of(spec, file), file):  # another process may have fetched it
+    if is_valid(*copy_of(spec, file)):  # another process may have fetched it
         return []
     archive = None if file == spec.archive else spec.archive
     bases = (job.source,) if job.source is not None else spec.mirrors if archive is None else ()
     attempts: Attempts = []
-    for address in (address for base in bases for address in _addresses(base, spec, file)):
-        error = _attempt(job, address, file)
-        if error is None:
-            return []
-        attempts.append((address, error))
+    for base in bases:
+        for address, published in _addresses(base, spec, file):
+            error = _attempt(job, address, published)
+            if error is None:
+                return []
+            attempts.append((address, error))
     if archive is None:
         return attempts
     if failed := _obtain(job, archive):
@@ -135,18 +134,20 @@ def _obtain(job: _Job, file: File) -> Attempts:
     return [] if error is None else [*attempts, (address, error)]
 
 
-def _addresses(base: str, spec: DatasetSpec, file: File) -> list[str]:
-    """Where a folder or mirror may have the file, in the order to try."""
+def _addresses(base: str, spec: DatasetSpec, file: File) -> list[tuple[str, File]]:
+    """Where a folder or mirror may have the file, or its content, in the order to try."""
     if _is_web(base):
         names = [file.name]
         if base not in spec.mirrors:  # a mirror of all sets has a folder for each
             names.append(f"{spec.folder}/{file.name}")
-        return [f"{base.rstrip('/')}/{name}" for name in names]
+        return [(f"{base.rstrip('/')}/{name}", file) for name in names]
     root = expand(base)
     if not root.is_dir():
         raise DataError(f"{base}: no such folder; give one that holds {file.name}, or an address")
-    paths = [root / file.name, root / spec.folder / file.name]
-    return [str(path) for path in paths if path.is_file()] or [str(paths[0])]
+    copies = [each for each in (file, file.plain()) if each]
+    paths = [(folder / copy.name, copy) for copy in copies for folder in (root, root / spec.folder)]
+    there = [(str(path), copy) for path, copy in paths if path.is_file()]
+    return there or [(str(paths[0][0]), file)]
 
 
 def _attempt(job: _Job, address: str, file: File, member: str | None = None) -> str | None:

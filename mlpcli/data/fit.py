@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from mlpcli.data import pictures
 from mlpcli.data.mnist_style import has_light_background
 from mlpcli.data.preprocessing import SIDE, center_view
+from mlpcli.data.raw import Reading
 from mlpcli.errors import DataError
 
 RESIZE_OPTION = "--set data.resize=true"  # in messages; Python's load_data has an argument for it
@@ -23,11 +24,6 @@ def fit(image: NDArray[np.uint8], *, background: int = 0) -> NDArray[np.uint8]:
     return square
 
 
-def shrunk(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image (height, width) that is too large, reduced; another one as it is."""
-    return image if max(image.shape) <= SIDE else pictures.shrink(image, SIDE)
-
-
 def stacked(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Images (height, width) as one array (n, height, width).
 
@@ -37,6 +33,17 @@ def stacked(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         light = np.mean([has_light_background(image[None])[0] for image in images]) > 0.5
         images = [fit(image, background=255 if light else 0) for image in images]
     return np.stack(images)
+
+
+def sized(name: str, image: NDArray[np.uint8], how: Reading) -> NDArray[np.uint8]:
+    """A picture (height, width) of a data set, in the size that the reader asks for.
+
+    name: of the picture, for the DataError if it is too large.
+    """
+    if how.fit:
+        return how.fit(image[None])[0]
+    require_fit(name, image.shape, resize=how.resize)
+    return image if max(image.shape) <= SIDE else pictures.shrink(image, SIDE)
 
 
 def require_fit(name: str, size: tuple[int, ...], *, resize: bool) -> None:

@@ -1,4 +1,4 @@
-"""From paths and standard input to images: pictures, IDX and npz files, and folders.
+"""From paths and standard input to images: pictures, data of any format, and folders.
 
 The type of a file is decided by its first bytes, not by its name.
 """
@@ -6,132 +6,202 @@ The type of a file is decided by its first bytes, not by its name.
 import os
 import stat
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli import files
-from mlpcli.data import dataset, idx, npz, pictures
+from mlpcli.data import idx, interpret, npz, pictures
+from mlpcli.data.formats import archives
+from mlpcli.data.formats import find as formats
+from mlpcli.data.formats.numpy_files import NPY_PREFIX
+from mlpcli.data.raw import AS_FOUND, WHOLE, Reading
 from mlpcli.errors import DataError
 
 STDIN = "-"
 MAX_STREAM_SIZE = 2 << 30  # bytes that are kept of a pipe
 PIECE_SIZE = 1 << 20  # bytes
 # first bytes of a file
-IDX_PREFIXES = (b"\0\0\x08", b"\x1f\x8b")  # of unsigned bytes, and with gzip
-NPZ_PREFIX = b"PK"
+IDX_PREFIX = b"\0\0\x08"  # of unsigned bytes
+DATA_PREFIXES = (IDX_PREFIX, idx.GZIP_PREFIX, b"PK", NPY_PREFIX)
 PICTURE_PREFIXES = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", b"II", b"MM")
-ARRAY_NAMES = ("images", "x", "arr_0", "x_test")  # of the images in an npz file, first match
+SPLIT_ORDER = ("test", WHOLE, "train", "validation")  # the first that a file has is read
 
 
 class Source(NamedTuple):
     """Images of one size from one file."""
 
     name: str  # of the file, or "-"
-    images: NDArray[np.uint8]  # (n, height, width)
+    images: NDArray[np.uint8]  # (n, height, width), with white 255
     numbered: bool  # the format can hold many images; a picture file holds one
+    white: float = 255  # in the file
 
 
-def find(paths: Iterable[str], stdin: BinaryIO) -> Iterator[Source | DataError]:
+def find(
+    paths: Iterable[str], stdin: BinaryIO, how: Reading = AS_FOUND
+) -> Iterator[Source | DataError]:
     """The images of each path, in order, or the error that prevents reading them.
 
     paths: files, folders, or "-" for standard input, which is either the content of one file or
     the paths of files and folders, one per line, each read as it arrives.
+    how: what the files leave open; its white is that of files whose pixels come near it.
     """
     for path in paths:
         if path == STDIN:
-            yield from _read_stdin(stdin)
+            yield from _read_stdin(stdin, how)
         else:
-            yield from _find_at(path)
+            yield from _find_at(path, how)
 
 
-def _find_at(path: str) -> Iterator[Source | DataError]:
+def _find_at(path: str, how: Reading) -> Iterator[Source | DataError]:
     if not os.path.isdir(path):
-        yield _read_named(path)
+        content = _archive(path)
+        if content is None or isinstance(content, DataError):
+            yield content or _read_named(path, how)
+            return
+        for source in _find_at(str(content.root), how):
+            yield _named(source, str(content.top), path)
         return
     root = Path(path)
-    files = sorted(file for file in root.rglob("*") if _is_picture(file.relative_to(root)))
-    if not files:
-        yield DataError(f"{path}: holds no pictures; name IDX and npz files themselves")
-    for file in files:
-        yield _read_file(str(file))
+    found = sorted(file for file in root.rglob("*") if _is_picture(file, root))
+    if not found:
+        yield _read_file(path, how)
+    for file in found:
+        yield _read_file(str(file), how)
 
 
-def _read_named(path: str) -> Source | DataError:
+def _archive(path: str) -> archives.Unpacked | DataError | None:
+    """What an archive holds; None for another file."""
+    try:
+        if os.path.isfile(path) and archives.is_archive(
+            Path(path), _head(Path(path), formats.HEAD_SIZE)
+        ):
+            return archives.unpacked(Path(path))
+    except OSError as err:
+        return DataError(f"{path}: not readable: {err.strerror or err}")
+    except DataError as err:
+        return err
+    return None
+
+
+def _named(source: Source | DataError, old: str, new: str) -> Source | DataError:
+    """A source or an error that names the archive, not the folder that it was unpacked into."""
+    if isinstance(source, DataError):
+        return DataError(f"{source}".replace(old, new))
+    return source._replace(name=source.name.replace(old, new))
+
+
+def _read_named(path: str, how: Reading) -> Source | DataError:
     """The images of a file, or of what a named pipe sends."""
     try:
         if stat.S_ISFIFO(os.stat(path).st_mode):
             with open(path, "rb") as pipe:
-                return _read_stream(pipe, path)
+                return _read_stream(pipe, path, how)
     except OSError as err:
         return DataError(f"{path}: not readable: {err.strerror}")
     except ValueError:
         pass  # told by what follows
-    return _read_file(path)
+    return _read_file(path, how)
 
 
-def _is_picture(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
-    return path.suffix.lower() in pictures.SUFFIXES and not hidden
+def _is_picture(path: Path, root: Path) -> bool:
+    """Whether a file in a folder is a picture, also one that cannot be read, which is told."""
+    if any(part.startswith(".") for part in path.relative_to(root).parts):
+        return False
+    if path.suffix.lower() in (*pictures.SUFFIXES, *pictures.UNREADABLE):
+        return True
+    return path.is_file() and pictures.is_picture(_head(path))
 
 
-def _read_file(path: str, name: str | None = None) -> Source | DataError:
-    """The images of a file; name: shown in place of its path."""
+def _head(path: Path, size: int = pictures.SIGNATURE_SIZE) -> bytes:
+    try:
+        with files.open_regular(path) as file:
+            return file.read(size)
+    except OSError:
+        return b""
+
+
+def _read_file(path: str, how: Reading, name: str | None = None) -> Source | DataError:
+    """The images of a file or of a folder of data; name: shown in place of its path."""
     name = name or path
     try:
-        with files.open_regular(Path(path)) as file:
-            head = file.read(4)
-        many = head.startswith((NPZ_PREFIX, *IDX_PREFIXES))
-        return Source(name, _read_images(Path(path), head), numbered=many)
+        head = None
+        if not os.path.isdir(path):
+            with files.open_regular(Path(path)) as file:
+                head = file.read(formats.HEAD_SIZE)
+        return _read_source(Path(path), head, name, how)
     except OSError as err:
         return DataError(f"{name}: not readable: {err.strerror or err}")
-    except ValueError:
-        return DataError(f"{name}: cannot be the name of a file")
     except DataError as err:
         return DataError(str(err).replace(path, name, 1))
 
 
-def _read_images(path: Path, head: bytes) -> NDArray[np.uint8]:
-    """The images of a file that begins with head: uint8 (n, height, width), n at least 1."""
-    if head.startswith(NPZ_PREFIX):
-        images = _read_npz(path)
-    elif head.startswith(IDX_PREFIXES):
-        images = idx.images(path)
+def _read_source(path: Path, head: bytes | None, name: str, how: Reading) -> Source:
+    """The images of a file that begins with head, or of a folder; there is at least one."""
+    array = _lone_array(path, head)
+    if array is not None:
+        picture, pixels = False, _images(array, None, how, path)
+    elif formats.is_data(path, head):
+        parts = formats.parts(path, how)
+        raw = parts[next(split for split in (*SPLIT_ORDER, *parts) if split in parts)]()
+        n = None if raw.labels is None else interpret.label_count(raw.labels)
+        picture, pixels = False, _images(raw.images, n, how, path)
     else:
-        images = pictures.read(path)[None]
-    if not images.size:
+        picture, pixels = True, pictures.read(path)[None]
+    white = interpret.white_level_near(pixels, how.white or 255, source=f"{path}")
+    if picture and white != how.white:
+        white = 255  # one picture may well be dark
+    return Source(name, interpret.to_bytes(pixels, white), not picture, float(white))
+
+
+def _lone_array(path: Path, head: bytes | None) -> NDArray[Any] | None:
+    """The array of an IDX or npy file, which need not have others beside it."""
+    if head is None:
+        return None
+    if head.startswith(IDX_PREFIX) or _unpacked(head).startswith(IDX_PREFIX):
+        return idx.images(path)
+    return npz.array(path) if head.startswith(NPY_PREFIX) else None
+
+
+def _unpacked(head: bytes) -> bytes:
+    """The first bytes that a gzip file unpacks to; of other files, none."""
+    if not head.startswith(idx.GZIP_PREFIX):
+        return b""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, 4)
+    except zlib.error:
+        return IDX_PREFIX  # whose reader says what is wrong
+
+
+def _images(array: NDArray[Any], n: int | None, how: Reading, path: Path) -> NDArray[Any]:
+    """Images (n, height, width) in their own dtype; an array (side, side) is one image."""
+    if not array.size:
         raise DataError(f"{path}: holds no images")
-    return images
+    if n is None and array.ndim == 2 and array.shape[0] == array.shape[1]:
+        array = array[None]
+    return interpret.images(array, n, how, source=f"{path}")
 
 
-def _read_npz(path: Path) -> NDArray[np.uint8]:
-    """The first of the arrays of ARRAY_NAMES, (n, height, width) or one image (height, width)."""
-    arrays = npz.arrays(path, set(ARRAY_NAMES))
-    array = next((arrays[name] for name in ARRAY_NAMES if name in arrays), None)
-    if array is None:
-        raise DataError(f"{path}: has none of the arrays {', '.join(ARRAY_NAMES)}")
-    images = array[None] if array.ndim == 2 else array
-    dataset.require_images(str(path), images)
-    return images
-
-
-def _read_stdin(stdin: BinaryIO) -> Iterator[Source | DataError]:
+def _read_stdin(stdin: BinaryIO, how: Reading) -> Iterator[Source | DataError]:
     first = stdin.readline()
     if not first:
         yield DataError(f"{STDIN}: is empty; give it an image, or paths of images, one per line")
     if not _is_file_content(first):
         names = (os.fsdecode(line.rstrip(b"\r\n")) for line in chain([first], stdin))
         for name in filter(None, names):
-            yield from _find_at(name)
+            yield from _find_at(name, how)
         return
-    yield _read_stream(stdin, STDIN, first)
+    yield _read_stream(stdin, STDIN, how, first)
 
 
-def _read_stream(stream: BinaryIO, name: str, first: bytes | None = None) -> Source | DataError:
+def _read_stream(
+    stream: BinaryIO, name: str, how: Reading, first: bytes | None = None
+) -> Source | DataError:
     """The images of a file that is sent; first: what of it has been read already."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = Path(folder, "images")
@@ -142,7 +212,7 @@ def _read_stream(stream: BinaryIO, name: str, first: bytes | None = None) -> Sou
                 piece = stream.read(PIECE_SIZE)
         if size > MAX_STREAM_SIZE:
             return DataError(f"{name}: sends more than {MAX_STREAM_SIZE:,} bytes")
-        return _read_file(str(path), name)
+        return _read_file(str(path), how, name)
 
 
 def _is_file_content(line: bytes) -> bool:
@@ -150,4 +220,4 @@ def _is_file_content(line: bytes) -> bool:
     if b"\0" in line:
         return True
     is_path = os.path.exists(line.rstrip(b"\r\n"))
-    return line.startswith((*PICTURE_PREFIXES, *IDX_PREFIXES, NPZ_PREFIX)) and not is_path
+    return line.startswith((*PICTURE_PREFIXES, *DATA_PREFIXES)) and not is_path

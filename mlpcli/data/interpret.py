@@ -16,7 +16,8 @@ from mlpcli.errors import DataError
 
 MAX_CLASSES = 4096  # their confusion matrix takes 134 MB
 WHITE_LEVELS = (1, 16, 255, 65535)  # of bits, of 8x8 digits as published, of 8 and of 16 bits
-TOLERANCE = 0.02  # share of white by which fractions may leave [0, white], as resizing makes them
+TOLERANCE = 0.02  # share of white by which fractions may exceed it, as resizing makes them
+MIN_BRIGHTNESS = 1 / 8  # of white, in the brightest pixel of images that have it
 CHUNK_SIZE = 1 << 22  # pixels converted at once
 MAX_LABEL = 1 << 53  # whole numbers up to it are exact in every dtype
 COLORS = (3, 4)  # RGB, and RGB with opacity, which is ignored
@@ -59,12 +60,21 @@ def white_level(pixels: NDArray[Any], *, source: str) -> float:
     white = next((level for level in WHITE_LEVELS if highest <= level * (1 + beyond)), None)
     if white is None:
         raise DataError(f"{source}: the largest pixel is {highest:g}; name white by data.white")
-    if lowest < -white * beyond:
+    if lowest < (-white / 510 if beyond else 0):  # half a level of gray, which is rounded away
         raise DataError(
             f"{source}: a pixel must be at least 0, black, got {lowest:g}; undo the "
             "standardization first"
         )
     return white
+
+
+def white_level_near(pixels: NDArray[Any], white: float, *, source: str) -> float:
+    """The value of white in pixels that other images, with this white, may be like.
+
+    It is the same, unless no pixel is near it, or some exceed it. Raises DataError.
+    """
+    found = white_level(pixels, source=source)
+    return white if white * MIN_BRIGHTNESS < pixels.max() <= white else found
 
 
 def has_light_background(pixels: NDArray[Any], white: float) -> bool:
@@ -116,6 +126,13 @@ def classes(
             f"{len(names)} classes, [0, {len(names) - 1}]"
         )
     return values.astype(np.int64), tuple(names)
+
+
+def label_count(labels: NDArray[Any]) -> int:
+    """How many labels there are; of one-hot labels, the longer axis."""
+    if labels.ndim == 2 and 1 not in labels.shape:
+        return max(labels.shape)
+    return labels.size
 
 
 def renumber(

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import math
+import os
 import re
 import struct
 import warnings
@@ -20,6 +21,9 @@ from mlpcli.errors import DataError
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # others may run programs
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 SUFFIXES |= {".pgm", ".ppm", ".pbm", ".jfif"}
+UNREADABLE = {
+    suffix: "HEIC, which is not read; convert it to PNG or JPEG" for suffix in (".heic", ".heif")
+}
 SIGNATURE = re.compile(  # first bytes of a file of these formats; PPM stands for PBM and PGM too
     rb"\x89PNG\r\n|\xff\xd8\xff|BM|GIF8[79]a|II\*\0|MM\0\*|II\+\0|MM\0\+|RIFF.{4}WEBP|P[1-6][\s#]",
     re.DOTALL,
@@ -79,8 +83,9 @@ def decode(content: bytes, name: str) -> NDArray[np.uint8]:
         except Image.DecompressionBombError as err:
             raise DataError(_too_many_pixels(name, MAX_PIXELS)) from err
         except UnidentifiedImageError as err:
-            formats = ", ".join(FORMATS)
-            raise DataError(f"{name}: is not an image; {formats} files can be read") from err
+            reason = UNREADABLE.get(os.path.splitext(name)[1].lower())
+            formats = f"not an image; {', '.join(FORMATS)} files can be read"
+            raise DataError(f"{name}: is {reason or formats}") from err
         except MemoryError as err:  # Pillow allocates what a header claims, 4 GB at most
             reason = "a part of it claims to be larger than the memory"
             raise DataError(f"{name}: cannot be decoded as an image: {reason}") from err

@@ -28,6 +28,7 @@ class Raw(NamedTuple):
     classes: tuple[str, ...] = ()  # names of the labels 0, 1, ..., where the files give them
     notes: tuple[str, ...] = ()  # decisions that a user may want to know
     skipped: tuple[tuple[str, str], ...] = ()  # files left out: name and reason
+    fitted: bool = False  # whether `Reading.fit` was applied to each picture
 
 
 Parts = dict[str, Callable[[], Raw]]  # by SPLITS, or WHOLE alone; opened when it is called
@@ -43,6 +44,8 @@ class Reading(NamedTuple):
     ten_is_zero: bool = False  # label 10 stands for 0
     white: float | None = None  # value of a white pixel; None: found in the training images
     background: str = "auto"  # "dark", "light", or found in the training images
+    # no setting: makes gray images (n, height, width) of any size fit a network, in place of resize
+    fit: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None
 
 
 AS_FOUND = Reading()
@@ -94,6 +97,7 @@ def joined(parts: Iterable[Raw]) -> Raw:
         first.classes,
         tuple(dict.fromkeys(note for each in every for note in each.notes)),
         tuple(skipped for each in every for skipped in each.skipped),
+        all(each.fitted for each in every),
     )
 
 

@@ -13,6 +13,11 @@ class File(NamedTuple):
     name: str
     checksum: str  # "sha256:..." or "md5:..."
     size: int | None = None  # bytes, where published
+    unpacked: str | None = None  # checksum of the content of a gzip file, where known
+
+    def plain(self) -> "File | None":
+        """The content of a gzip file as a file of its own."""
+        return File(self.name.removesuffix(".gz"), self.unpacked) if self.unpacked else None
 
 
 class DatasetSpec(NamedTuple):

@@ -16,6 +16,8 @@ from safetensors.numpy import save as to_bytes
 
 from mlpcli import atomic, files
 from mlpcli.config.schema import Config, Section
+from mlpcli.data.outliers import Traits
+from mlpcli.data.placement import Placement
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.mlp import Layer, Params
 from mlpcli.training.build import layer_sizes, state_names
@@ -38,6 +40,8 @@ class Metadata(Section):
     light_share: Annotated[float, Field(alias="light")] = 0.0  # as in TrainingData
     white: float = 255  # as in Split
     inverted: bool = False  # whether the training images were dark on light
+    placement: Placement | None = None  # as in TrainingData
+    traits: Traits | None = None
     progress: Progress
     updates: int = Field(ge=0)  # steps done in all
     # (steps done in all, `train.epochs` from then on), a pair whenever the number changed

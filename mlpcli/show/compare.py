@@ -1,7 +1,7 @@
 """The output of `mlp compare`: both accuracies, their difference, and its significance."""
 
 from mlpcli.api.compare import SIGNIFICANCE_LEVEL, Comparison
-from mlpcli.show.format import json_object, percent, points, probability, table
+from mlpcli.show.format import json_object, percent, points, probability, subject, table
 
 TESTS = {
     "mcnemar-exact": "McNemar's exact test",
@@ -25,10 +25,9 @@ def as_text(result: Comparison) -> str:
         "worse": f"{b} is worse than {a}",
         "cannot tell": f"cannot tell which is better (p of {SIGNIFICANCE_LEVEL} or more)",
     }
-    subject = f"the {result.split} split of {result.data}"
     return "\n".join(
         [
-            f"{subject}, {result.n:,} images, {result.weights} weights",
+            f"{subject(result.split, result.data)}, {result.n:,} images, {result.weights} weights",
             *table(rows),
             f"difference: {points(result.difference)} points (95% interval {low} to {high})",
             f"{probability(result.p)}, {TESTS[result.test]}, {runs}",

@@ -1,7 +1,7 @@
 """Scores of a run, or of each of several with their mean."""
 
 from mlpcli.api.eval import Evaluation, Evaluations
-from mlpcli.show.format import json_object, percent, pick, table
+from mlpcli.show.format import json_object, percent, pick, subject, table
 from mlpcli.show.train import mean_and_interval, spread
 from mlpcli.training.scoring import ClassScores, by_class, wilson
 
@@ -17,13 +17,13 @@ def as_json(result: Evaluation | Evaluations) -> str:
     """The same as one JSON object."""
     if isinstance(result, Evaluations):
         one = next(iter(result.results.values()))
-        subject = pick(one, "data", "split", "weights")
+        images = pick(one, "data", "split", "weights")
         runs = [
             {result.kind: number, "run": e.run} | pick(e.scores, "accuracy", "loss", "correct", "n")
             for number, e in result.results.items()
         ]
         accuracy = {"accuracy": result.accuracy, **spread(result.summary)}
-        return json_object({"run": result.run, **subject, **accuracy, f"{result.kind}s": runs})
+        return json_object({"run": result.run, **images, **accuracy, f"{result.kind}s": runs})
     scores = result.scores
     return json_object(
         {
@@ -37,6 +37,13 @@ def as_json(result: Evaluation | Evaluations) -> str:
     )
 
 
+def notes(result: Evaluation | Evaluations) -> tuple[str, ...]:
+    """How other data was understood and prepared."""
+    if isinstance(result, Evaluations):
+        return next(iter(result.results.values())).notes
+    return result.notes
+
+
 def _single(result: Evaluation) -> str:
     scores = result.scores
     low, high = wilson(scores.correct, scores.n)
@@ -44,7 +51,7 @@ def _single(result: Evaluation) -> str:
     few = len(result.classes) <= MAX_MATRIX_CLASSES
     return "\n".join(
         [
-            f"{result.run} ({result.weights} weights) on the {result.split} split of {result.data}",
+            f"{result.run} ({result.weights} weights) on {subject(result.split, result.data)}",
             f"accuracy: {percent(scores.accuracy)} ({scores.correct:,} of {scores.n:,} correct)",
             f"95% interval: {percent(low)} to {percent(high)}",
             f"loss: {scores.loss:.4f}",
@@ -64,7 +71,7 @@ def _series(result: Evaluations) -> str:
         rows.append(
             [str(number), percent(s.accuracy), f"{s.correct:,}", f"{s.n:,}", f"{s.loss:.4f}"]
         )
-    head = f"{result.run} ({one.weights} weights) on the {one.split} split of {one.data}"
+    head = f"{result.run} ({one.weights} weights) on {subject(one.split, one.data)}"
     return "\n".join(
         [head, *table(rows), f"accuracy: {mean_and_interval(result.summary, result.kind)}"]
     )
@@ -74,7 +81,8 @@ def _classes(scores: list[ClassScores]) -> list[str]:
     rows = [["class", "images", "precision", "recall", "F1"]]
     for s in scores:
         fractions = ["-" if f is None else f"{f:.4f}" for f in (s.precision, s.recall, s.f1)]
-        rows.append([s.name, str(s.n), *fractions])
+        if s.n or s.precision is not None:  # other data may have some of the classes
+            rows.append([s.name, str(s.n), *fractions])
     return table(rows)
 
 

@@ -32,6 +32,15 @@ def pick(record: Any, *names: str) -> dict[str, Any]:
     return {name: getattr(record, name) for name in names}
 
 
+def subject(split: str, data: str) -> str:
+    """Which images of which data, in words.
+
+    >>> subject("test", "mnist"), subject("all", "photos")
+    ('the test split of mnist', 'all images of photos')
+    """
+    return f"all images of {data}" if split == "all" else f"the {split} split of {data}"
+
+
 def csv_line(cells: Iterable[Any]) -> str:
     """One line of CSV, without its end.
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
@@ -14,40 +15,94 @@ MAX_NAME_WIDTH = 20  # columns of a terminal for the name of a class
 PROBABILITY = "probability"
 
 
+class Change(NamedTuple):
+    """Something that is done to images before the network sees them, told at the first one."""
+
+    applies: Callable[[Prediction], bool]
+    text: str  # {0}: the first such prediction
+    summary: str = ""  # how many were, told at the end
+
+
+INVERSION = (
+    Change(
+        lambda each: each.inverted and each.light,
+        "is dark on light, so it was inverted; --no-invert leaves it",
+        "inverted",
+    ),
+    Change(
+        lambda each: each.inverted and not each.light,
+        "is light on dark, so it was inverted; --no-invert leaves it",
+        "inverted",
+    ),
+)
+FITTING = (
+    Change(
+        lambda each: each.centered,
+        "its ink was scaled and moved to lie as in the training images; --no-center leaves it",
+        "scaled and moved",
+    ),
+    Change(lambda each: each.shrunk, "was shrunk to the size of the training images"),
+)
+READING = (Change(lambda each: each.white != 255, "white is {0.white:g}"),)
+WARNINGS: tuple[tuple[Callable[[Prediction], bool], str], ...] = (
+    (lambda each: each.blank, "blank image; the prediction is meaningless"),
+    (lambda each: each.pieces, "several pieces of ink; the network knows one character at a time"),
+    (lambda each: each.outlier, "unlike any training image; the prediction may be meaningless"),
+)
+
+
 def stream(
     events: Iterable[list[Prediction] | DataError],
     form: str,
     classes: Sequence[str],
     *,
-    decided: bool,
+    inverts: bool,
+    centers: bool,
     echo: Callable[..., None],
 ) -> bool:
     """Write predictions as they come; returns whether every image could be read.
 
-    decided: whether the program chose to invert, and so reports it. echo: writes a text to
+    inverts, centers: whether the program chose to, and so reports it. echo: writes a text to
     standard output, or to standard error with err=True.
     """
-    ok, images, inverted = True, 0, 0
+    ok, images = True, 0
+    changes = [*(INVERSION if inverts else ()), *(FITTING if centers else ()), *READING]
+    counts = dict.fromkeys(changes, 0)
+    warned: dict[str, list[str]] = {}  # of the file at hand, the images of each warning
+    file = ""
     for batch in events:
+        if isinstance(batch, DataError) or batch[0].image != file:
+            _warn(warned, echo)
+            file = "" if isinstance(batch, DataError) else batch[0].image
         if isinstance(batch, DataError):
             ok = False
             echo(f"error: {batch}", err=True)
             continue
-        if decided and batch[0].inverted and not inverted:
-            shades = "dark on light" if batch[0].light else "light on dark"
-            inversion = f"is {shades}, so it was inverted; --no-invert leaves it"
-            echo(f"note: {batch[0].image}: {inversion}", err=True)
-        if blank := [_place(each) for each in batch if each.blank]:
-            more = f" and {len(blank) - 1:,} more" if len(blank) > 1 else ""
-            echo(f"warning: {blank[0]}{more}: blank image; the prediction is meaningless", err=True)
+        for change in changes:
+            changed = [each for each in batch if change.applies(each)]
+            if changed and not counts[change]:
+                echo(f"note: {changed[0].image}: {change.text.format(*changed)}", err=True)
+            counts[change] += len(changed)
+        for applies, text in WARNINGS:
+            if places := [_place(each) for each in batch if applies(each)]:
+                warned.setdefault(text, []).extend(places)
         head = [] if images else _head(form, batch[0], classes)
         text = "\n".join([*head, *_lines(form, batch, classes)])
         echo(fitted(text, terminal_width(sys.stdout)) if form == "table" else text)
         images += len(batch)
-        inverted += sum(each.inverted for each in batch)
-    if decided and inverted > 1:
-        echo(f"note: {inverted:,} of {images:,} images were inverted", err=True)
+    _warn(warned, echo)
+    for change, count in counts.items():
+        if change.summary and count > 1:
+            echo(f"note: {count:,} of {images:,} images were {change.summary}", err=True)
     return ok
+
+
+def _warn(warned: dict[str, list[str]], echo: Callable[..., None]) -> None:
+    """Mutates warned: tells of its images, and empties it."""
+    for text, places in warned.items():
+        more = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
+        echo(f"warning: {places[0]}{more}: {text}", err=True)
+    warned.clear()
 
 
 def _head(form: str, first: Prediction, classes: Sequence[str]) -> list[str]:

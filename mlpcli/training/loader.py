@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.config.schema import Augment, Config
-from mlpcli.data import dataset, preprocessing, synth
+from mlpcli.data import dataset, outliers, placement, preprocessing, synth
 from mlpcli.data.dataset import Split
 from mlpcli.data.mnist_style import light_share
+from mlpcli.data.outliers import Traits
+from mlpcli.data.placement import Placement
 from mlpcli.data.preprocessing import SIDE
 from mlpcli.data.raw import Reading
 from mlpcli.data.registry import DATASETS
@@ -25,6 +27,8 @@ HELD_OUT_PARTS = ("validation", "test")  # of other data that is to validate on,
 
 Batch = tuple[Array, Array]
 
+SAMPLE_SIZE = 2000  # images that stand for all where they are measured
+
 
 class TrainingData(NamedTuple):
     """A training split, and what a training needs to know about it, determined once."""
@@ -34,6 +38,8 @@ class TrainingData(NamedTuple):
     validation_rows: NDArray[np.intp]  # those kept for validation, ascending
     active_inputs: NDArray[np.intp]  # inputs that a batch may light: the order of its columns
     light_share: float  # fraction of the images with a light background
+    placement: Placement | None = None  # how their ink lies; None where it was not measured
+    traits: Traits | None = None  # what they have in common; likewise
 
 
 def load_split(
@@ -64,7 +70,8 @@ def load_split(
 
 def reading(config: Config) -> Reading:
     """How the settings have files read."""
-    return Reading(*(getattr(config.data, name) for name in Reading._fields))
+    names = (name for name in Reading._fields if name != "fit")
+    return Reading(**{name: getattr(config.data, name) for name in names})
 
 
 def class_names(config: Config, *, offline: bool = False) -> tuple[str, ...]:
@@ -78,8 +85,14 @@ def class_names(config: Config, *, offline: bool = False) -> tuple[str, ...]:
 
 def prepare(config: Config, split: Split) -> TrainingData:
     """A training split made ready; raises ConfigError where it cannot be divided."""
+    sample = split.images[:: max(1, len(split.images) // SAMPLE_SIZE)]
     return TrainingData(
-        split, *split_rows(config, split), active_inputs(config, split), light_share(split.images)
+        split,
+        *split_rows(config, split),
+        active_inputs(config, split),
+        light_share(split.images),
+        placement.measure(sample),
+        outliers.measure(sample),
     )
 
 

@@ -1,3 +1,4 @@
+import io
 import json
 from pathlib import Path
 
@@ -8,12 +9,15 @@ from safetensors import safe_open
 
 from mlpcli.api import export, onnx_graph
 from mlpcli.api.export import Exported, Form
+from mlpcli.api.predict import predict
+from mlpcli.api.trainer import train
 from mlpcli.config.load import load_config
-from mlpcli.errors import CheckFailed, CheckpointError
+from mlpcli.errors import CheckFailed, CheckpointError, DataError
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.runs import checkpoint
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
+from mlpcli.runs.folder import RunFolder
 from mlpcli.training import build
 from mlpcli.training.progress import Progress
 
@@ -87,6 +91,43 @@ def test_an_onnx_file_says_what_it_takes_and_gives(folder: Path) -> None:
     assert (result.trial.images, result.trial.data) == (1000, "synth")
     assert result.trial.difference <= 1e-5
     assert result.bytes == file.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("white", "dtype", "light"),
+    [(16, "u1", False), (255, "u1", True), (1, "f4", True), (65535, "u2", False)],
+)
+def test_a_graph_takes_images_as_the_training_files_have_them(
+    dots: str, tmp_path: Path, white: float, dtype: str, light: bool
+) -> None:
+    pytest.importorskip("onnxruntime")
+    with np.load(dots) as own:
+        arrays = dict(own)
+    for name in ("x_train", "x_test"):
+        pixels = (arrays[name] / 255 * white).astype(dtype)
+        arrays[name] = white - pixels if light else pixels
+    arrays["x_train"][0, 0, 0] = white
+    np.savez(tmp_path / "own.npz", allow_pickle=False, **arrays)
+    changes = [f"data.name={tmp_path}/own.npz", "network.hidden=[16]", "train.epochs=2"]
+    list(train(load_config(None, changes), tmp_path / "run", preflight=False))
+
+    file, result = exported(tmp_path / "run", "onnx")
+
+    assert result.trial is not None
+    assert result.trial.difference <= 1e-5
+    background = white if light else 0
+    squares = np.full((90, 32, 32), background, "u1" if white == 255 else "f4")
+    squares[:, 13:19, 13:19] = arrays["x_test"]
+    found = onnx_graph.run(file.read_bytes(), squares)
+    network = RunFolder(tmp_path / "run").load_weights("best")
+    (predicted,) = predict(network, [f"{tmp_path}/own.npz"], io.BytesIO(), top=1)
+    assert not isinstance(predicted, DataError)
+    for row, each in zip(found, predicted, strict=True):
+        assert each.top[0].label == row.argmax()
+        assert each.top[0].probability == pytest.approx(row.max(), abs=1e-5)
+    onnx = pytest.importorskip("onnx")
+    facts = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
+    assert (facts["white"], facts["inverted"]) == (str(white), str(light).lower())
 
 
 def test_a_graph_that_differs_is_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,6 +163,25 @@ def test_the_run_can_be_evaluated_but_not_resumed(tmp_path: Path, dots: str) -> 
     assert evaluate_run(run).scores.n == 90
 
 
+def test_data_that_is_named_and_there_is_measured(tmp_path: Path, dots: str) -> None:
+    with np.load(dots) as own:
+        arrays = {name: 16 - own[name] // 16 if name[0] == "x" else own[name] for name in own}
+    np.savez(tmp_path / "light.npz", allow_pickle=False, **arrays)
+
+    grafted(tmp_path, state(8, 3), f"data.name={tmp_path}/light.npz")
+    metadata = RunFolder(tmp_path / "run").load_weights("best").metadata
+
+    assert (metadata.white, metadata.inverted, metadata.light_share) == (16, True, 0)
+    assert metadata.placement is not None
+    assert metadata.placement.size == (6, 6)
+
+
+def test_without_data_nothing_is_measured(tmp_path: Path) -> None:
+    grafted(tmp_path, state(8, 10))
+
+    assert RunFolder(tmp_path / "run").load_weights("best").metadata.placement is None
+
+
 def wrong(tensors: Tensors, *changes: str, folder: Path) -> str:
     """The message about a file that cannot become a run; no folder is made."""
     with pytest.raises(MlpError) as caught:

@@ -40,6 +40,23 @@ def test_a_run_comes_out_in_identical_bits(run: Path) -> None:
     assert [path.name for path in run.parent.iterdir() if path.is_dir()] == ["run"]
 
 
+def test_the_range_of_pixels_and_the_background_are_found_again(
+    settings: Config, dots: str, tmp_path: Path
+) -> None:
+    with np.load(dots) as own:
+        arrays = dict(own)
+    arrays["x_train"] = 16 - arrays["x_train"] // 16
+    np.savez(tmp_path / "light.npz", allow_pickle=False, **arrays)
+    config = settings.replace(data=settings.data.replace(name=str(tmp_path / "light.npz")))
+    list(train(config, tmp_path / "run", preflight=False))
+    metadata = checkpoint.load(tmp_path / "run" / LAST).metadata
+
+    found = repeated(tmp_path / "run")
+
+    assert (metadata.white, metadata.inverted) == (16, True)
+    assert found.verdict == "identical"
+
+
 @pytest.mark.parametrize("events", [1, 5, 9, 10, 14])
 def test_a_run_that_stopped_is_repeated_as_far_as_it_came(
     settings: Config, folder: Path, events: int

@@ -157,6 +157,17 @@ def test_eval_judges_the_split_it_is_asked_for(run: str, split: str, n: int) -> 
     assert facts(call("eval", run, "--split", split, "--json"))["n"] == n
 
 
+def test_eval_says_how_it_prepared_other_data(run: str, dots: str) -> None:
+    with np.load(dots) as own:
+        light = 255 - own["x_test"]
+        np.savez("light.npz", allow_pickle=False, x_test=light, y_test=own["y_test"])
+
+    status, out, err = call("eval", run, "--data", "light.npz", "--json")
+
+    assert (status, err) == (0, "note: light.npz: dark on light, so inverted\n")
+    assert json.loads(out)["accuracy"] > 0.95
+
+
 def test_fail_under_allows_equality_and_fails_below(run: str, spoiled: str) -> None:
     judge = ("eval", run, "--data", spoiled, "--json", "--fail-under")
     accuracy = facts(call(*judge, "0"))["accuracy"]

@@ -89,7 +89,7 @@ def test_the_folder_of_several_seeds_leads_to_the_run_of_one(run: str) -> None:
 
     told = refusal("export", "five", "--format", "npz")
 
-    assert told.endswith("no such file; name the run of one seed, such as five/seed-0")
+    assert told.endswith("no such file; name one of its runs, such as five/seed-0")
 
 
 def test_import_makes_a_run_for_the_other_commands(net: str, dots: str) -> None:

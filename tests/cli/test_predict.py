@@ -43,8 +43,9 @@ def test_jsonl_is_one_object_a_line_as_the_contract_has_it(run: str) -> None:
     assert status == 0
     assert kinds(found[0]) == {
         "int": {"schema", "row"},
+        "float": {"white"},
         "str": {"image"},
-        "bool": {"light", "inverted", "blank"},
+        "bool": {"light", "inverted", "blank", "centered", "shrunk", "pieces", "outlier"},
         "list": {"top"},
     }
     top = {"int": {"label"}, "str": {"name"}, "float": {"probability"}}
@@ -81,12 +82,34 @@ def test_an_inverted_image_is_told_on_standard_error(run: str) -> None:
 
 
 def test_an_image_of_one_shade_is_warned_of(run: str) -> None:
-    Image.new("L", (40, 40), 200).save("paper.png")
+    Image.new("L", (6, 6), 200).save("paper.png")
 
     status, _, err = call("predict", run, "paper.png")
 
     assert status == 0
     assert err == "warning: paper.png: blank image; the prediction is meaningless\n"
+
+
+def test_a_file_has_one_line_for_each_warning(run: str) -> None:
+    np.savez("blank.npz", allow_pickle=False, images=np.full((2500, 6, 6), 9, np.uint8))
+
+    err = call("predict", run, "blank.npz", "folder/1.png", "blank.npz").err
+
+    line = "warning: blank.npz[0] and 2,499 more: blank image; the prediction is meaningless"
+    assert [each for each in err.splitlines() if each.startswith("warning")] == [line, line]
+
+
+def test_what_was_done_to_pictures_is_told_once(run: str) -> None:
+    for name, side in (("a", 60), ("b", 70)):
+        Image.open("folder/1.png").resize((side, side)).save(f"{name}.png")
+    np.savez("bits.npz", allow_pickle=False, images=np.load("three.npz")["images"] > 200)
+
+    assert call("predict", run, "a.png", "b.png", "bits.npz").err.splitlines() == [
+        "note: a.png: was shrunk to the size of the training images",
+        "note: bits.npz: white is 1",
+    ]
+    told = "its ink was scaled and moved to lie as in the training images; --no-center leaves it"
+    assert told not in call("predict", run, "a.png", "--center").err
 
 
 def test_standard_input_is_names_or_a_file(run: str) -> None:
@@ -115,7 +138,7 @@ def test_a_bad_image_among_good_ones_is_told_and_the_others_go_on(run: str) -> N
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("run empty", "empty: holds no pictures"),
+        ("run empty", "empty: is empty"),
         ("run text.png", "text.png: is not an image"),
         ("run -", "-: is empty"),
         ("none light.png", "none: no such run folder"),

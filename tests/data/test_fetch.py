@@ -5,12 +5,14 @@ import zipfile
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mlpcli.data import download, fetch
+from mlpcli.data import cache, dataset, download, fetch, registry
 from mlpcli.data.registry import DatasetSpec, File
 from mlpcli.errors import DataError
 from mlpcli.lock import LOCK_FILE
+from tests.faults.formats import idx
 from tests.server import Answer, content, dawdle, hang_up, serve, silence, status, trickle
 
 FOLDER = Path("cache", "set")
@@ -247,3 +249,41 @@ def test_an_unwritable_cache_is_one_line() -> None:
     refused = pytest.raises(DataError, match=r"cannot write it: .*; MLPCLI_DATA names another")
     with serve({"/f.gz": content(BODY)}) as (url, _), refused:
         get(url)
+
+
+def test_a_folder_may_have_the_content_of_a_packed_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = idx(np.arange(4 * 9, dtype=np.uint8).reshape(4, 3, 3))
+    labels = idx(np.arange(4, dtype=np.uint8) % 2)
+    files = {
+        name: published(f"{name}.gz", gzip.compress(body))._replace(
+            unpacked=f"sha256:{hashlib.sha256(body).hexdigest()}"
+        )
+        for name, body in (("x", content), ("y", labels))
+    }
+    images, rows = {"train": files["x"]}, {"train": files["y"]}
+    mirrors = (f"{CLOSED}/",)
+    spec = DatasetSpec("set", images, rows, {}, ("a", "b"), mirrors, license="", citation="")
+    monkeypatch.setitem(registry.DATASETS, "set", spec)
+    put(tmp_path / "mine", "x", content)
+    put(tmp_path / "mine" / "set", "y", labels)
+
+    found = fetch.fetch(spec, spec.files, source=str(tmp_path / "mine"))
+
+    assert found == [FOLDER / "x", FOLDER / "y"]
+    assert dataset.load("set", "train", offline=True).images.shape == (4, 3, 3)
+    assert cache.contents(["set"], verify=True) == {"set": {"x.gz": True, "y.gz": True}}
+    (FOLDER / "x").write_bytes(content[:-1] + b"\0")
+    assert cache.contents(["set"], verify=True) == {"set": {"x.gz": False, "y.gz": True}}
+    with pytest.raises(DataError, match="1 file not in the cache"):
+        dataset.load("set", "train", offline=True)
+
+
+def test_a_damaged_content_is_refused(tmp_path: Path) -> None:
+    file = FILE._replace(unpacked=f"sha256:{hashlib.sha256(b'right').hexdigest()}")
+    put(tmp_path / "mine", "f", b"wrong")
+
+    with pytest.raises(DataError, match="has the wrong checksum"):
+        get(files=(file,), source=str(tmp_path / "mine"))
+    assert not cached()

@@ -12,6 +12,7 @@ from PIL import Image
 
 from mlpcli.data import image_sources
 from mlpcli.data.image_sources import Source
+from mlpcli.data.raw import AS_FOUND
 from mlpcli.errors import DataError
 
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
@@ -75,13 +76,22 @@ def test_a_picture_comes_by_its_bytes_too(form: str) -> None:
 
 
 def test_a_folder_gives_its_pictures_in_order_and_those_of_its_folders() -> None:
-    for name in ("b/2.png", "b/10.PNG", "a.jpg", ".hidden/x.png", "b/.x.png", "notes.txt"):
+    for name in ("b/2.png", "b/10.PNG", "a.jpg", "c.dat", ".hidden/x.png", "b/.x.png"):
         Path("all", name).parent.mkdir(parents=True, exist_ok=True)
         Path("all", name).write_bytes(picture())
 
+    Path("all", "notes.txt").write_text("no picture")
+
     names = [source.name for source in sources("all")]
 
-    assert names == ["all/a.jpg", "all/b/10.PNG", "all/b/2.png"]
+    assert names == ["all/a.jpg", "all/b/10.PNG", "all/b/2.png", "all/c.dat"]
+
+
+def test_a_picture_of_a_phone_in_a_folder_is_told() -> None:
+    Path("all").mkdir()
+    Path("all", "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+
+    assert error("all") == "all/a.HEIC: is HEIC, which is not read; convert it to PNG or JPEG"
 
 
 def test_names_from_standard_input_may_be_anything() -> None:
@@ -118,21 +128,87 @@ def test_one_wrong_place_among_others_is_told_in_its_place() -> None:
     assert isinstance(third, Source)
 
 
+@pytest.mark.parametrize(
+    ("array", "white"),
+    [
+        (IMAGES / 255 * 4, 1),
+        (IMAGES.reshape(3, 20) % 17, 16),
+        (IMAGES.astype(np.uint16) * 1000, 65535),
+        (np.stack([IMAGES] * 3, axis=-1), 255),
+        (IMAGES > 30, 1),
+    ],
+)
+def test_arrays_in_any_layout_are_read_as_for_training(array: NDArray[Any], white: float) -> None:
+    Path("x.npz").write_bytes(npz(images=array))
+
+    (found,) = image_sources.find(["x.npz"], io.BytesIO(), AS_FOUND._replace(shape=(4, 5)))
+
+    assert isinstance(found, Source)
+    assert found.white == white
+    assert found.images.dtype == np.uint8
+    assert found.images.shape == (3, 4, 5)
+    assert found.images.max() > 100 or white == 255
+
+
+def test_the_white_of_the_run_is_that_of_files_whose_pixels_come_near_it() -> None:
+    for top, white in ((40, 200), (20, 255), (201, 255), (2, 16)):
+        Path("x.npz").write_bytes(npz(images=np.full((2, 4, 4), top, np.uint8)))
+
+        (found,) = image_sources.find(["x.npz"], io.BytesIO(), AS_FOUND._replace(white=200))
+
+        assert isinstance(found, Source)
+        assert found.white == white
+
+
+def test_one_dark_picture_is_read_as_it_is() -> None:
+    Image.new("L", (6, 8), 9).save("dark.png")
+
+    (found,) = sources("dark.png")
+
+    assert (found.white, found.images.max()) == (255, 9)
+
+
+def test_an_npy_file_and_a_single_image_need_no_name() -> None:
+    np.save("x.npy", IMAGES)
+    np.save("one.npy", np.eye(9))
+
+    many, one = sources("x.npy", "one.npy")
+
+    assert_array_equal(many.images, IMAGES)
+    assert_array_equal(one.images, 255 * np.eye(9)[None])
+
+
+def test_a_folder_of_data_gives_its_test_images() -> None:
+    Path("data").mkdir()
+    for split, n in (("train", 2), ("t10k", 3)):
+        Path(f"data/{split}-images-idx3-ubyte").write_bytes(
+            b"".join(k.to_bytes(4, "big") for k in (2051, n, 4, 5)) + IMAGES[:n].tobytes()
+        )
+        Path(f"data/{split}-labels-idx1-ubyte").write_bytes(
+            b"".join(k.to_bytes(4, "big") for k in (2049, n)) + bytes(n)
+        )
+
+    (found,) = sources("data")
+
+    assert found.numbered
+    assert_array_equal(found.images, IMAGES)
+
+
 def test_a_wrong_place_has_its_message() -> None:
     Path("none").mkdir()
     Path("cut.gz").write_bytes(gzip.compress(IDX)[:-9])
     Path("empty.idx").write_bytes(IDX[:4] + bytes(12))
     Path("names.npz").write_bytes(npz(pictures=IMAGES))
-    Path("float.npz").write_bytes(npz(x=IMAGES / 255))
+    Path("below.npz").write_bytes(npz(x=IMAGES - 1.0))
 
-    assert error("none") == "none: holds no pictures; name IDX and npz files themselves"
+    assert error("none").startswith("none: is empty")
     assert error("no.png") == "no.png: not readable: No such file or directory"
-    assert error("\0") == "\0: cannot be the name of a file"
+    assert error("\0") == "\0: not readable: cannot be the name of a file"
     assert error("x" * 999).endswith(": not readable: File name too long")
     assert error("cut.gz").startswith("cut.gz: the gzip data is truncated")
     assert error("empty.idx") == "empty.idx: holds no images"
-    assert error("names.npz").startswith("names.npz: has none of the arrays images, x")
-    assert error("float.npz").endswith("got float64 of shape (3, 4, 5)")
+    assert error("names.npz").endswith("has pictures (3, 4, 5) uint8")
+    assert error("below.npz").startswith("below.npz: a pixel must be at least 0, black, got -1")
 
 
 def test_standard_input_is_called_by_its_own_name_in_messages() -> None:

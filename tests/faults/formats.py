@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +46,16 @@ def lay(place: Path) -> None:
     """Put data into place, the current folder, and two finished runs of them."""
     made = arrays()
     (place / "own.npz").write_bytes(npz(made))
+    for inner in ("npy", "listed"):
+        (place / inner).mkdir()
+    rows = ["file_name,label"]
+    for i, (image, label) in enumerate(zip(made["x_test"], made["y_test"], strict=True)):
+        Image.fromarray(image).save(place / "listed" / f"{i}.png")
+        rows.append(f"{i}.png,{CLASSES[label]}")
+    (place / "listed/metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     for split, start in (("train", "train"), ("test", "t10k")):
+        for kind in ("x", "y"):
+            (place / "npy" / f"{kind}_{split}.npy").write_bytes(npy(made[f"{kind}_{split}"]))
         for kind, values in (("images-idx3", f"x_{split}"), ("labels-idx1", f"y_{split}")):
             data = idx(made[values])
             for name, ending, form in (("idx", "", data), ("gz", ".gz", gzip.compress(data))):
@@ -57,7 +65,6 @@ def lay(place: Path) -> None:
             folder = place / "pictures" / split / name
             folder.mkdir(parents=True)
             Image.fromarray(image).save(folder / "0.png")
-    (place / "parquet").mkdir()
     for run, resize in (("run", "false"), ("shrinking", "true")):
         options = [word for each in SETTINGS for word in ("--set", each)]
         options += ["--set", f"data.resize={resize}", "--out", run, "--quiet", "--no-preflight"]
@@ -90,11 +97,70 @@ def npz(made: Arrays, *, packed: bool = False) -> bytes:
     return out.getvalue()
 
 
+def npy(values: np.ndarray[Any, Any]) -> bytes:
+    """An .npy file."""
+    out = io.BytesIO()
+    np.save(out, values, allow_pickle=False)
+    return out.getvalue()
+
+
+def parquet() -> list[bytes]:
+    """Pictures and labels as the Hugging Face hub has them, packed or not."""
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    images = []
+    for image in arrays()["x_test"]:
+        out = io.BytesIO()
+        Image.fromarray(image).save(out, "PNG")
+        images.append({"bytes": out.getvalue(), "path": "x.png"})
+    table = pyarrow.table({"image": images, "label": arrays()["y_test"]})
+    about = {"huggingface": '{"info": {"features": {"label": {"names": ["cat", "dog", "été"]}}}}'}
+    made = []
+    for packing in ("snappy", "none", "gzip"):
+        out = io.BytesIO()
+        write_table(table.replace_schema_metadata(about), out, compression=packing)
+        made.append(out.getvalue())
+    return made
+
+
+def matlab() -> list[bytes]:
+    """Arrays as MATLAB stores them, also inside a structure."""
+    from scipy.io import savemat
+
+    test = {"images": arrays()["x_test"].reshape(9, 36), "labels": arrays()["y_test"][:, None]}
+    made = []
+    for packed in (False, True):
+        for values in (
+            {"X": test["images"] / 255, "y": test["labels"]},
+            {"dataset": {"test": test}},
+        ):
+            out = io.BytesIO()
+            savemat(out, values, do_compression=packed)
+            made.append(out.getvalue())
+    return made
+
+
+def hdf5() -> list[bytes]:
+    """Arrays in groups, in one piece or packed in chunks."""
+    import h5py
+
+    made = []
+    for options in ({}, {"chunks": (3, 6, 6), "compression": "gzip", "shuffle": True}):
+        out = io.BytesIO()
+        with h5py.File(out, "w") as file:
+            file.create_dataset("test/data", data=arrays()["x_test"], **options)
+            file["test/target"] = arrays()["y_test"]
+        made.append(out.getvalue())
+    return made
+
+
 def pictures() -> list[bytes]:
     """A small and a large picture in every form and colour that is read."""
     made = []
     plain, grey = ("png", "bmp", "gif", "tiff"), ("jpeg", "webp")
     forms = [(mode, form) for mode in ("L", "RGB", "P", "1") for form in plain]
+    forms += [(mode, "ppm") for mode in ("L", "RGB", "1")]
     forms += [("LA", "png"), ("RGBA", "png"), ("RGBA", "webp"), ("I;16", "png")]
     for mode, form in forms + [(mode, form) for mode in ("L", "RGB") for form in grey]:
         for side in (6, 40):
@@ -146,64 +212,6 @@ def _npz() -> list[bytes]:
     return [npz(arrays()), npz(arrays(), packed=True)]
 
 
-def _parquet() -> list[bytes]:
-    """Pictures as the Hugging Face hub has them, and as a column of bytes."""
-    import pyarrow
-    from pyarrow import parquet
-
-    made = arrays()
-    pictures = []
-    for image in made["x_test"]:
-        Image.fromarray(image).save(out := io.BytesIO(), "png")
-        pictures.append(out.getvalue())
-    labels = {"label": made["y_test"]}
-    rows = [{"bytes": picture, "path": "0.png"} for picture in pictures]
-    tables = (pyarrow.table({"image": column, **labels}) for column in (rows, pictures))
-    names = {"info": {"features": {"label": {"names": CLASSES, "_type": "ClassLabel"}}}}
-    files = []
-    for table, packing in zip(tables, ("snappy", "none"), strict=True):
-        told = table.replace_schema_metadata({"huggingface": json.dumps(names)})
-        parquet.write_table(told, out := io.BytesIO(), compression=packing)
-        files.append(out.getvalue())
-    return files
-
-
-def _mat() -> list[bytes]:
-    """Arrays beside each other, and in structures as EMNIST's."""
-    from scipy.io import savemat
-
-    made = arrays()
-    plain = {name: made[name] for name in made if name != "classes"}
-    parts = {
-        split: {"images": made[f"x_{split}"].reshape(-1, 36), "labels": made[f"y_{split}"][:, None]}
-        for split in ("train", "test")
-    }
-    files = []
-    for values, packed in ((plain, False), (plain, True), ({"dataset": parts}, False)):
-        savemat(out := io.BytesIO(), values, do_compression=packed)
-        files.append(out.getvalue())
-    return files
-
-
-def _hdf5() -> list[bytes]:
-    """Arrays beside each other, and in groups as USPS's, packed in chunks."""
-    import h5py
-
-    made = arrays()
-    files = []
-    for names, options in (
-        (("x_{}", "y_{}"), {}),
-        (("{}/data", "{}/target"), {"compression": "gzip", "shuffle": True, "chunks": True}),
-    ):
-        with h5py.File(out := io.BytesIO(), "w") as file:
-            for split in ("train", "test"):
-                images = made[f"x_{split}"].reshape(-1, 36) / 255
-                for name, values in zip(names, (images, made[f"y_{split}"]), strict=True):
-                    file.create_dataset(name.format(split), data=values, **options)
-        files.append(out.getvalue())
-    return files
-
-
 def _labels() -> list[bytes]:
     labels = arrays()["y_test"]
     return [idx(labels), idx(np.stack([labels] * 8, axis=1))]
@@ -225,16 +233,20 @@ FORMATS = {
         lambda _: ["\n".join(CLASSES).encode()],
     ),
     "npz": Format("own.npz", (f"{EVAL} own.npz", "eval run --data own.npz"), lambda _: _npz()),
-    "parquet": Format(
-        "parquet/test-00000-of-00001.parquet", (f"{EVAL} parquet",), lambda _: _parquet()
-    ),
-    "mat": Format("own.mat", (f"{EVAL} own.mat",), lambda _: _mat()),
-    "hdf5": Format("own.h5", (f"{EVAL} own.h5",), lambda _: _hdf5()),
     "picture": Format(
         "pictures/test/cat/0.png",
         (f"{EVAL} pictures", "eval shrinking --json --data pictures"),
         lambda _: pictures(),
     ),
+    "npy": Format("npy/x_test.npy", (f"{EVAL} npy",)),
+    "table of labels": Format(
+        "listed/metadata.csv",
+        (f"{EVAL} listed",),
+        lambda place: [(place / "listed/metadata.csv").read_bytes()],
+    ),
+    "Parquet": Format("test.parquet", (f"{EVAL} test.parquet",), lambda _: parquet()),
+    "MATLAB": Format("test.mat", (f"{EVAL} test.mat",), lambda _: matlab()),
+    "HDF5": Format("test.h5", (f"{EVAL} test.h5",), lambda _: hdf5()),
     "to predict": Format(
         "images",
         ("predict run images --format jsonl", "predict shrinking images --center --invert"),

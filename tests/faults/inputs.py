@@ -14,7 +14,7 @@ import numpy as np
 from tests.faults.table import Fault, Impossible, Trials
 
 DATA = ("images", "labels", "gz", "names", "npz", "picture")
-LIBRARIES = ("parquet", "mat", "hdf5")  # read by libraries in C
+OTHER = ("npy", "table of labels", "Parquet", "MATLAB", "HDF5")
 GIVEN = ("to predict", "network")
 RUN = ("best", "last", "record", "metrics")
 
@@ -64,8 +64,8 @@ def led(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
 
 FAULTS = [
     Fault("mutated IDX, gz, npz, names, pictures", mutated(*DATA), few=100, many=9000),
-    Fault("mutated Parquet, MATLAB, HDF5", mutated(*LIBRARIES), few=40, many=6000),
     Fault("mutated files to predict and import", mutated(*GIVEN), few=60, many=4000),
+    Fault("mutated npy, tables, Parquet, MATLAB, HDF5", mutated(*OTHER), few=60, many=6000),
     Fault("mutated YAML", mutated("YAML"), few=50, many=4000),
     Fault("mutated checkpoints, records, metrics", mutated(*RUN), few=60, many=4000),
     Fault("any of these, led by coverage", led, few=5, many=4000),

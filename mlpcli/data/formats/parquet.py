@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data import pictures
-from mlpcli.data.fit import require_fit, shrunk, stacked
+from mlpcli.data.fit import sized, stacked
 from mlpcli.data.formats import extra
 from mlpcli.data.formats.form import Format
 from mlpcli.data.formats.named_arrays import LABEL_WORDS
@@ -53,14 +53,15 @@ def _read(path: Path, how: Reading) -> Raw:
             labels += batch.column(label).to_pylist() if label else [None] * batch.num_rows
             if column:
                 rows = enumerate(batch.column(column).to_pylist(), first)
-                images += [_picture(path, i, value, resize=how.resize) for i, value in rows]
+                images += [_picture(path, i, value, how) for i, value in rows]
             else:
                 images += [*np.column_stack([batch.column(name) for name in pixels])]
     if not images:
         raise DataError(f"{path}: holds no images")
+    fitted = column is not None and how.fit is not None
     classes = _class_names(schema.metadata, label)
     values = stacked(images) if column else np.stack(images)
-    return Raw(values, _labels(path, labels), files, classes)
+    return Raw(values, _labels(path, labels), files, classes, fitted=fitted)
 
 
 def _require_plausible(path: Path, rows: int, file_size: int) -> None:
@@ -108,14 +109,12 @@ def _pixel_columns(path: Path, schema: Any, label: str | None) -> list[str]:
     return [field.name for field in rest]
 
 
-def _picture(path: Path, row: int, value: Any, *, resize: bool) -> NDArray[np.uint8]:
+def _picture(path: Path, row: int, value: Any, how: Reading) -> NDArray[np.uint8]:
     content = value.get("bytes") if isinstance(value, dict) else value
     if not isinstance(content, bytes):
         raise DataError(f"{path}: row {row} has no bytes of a picture")
     name = f"{path}: row {row}"
-    gray = pictures.decode(content, name)
-    require_fit(name, gray.shape, resize=resize)
-    return shrunk(gray)
+    return sized(name, pictures.decode(content, name), how)
 
 
 def _class_names(metadata: dict[bytes, bytes] | None, label: str | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlpcli import files
 from mlpcli.data import pictures
-from mlpcli.data.fit import require_fit, shrunk, stacked
+from mlpcli.data.fit import sized, stacked
 from mlpcli.data.formats.form import Format
 from mlpcli.data.raw import WHOLE, Parts, Raw, Reading, natural, split_of
 from mlpcli.errors import DataError
@@ -26,8 +26,6 @@ MAX_LIST_SIZE = 256 << 20  # bytes of a table of labels
 MAX_DEPTH = 3  # folders around the data's own
 SAMPLE_SIZE = 20  # files of a folder that tell whether it holds pictures
 IGNORED = ("__MACOSX", "Thumbs.db", "desktop.ini")
-REASONS = {".heic": "HEIC, which is not read; convert it to PNG or JPEG"}
-REASONS[".heif"] = REASONS[".heic"]
 
 Item = tuple[str, Path]  # label and file
 
@@ -79,7 +77,7 @@ def _read(root: Path, how: Reading, above: Path | None) -> Raw:
         ]
     labels, images = [], []
     for label, file in items:
-        image = _read_picture(file, digest, skipped, resize=how.resize)
+        image = _read_picture(file, digest, skipped, how)
         if image is not None:
             labels.append(label)
             images.append(image)
@@ -87,7 +85,14 @@ def _read(root: Path, how: Reading, above: Path | None) -> Raw:
         raise DataError(f"{root}: holds no images")
     notes = tuple(_notes(skipped))
     checksums = {root.name: digest.hexdigest()}
-    return Raw(stacked(images), np.array(labels), checksums, (), notes, tuple(skipped))
+    return Raw(
+        stacked(images),
+        np.array(labels),
+        checksums,
+        notes=notes,
+        skipped=tuple(skipped),
+        fitted=how.fit is not None,
+    )
 
 
 def _items_of_folders(root: Path) -> Iterator[Item]:
@@ -152,17 +157,15 @@ def _label_column(rows: list[list[str]], table: Path) -> int:
 
 
 def _read_picture(
-    path: Path, digest: "hashlib._Hash", skipped: list[tuple[str, str]], *, resize: bool
+    path: Path, digest: "hashlib._Hash", skipped: list[tuple[str, str]], how: Reading
 ) -> NDArray[Any] | None:
     """The picture in a file; None for another file, which is added to those skipped."""
     content = files.read(path, limit=pictures.MAX_FILE_SIZE)
     if path.suffix.lower() not in pictures.SUFFIXES and not pictures.is_picture(content):
-        skipped.append((str(path), REASONS.get(path.suffix.lower(), "no picture")))
+        skipped.append((str(path), pictures.UNREADABLE.get(path.suffix.lower(), "no picture")))
         return None
     digest.update(content)
-    gray = pictures.decode(content, str(path))
-    require_fit(str(path), gray.shape, resize=resize)
-    return shrunk(gray)
+    return sized(str(path), pictures.decode(content, str(path)), how)
 
 
 def _notes(skipped: list[tuple[str, str]]) -> Iterator[str]:
