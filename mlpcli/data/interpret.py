@@ -128,11 +128,13 @@ def classes(
     return values.astype(np.int64), tuple(names)
 
 
-def label_count(labels: NDArray[Any]) -> int:
-    """How many labels there are; of one-hot labels, the longer axis."""
-    if labels.ndim == 2 and 1 not in labels.shape:
-        return max(labels.shape)
-    return labels.size
+def label_count(labels: NDArray[Any], array: NDArray[Any]) -> int:
+    """How many labels the images of an array have; of one-hot labels, the axis that fits them."""
+    if labels.ndim != 2 or 1 in labels.shape:
+        return labels.size
+    longest = sorted(labels.shape, reverse=True)
+    ends = (array.shape[0], array.shape[-1])
+    return next((n for end in ends for n in longest if n == end), longest[0])
 
 
 def renumber(

@@ -179,6 +179,12 @@ def test_as_many_one_hot_labels_as_classes_may_stand_either_way() -> None:
         assert (codes.tolist(), names) == ([1, 1, 2, 0], ("0", "1", "3"))
 
 
+@pytest.mark.parametrize("images", [IMAGES[:4], IMAGES[:4].reshape(4, 25).T])
+@pytest.mark.parametrize("labels", [np.eye(10)[:4], np.eye(10)[:, :4], np.arange(4)[None]])
+def test_few_images_of_many_classes_are_counted(images: NDArray[Any], labels: NDArray[Any]) -> None:
+    assert interpret.label_count(labels, images) == 4
+
+
 def test_labels_of_two_values_may_be_bool() -> None:
     codes, names = interpret.classes(np.array([True, False]), (), 2, AS_FOUND, source="a")
 
