@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli.errors import DataError
+
 SPLITS = ("train", "validation", "test")
 WHOLE = "all"  # images that the files do not assign to a split
 _SPLIT_WORDS = {
@@ -84,14 +86,22 @@ def describe(array: NDArray[Any]) -> str:
 
 
 def joined(parts: Iterable[Raw]) -> Raw:
-    """Several parts of one split, one after another."""
+    """Several parts of one split, one after another; raises DataError if their shapes differ."""
     first, *others = parts
     if not others:
         return first
     every = [first, *others]
     labels = [each.labels for each in every if each.labels is not None]
+    images = [each.images for each in every]
+    for kind, arrays in (("images", images), ("labels", labels)):
+        forms = {array.shape[1:]: describe(array) for array in arrays}
+        if len(forms) > 1:
+            raise DataError(
+                f"{', '.join(name for each in every for name in each.files)}: the {kind} of one "
+                f"split must have one shape, got {' and '.join(forms.values())}"
+            )
     return Raw(
-        np.concatenate([each.images for each in every]),
+        np.concatenate(images),
         np.concatenate(labels) if len(labels) == len(every) else None,
         {name: digest for each in every for name, digest in each.files.items()},
         first.classes,
