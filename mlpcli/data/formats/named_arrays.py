@@ -81,6 +81,11 @@ def parts(source: str, headers: Mapping[str, Header], load: Load, how: Reading) 
     return {s: partial(_read, source, load, names, classes, notes) for s, names in found.items()}
 
 
+def is_known(name: str, how: Reading) -> bool:
+    """Whether the name of an array says what it is."""
+    return bool(_kind(name, how.label)) or name in CLASS_NAMES
+
+
 def contents(headers: Mapping[str, Header]) -> str:
     """What a file holds, for messages: has train_images (2428, 28, 28) uint8, ..."""
     each = [f"{name} {h.shape} {h.dtype}" for name, h in list(headers.items())[:12]]

@@ -27,7 +27,9 @@ def _archive(path: Path, how: Reading) -> Parts:
 def _files(path: Path, how: Reading) -> Parts:
     """The arrays of a folder that have a file each, or of a file and of those beside it."""
     folder = path if path.is_dir() else path.parent
-    by_name = {file.stem: file for file in sorted(folder.glob("*.npy"))} or _lone(folder)
+    every = {file.stem: file for file in sorted(folder.glob("*.npy"))} or _lone(folder)
+    # others need not even be readable
+    by_name = {n: file for n, file in every.items() if named_arrays.is_known(n, how)} or every
 
     def load(names: set[str]) -> tuple[Mapping[str, NDArray[Any]], dict[str, str]]:
         digests = {name: hashlib.sha256() for name in names}

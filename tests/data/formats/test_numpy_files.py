@@ -105,6 +105,14 @@ def test_arrays_that_are_not_needed_do_not_disturb(tmp_path: Path) -> None:
     assert read.classes == ("a", "b", "c")
 
 
+def test_a_damaged_file_that_is_not_needed_does_not_disturb(tmp_path: Path) -> None:
+    np.save(tmp_path / "x_train.npy", IMAGES)
+    np.save(tmp_path / "y_train.npy", LABELS)
+    (tmp_path / "notes.npy").write_bytes(b"damaged")
+
+    assert_array_equal(dataset.load(str(tmp_path), "train").images, IMAGES)
+
+
 @pytest.mark.parametrize("name", ["x_train", "y_train"])
 def test_an_array_of_objects_that_is_needed_is_named(tmp_path: Path, name: str) -> None:
     arrays: dict[str, Any] = {"x_train": IMAGES, "y_train": LABELS}
