@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.formats import extra, named_arrays
+from mlpcli.data.formats import extra, matlab, named_arrays
 from mlpcli.data.formats.form import Format
 from mlpcli.data.idx import is_plausible_size
 from mlpcli.data.raw import Parts, Reading
@@ -48,7 +48,8 @@ def _parts(path: Path, how: Reading) -> Parts:
                 name: _Header(each.shape[::-1] if by_columns else each.shape, each.dtype)
                 for name, each in islice(_datasets(file, seen=set()), MAX_DATASETS)
             }
-    return named_arrays.parts(str(path), headers, load, how)
+    found = named_arrays.parts(str(path), headers, load, how)
+    return matlab.with_notes(found, how) if by_columns else found
 
 
 def _datasets(

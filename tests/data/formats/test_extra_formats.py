@@ -69,6 +69,17 @@ def test_ten_stands_for_zero_where_that_is_said(tmp_path: Path) -> None:
     assert any("data.ten_is_zero" in note for note in read.notes)
 
 
+def test_a_note_says_how_rows_of_an_mat_file_are_read(tmp_path: Path) -> None:
+    scipy_io.savemat(tmp_path / "a.mat", {"X": ROWS, "y": LABELS[:, None]})
+    scipy_io.savemat(tmp_path / "b.mat", {"X": IMAGES, "y": LABELS[:, None]})
+
+    def notes(name: str, **how: Any) -> str:
+        return "; ".join(dataset.load(str(tmp_path / name), "train", how=Reading(**how)).notes)
+
+    assert "data.column_major=true" in notes("a.mat")
+    assert "column_major" not in notes("a.mat", column_major=True) + notes("b.mat")
+
+
 def test_images_may_stand_last_in_an_mat_file(tmp_path: Path) -> None:
     colors = np.moveaxis(np.stack([IMAGES] * 3, axis=-1), 0, -1)
     scipy_io.savemat(tmp_path / "svhn.mat", {"X": colors, "y": LABELS[:, None]})
@@ -173,6 +184,14 @@ def test_parquet_files_of_a_split_are_joined(tmp_path: Path) -> None:
 
     check(tmp_path, ("cat", "dog", "su"))
     assert len(dataset.load(str(tmp_path), "test").labels) == 3
+
+
+def test_a_repository_of_the_hub_has_its_files_in_data(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
+    (tmp_path / "data").mkdir()
+    parquet.write_table(table(0, 10), tmp_path / "data/train-00000-of-00001.parquet")
+
+    check(tmp_path)
 
 
 def test_a_parquet_file_may_hold_the_bytes_themselves(tmp_path: Path) -> None:
