@@ -36,7 +36,7 @@ def _read(path: Path, how: Reading) -> Raw:
         from pyarrow import parquet
 
         file = parquet.ParquetFile(io.BytesIO(content))
-        _require_plausible(path, file.metadata.num_rows, len(content))
+        _require_plausible(path, file.metadata, len(content))
         schema = file.schema_arrow
         label = how.label or next((n for n in schema.names if n.lower() in LABEL_WORDS), None)
         if label is not None and label not in schema.names:
@@ -64,13 +64,18 @@ def _read(path: Path, how: Reading) -> Raw:
     return Raw(values, _labels(path, labels), files, classes, fitted=fitted)
 
 
-def _require_plausible(path: Path, rows: int, file_size: int) -> None:
-    """Raise DataError for more images than a file of this size holds.
+def _require_plausible(path: Path, metadata: Any, file_size: int) -> None:
+    """Raise DataError for more rows or bytes than a file of this size holds.
 
-    The metadata of row groups and columns is not asked: pyarrow ends the process if it is damaged.
+    The metadata of a column is not asked: where it is damaged, pyarrow ends the process.
     """
+    rows = metadata.num_rows
     if not is_plausible_size(file_size, rows * SIDE * SIDE):
         raise DataError(f"{path}: promises {rows:,} rows, which cannot be in it")
+    groups = range(metadata.num_row_groups)
+    announced = sum(metadata.row_group(i).total_byte_size for i in groups)
+    if not is_plausible_size(file_size, announced):
+        raise DataError(f"{path}: promises {announced:,} bytes, which cannot be in it")
 
 
 def _labels(path: Path, values: list[Any]) -> NDArray[Any] | None:
