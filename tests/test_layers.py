@@ -60,7 +60,6 @@ ONLY_IN = {
     "jinja2": {"show/report.py"},
     "markupsafe": {"show/report.py"},
     "pyarrow": {"data/formats/parquet.py"},
-    "scipy": {"data/formats/matlab.py"},
     "h5py": {"data/formats/hdf5.py"},
     "PIL": {"data/pictures.py", "show/pixels.py"},
     # not in cli, where a command holds no logic

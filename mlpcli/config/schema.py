@@ -63,7 +63,7 @@ class Data(Section):
         None, "height and width of images that are rows of pixels; default: square", strict=False
     )
     column_major: bool = field(False, "pixels of a row stand column by column, as in MATLAB")
-    label: str | None = field(None, "column of the labels in a table; default: by its name")
+    label: str | None = field(None, "column or array of the labels; default: by its name")
     ten_is_zero: bool = field(False, "label 10 stands for the digit 0")
 
 

@@ -218,7 +218,7 @@ def _pixels(raw: Raw, path: Path, split: str, how: Reading) -> tuple[NDArray[Any
         raise UnlabeledError(
             f"{path}: its {split} images have no labels; `mlp predict` classifies images without"
         )
-    n = interpret.label_count(raw.labels)
+    n = interpret.label_count(raw.labels, raw.images)
     return interpret.images(raw.images, n, how, source=f"{path}"), raw.labels
 
 

@@ -149,7 +149,7 @@ def _read_source(path: Path, head: bytes | None, name: str, how: Reading) -> Sou
     elif formats.is_data(path, head):
         parts = formats.parts(path, how)
         raw = parts[next(split for split in (*SPLIT_ORDER, *parts) if split in parts)]()
-        n = None if raw.labels is None else interpret.label_count(raw.labels)
+        n = None if raw.labels is None else interpret.label_count(raw.labels, raw.images)
         picture, pixels = False, _images(raw.images, n, how, path)
     else:
         picture, pixels = True, pictures.read(path)[None]

@@ -3,6 +3,7 @@
 Every file format ends here, so that the same data in another form gives the same bits.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,8 +16,9 @@ from mlpcli.errors import DataError
 
 MAX_CLASSES = 4096  # their confusion matrix takes 134 MB
 WHITE_LEVELS = (1, 16, 255, 65535)  # of bits, of 8x8 digits as published, of 8 and of 16 bits
+TOLERANCE = 0.02  # share of white by which fractions may exceed it, as resizing makes them
 MIN_BRIGHTNESS = 1 / 8  # of white, in the brightest pixel of images that have it
-CHUNK_SIZE = 4096  # images converted at once
+CHUNK_SIZE = 1 << 22  # pixels converted at once
 MAX_LABEL = 1 << 53  # whole numbers up to it are exact in every dtype
 COLORS = (3, 4)  # RGB, and RGB with opacity, which is ignored
 LUMA = (19595, 38470, 7471)  # of 65536: ITU-R BT.601, as Pillow rounds it
@@ -31,7 +33,7 @@ def images(array: NDArray[Any], n: int | None, how: Reading, *, source: str) -> 
     """
     if array.dtype.kind not in "buif" or not array.size:
         raise DataError(f"{source}: images must be numbers, got {describe(array)}")
-    if n is not None and array.shape[0] != n and array.ndim > 1 and array.shape[-1] == n:
+    if n is not None and array.ndim > 1 and array.shape[-1] == n and not _starts_with(array, n):
         array = np.moveaxis(array, -1, 0)
     if array.ndim == 4:
         array = _without_color(array, source)
@@ -39,6 +41,8 @@ def images(array: NDArray[Any], n: int | None, how: Reading, *, source: str) -> 
         array = array.reshape(len(array), *_shape_of_rows(array, n, how, source))
     if array.ndim != 3:
         raise DataError(f"{source}: images must be (n, height, width), got {describe(array)}")
+    if array.dtype.kind == "f":
+        _require_finite(array, source)
     return array.swapaxes(1, 2) if how.column_major else array
 
 
@@ -47,21 +51,21 @@ def white_level(pixels: NDArray[Any], *, source: str) -> float:
 
     pixels: (n, height, width). Raises DataError for values that are no brightness.
     """
-    highest = 0.0
-    for start, chunk in _chunks(pixels):
-        if pixels.dtype.kind == "f":
-            _require_finite(chunk, start, source)
-        if pixels.dtype.kind in "if" and chunk.min() < 0:
-            raise DataError(
-                f"{source}: a pixel must be at least 0, black, got {chunk.min():g}; undo the "
-                "standardization first"
-            )
-        highest = max(highest, float(chunk.max()))
+    highest = lowest = 0.0
+    for _, chunk in _chunks(pixels):
+        lowest, highest = min(lowest, float(chunk.min())), max(highest, float(chunk.max()))
         if pixels.dtype == np.uint8 and highest > 16:
             return 255
-    if highest > WHITE_LEVELS[-1]:
+    beyond = TOLERANCE if pixels.dtype.kind == "f" else 0
+    white = next((level for level in WHITE_LEVELS if highest <= level * (1 + beyond)), None)
+    if white is None:
         raise DataError(f"{source}: the largest pixel is {highest:g}; name white by data.white")
-    return next(level for level in WHITE_LEVELS if highest <= level)
+    if lowest < (-white / 510 if beyond else 0):  # half a level of gray, which is rounded away
+        raise DataError(
+            f"{source}: a pixel must be at least 0, black, got {lowest:g}; undo the "
+            "standardization first"
+        )
+    return white
 
 
 def white_level_near(pixels: NDArray[Any], white: float, *, source: str) -> float:
@@ -80,15 +84,15 @@ def has_light_background(pixels: NDArray[Any], white: float) -> bool:
 
 
 def to_bytes(pixels: NDArray[Any], white: float, *, invert: bool = False) -> NDArray[np.uint8]:
-    """Images with black 0 and white 255, of the same shape; the same array if it is like that.
+    """Images with black 0 and white 255, row by row; the same array if it is like that.
 
     invert: swap light and dark. Values beyond white become white.
     """
     if pixels.dtype == np.uint8 and white == 255 and not invert:
-        return pixels
+        return np.ascontiguousarray(pixels)
     out = np.empty(pixels.shape, np.uint8)
     for start, chunk in _chunks(pixels):
-        levels = np.rint(chunk.astype(np.float64) * (255 / white)).clip(0, 255)
+        levels = np.rint(chunk.astype(np.float64).clip(0, white) * (255 / white))
         out[start : start + len(chunk)] = 255 - levels if invert else levels
     return out
 
@@ -124,11 +128,13 @@ def classes(
     return values.astype(np.int64), tuple(names)
 
 
-def label_count(labels: NDArray[Any]) -> int:
-    """How many labels there are; of one-hot labels, the longer axis."""
-    if labels.ndim == 2 and 1 not in labels.shape:
-        return max(labels.shape)
-    return labels.size
+def label_count(labels: NDArray[Any], array: NDArray[Any]) -> int:
+    """How many labels the images of an array have; of one-hot labels, the axis that fits them."""
+    if labels.ndim != 2 or 1 in labels.shape:
+        return labels.size
+    longest = sorted(labels.shape, reverse=True)
+    ends = (array.shape[0], array.shape[-1])
+    return next((n for end in ends for n in longest if n == end), longest[0])
 
 
 def renumber(
@@ -191,8 +197,20 @@ def _without_color(array: NDArray[Any], source: str) -> NDArray[Any]:
         return array[..., 0]
     if array.shape[-1] not in COLORS:
         raise DataError(f"{source}: images must have 1 or 3 channels, got {describe(array)}")
-    gray = array[..., :3].astype(np.float64) @ LUMA / (1 << 16)  # exact for 16 bits
-    return (gray if array.dtype.kind == "f" else np.floor(gray + 0.5)).astype(array.dtype)
+    out = np.empty(array.shape[:3], array.dtype)
+    for start, chunk in _chunks(array):
+        gray = chunk[..., :3].astype(np.float64) @ LUMA / (1 << 16)  # exact for 16 bits
+        out[start : start + len(chunk)] = gray if array.dtype.kind == "f" else np.floor(gray + 0.5)
+    return out
+
+
+def _starts_with(array: NDArray[Any], n: int) -> bool:
+    """Whether images stand first: as many as there are, unless only their end leaves colors.
+
+    (32, 32, 3, 32) are 32 images of 32x32, which stand last.
+    """
+    colors = [axis for axis in range(1, array.ndim) if array.shape[axis] in (1, *COLORS)]
+    return array.shape[0] == n and not (array.ndim == 4 and colors == [2])
 
 
 def _label_row(labels: NDArray[Any], n: int, source: str) -> NDArray[Any]:
@@ -200,7 +218,8 @@ def _label_row(labels: NDArray[Any], n: int, source: str) -> NDArray[Any]:
     if labels.ndim == 2 and 1 in labels.shape and labels.size == n:
         labels = labels.ravel()
     if labels.ndim == 2:
-        labels = _from_one_hot(labels if len(labels) == n else labels.T, source)
+        rows = len(labels) == n and (labels.shape[1] != n or _is_one_hot(labels))
+        labels = _from_one_hot(labels if rows else labels.T, source)
     if labels.ndim != 1 or labels.dtype.kind not in "buifSU":
         raise DataError(
             f"{source}: labels must be a row of whole numbers or of text, got {describe(labels)}"
@@ -215,7 +234,7 @@ def _label_row(labels: NDArray[Any], n: int, source: str) -> NDArray[Any]:
             return np.char.decode(labels, "utf-8")
         except UnicodeDecodeError as err:
             raise DataError(f"{source}: labels must be UTF-8 text: {err.reason}") from err
-    if labels.dtype.kind == "f":
+    if labels.dtype.kind in "uf":
         wrong = np.flatnonzero(~((labels == np.rint(labels)) & (np.abs(labels) < MAX_LABEL)))
         if wrong.size:
             raise DataError(
@@ -226,13 +245,19 @@ def _label_row(labels: NDArray[Any], n: int, source: str) -> NDArray[Any]:
 
 def _from_one_hot(labels: NDArray[Any], source: str) -> NDArray[Any]:
     """The position of the one in each row."""
-    if labels.dtype.kind in "buif":
-        ones = labels == 1
-        if (ones.sum(axis=1) == 1).all() and ((labels == 0) | ones).all():
-            return ones.argmax(axis=1)
-    raise DataError(
-        f"{source}: labels of two axes must be one-hot, one 1 in each row, got {describe(labels)}"
-    )
+    if not _is_one_hot(labels):
+        raise DataError(
+            f"{source}: labels of two axes must be one-hot, one 1 in each row, got "
+            f"{describe(labels)}"
+        )
+    return labels.argmax(axis=1)
+
+
+def _is_one_hot(labels: NDArray[Any]) -> bool:
+    if labels.dtype.kind not in "buif":
+        return False
+    ones = labels == 1
+    return bool((ones.sum(axis=1) == 1).all() and ((labels == 0) | ones).all())
 
 
 def _require_few(count: int, source: str) -> None:
@@ -240,13 +265,15 @@ def _require_few(count: int, source: str) -> None:
         raise DataError(f"{source}: must have at most {MAX_CLASSES} classes, got {count:,}")
 
 
-def _require_finite(chunk: NDArray[Any], start: int, source: str) -> None:
-    finite = np.isfinite(chunk).all(axis=(1, 2))
-    if not finite.all():
-        image = start + int(finite.argmin())
-        raise DataError(f"{source}: image {image} holds a value that is no number")
+def _require_finite(pixels: NDArray[Any], source: str) -> None:
+    for start, chunk in _chunks(pixels):
+        finite = np.isfinite(chunk).all(axis=(1, 2))
+        if not finite.all():
+            image = start + int(finite.argmin())
+            raise DataError(f"{source}: image {image} holds a value that is no number")
 
 
 def _chunks(pixels: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    for start in range(0, len(pixels), CHUNK_SIZE):
-        yield start, pixels[start : start + CHUNK_SIZE]
+    step = max(1, CHUNK_SIZE // max(1, math.prod(pixels.shape[1:])))
+    for start in range(0, len(pixels), step):
+        yield start, pixels[start : start + step]

@@ -48,14 +48,19 @@ def is_archive(path: Path) -> bool:
 
 
 def headers(path: Path) -> dict[str, Header]:
-    """Shape and dtype of each array of an .npz file; raises DataError, and OSError as it is."""
+    """Shape and dtype of each array of an .npz file; raises DataError, and OSError as it is.
+
+    Members that are no arrays are left out, and arrays in a form for objects or records alone.
+    """
     with (
         files.open_regular(path) as file,
         _errors_of(path, ".npz"),
         zipfile.ZipFile(file) as archive,
     ):
-        members = archive.infolist()
-        return {m.filename.removesuffix(".npy"): _header_of(archive, m) for m in members}
+        found = (
+            (m.filename.removesuffix(".npy"), _header_of(archive, m)) for m in archive.infolist()
+        )
+        return {name: header for name, header in found if header}
 
 
 def arrays(
@@ -107,9 +112,13 @@ def _errors_of(path: Path, form: str) -> Iterator[None]:
         raise DataError(f"{path}: not a readable {form} file: {reason}") from err
 
 
-def _header_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header:
+def _header_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header | None:
     if member.compress_type not in COMPRESSION_TYPES:
         raise ValueError(f"{member.filename!r} is not compressed as NumPy does")
+    with archive.open(member) as file:
+        start = file.read(npy.MAGIC_LEN)
+        if start[:-2] != npy.MAGIC_PREFIX or tuple(start[-2:]) not in HEADER_READERS:
+            return None
     with archive.open(member) as file:
         return _read_header(file, member.filename)
 
@@ -126,7 +135,10 @@ def _read_header(file: IO[bytes], name: str) -> Header:
 def _require_size(found: Header, size: int, name: str) -> int:
     """The bytes that a header announces; raises ValueError unless there are as many plain ones."""
     if found.dtype.hasobject:
-        raise ValueError("it holds Python objects, which are not loaded; store plain arrays")
+        raise ValueError(
+            f"{name!r} holds Python objects, which are not loaded, as they may run code; "
+            "save it as numbers or text, by .astype(int) or .astype(str)"
+        )
     announced = math.prod(found.shape) * found.dtype.itemsize
     if announced != size:
         raise ValueError(

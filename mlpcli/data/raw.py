@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcli.errors import DataError
+
 SPLITS = ("train", "validation", "test")
 WHOLE = "all"  # images that the files do not assign to a split
 _SPLIT_WORDS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing", "t10k"),
+    "train": {"train", "training"},
+    "validation": {"validation", "valid", "val", "dev"},
+    "test": {"test", "testing", "t10k"},
 }
 
 
@@ -57,8 +59,16 @@ def split_of(name: str) -> str | None:
     >>> split_of("mnist_train"), split_of("t10k-images"), split_of("testament")
     ('train', 'test', None)
     """
-    words = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
-    return next((s for s, known in _SPLIT_WORDS.items() if not {*known}.isdisjoint(words)), None)
+    return next((s for s, known in _SPLIT_WORDS.items() if not known.isdisjoint(words(name))), None)
+
+
+def words(name: str) -> set[str]:
+    """The words of a name, in small letters.
+
+    >>> sorted(words("trainImages_2")), sorted(words("dataset/train"))
+    (['2', 'images', 'train'], ['dataset', 'train'])
+    """
+    return {*re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())}
 
 
 def natural(names: Iterable[str]) -> list[str]:
@@ -76,14 +86,22 @@ def describe(array: NDArray[Any]) -> str:
 
 
 def joined(parts: Iterable[Raw]) -> Raw:
-    """Several parts of one split, one after another."""
+    """Several parts of one split, one after another; raises DataError if their shapes differ."""
     first, *others = parts
     if not others:
         return first
     every = [first, *others]
     labels = [each.labels for each in every if each.labels is not None]
+    images = [each.images for each in every]
+    for kind, arrays in (("images", images), ("labels", labels)):
+        forms = {array.shape[1:]: describe(array) for array in arrays}
+        if len(forms) > 1:
+            raise DataError(
+                f"{', '.join(name for each in every for name in each.files)}: the {kind} of one "
+                f"split must have one shape, got {' and '.join(forms.values())}"
+            )
     return Raw(
-        np.concatenate([each.images for each in every]),
+        np.concatenate(images),
         np.concatenate(labels) if len(labels) == len(every) else None,
         {name: digest for each in every for name, digest in each.files.items()},
         first.classes,

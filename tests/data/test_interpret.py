@@ -82,6 +82,49 @@ def test_the_white_level_is_found_and_scaled_to_255(pixels: NDArray[Any], white:
         assert_array_equal(scaled, IMAGES)
 
 
+@pytest.mark.parametrize("white", [1, 255])
+def test_fractions_may_be_slightly_out_of_range(white: int) -> None:
+    pixels = (IMAGES / 255 * white).astype("f4")
+    pixels[0, 0, :2] = 1.01 * white, -0.001 * white
+
+    assert interpret.white_level(pixels, source="a") == white
+    scaled = interpret.to_bytes(pixels, white)
+    assert scaled[0, 0, :2].tolist() == [255, 0]
+    assert_array_equal(scaled[1:], IMAGES[1:])
+
+
+@pytest.mark.parametrize(("pixel", "image"), [(np.nan, 3), (np.inf, 0)])
+def test_what_is_no_number_is_refused_whatever_white_is(pixel: float, image: int) -> None:
+    pixels = IMAGES / 255
+    pixels[image, 2, 2] = pixel
+
+    with pytest.raises(DataError, match=f"a: image {image} holds a value that is no number"):
+        interpret.images(pixels, N, Reading(white=1), source="a")
+
+
+def test_values_far_beyond_white_are_white() -> None:
+    assert interpret.to_bytes(np.full((1, 2, 2), 1e308), 1).min() == 255
+
+
+def test_as_many_images_as_pixels_stand_first_unless_colors_tell() -> None:
+    gray = np.arange(5 * 5 * 5, dtype=np.uint8).reshape(5, 5, 5)
+    colors = np.stack([gray] * 3, axis=-1)
+
+    assert_array_equal(interpret.images(gray, 5, AS_FOUND, source="a"), gray)
+    assert_array_equal(interpret.images(colors, 5, AS_FOUND, source="a"), gray)
+    last = np.moveaxis(colors, 0, -1)  # (5, 5, 3, 5)
+    assert_array_equal(interpret.images(last, 5, AS_FOUND, source="a"), gray)
+
+
+def test_large_images_are_converted_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpret, "CHUNK_SIZE", 60)  # pixels: two images, or none whole in color
+    fractions = IMAGES / 255
+
+    assert_array_equal(interpret.images(COLORS, N, AS_FOUND, source="a"), IMAGES)
+    assert interpret.white_level(fractions, source="a") == 1
+    assert_array_equal(interpret.to_bytes(fractions, 1), IMAGES)
+
+
 def test_floats_come_back_as_the_bytes_that_they_were() -> None:
     levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
 
@@ -93,6 +136,8 @@ def test_floats_come_back_as_the_bytes_that_they_were() -> None:
 def test_plain_images_are_not_copied() -> None:
     assert interpret.to_bytes(IMAGES, 255) is IMAGES
     assert_array_equal(interpret.to_bytes(IMAGES, 255, invert=True), 255 - IMAGES)
+    by_columns = np.moveaxis(np.moveaxis(IMAGES, 0, -1).copy(), -1, 0)
+    assert interpret.to_bytes(by_columns, 255).flags.c_contiguous
 
 
 TEXT = ["b", "a10", "a9", "b", "a9", "a10"]
@@ -126,6 +171,20 @@ def test_labels_are_found_in_every_usual_form(
     assert codes.tolist() == CODES
 
 
+def test_as_many_one_hot_labels_as_classes_may_stand_either_way() -> None:
+    one_hot = np.eye(4)[[1, 1, 3, 0]]  # label 2 has no image
+
+    for labels in (one_hot, one_hot.T):
+        codes, names = interpret.classes(labels, (), 4, AS_FOUND, source="a")
+        assert (codes.tolist(), names) == ([1, 1, 2, 0], ("0", "1", "3"))
+
+
+@pytest.mark.parametrize("images", [IMAGES[:4], IMAGES[:4].reshape(4, 25).T])
+@pytest.mark.parametrize("labels", [np.eye(10)[:4], np.eye(10)[:, :4], np.arange(4)[None]])
+def test_few_images_of_many_classes_are_counted(images: NDArray[Any], labels: NDArray[Any]) -> None:
+    assert interpret.label_count(labels, images) == 4
+
+
 def test_labels_of_two_values_may_be_bool() -> None:
     codes, names = interpret.classes(np.array([True, False]), (), 2, AS_FOUND, source="a")
 
@@ -147,6 +206,7 @@ def test_text_labels_may_be_listed_in_another_order() -> None:
         (np.zeros(N - 1, int), "has 6 images but 5 labels"),
         (np.array([0, 1, np.nan, 0, 0, 0]), "label nan of image 2 is no whole number"),
         (np.array([0, 1, 1e300, 0, 0, 0]), r"label 1e\+300 of image 2"),
+        (np.array([0, 1, 2**63, 0, 0, 0], "u8"), "label 9223372036854775808 of image 2"),
         (np.array([b"\xff"] * N), "must be UTF-8 text"),
         (np.zeros(N, "M8[s]"), "must be a row of whole numbers or of text"),
     ],

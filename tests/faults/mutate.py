@@ -7,6 +7,7 @@ import json
 import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,7 @@ WORDS = (
     *(b"|O", b"<U9", b"<f8", b"M8[ns]", b"PK\x03\x04", b"\x93NUMPY\x01\x00", b"\x1f\x8b\x08"),
 )
 NUMBERS = (0, 1, 127, 128, 255, 32767, 65535, *(2**n - i for n in (31, 32, 63, 64) for i in (0, 1)))
+FIRST, LAST = 16, 8  # bytes
 DTYPES = ("|u1", "|i1", "<i8", ">u4", "<f8", "<c16", "|O", "<U3", "|S0", "|V8", "<M8[ns]", "|b1")
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -217,6 +219,28 @@ def gz_file(draw: Draw, right: bytes) -> bytes:
 
 
 @st.composite
+def known_file(draw: Draw, right: bytes) -> bytes:
+    """A file that is edited between its first and last bytes, which tell its format."""
+    return right[:FIRST] + draw(edited(right[FIRST:-LAST])) + right[-LAST:]
+
+
+@st.composite
+def mat_file(draw: Draw, right: bytes) -> bytes:
+    """A MATLAB file, some of whose elements are edited, packed ones before they are packed."""
+    out, start = right[:128], 128
+    while start < len(right):
+        kind, size = struct.unpack("<II", right[start : start + 8])
+        body = right[start + 8 : start + 8 + size]
+        if draw(st.booleans()):
+            packed = kind == 15  # by zlib
+            body = draw(edited(zlib.decompress(body) if packed else body))
+            body = zlib.compress(body) if packed else body
+        out += struct.pack("<II", kind, len(body)) + body
+        start += 8 + size
+    return out
+
+
+@st.composite
 def yaml_file(draw: Draw, right: bytes) -> bytes:
     """Settings with parts altered; JSON is YAML too."""
     from mlpcli.config import yaml_source
@@ -231,6 +255,9 @@ INSIDE: dict[str, Callable[[bytes], st.SearchStrategy[bytes]]] = {
     "gz": gz_file,
     "npz": npz_file,
     "to predict": npz_file,
+    "Parquet": known_file,
+    "MATLAB": mat_file,
+    "HDF5": known_file,
     "network": state_dict_file,
     "YAML": yaml_file,
     "best": safetensors_file,

@@ -1,6 +1,7 @@
-"""What the formats that need other libraries have in common."""
+"""What the formats of other programs have in common."""
 
 import hashlib
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 from mlpcli import files
 from mlpcli.errors import DataError
 
-EXTRA = "formats"  # of pip: the libraries that read Parquet, MATLAB and HDF5 files
+EXTRA = "formats"  # of pip: the libraries that read Parquet and HDF5 files
 MAX_FILE_SIZE = 4 << 30  # bytes that are read into memory
 
 
@@ -30,6 +31,7 @@ DECODE_ERRORS = (  # what these libraries raise for damaged files
     NotImplementedError,
     RuntimeError,
     MemoryError,
+    struct.error,
     zlib.error,
 )
 

@@ -23,6 +23,7 @@ from mlpcli.errors import DataError
 
 HEAD_SIZE = 512  # bytes that tell a format
 MAX_LISTED_FILES = 100  # of a folder, that are looked at to say what is in it
+HUB_FOLDER = "data"  # of a repository of the Hugging Face hub
 HELP = "`mlp data formats` lists what is read"
 
 
@@ -50,8 +51,9 @@ def _parts(path: Path, how: Reading) -> Parts:
         raise DataError(f"{path}: is {known.name}; {known.instead}")
     if form := _format(path, head):
         return form.parts(path, how)
-    if head is None and (found := _folder_of_files(path, how)):
-        return found
+    for folder in (path, path / HUB_FOLDER) if head is None else ():
+        if folder.is_dir() and (found := _folder_of_files(folder, how)):
+            return found
     raise DataError(f"{path}: {_contents(path)}; {HELP}")
 
 

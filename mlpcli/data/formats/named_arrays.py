@@ -1,5 +1,6 @@
 """Arrays with names, as NumPy, MATLAB and HDF5 files hold them: which is what of which split."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,13 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data.interpret import MAX_CLASSES
-from mlpcli.data.raw import WHOLE, Parts, Raw, split_of
+from mlpcli.data.raw import WHOLE, Parts, Raw, Reading, split_of, words
 from mlpcli.errors import DataError
 
-IMAGE_WORDS = {"x", "image", "images", "imgs", "pixels", "features", "data", "samples"}
-LABEL_WORDS = {"y", "label", "labels", "target", "targets", "class"}
-CLASS_NAMES = ("classes", "class_names", "label_names")
-LONE_NAMES = ("arr_0", "arr_1")  # of np.savez(path, images, labels)
+IMAGE_WORDS = {
+    "x",
+    "image",
+    "images",
+    "img",
+    "imgs",
+    "pixels",
+    "features",
+    "data",
+    "samples",
+    "fea",
+}
+LABEL_WORDS = {"y", "label", "labels", "target", "targets", "class", "gnd"}
+OTHER_WORDS = {  # of arrays that tell more about images or labels
+    *("id", "ids", "index", "indices", "idx", "name", "names", "path", "paths", "file", "files"),
+    *("mean", "std", "shape", "size", "weight", "weights", "mask", "masks"),
+}
+CLASS_NAMES = ("classes", "class_names", "label_names", "target_names", "list_classes")
+LONE_NAMES = {"arr_0", "arr_1"}  # of np.savez(path, images, labels)
 
 Names = dict[str, str]  # of arrays, by what they are: images, labels
 # the arrays with these names, and the SHA-256 of each file that they come from
@@ -34,28 +50,40 @@ class Header(Protocol):
         """Type of the values."""
 
 
-def parts(source: str, headers: Mapping[str, Header], load: Load) -> Parts:
+def parts(source: str, headers: Mapping[str, Header], load: Load, how: Reading) -> Parts:
     """The splits of a source that has these arrays; raises DataError, which lists them."""
-    by_split: dict[str, Names] = {}
+    every: dict[str, dict[str, list[str]]] = {}
     for name in headers:
-        split, kind = split_of(_spelled(name)), _kind(name)
-        if kind and by_split.setdefault(split or WHOLE, {}).setdefault(kind, name) != name:
-            other = by_split[split or WHOLE][kind]
-            raise DataError(f"{source}: {other!r} and {name!r} may both be its {kind}; keep one")
-    found = {split: names for split, names in by_split.items() if "images" in names}
-    if not found and LONE_NAMES[0] in headers:
-        pair = dict(zip(("images", "labels"), LONE_NAMES, strict=True))
-        found = {WHOLE: {kind: name for kind, name in pair.items() if name in headers}}
-    if not found:
+        if kind := _kind(name, how.label):
+            split = split_of(_spelled(name)) or WHOLE
+            every.setdefault(split, {}).setdefault(kind, []).append(name)
+    found = {
+        split: {kind: _choice(source, kind, names, headers) for kind, names in by_kind.items()}
+        for split, by_kind in every.items()
+        if "images" in by_kind
+    }
+    if not found and headers.keys() == LONE_NAMES:
+        pair = sorted(headers, key=lambda name: math.prod(headers[name].shape))
+        found = {WHOLE: dict(zip(("labels", "images"), pair, strict=True))}
+    if not found or (how.label and not any("labels" in names for names in found.values())):
+        missing = "x_train, train_images or images" if not found else f"{how.label}, data.label"
         raise DataError(
-            f"{source}: has no array with a name such as x_train, train_images or images; "
-            f"{contents(headers)}"
+            f"{source}: has no array with a name such as {missing}; {contents(headers)}"
         )
+    notes: tuple[str, ...] = ()
     if WHOLE in found and len(found) > 1:  # such as `images` beside `x_test`
-        found.setdefault("train", found.pop(WHOLE))
-        found.pop(WHOLE, None)
+        rest = found.pop(WHOLE)
+        if "train" in found:
+            chosen = found["train"]["images"]
+            notes = (f"{rest['images']!r} is left out, since {chosen!r} says that it is for train",)
+        found.setdefault("train", rest)
     classes = next((name for name in CLASS_NAMES if name in headers), None)
-    return {s: partial(_read, source, load, names, classes) for s, names in found.items()}
+    return {s: partial(_read, source, load, names, classes, notes) for s, names in found.items()}
+
+
+def is_known(name: str, how: Reading) -> bool:
+    """Whether the name of an array says what it is."""
+    return bool(_kind(name, how.label)) or name in CLASS_NAMES
 
 
 def contents(headers: Mapping[str, Header]) -> str:
@@ -65,28 +93,57 @@ def contents(headers: Mapping[str, Header]) -> str:
     return f"has {', '.join(each)}{more}" if each else "holds no arrays"
 
 
-def _read(source: str, load: Load, names: Names, classes: str | None) -> Raw:
+def _choice(source: str, kind: str, names: list[str], headers: Mapping[str, Header]) -> str:
+    """The one of these arrays that can be the images, or the labels."""
+    axes, dtypes = (range(2, 5), "buif") if kind == "images" else (range(1, 3), "buifSUO")
+    able = [
+        name
+        for name in names
+        if len(headers[name].shape) in axes and headers[name].dtype.kind in dtypes
+    ]
+    if len(names) == 1 or len(able) == 1:
+        return (able or names)[0]
+    first, second, *_ = able or names
+    todo = "keep one" if kind == "images" else f"--set data.label={first} names one"
+    raise DataError(f"{source}: {first!r} and {second!r} may both be its {kind}; {todo}")
+
+
+def _read(
+    source: str, load: Load, names: Names, classes: str | None, notes: tuple[str, ...]
+) -> Raw:
     wanted = {*names.values(), *([classes] if classes else [])}
     arrays, files = load(wanted)
     if missing := sorted(wanted - arrays.keys()):
         raise DataError(f"{source}: lacks the array {missing[0]!r}")
     labels = arrays[names["labels"]] if "labels" in names else None
     own = _class_names(source, arrays[classes]) if classes else ()
-    return Raw(arrays[names["images"]], labels, files, own)
+    return Raw(arrays[names["images"]], labels, files, own, notes)
 
 
 def _spelled(name: str) -> str:
     """A name with its words apart: Xtrain, xTrain and x_train are alike."""
-    return re.sub(r"^([xy])[_-]?(?=train|test|val)", r"\1_", name, flags=re.IGNORECASE)
+    return re.sub(r"(?<![a-z])([xy])[_-]?(?=train|test|val)", r"\1_", name, flags=re.IGNORECASE)
 
 
-def _kind(name: str) -> str | None:
-    words = set(re.split(r"[^a-z0-9]+", _spelled(name).lower()))
-    if name in CLASS_NAMES:
-        return None
-    if words & LABEL_WORDS:
+def _kind(name: str, label: str | None) -> str | None:
+    """What an array is, images or labels; label: the words in the names of labels, if set.
+
+    >>> _kind("train/data", None), _kind("Xtest", None), _kind("images/train", None)
+    ('images', 'images', 'images')
+    >>> _kind("train_labels", None), _kind("image_ids", None), _kind("fine", "fine")
+    ('labels', None, 'labels')
+    """
+    *above, last = _spelled(name).split("/")
+    known = words(last)
+    if not known & (IMAGE_WORDS | LABEL_WORDS) and split_of(last):  # such as images/train
+        known = words("/".join(above))
+    if label is not None and words(_spelled(label)) <= words(_spelled(name)):
         return "labels"
-    return "images" if words & IMAGE_WORDS else None
+    if last in CLASS_NAMES or known & OTHER_WORDS:
+        return None
+    if known & LABEL_WORDS:
+        return "labels" if label is None else None
+    return "images" if known & IMAGE_WORDS else None
 
 
 def _class_names(source: str, names: NDArray[Any]) -> tuple[str, ...]:
