@@ -113,9 +113,10 @@ def _is_picture(path: Path, root: Path) -> bool:
     """Whether a file in a folder is a picture, also one that cannot be read, which is told."""
     if any(part.startswith(".") for part in path.relative_to(root).parts):
         return False
-    if path.suffix.lower() in (*pictures.SUFFIXES, *pictures.UNREADABLE):
+    if path.suffix.lower() in pictures.SUFFIXES:
         return True
-    return path.is_file() and pictures.is_picture(_head(path))
+    head = _head(path) if path.is_file() else b""
+    return pictures.is_picture(head) or pictures.foreign(head) is not None
 
 
 def _head(path: Path, size: int = pictures.SIGNATURE_SIZE) -> bytes:
