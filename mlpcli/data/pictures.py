@@ -26,6 +26,7 @@ SIGNATURE = re.compile(  # first bytes of a file of these formats; PPM stands fo
 )
 SIGNATURE_SIZE = 12  # bytes
 FOREIGN_SIGNATURE = re.compile(rb".{4}ftyp(?:(hei[cmsx]|hev[cmsx]|mif1|msf1)|avi[fs])", re.DOTALL)
+NO_PICTURE = "no picture"  # reason to leave out a file
 MAX_FILE_SIZE = 512 << 20  # bytes of a picture, read into memory
 MAX_PIXELS = 25_000_000  # of a picture; decoding takes 4 bytes per pixel, rotating it 8
 MAX_WEBP_PIXELS = 16_000_000  # of a WebP picture, whose decoder takes 12 bytes more per pixel
@@ -55,6 +56,19 @@ def foreign(content: bytes) -> str | None:
     if match := FOREIGN_SIGNATURE.match(content):
         return f"{'HEIC' if match[1] else 'AVIF'}, which is not read; convert it to PNG or JPEG"
     return None
+
+
+def reason_to_skip(path: Path) -> str | None:
+    """Why a file among others is left out, by its first bytes; None for a picture.
+
+    A file named as a picture is one, if a damaged one. Raises OSError.
+    """
+    with files.open_regular(path) as file:
+        start = file.read(SIGNATURE_SIZE)
+    if reason := foreign(start):
+        return reason
+    named = path.suffix.lower() in SUFFIXES
+    return None if named or is_picture(start) else NO_PICTURE
 
 
 def read(path: Path, digest: "hashlib._Hash | None" = None) -> NDArray[np.uint8]:

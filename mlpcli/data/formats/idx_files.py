@@ -88,7 +88,7 @@ def _class_names(path: Path) -> tuple[str, ...]:
 
 def _entries(folder: Path) -> list["os.DirEntry[str]"]:
     with os.scandir(folder) as found:
-        shown = [each for each in found if each.name[0] != "." and each.name != "__MACOSX"]
+        shown = [each for each in found if not files.is_hidden(each.name)]
     return sorted(shown, key=lambda entry: entry.name)
 
 

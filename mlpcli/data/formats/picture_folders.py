@@ -22,7 +22,6 @@ from mlpcli.errors import DataError
 
 MAX_DEPTH = 4  # folders within the data's own that lead to pictures
 SAMPLE_SIZE = 20  # files of a folder that tell whether it holds pictures
-IGNORED = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 UNLABELED = (
     "its pictures have no labels; sort them into one folder a class, or add "
@@ -133,7 +132,7 @@ def _read_picture(
 ) -> NDArray[Any] | None:
     """The picture in a file; None for another file, which is added to those skipped."""
     content = b""
-    reason = None if _has_suffix(path.name) else _reason_to_skip(path)
+    reason = None if _has_suffix(path.name) else pictures.reason_to_skip(path)
     if reason is None:
         content = files.read(path, limit=pictures.MAX_FILE_SIZE)
         reason = pictures.foreign(content)
@@ -163,7 +162,7 @@ def _files(folder: Path) -> list[str]:
 
 
 def _shown(names: Iterator[str]) -> list[str]:
-    return sorted(name for name in names if name[0] != "." and name not in IGNORED)
+    return sorted(name for name in names if not files.is_hidden(name))
 
 
 def _pictures(folder: Path) -> list[str]:
@@ -181,14 +180,7 @@ def holds_pictures(folder: Path) -> bool:
     if any(map(_has_suffix, names)):
         return True
     sample = (folder / name for name in names[:SAMPLE_SIZE])
-    return any(file.is_file() and _reason_to_skip(file) is None for file in sample)
-
-
-def _reason_to_skip(path: Path) -> str | None:
-    """Why a file is no picture that is read, by its first bytes; None for one that is."""
-    with files.open_regular(path) as file:
-        start = file.read(pictures.SIGNATURE_SIZE)
-    return None if pictures.is_picture(start) else pictures.foreign(start) or "no picture"
+    return any(file.is_file() and pictures.reason_to_skip(file) is None for file in sample)
 
 
 def _fits(path: Path, head: bytes | None) -> bool:
