@@ -16,7 +16,6 @@ from mlpcli.data import pictures
 from mlpcli.data.fit import sized, stacked
 from mlpcli.data.formats import picture_labels
 from mlpcli.data.formats.form import Format
-from mlpcli.data.formats.picture_labels import Item
 from mlpcli.data.raw import WHOLE, Parts, Raw, Reading, natural, split_of
 from mlpcli.errors import DataError
 
@@ -88,16 +87,17 @@ def _read(root: Path, how: Reading, above: Path | None, beside: Skipped = ()) ->
     skipped = list(beside)
     table = picture_labels.find(root) or above
     if table:
-        here = [folder / name for folder in (root, *_folders(root)) for name in _files(folder)]
+        here = _files(root)
+        here += [f"{inner.name}/{name}" for inner in _folders(root) for name in _files(inner)]
         items = picture_labels.read(table, root, here, how, digest)
-        named = {file for _, file in items}
-        unnamed = [file for file in here if file not in named and _has_suffix(file.name)]
-        skipped += [(str(file), f"not in {table.name}") for file in unnamed]
+        named = {name for _, name in items}
+        unnamed = [name for name in here if name not in named and _has_suffix(name)]
+        skipped += [(str(root / name), f"not in {table.name}") for name in unnamed]
     else:
         items = _items_of_folders(root, skipped)
     labels, images = [], []
-    for label, file in items:
-        image = _read_picture(file, digest, skipped, how)
+    for label, name in items:
+        image = _read_picture(root / name, digest, skipped, how)
         if image is not None:
             labels.append(label)
             images.append(image)
@@ -113,15 +113,17 @@ def _read(root: Path, how: Reading, above: Path | None, beside: Skipped = ()) ->
     )
 
 
-def _items_of_folders(root: Path, skipped: list[tuple[str, str]]) -> list[Item]:
-    """Mutates skipped, to which it adds what is in no folder of a class."""
+def _items_of_folders(root: Path, skipped: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The label of each file of root, and its name in it.
+
+    Mutates skipped, to which it adds what is in no folder of a class."""
     folders = {folder.name: folder for folder in _folders(root)}
     if not any(map(holds_pictures, folders.values())):
         raise DataError(f"{root}: {UNLABELED}")
     skipped += [(str(root / name), "beside the folders of the classes") for name in _pictures(root)]
     items = []
     for name in natural(folders):
-        items += [(name, folders[name] / file) for file in _files(folders[name])]
+        items += [(name, f"{name}/{file}") for file in _files(folders[name])]
         inner = filter(_leads_to_pictures, _folders(folders[name]))
         skipped += [(str(folder), "a folder in the folder of a class") for folder in inner]
     return items
@@ -190,4 +192,11 @@ def _fits(path: Path, head: bytes | None) -> bool:
     return picture_labels.find(root) is not None or any(map(_leads_to_pictures, _folders(root)))
 
 
-FORMATS = (Format("picture folders", "train/cat/1.png, test/dog/2.jpg", _fits, _parts),)
+FORMATS = (
+    Format(
+        "picture folders",
+        "train/cat/1.png, test/dog/2.jpg; or pictures and metadata.csv: file_name,label",
+        _fits,
+        _parts,
+    ),
+)

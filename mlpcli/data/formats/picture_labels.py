@@ -20,8 +20,6 @@ SEPARATORS = ",\t;"
 MAX_SIZE = 256 << 20  # bytes
 MAX_COLUMNS_SHOWN = 6
 
-Item = tuple[str, Path]  # label and file
-
 
 def find(folder: Path) -> Path | None:
     """The table in a folder; None without one."""
@@ -29,32 +27,30 @@ def find(folder: Path) -> Path | None:
 
 
 def read(
-    table: Path, root: Path, paths: Iterable[Path], how: Reading, digest: "hashlib._Hash"
-) -> list[Item]:
-    """Labels and files of the pictures that a table names, in its order.
+    table: Path, root: Path, names: Iterable[str], how: Reading, digest: "hashlib._Hash"
+) -> list[tuple[str, str]]:
+    """Labels and names of the pictures in root that a table names, in its order.
 
-    paths: of the files in root. A table above root may name others too, as of another split.
+    names: of the files in root, those in its folders like images/1.png. A table above root may
+    name others too, as of another split.
     digest: gets the bytes of the table. Raises DataError, and OSError as it is.
     """
     content = files.read(table, limit=MAX_SIZE)
     digest.update(content)
     rows = _rows(table, content)
-    by_name = _by_name(paths, table.parent, root)
-    head = [cell.lower() for cell in rows[0][1]] if rows else []
-    if len(head) == 2 and _key(rows[0][1][0]) in by_name:  # a table without a first line of names
-        file, label = 0, 1
-    else:
-        file, label = _columns(table, head, how)
-        del rows[0]
+    by_name = _by_name(names, root.relative_to(table.parent).as_posix())
+    head = rows[0][1] if rows else []
+    has_head = len(head) != 2 or _key(head[0]) not in by_name  # a head names no picture
+    file, label = _columns(table, head, how) if has_head else (0, 1)
     found, missing = [], ""
-    for number, row in rows:
+    for number, row in rows[has_head:]:
         if len(row) <= max(file, label) or not row[label]:
             raise DataError(f"{table}:{number}: has no label; leave out what has none")
-        paths = by_name.get(_key(row[file]), [])
-        if len(paths) > 1:
-            raise DataError(f"{table}:{number}: {row[file]!r} may be {paths[0]} or {paths[1]}")
-        found += [(row[label], path) for path in paths]
-        missing = missing or ("" if paths else f"{table}:{number}: {row[file]!r} is not in {root}")
+        own = by_name.get(_key(row[file]), [])
+        if len(own) > 1:
+            raise DataError(f"{table}:{number}: {row[file]!r} may be {own[0]} or {own[1]}")
+        found += [(row[label], name) for name in own]
+        missing = missing or ("" if own else f"{table}:{number}: {row[file]!r} is not in {root}")
     if not found:
         raise DataError(
             f"{table}: names no picture that is in {root}; rename it if it is no list of pictures"
@@ -76,7 +72,8 @@ def _rows(table: Path, content: bytes) -> list[tuple[int, list[str]]]:
 
 
 def _columns(table: Path, head: list[str], how: Reading) -> tuple[int, int]:
-    """The columns of the files' names and of the labels."""
+    """The columns of the files' names and of the labels, by a table's first line."""
+    head = [name.lower() for name in head]
     words = {how.label.strip().lower()} if how.label else LABEL_COLUMNS
     named = [i for i, name in enumerate(head) if name in words]
     if not named and len(head) == 2 and not how.label:  # the other one of both
@@ -92,27 +89,27 @@ def _columns(table: Path, head: list[str], how: Reading) -> tuple[int, int]:
     return next((i for i in places if i != label), 0 if label else 1), label
 
 
-def _by_name(paths: Iterable[Path], *bases: Path) -> dict[str, list[Path]]:
-    """Files by all that a table may call them: the path from a base, or the name alone.
+def _by_name(names: Iterable[str], above: str) -> dict[str, list[str]]:
+    """Files by all that a table may call them: their path, also from the table, or name alone.
 
     A picture's may lack the suffix. Where two files share a name, it means the one that has it in
-    full.
+    full. above: the path of their folder from the table's.
     """
-    paths = list(paths)
-    pictures = {path for path in paths if path.suffix.lower() in SUFFIXES}
-    full = {(p, p.relative_to(b).as_posix()) for b in bases for p in paths if p.is_relative_to(b)}
-    found: dict[str, list[Path]] = {}
-    for names in (
-        full,
-        {(path, path.name) for path in paths},
-        {(path, os.path.splitext(name)[0]) for path, name in full if path in pictures},
-        {(path, path.stem) for path in pictures},
-    ):
-        own: dict[str, list[Path]] = {}
-        for path, name in sorted(names):
-            own.setdefault(name, []).append(path)
+    paths = [(name, name) for name in names]
+    paths += [(name, f"{above}/{name}") for name, _ in paths if above != "."]
+    paths_and_names = [paths, [(name, os.path.basename(name)) for name, _ in paths]]
+    found: dict[str, list[str]] = {}
+    for forms in (*paths_and_names, *map(_without_suffix, paths_and_names)):
+        own: dict[str, list[str]] = {}
+        for name, form in dict.fromkeys(forms):
+            own.setdefault(form, []).append(name)
         found = own | found
     return found
+
+
+def _without_suffix(forms: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    split = [(name, os.path.splitext(form)) for name, form in forms]
+    return [(name, stem) for name, (stem, suffix) in split if suffix.lower() in SUFFIXES]
 
 
 def _key(name: str) -> str:
