@@ -76,6 +76,7 @@ def accuracy(kept: Checkpoint, draw: Draw, digits: Digit, labels: NDArray[np.int
         for found in predict(kept, [folder], io.BytesIO(), top=1):
             if isinstance(found, DataError):
                 raise found
+            assert isinstance(found, list)  # nothing is left out
             right += sum(each.top[0].label == labels[int(Path(each.image).stem)] for each in found)
     return right / len(digits)
 

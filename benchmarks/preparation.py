@@ -98,6 +98,7 @@ def predictions(kept: Checkpoint, images: list[Pixels]) -> list[Prediction]:
         for some in predict(kept, [str(path)], io.BytesIO(), top=1):
             if isinstance(some, DataError):
                 raise some
+            assert isinstance(some, list)  # nothing is left out
             found += some
         return found
 

@@ -15,12 +15,18 @@ from mlpcli import atomic
 from mlpcli.errors import OutputError
 
 PIECE_SIZE = 1 << 20  # bytes
+SYSTEM_NAMES = ("__MACOSX", "Thumbs.db", "desktop.ini")
 KINDS = {
     stat.S_IFIFO: "named pipe",
     stat.S_IFCHR: "device",
     stat.S_IFBLK: "device",
     stat.S_IFSOCK: "socket",
 }
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder is hidden, or one that a system puts beside others."""
+    return name.startswith(".") or name in SYSTEM_NAMES
 
 
 def open_regular(path: Path) -> BufferedReader:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mlpcli.api import preparation
 from mlpcli.data import image_sources
-from mlpcli.data.image_sources import Source
+from mlpcli.data.image_sources import Skipped, Source
 from mlpcli.errors import DataError
 from mlpcli.nn import Array
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
@@ -43,6 +43,9 @@ class Prediction(NamedTuple):
     top: list[Guess]  # the most probable class first
 
 
+Event = list[Prediction] | DataError | Skipped
+
+
 def open_run(folder: Path, weights: str) -> Checkpoint:
     """The network of a run; raises CheckpointError."""
     return RunFolder(folder).load_weights(weights)
@@ -56,7 +59,7 @@ def predict(
     top: int = 3,
     invert: bool | None = None,
     center: bool | None = None,
-) -> Iterator[list[Prediction] | DataError]:
+) -> Iterator[Event]:
     """Predictions for the images at each place, some at a time, or why there are none.
 
     places, stdin: as `image_sources.find` takes them. top: how many classes to name.
@@ -67,7 +70,7 @@ def predict(
     how = reading(metadata.config)._replace(white=metadata.white)
     with threads.one_blas_thread():  # for one image, the BLAS's threads only wait
         for source in image_sources.find(places, stdin, how):
-            if isinstance(source, DataError):
+            if not isinstance(source, Source):
                 yield source
             else:
                 yield from _of_source(checkpoint, source, top, invert, center)

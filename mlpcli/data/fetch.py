@@ -144,10 +144,20 @@ def _addresses(base: str, spec: DatasetSpec, file: File) -> list[tuple[str, File
     root = expand(base)
     if not root.is_dir():
         raise DataError(f"{base}: no such folder; give one that holds {file.name}, or an address")
+    folders = (root, root / spec.folder, root / "raw", *sorted(root.glob("*/raw")))
     copies = [each for each in (file, file.plain()) if each]
-    paths = [(folder / copy.name, copy) for copy in copies for folder in (root, root / spec.folder)]
+    paths = [(path, copy) for copy in copies for f in folders for path in _spellings(f, copy.name)]
     there = [(str(path), copy) for path, copy in paths if path.is_file()]
     return there or [(str(paths[0][0]), file)]
+
+
+def _spellings(folder: Path, name: str) -> tuple[Path, ...]:
+    """Where a folder may have a file: by its name, spelled as Kaggle does, or in its own folder."""
+    return (
+        folder / name,
+        folder / name.replace("-idx", ".idx"),
+        folder / name.removesuffix(".gz") / name,
+    )
 
 
 def _attempt(job: _Job, address: str, file: File, member: str | None = None) -> str | None:

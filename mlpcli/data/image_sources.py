@@ -42,9 +42,17 @@ class Source(NamedTuple):
     white: float = 255  # in the file
 
 
-def find(
-    paths: Iterable[str], stdin: BinaryIO, how: Reading = AS_FOUND
-) -> Iterator[Source | DataError]:
+class Skipped(NamedTuple):
+    """A file that was left out, of a folder or an archive."""
+
+    name: str
+    reason: str
+
+
+Event = Source | DataError | Skipped
+
+
+def find(paths: Iterable[str], stdin: BinaryIO, how: Reading = AS_FOUND) -> Iterator[Event]:
     """The images of each path, in order, or the error that prevents reading them.
 
     paths: files, folders, or "-" for standard input, which is either the content of one file or
@@ -52,27 +60,39 @@ def find(
     how: what the files leave open; its white is that of files whose pixels come near it.
     """
     for path in paths:
-        if path == STDIN:
-            yield from _read_stdin(stdin, how)
-        else:
-            yield from _find_at(path, how)
+        yield from _read_stdin(stdin, how) if path == STDIN else _find_at(path, how)
 
 
-def _find_at(path: str, how: Reading) -> Iterator[Source | DataError]:
+def _find_at(path: str, how: Reading) -> Iterator[Event]:
     if not os.path.isdir(path):
         content = _archive(path)
         if content is None or isinstance(content, DataError):
             yield content or _read_named(path, how)
             return
-        for source in _find_at(str(content.root), how):
-            yield _named(source, str(content.top), path)
+        for event in _find_at(str(content.root), how):
+            yield _named(event, str(content.top), path)
         return
-    root = Path(path)
-    found = sorted(file for file in root.rglob("*") if _is_picture(file, root))
-    if not found:
+    is_picture = {file: _is_picture(file) for file in sorted(_files(Path(path)))}
+    if not any(is_picture.values()):
         yield _read_file(path, how)
-    for file in found:
-        yield _read_file(str(file), how)
+        return
+    for file, whether in is_picture.items():
+        yield _read_file(str(file), how) if whether else Skipped(str(file), pictures.NO_PICTURE)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """The files in a folder and in its folders, without hidden ones."""
+    for file in root.rglob("*"):
+        if not any(map(files.is_hidden, file.relative_to(root).parts)) and not file.is_dir():
+            yield file
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file in a folder is a picture, also one that cannot be read, which is told."""
+    try:
+        return pictures.reason_to_skip(path) != pictures.NO_PICTURE
+    except OSError:
+        return True
 
 
 def _archive(path: str) -> archives.Unpacked | DataError | None:
@@ -89,11 +109,11 @@ def _archive(path: str) -> archives.Unpacked | DataError | None:
     return None
 
 
-def _named(source: Source | DataError, old: str, new: str) -> Source | DataError:
-    """A source or an error that names the archive, not the folder that it was unpacked into."""
-    if isinstance(source, DataError):
-        return DataError(f"{source}".replace(old, new))
-    return source._replace(name=source.name.replace(old, new))
+def _named(event: Event, old: str, new: str) -> Event:
+    """An event that names the archive, not the folder that it was unpacked into."""
+    if isinstance(event, DataError):
+        return DataError(f"{event}".replace(old, new))
+    return event._replace(name=event.name.replace(old, new))
 
 
 def _read_named(path: str, how: Reading) -> Source | DataError:
@@ -109,16 +129,7 @@ def _read_named(path: str, how: Reading) -> Source | DataError:
     return _read_file(path, how)
 
 
-def _is_picture(path: Path, root: Path) -> bool:
-    """Whether a file in a folder is a picture, also one that cannot be read, which is told."""
-    if any(part.startswith(".") for part in path.relative_to(root).parts):
-        return False
-    if path.suffix.lower() in (*pictures.SUFFIXES, *pictures.UNREADABLE):
-        return True
-    return path.is_file() and pictures.is_picture(_head(path))
-
-
-def _head(path: Path, size: int = pictures.SIGNATURE_SIZE) -> bytes:
+def _head(path: Path, size: int) -> bytes:
     try:
         with files.open_regular(path) as file:
             return file.read(size)
@@ -187,7 +198,7 @@ def _images(array: NDArray[Any], n: int | None, how: Reading, path: Path) -> NDA
     return interpret.images(array, n, how, source=f"{path}")
 
 
-def _read_stdin(stdin: BinaryIO, how: Reading) -> Iterator[Source | DataError]:
+def _read_stdin(stdin: BinaryIO, how: Reading) -> Iterator[Event]:
     first = stdin.readline()
     if not first:
         yield DataError(f"{STDIN}: is empty; give it an image, or paths of images, one per line")
@@ -220,4 +231,5 @@ def _is_file_content(line: bytes) -> bool:
     if b"\0" in line:
         return True
     is_path = os.path.exists(line.rstrip(b"\r\n"))
-    return line.startswith((*PICTURE_PREFIXES, *DATA_PREFIXES)) and not is_path
+    begins = line.startswith((*PICTURE_PREFIXES, *DATA_PREFIXES)) or pictures.is_picture(line)
+    return begins and not is_path

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import math
-import os
 import re
 import struct
 import warnings
@@ -21,14 +20,13 @@ from mlpcli.errors import DataError
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # others may run programs
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 SUFFIXES |= {".pgm", ".ppm", ".pbm", ".jfif"}
-UNREADABLE = {
-    suffix: "HEIC, which is not read; convert it to PNG or JPEG" for suffix in (".heic", ".heif")
-}
 SIGNATURE = re.compile(  # first bytes of a file of these formats; PPM stands for PBM and PGM too
     rb"\x89PNG\r\n|\xff\xd8\xff|BM|GIF8[79]a|II\*\0|MM\0\*|II\+\0|MM\0\+|RIFF.{4}WEBP|P[1-6][\s#]",
     re.DOTALL,
 )
 SIGNATURE_SIZE = 12  # bytes
+FOREIGN_SIGNATURE = re.compile(rb".{4}ftyp(?:(hei[cmsx]|hev[cmsx]|mif1|msf1)|avi[fs])", re.DOTALL)
+NO_PICTURE = "no picture"  # reason to leave out a file
 MAX_FILE_SIZE = 512 << 20  # bytes of a picture, read into memory
 MAX_PIXELS = 25_000_000  # of a picture; decoding takes 4 bytes per pixel, rotating it 8
 MAX_WEBP_PIXELS = 16_000_000  # of a WebP picture, whose decoder takes 12 bytes more per pixel
@@ -51,6 +49,26 @@ DECODE_ERRORS = (
 def is_picture(content: bytes) -> bool:
     """Whether the content of a file begins as a picture of one of the FORMATS does."""
     return SIGNATURE.match(content) is not None
+
+
+def foreign(content: bytes) -> str | None:
+    """Why a picture of a known kind is not read; None for all other content."""
+    if match := FOREIGN_SIGNATURE.match(content):
+        return f"{'HEIC' if match[1] else 'AVIF'}, which is not read; convert it to PNG or JPEG"
+    return None
+
+
+def reason_to_skip(path: Path) -> str | None:
+    """Why a file among others is left out, by its first bytes; None for a picture.
+
+    A file named as a picture is one, if a damaged one. Raises OSError.
+    """
+    with files.open_regular(path) as file:
+        start = file.read(SIGNATURE_SIZE)
+    if reason := foreign(start):
+        return reason
+    named = path.suffix.lower() in SUFFIXES
+    return None if named or is_picture(start) else NO_PICTURE
 
 
 def read(path: Path, digest: "hashlib._Hash | None" = None) -> NDArray[np.uint8]:
@@ -83,9 +101,9 @@ def decode(content: bytes, name: str) -> NDArray[np.uint8]:
         except Image.DecompressionBombError as err:
             raise DataError(_too_many_pixels(name, MAX_PIXELS)) from err
         except UnidentifiedImageError as err:
-            reason = UNREADABLE.get(os.path.splitext(name)[1].lower())
-            formats = f"not an image; {', '.join(FORMATS)} files can be read"
-            raise DataError(f"{name}: is {reason or formats}") from err
+            formats = ", ".join(FORMATS)
+            reason = foreign(content) or f"not an image; {formats} files can be read"
+            raise DataError(f"{name}: is {reason}") from err
         except MemoryError as err:  # Pillow allocates what a header claims, 4 GB at most
             reason = "a part of it claims to be larger than the memory"
             raise DataError(f"{name}: cannot be decoded as an image: {reason}") from err

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from mlpcli.api.predict import Prediction
+from mlpcli.api.predict import Event, Prediction
+from mlpcli.data.image_sources import Skipped
 from mlpcli.errors import DataError
 from mlpcli.show.format import csv_line, fitted, json_object, percent
 from mlpcli.terminal import one_line, terminal_width
@@ -52,7 +53,7 @@ WARNINGS: tuple[tuple[Callable[[Prediction], bool], str], ...] = (
 
 
 def stream(
-    events: Iterable[list[Prediction] | DataError],
+    events: Iterable[Event],
     form: str,
     classes: Sequence[str],
     *,
@@ -69,8 +70,12 @@ def stream(
     changes = [*(INVERSION if inverts else ()), *(FITTING if centers else ()), *READING]
     counts = dict.fromkeys(changes, 0)
     warned: dict[str, list[str]] = {}  # of the file at hand, the images of each warning
+    skipped: dict[str, list[str]] = {}  # names by reason
     file = ""
     for batch in events:
+        if isinstance(batch, Skipped):
+            skipped.setdefault(batch.reason, []).append(batch.name)
+            continue
         if isinstance(batch, DataError) or batch[0].image != file:
             _warn(warned, echo)
             file = "" if isinstance(batch, DataError) else batch[0].image
@@ -94,6 +99,9 @@ def stream(
     for change, count in counts.items():
         if change.summary and count > 1:
             echo(f"note: {count:,} of {images:,} images were {change.summary}", err=True)
+    for reason, names in skipped.items():
+        more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+        echo(f"note: left out {names[0]}{more}: {reason}", err=True)
     return ok
 
 

@@ -43,7 +43,7 @@ def said(
     found: list[Prediction] = []
     for some in predict(kept, places, io.BytesIO(), invert=invert, center=center):
         assert not isinstance(some, DataError), some
-        found += some
+        found += some if isinstance(some, list) else []
     return found
 
 
@@ -77,7 +77,7 @@ def test_predictions_are_the_networks_probabilities_in_order(
 def test_more_classes_than_there_are_cannot_be_named(kept: Checkpoint, file: str) -> None:
     found = next(predict(kept, [file], io.BytesIO(), top=99))
 
-    assert not isinstance(found, DataError)
+    assert isinstance(found, list)
     assert len(found[0].top) == 10
     assert_allclose(sum(guess.probability for guess in found[0].top), 1)
 

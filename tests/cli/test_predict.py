@@ -122,6 +122,18 @@ def test_standard_input_is_names_or_a_file(run: str) -> None:
     assert [line.split()[-1] for line in many.splitlines()[1:]] == ["-[0]", "-[1]", "-[2]"]
 
 
+def test_files_of_a_folder_that_are_no_pictures_are_counted(run: str) -> None:
+    for name in ("a.txt", "b.txt"):
+        Path("folder", name).write_text("hello")
+    Path("folder", "0.json").write_text("{}")
+
+    status, out, err = call("predict", run, "folder", "--top", "1")
+
+    assert status == 0
+    assert len(out.splitlines()) == 4
+    assert "note: left out folder/0.json and 2 more: no picture\n" in err
+
+
 def test_a_bad_image_among_good_ones_is_told_and_the_others_go_on(run: str) -> None:
     Path("text.png").write_text("hello")
 

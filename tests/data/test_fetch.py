@@ -280,6 +280,33 @@ def test_a_folder_may_have_the_content_of_a_packed_file(
         dataset.load("set", "train", offline=True)
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        "x-idx3-ubyte.gz",
+        "x.idx3-ubyte.gz",
+        "x.idx3-ubyte",
+        "x-idx3-ubyte/x-idx3-ubyte",
+        "set/x.idx3-ubyte",
+        "raw/x-idx3-ubyte",
+        "MNIST/raw/x-idx3-ubyte.gz",
+    ],
+)
+def test_a_folder_may_have_the_files_in_any_usual_layout(where: str) -> None:
+    packed = gzip.compress(b"right")
+    file = published("x-idx3-ubyte.gz", packed)._replace(
+        unpacked=f"sha256:{hashlib.sha256(b'right').hexdigest()}"
+    )
+    path = Path("mine", where)
+    put(path.parent, path.name, packed if where.endswith(".gz") else b"right")
+    put(Path("mine/Another/raw"), "x-idx3-ubyte", b"other")  # of another data set
+
+    (found,) = get(files=(file,), source="mine")
+
+    assert found.parent == FOLDER
+    assert cached() == {found.name: path.read_bytes()}
+
+
 def test_a_damaged_content_is_refused(tmp_path: Path) -> None:
     file = FILE._replace(unpacked=f"sha256:{hashlib.sha256(b'right').hexdigest()}")
     put(tmp_path / "mine", "f", b"wrong")

@@ -1,6 +1,7 @@
 import gzip
 import io
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_many_images_come_from_one_file(form: str, piped: bool) -> None:
     assert_array_equal(source.images, IMAGES)
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM"])
 def test_a_picture_comes_by_its_bytes_too(form: str) -> None:
     (source,) = sources("-", stdin=picture(form))
 
@@ -92,6 +93,25 @@ def test_a_picture_of_a_phone_in_a_folder_is_told() -> None:
     Path("all", "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
 
     assert error("all") == "all/a.HEIC: is HEIC, which is not read; convert it to PNG or JPEG"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_in_a_folder_that_are_no_pictures_are_told(packed: bool) -> None:
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0"
+    contents = {"a": picture(), "b.jpg": heic, "c.txt": b"text", "d.png": b"text"}
+    for name, content in {**contents, "Thumbs.db": b"", "__MACOSX/x": picture()}.items():
+        Path("all", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("all", name).write_bytes(content)
+    if packed:
+        shutil.make_archive("all", "zip", "all")
+    place = "all.zip" if packed else "all"
+
+    source, unread, skipped, damaged = image_sources.find([place], io.BytesIO())
+
+    assert isinstance(source, Source)
+    assert str(unread).startswith(f"{place}/b.jpg: is HEIC, which is not read")
+    assert skipped == (f"{place}/c.txt", "no picture")
+    assert str(damaged).startswith(f"{place}/d.png: is not an image")
 
 
 def test_names_from_standard_input_may_be_anything() -> None:

@@ -3,7 +3,7 @@
 import gzip
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -212,6 +212,13 @@ def _npz() -> list[bytes]:
     return [npz(arrays()), npz(arrays(), packed=True)]
 
 
+def _tables(table: bytes) -> Iterator[bytes]:
+    """A table of labels, also without names of columns, and with others."""
+    yield table
+    yield table.partition(b"\n")[2].replace(b",", b";")
+    yield b"\n".join(b"7\t" + line.replace(b",", b"\t") for line in table.splitlines())
+
+
 def _labels() -> list[bytes]:
     labels = arrays()["y_test"]
     return [idx(labels), idx(np.stack([labels] * 8, axis=1))]
@@ -242,7 +249,7 @@ FORMATS = {
     "table of labels": Format(
         "listed/metadata.csv",
         (f"{EVAL} listed",),
-        lambda place: [(place / "listed/metadata.csv").read_bytes()],
+        lambda place: [*_tables((place / "listed/metadata.csv").read_bytes())],
     ),
     "Parquet": Format("test.parquet", (f"{EVAL} test.parquet",), lambda _: parquet()),
     "MATLAB": Format("test.mat", (f"{EVAL} test.mat",), lambda _: matlab()),

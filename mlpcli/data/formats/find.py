@@ -18,6 +18,7 @@ from mlpcli.data.formats import (
     tables,
 )
 from mlpcli.data.formats.form import Format
+from mlpcli.data.pictures import SUFFIXES
 from mlpcli.data.raw import SPLITS, WHOLE, Parts, Raw, Reading, joined, split_of
 from mlpcli.errors import DataError
 
@@ -54,6 +55,8 @@ def _parts(path: Path, how: Reading) -> Parts:
     for folder in (path, path / HUB_FOLDER) if head is None else ():
         if folder.is_dir() and (found := _folder_of_files(folder, how)):
             return found
+    if head is None and picture_folders.holds_pictures(path):
+        raise DataError(f"{path}: {picture_folders.UNLABELED}")
     raise DataError(f"{path}: {_contents(path)}; {HELP}")
 
 
@@ -61,8 +64,8 @@ def _folder_of_files(folder: Path, how: Reading) -> Parts:
     """The splits of a folder whose files have a format each, such as train.npz and test.npz."""
     by_split: dict[str, list[Callable[[], Raw]]] = {}
     for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or not file.is_file():
-            continue
+        if file.name.startswith(".") or file.suffix.lower() in SUFFIXES or not file.is_file():
+            continue  # of pictures there may be very many
         head = _head(file)
         if not refused.kind(file, head) and (form := _format(file, head)):
             own = form.parts(file, how)

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from mlpcli import files
@@ -19,15 +20,11 @@ KINDS = {"images": "idx3", "labels": "idx1"}  # and how their names go on
 WORD = re.compile("images|labels|idx|ubyte", re.IGNORECASE)
 NAME = re.compile(r"(?:^|[-_.])(images|labels)[-_.]?idx", re.IGNORECASE)  # as published
 PICTURES = tuple(pictures.SUFFIXES)  # of which a folder may have very many
-MAX_DEPTH = 2  # folders within the one that is named: torchvision's root has MNIST/raw
+MAX_DEPTH = 3  # folders within the one that is named: torchvision's data has MNIST/raw
 
 
 def _parts_of_folder(path: Path) -> Parts:
-    found: dict[str, dict[str, list[Path]]] = {}
-    for file, kind in _files(path):
-        inner = split_of(file.parent.name) if file.parent != path else None
-        split = split_of(file.name) or inner or WHOLE
-        found.setdefault(split, {}).setdefault(kind, []).append(file)
+    found = _found(path)
     if WHOLE in found and len(found) > 1:
         raise DataError(
             f"{path}: the names of its IDX files must say train or test, got "
@@ -40,20 +37,40 @@ def _parts_of_folder(path: Path) -> Parts:
     }
 
 
+def _found(path: Path) -> dict[str, dict[str, list[Path]]]:
+    """IDX files by split and by what they hold, from the outermost folders that have them."""
+    found: dict[str, dict[str, list[Path]]] = {}
+    folders = [path]
+    for _ in range(MAX_DEPTH + 1):
+        level: dict[tuple[str, str], list[Path]] = {}
+        entries = [_entries(folder) for folder in folders]
+        for file, kind in chain.from_iterable(map(_files, entries)):
+            inner = split_of(file.parent.name) if file.parent != path else None
+            split = split_of(file.name) or inner or WHOLE
+            level.setdefault((split, kind), []).append(file)
+        for (split, kind), paths in level.items():
+            found.setdefault(split, {}).setdefault(kind, paths)
+        if found and all(len(kinds) == len(KINDS) for kinds in found.values()):
+            break
+        folders = [Path(e.path) for e in chain.from_iterable(entries) if e.is_dir()]
+    return found
+
+
 def _read(path: Path, split: str, by_kind: dict[str, list[Path]]) -> Raw:
     paths = [_single(path, split, kind, by_kind.get(kind, [])) for kind in KINDS]
     digests = [hashlib.sha256() for _ in paths]
     images, labels = idx.images(paths[0], digests[0]), idx.labels(paths[1], digests[1])
     checksums = {p.name: each.hexdigest() for p, each in zip(paths, digests, strict=True)}
-    names = path / CLASS_FILE
-    return Raw(images, labels, checksums, _class_names(names) if os.path.lexists(names) else ())
+    places = [folder / CLASS_FILE for folder in (path, paths[0].parent)]
+    names = next((place for place in places if os.path.lexists(place)), None)
+    return Raw(images, labels, checksums, _class_names(names) if names else ())
 
 
 def _single(path: Path, split: str, kind: str, found: list[Path]) -> Path:
     """The IDX file of a split; an uncompressed one is preferred."""
     plain = [file for file in found if file.suffix != ".gz"]
     if len(plain or found) != 1:
-        names = ", ".join(file.name for file in found) or "none"
+        names = ", ".join(str(file.relative_to(path)) for file in found) or "none"
         prefix = {"test": "t10k"}.get(split, split)
         example = f"{prefix}-{kind}-{KINDS[kind]}-ubyte.gz"
         raise DataError(f"{path}: expected one file of {split} {kind} like {example}, got {names}")
@@ -69,24 +86,22 @@ def _class_names(path: Path) -> tuple[str, ...]:
     return tuple(name.strip() for name in lines if name.strip())
 
 
-def _files(folder: Path, depth: int = 0) -> Iterator[tuple[Path, str]]:
-    """The IDX files of a folder or, if it has none, of the folders in it; and what they hold.
+def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+    with os.scandir(folder) as found:
+        shown = [each for each in found if not files.is_hidden(each.name)]
+    return sorted(shown, key=lambda entry: entry.name)
+
+
+def _files(entries: list["os.DirEntry[str]"]) -> Iterator[tuple[Path, str]]:
+    """The IDX files of a folder, and what they hold.
 
     A name such as t10k-images-idx3-ubyte.gz tells it, of others the first bytes do.
     """
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    direct = False
     for entry in entries:
         if not WORD.search(entry.name) or entry.name.lower().endswith(PICTURES):
             continue
-        if entry.is_file() and (kind := _kind(folder / entry.name)):
-            direct = True
-            yield folder / entry.name, kind
-    if not direct and depth < MAX_DEPTH:
-        for entry in entries:
-            if entry.is_dir() and not entry.name.startswith("."):
-                yield from _files(folder / entry.name, depth + 1)
+        if entry.is_file() and (kind := _kind(Path(entry.path))):
+            yield Path(entry.path), kind
 
 
 def _kind(path: Path) -> str | None:
@@ -102,19 +117,21 @@ def _beside(path: Path, how: Reading) -> Parts:
     if kind is None:
         raise DataError(f"{path}: holds neither images nor labels")
     other = "labels" if kind == "images" else "images"
-    stem = path.name.removesuffix(".gz")
-    name = stem.replace(kind, other).replace(KINDS[kind], KINDS[other])
-    near = [path.with_name(each) for each in (name, f"{name}.gz")]
-    partner = next((each for each in near if each != path and each.is_file()), None)
+    name = path.name.lower().removesuffix(".gz")
+    name = name.replace(kind, other).replace(KINDS[kind], KINDS[other])
+    near = [Path(each.path) for each in _entries(path.parent) if each.is_file()]
+    pair = [each for each in near if each.name.lower().removesuffix(".gz") == name]
+    partner = next((each for each in pair if each != path and _kind(each) == other), None)
     if partner is None:
-        raise DataError(f"{path}: has no file of {other} beside it, such as {name}")
+        example = name if other in name else f"train-{other}-{KINDS[other]}-ubyte"
+        raise DataError(f"{path}: has no file of {other} beside it, such as {example}")
     split = split_of(path.name) or WHOLE
     return {split: partial(_read, path.parent, split, {kind: [path], other: [partner]})}
 
 
 def _fits(path: Path, head: bytes | None) -> bool:
     if head is None:
-        return any(_files(path))
+        return bool(_found(path))
     return head.startswith((b"\0\0\x08", b"\0\0\x0c", b"\x1f\x8b")) and _kind(path) is not None
 
 

@@ -13,6 +13,7 @@ from mlpcli.errors import DataError
 IMAGES = np.arange(12 * 16, dtype=np.uint8).reshape(12, 4, 4)
 IMAGES[:, 1, 1] = 255
 LABELS = np.repeat(["a2", "a10", "b"], 4)  # in natural order
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 
 
 def save(place: Path, images: NDArray[Any], labels: NDArray[Any], form: str = "png") -> None:
@@ -39,6 +40,9 @@ def check(path: Path, split: str = "train", images: NDArray[Any] = IMAGES) -> da
         ("train_images", "test_images"),
         ("outer/train", "outer/test"),
         ("outer/inner/TRAIN", "outer/inner/TEST"),
+        ("train/train", "test/test"),
+        ("outer/training_set/training_set", "outer/test_set/test_set"),
+        ("train/inner", "test/inner"),
     ],
 )
 def test_splits_are_known_by_their_names(tmp_path: Path, train: str, test: str) -> None:
@@ -80,8 +84,13 @@ def test_the_first_bytes_tell_a_picture(tmp_path: Path, form: str) -> None:
 
 def test_what_is_left_out_is_counted_with_the_reason(tmp_path: Path) -> None:
     save(tmp_path, IMAGES, LABELS)
-    for name in (".DS_Store", "Thumbs.db", "notes.txt", "more.txt", "photo.HEIC"):
+    for name in (".DS_Store", "Thumbs.db", "notes.txt", "more.txt"):
         (tmp_path / "b" / name).write_text("text")
+    (tmp_path / "d").mkdir()
+    for name in ("photo.HEIC", "named.jpg"):
+        (tmp_path / "d" / name).write_bytes(HEIC)
+    (tmp_path / "a2" / "more").mkdir()
+    Image.fromarray(IMAGES[0]).save(tmp_path / "a2" / "more" / "x.png")
     Image.fromarray(IMAGES[0]).save(tmp_path / "stray.png")
     (tmp_path / "__MACOSX").mkdir()
     (tmp_path / "__MACOSX" / "x.png").write_text("text")
@@ -90,13 +99,63 @@ def test_what_is_left_out_is_counted_with_the_reason(tmp_path: Path) -> None:
 
     heic = "HEIC, which is not read; convert it to PNG or JPEG"
     assert sorted((Path(name).name, why) for name, why in read.skipped) == [
+        ("more", "a folder in the folder of a class"),
         ("more.txt", "no picture"),
+        ("named.jpg", heic),
         ("notes.txt", "no picture"),
         ("photo.HEIC", heic),
         ("stray.png", "beside the folders of the classes"),
     ]
     place = tmp_path / "b"
     assert f"left out {place / 'more.txt'} and 1 more: no picture" in read.notes
+
+
+def test_what_is_beside_the_folders_of_the_splits_is_told_once(tmp_path: Path) -> None:
+    for name in ("train", "test", "more"):
+        save(tmp_path / name, IMAGES, LABELS)
+    Image.fromarray(IMAGES[0]).save(tmp_path / "stray.png")
+
+    train, test = (check(tmp_path, split) for split in ("train", "test"))
+
+    reason = "not in the folder of a split"
+    assert train.skipped == (
+        (f"{tmp_path / 'stray.png'}", reason),
+        (f"{tmp_path / 'more'}", reason),
+    )
+    assert test.skipped == ()
+
+
+def test_two_folders_of_one_split_are_refused(tmp_path: Path) -> None:
+    for name in ("train", "training_set"):
+        save(tmp_path / name, IMAGES, LABELS)
+
+    with pytest.raises(DataError, match="train and training_set may both hold the train images"):
+        dataset.splits(str(tmp_path))
+
+
+def test_a_class_that_training_lacks_is_told(tmp_path: Path) -> None:
+    save(tmp_path / "train", IMAGES[:8], LABELS[:8])
+    (tmp_path / "train" / "b").mkdir()
+    save(tmp_path / "test", IMAGES, LABELS)
+
+    assert dataset.load(str(tmp_path), "train").classes == ("a2", "a10")
+    with pytest.raises(DataError, match="its classes a2, a10, b must be among those that were lea"):
+        dataset.load(str(tmp_path), "test")
+
+
+def test_classes_may_differ_by_case_alone(tmp_path: Path) -> None:
+    save(tmp_path, IMAGES[:2], np.array(["Cat", "cat"]))
+
+    assert dataset.load(str(tmp_path), "train").classes == ("Cat", "cat")
+
+
+def test_tables_of_pixels_with_a_picture_beside_are_read(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        rows = [",".join(map(str, [k, *range(16)])) for k in (0, 1, 2)]
+        (tmp_path / f"sign_{split}.csv").write_text("\n".join(rows))
+    Image.fromarray(IMAGES[0]).save(tmp_path / "explained.png")
+
+    assert dataset.splits(str(tmp_path)) == ("train", "test")
 
 
 def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
@@ -107,57 +166,12 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
         dataset.load(str(tmp_path), "train")
 
 
-def listed(place: Path, prefix: str = "", end: str = ".png", head: str = "file_name,label") -> str:
-    place.mkdir(parents=True, exist_ok=True)
-    rows = [head]
-    for number, (image, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
-        Image.fromarray(image).save(place / f"{number:02}.png")
-        rows.append(f"{prefix}{number:02}{end},{label}")
-    return "\n".join(rows) + "\n"
-
-
-@pytest.mark.parametrize("name", ["metadata.csv", "labels.csv"])
-@pytest.mark.parametrize("end", [".png", ""])
-def test_a_table_beside_the_pictures_has_their_labels(tmp_path: Path, name: str, end: str) -> None:
-    table = listed(tmp_path, end=end, head="id,breed")
-    (tmp_path / name).write_text(table, encoding="utf-8-sig")
-
-    check(tmp_path)
-
-
-@pytest.mark.parametrize("prefix", ["", "train/"])
-def test_a_table_above_the_pictures_has_their_labels(tmp_path: Path, prefix: str) -> None:
-    table = listed(tmp_path / "train", prefix)
-    (tmp_path / "labels.csv").write_text(table)
-
-    assert dataset.splits(str(tmp_path)) == ("train",)
-    check(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("table", "told"),
-    [
-        ("", "its first line must name the columns file_name and label, got nothing"),
-        ("a,b,c\n", "must name the columns file_name and label, got a, b, c"),
-        ("id,label\n../x.png,b\n", r"metadata\.csv:2: '\.\./x\.png' leads out of the folder"),
-        ("id,label\n00.png\n", r"metadata\.csv:2: has 1 columns, and none for the label"),
-        ("id,label\nno.png,b\n", r"no\.png: not readable: No such file"),
-        ("id,label\n", "names no picture"),
-        ('id,label\n"', "not a table of UTF-8 text"),
-    ],
-)
-def test_a_wrong_table_is_told(tmp_path: Path, table: str, told: str) -> None:
-    listed(tmp_path)
-    (tmp_path / "metadata.csv").write_text(table)
-
-    with pytest.raises(DataError, match=told):
-        dataset.load(str(tmp_path), "train")
-
-
 @pytest.mark.parametrize("places", [["."], ["train_images", "test_images"]])
 def test_pictures_without_labels_are_refused(tmp_path: Path, places: list[str]) -> None:
     for place in places:
-        listed(tmp_path / place)
+        (tmp_path / place).mkdir(exist_ok=True)
+        for number, image in enumerate(IMAGES):
+            Image.fromarray(image).save(tmp_path / place / f"{number}.png")
 
     with pytest.raises(DataError, match="its pictures have no labels; sort them into one folder"):
         dataset.load(str(tmp_path), "train")
