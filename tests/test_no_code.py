@@ -56,5 +56,5 @@ def test_code_in_data_is_never_run(tmp_path: Path) -> None:
     assert not facts["trace"]
     assert facts["control"] != []  # what would have been seen
     assert set(facts["right"]) == {0}
-    assert len(facts["wrong"]) > 30
-    assert set(facts["wrong"]) == {2}
+    assert facts["wrong"].count(2) > 30
+    assert set(facts["wrong"]) <= {0, 2}  # 0 where the code lies in an array that is not needed

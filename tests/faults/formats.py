@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -141,6 +143,43 @@ def matlab() -> list[bytes]:
     return made
 
 
+def tables() -> list[bytes]:
+    """Images and labels as text, with and without names, packed or not."""
+    made = []
+    rows = [
+        [CLASSES[label], *map(str, image.ravel())]
+        for image, label in zip(arrays()["x_test"], arrays()["y_test"], strict=True)
+    ]
+    names = ["label", *(f"pixel{i}" for i in range(36))]
+    for separator in ",\t;":
+        for table in ([names, *rows], rows, [[*row[1:], row[0]] for row in rows]):
+            made.append("".join(separator.join(row) + "\n" for row in table).encode())
+    return [*made, gzip.compress(made[0])]
+
+
+def archives() -> list[bytes]:
+    """A table of images, and a picture of each class, in zip and tar archives."""
+    members = {"test.csv": tables()[0]}
+    folders = {f"test/{name}/0.png": pictures()[0] for name in CLASSES}
+    made = []
+    for inside in (members, folders):
+        for packing in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            out = io.BytesIO()
+            with zipfile.ZipFile(out, "w", packing) as archive:
+                for name, content in inside.items():
+                    archive.writestr(name, content)
+            made.append(out.getvalue())
+        for mode in ("w", "w:gz", "w:xz"):
+            out = io.BytesIO()
+            with tarfile.open(fileobj=out, mode=mode) as tar:
+                for name, content in inside.items():
+                    entry = tarfile.TarInfo(name)
+                    entry.size = len(content)
+                    tar.addfile(entry, io.BytesIO(content))
+            made.append(out.getvalue())
+    return made
+
+
 def hdf5() -> list[bytes]:
     """Arrays in groups, in one piece or packed in chunks."""
     import h5py
@@ -253,6 +292,10 @@ FORMATS = {
     ),
     "Parquet": Format("test.parquet", (f"{EVAL} test.parquet",), lambda _: parquet()),
     "MATLAB": Format("test.mat", (f"{EVAL} test.mat",), lambda _: matlab()),
+    "table": Format(
+        "test.csv", (f"{EVAL} test.csv", "data check test.csv --json"), lambda _: tables()
+    ),
+    "archive": Format("test.zip", (f"{EVAL} test.zip",), lambda _: archives()),
     "HDF5": Format("test.h5", (f"{EVAL} test.h5",), lambda _: hdf5()),
     "to predict": Format(
         "images",

@@ -66,6 +66,7 @@ FAULTS = [
     Fault("mutated IDX, gz, npz, names, pictures", mutated(*DATA), few=100, many=9000),
     Fault("mutated files to predict and import", mutated(*GIVEN), few=60, many=4000),
     Fault("mutated npy, tables, Parquet, MATLAB, HDF5", mutated(*OTHER), few=60, many=6000),
+    Fault("mutated CSV, zip, tar", mutated("table", "archive"), few=40, many=3000),
     Fault("mutated YAML", mutated("YAML"), few=50, many=4000),
     Fault("mutated checkpoints, records, metrics", mutated(*RUN), few=60, many=4000),
     Fault("any of these, led by coverage", led, few=5, many=4000),

@@ -47,7 +47,7 @@ def _parts(path: Path, how: Reading) -> Parts:
 
 
 def _read(path: Path, how: Reading) -> Raw:
-    columns = _columns(path, _sample(path), how)
+    columns = _columns(path, *_sample(path), how)
     try:
         pixels, texts, files = _load(path, columns, np.uint8)
     except ValueError:  # fractions, or more than 8 bits
@@ -61,12 +61,11 @@ def _read(path: Path, how: Reading) -> Raw:
     return Raw(pixels, labels, files, notes=(note,) if note else ())
 
 
-def _columns(path: Path, rows: list[list[str]], how: Reading) -> Columns:
+def _columns(path: Path, separator: str, rows: list[list[str]], how: Reading) -> Columns:
     """What the columns are, by the first lines; raises DataError where that cannot be known."""
     if not rows or len(rows[0]) < MIN_COLUMNS:
         raise DataError(f"{path}: is not a table of pixels, with a line for each image")
     first, second = rows[0], rows[-1]
-    separator = first.pop()  # which `_sample` has put there
     header = len(rows) > 1 and any(
         not _is_number(a) and _is_number(b) for a, b in zip(first, second, strict=False)
     )
@@ -74,7 +73,7 @@ def _columns(path: Path, rows: list[list[str]], how: Reading) -> Columns:
     count = len(first)
     label = _label(path, names, count, how)
     if label is None and not header:
-        texts = [i for i in (0, count - 1) if not _is_number(second[i])]
+        texts = [i for i in (0, count - 1) if not _is_number(first[i])]
         label = texts[0] if len(texts) == 1 else None
     others = {i for i, name in enumerate(names) if name in INDEX_NAMES}
     others |= set() if label is None else {label}
@@ -236,18 +235,14 @@ def _decoded(
             yield text
 
 
-def _sample(path: Path) -> list[list[str]]:
-    """The cells of the first lines; after those of the first one, the separator of all."""
+def _sample(path: Path) -> tuple[str, list[list[str]]]:
+    """The separator of the cells, and those of the first lines."""
     lines = [line for line, _ in zip(_lines(path), range(SAMPLE_SIZE), strict=False)]
-    if not lines:
-        return []
-    separator = max(SEPARATORS, key=lines[0].count)
+    separator = max(SEPARATORS, key=lines[0].count) if lines else SEPARATORS[0]
     try:
-        rows = [next(csv.reader([line], delimiter=separator)) for line in lines]
+        return separator, [next(csv.reader([line], delimiter=separator)) for line in lines]
     except csv.Error as err:
         raise DataError(f"{path}: not a table: {err}") from err
-    rows[0].append(separator)
-    return rows
 
 
 def _is_square(pixels: int, how: Reading) -> bool:
