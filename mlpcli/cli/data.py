@@ -125,7 +125,7 @@ def write(
 
     \b
       mlp data write synth digits --images 1000000
-      mlp train --set data.name=digits
+      mlp train --data digits
       mlp data write mnist unpacked
     """
     from mlpcli.api import data as api
