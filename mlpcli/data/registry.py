@@ -1,5 +1,6 @@
 """The data sets with a name, as registry.toml lists them: files, checksums, classes, license."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
@@ -72,7 +73,11 @@ def find(name: str) -> DatasetSpec:
 
 def hint(name: str) -> str:
     """For a message about an unknown name: the nearest one, or where all are listed."""
-    near = nearest(name, ("synth", *DATASETS))
+    if "://" in name:
+        return "download what is at the address, and name the file or folder"
+    # as others spell it: ylecun/mnist, FashionMNIST
+    spelled = re.sub("(?<=[a-z])(?=[A-Z])", "-", name.rstrip("/").rpartition("/")[2]).lower()
+    near = nearest(spelled.replace("_", "-"), ("synth", *DATASETS))
     return f"did you mean {near!r}?" if near else "`mlp download --list` shows the names"
 
 

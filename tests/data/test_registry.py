@@ -1,5 +1,6 @@
 import pytest
 
+from mlpcli.data import registry
 from mlpcli.data.registry import DATASETS, DatasetSpec
 
 CLASSES = {  # data sets by their number of classes
@@ -41,3 +42,18 @@ def test_class_names_are_as_many_as_published() -> None:
 def test_every_mirror_is_an_address_of_a_folder() -> None:
     for spec in DATASETS.values():
         assert all(url.startswith("http") and url.endswith("/") for url in spec.mirrors)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("MNIST", "did you mean 'mnist'?"),
+        ("ylecun/mnist", "did you mean 'mnist'?"),
+        ("FashionMNIST", "did you mean 'fashion-mnist'?"),
+        ("zalando-datasets/fashion_mnist", "did you mean 'fashion-mnist'?"),
+        ("https://host/mnist.zip", "download what is at the address, and name the file or folder"),
+        ("words", "`mlp download --list` shows the names"),
+    ],
+)
+def test_a_name_as_others_spell_it_is_helped(name: str, told: str) -> None:
+    assert registry.hint(name) == told
