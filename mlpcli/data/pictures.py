@@ -21,7 +21,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # others may run
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 SUFFIXES |= {".pgm", ".ppm", ".pbm", ".jfif"}
 SIGNATURE = re.compile(  # first bytes of a file of these formats; PPM stands for PBM and PGM too
-    rb"\x89PNG\r\n|\xff\xd8\xff|BM|GIF8[79]a|II\*\0|MM\0\*|II\+\0|MM\0\+|RIFF.{4}WEBP|P[1-6][\s#]",
+    rb"\x89PNG\r\n|\xff\xd8\xff|BM.{4}\0{4}|GIF8[79]a|II\*\0|MM\0\*|II\+\0|MM\0\+|RIFF.{4}WEBP"
+    rb"|P[1-6](?:#|\s(?:[\s\d#]|$))",
     re.DOTALL,
 )
 SIGNATURE_SIZE = 12  # bytes

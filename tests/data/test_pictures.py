@@ -35,6 +35,40 @@ def reread(picture: Image.Image, name: str = "x.png", **options: Any) -> Pixels:
     return pictures.read(Path(name))
 
 
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM"])
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_the_first_bytes_tell_a_picture(gray: Pixels, form: str, mode: str) -> None:
+    out = io.BytesIO()
+    Image.fromarray(gray).convert(mode).save(out, form)
+
+    assert pictures.is_picture(out.getvalue()[: pictures.SIGNATURE_SIZE])
+
+
+@pytest.mark.parametrize(
+    "start", [b"P5\n# by hand", b"P2\n\n28 28\n255", b"P5#x\n28 28", b"P5\n", b"P6 \n28"]
+)
+def test_every_way_to_begin_a_pgm_is_known(start: bytes) -> None:
+    assert pictures.is_picture(start)
+
+
+@pytest.mark.parametrize("start", [b"BMW,VW,Audi,Opel", b"P1\tP2\tP3\tP4", b"P1 is the first", b""])
+def test_text_that_begins_alike_is_no_picture(start: bytes) -> None:
+    assert not pictures.is_picture(start)
+
+
+@pytest.mark.parametrize(
+    ("brand", "kind"), [(b"heic", "HEIC"), (b"mif1", "HEIC"), (b"avif", "AVIF")]
+)
+def test_pictures_of_phones_are_told_whatever_their_name(brand: bytes, kind: str) -> None:
+    Path("x.jpg").write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(12))
+
+    reason = f"{kind}, which is not read; convert it to PNG or JPEG"
+    assert pictures.reason_to_skip(Path("x.jpg")) == reason
+    assert pictures.foreign(b"\0\0\0\x18ftypisom") is None  # a film
+    with pytest.raises(DataError, match=rf"x\.jpg: is {reason}"):
+        pictures.read(Path("x.jpg"))
+
+
 def png(width: int, height: int) -> bytes:
     """A PNG that promises pixels of which it holds the first few."""
 

@@ -22,6 +22,7 @@ from mlpcli.errors import DataError
 MAX_DEPTH = 4  # folders within the data's own that lead to pictures
 SAMPLE_SIZE = 20  # files of a folder that tell whether it holds pictures
 
+NO_SPLIT = "not in the folder of a split"
 UNLABELED = (
     "its pictures have no labels; sort them into one folder a class, or add "
     f"{picture_labels.NAMES[0]} with the columns file_name and label"
@@ -34,11 +35,11 @@ def _parts(path: Path, how: Reading) -> Parts:
     root = _root(path)
     table = picture_labels.find(root)
     by_split: dict[str, Path] = {}
-    others = [root / name for name in _pictures(root)]
+    others = []
     for folder in filter(_leads_to_pictures, _folders(root)):
         split = split_of(folder.name)
         if split is None:
-            others.append(folder)
+            others.append((str(folder), NO_SPLIT))
         elif split in by_split:
             raise DataError(
                 f"{root}: {by_split[split].name} and {folder.name} may both hold the {split} "
@@ -48,7 +49,7 @@ def _parts(path: Path, how: Reading) -> Parts:
             by_split[split] = folder
     if not by_split:
         return {WHOLE: partial(_read, root, how, table)}
-    skipped = tuple((str(other), "not in the folder of a split") for other in others)
+    skipped = (*_left_out(root, _files(root), NO_SPLIT), *others)
     told = "train" if "train" in by_split else next(iter(by_split))  # once
     return {
         split: partial(
@@ -91,8 +92,8 @@ def _read(root: Path, how: Reading, above: Path | None, beside: Skipped = ()) ->
         here += [f"{inner.name}/{name}" for inner in _folders(root) for name in _files(inner)]
         items = picture_labels.read(table, root, here, how, digest)
         named = {name for _, name in items}
-        unnamed = [name for name in here if name not in named and _has_suffix(name)]
-        skipped += [(str(root / name), f"not in {table.name}") for name in unnamed]
+        unnamed = [name for name in here if name not in named]
+        skipped += _left_out(root, unnamed, f"not in {table.name}")
     else:
         items = _items_of_folders(root, skipped)
     labels, images = [], []
@@ -120,7 +121,7 @@ def _items_of_folders(root: Path, skipped: list[tuple[str, str]]) -> list[tuple[
     folders = {folder.name: folder for folder in _folders(root)}
     if not any(map(holds_pictures, folders.values())):
         raise DataError(f"{root}: {UNLABELED}")
-    skipped += [(str(root / name), "beside the folders of the classes") for name in _pictures(root)]
+    skipped += _left_out(root, _files(root), "beside the folders of the classes")
     items = []
     for name in natural(folders):
         items += [(name, f"{name}/{file}") for file in _files(folders[name])]
@@ -167,9 +168,12 @@ def _shown(names: Iterator[str]) -> list[str]:
     return sorted(name for name in names if not files.is_hidden(name))
 
 
-def _pictures(folder: Path) -> list[str]:
-    """The names of the files in a folder that say that they are pictures."""
-    return list(filter(_has_suffix, _files(folder)))
+def _left_out(folder: Path, names: list[str], reason: str) -> Iterator[tuple[str, str]]:
+    """The pictures among files that are left out, and why: for the reason, if they can be read."""
+    for name in names:
+        own = None if _has_suffix(name) else pictures.reason_to_skip(folder / name)
+        if own != pictures.NO_PICTURE:
+            yield str(folder / name), own or reason
 
 
 def _has_suffix(name: str) -> bool:

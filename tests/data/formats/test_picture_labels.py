@@ -8,7 +8,7 @@ from PIL import Image
 from mlpcli.data import dataset
 from mlpcli.data.raw import AS_FOUND
 from mlpcli.errors import DataError
-from tests.data.formats.test_picture_folders import IMAGES, LABELS, check
+from tests.data.formats.test_picture_folders import HEIC, IMAGES, LABELS, check
 
 
 def listed(
@@ -103,10 +103,13 @@ def test_pictures_that_the_table_lacks_are_left_out_with_a_note(tmp_path: Path) 
     lines = listed(tmp_path).splitlines()
     (tmp_path / "labels.csv").write_text("\n".join(lines[:-2]))
     (tmp_path / "00.json").write_text("{}")
+    (tmp_path / "photo").write_bytes(HEIC)
 
     read = dataset.load(str(tmp_path), "train")
 
     assert_array_equal(read.images, IMAGES[:-2])
+    heic = "HEIC, which is not read; convert it to PNG or JPEG"
+    assert f"left out {tmp_path / 'photo'}: {heic}" in read.notes
     assert f"left out {tmp_path / '10.png'} and 1 more: not in labels.csv" in read.notes
 
 
