@@ -148,6 +148,8 @@ def open_subject(run: Path, split: str, data: str | None, which: str, *, offline
     if split in ("validation", "train") and part == "train":
         train_rows, validation_rows = split_rows(config, images)
         rows = validation_rows if split == "validation" else train_rows
+        if not len(rows):
+            raise CheckpointError(f"{folder}: kept no images for validation")
         if then is not None and then != images.files:
             raise CheckpointError(
                 f"{folder}: its training data has changed since, so its validation split is no "

@@ -37,7 +37,7 @@ class SeriesResult(NamedTuple):
     run: str  # their folder
     kind: str  # what they differ in
     runs: dict[int, TrainResult]  # by seed or fold, the lowest first
-    accuracy: Summary  # of the validation accuracy of each run's best epoch
+    accuracy: Summary | None  # of each run's best validation accuracy; None where not measured
 
 
 def train(
@@ -111,9 +111,11 @@ def results(folder: Path) -> SeriesResult:
     finished = finished_runs(folder)
     runs = {run.number: TrainResult(str(run), record) for run, record in finished.items()}
     best = [run.record.best for run in runs.values()]
-    accuracies = [epoch.validation_accuracy for epoch in best if epoch]
-    kind = RunFolder(folder).series_kind() or ""
-    return SeriesResult(str(folder), kind, runs, significance.accuracy_summary(accuracies))
+    values = [epoch.validation_accuracy for epoch in best if epoch]
+    accuracies = [value for value in values if value is not None]
+    measured = len(accuracies) == len(values)
+    summary = significance.accuracy_summary(accuracies) if measured else None
+    return SeriesResult(str(folder), RunFolder(folder).series_kind() or "", runs, summary)
 
 
 def finished_runs(folder: Path) -> dict[RunFolder, RunRecord]:

@@ -143,7 +143,7 @@ def compare(then: Recorded, folder: Path) -> Reproduction:
     since = _since(then.last, now, before, after)
     loss, accuracy = _distance(before, after)
     as_far = now.metadata.progress[:2] == then.last.metadata.progress[:2]
-    allowed = max(ACCURACY_TOLERANCE, 2 / len(then.data.validation_rows))
+    allowed = max(ACCURACY_TOLERANCE, 2 / max(1, len(then.data.validation_rows)))
     close = as_far and loss <= LOSS_TOLERANCE and accuracy <= allowed and bool(elsewhere)
     return Reproduction(
         run=str(then.folder),
@@ -179,9 +179,10 @@ def _distance(before: list[Metrics], after: list[Metrics]) -> tuple[float, float
     for one, other in zip(before, after, strict=False):
         for a, b in zip(_scores(one)[:2], _scores(other)[:2], strict=True):
             losses.append(abs(a - b) / max(abs(a), MIN_LOSS))
-        accuracies.append(abs(one.validation_accuracy - other.validation_accuracy))
+        accuracies.append(abs(_scores(one)[2] - _scores(other)[2]))
     return max(losses), max(accuracies)
 
 
 def _scores(metrics: Metrics) -> tuple[float, float, float]:
-    return metrics.train_loss, metrics.validation_loss, metrics.validation_accuracy
+    """Losses and accuracy; 0 for what was not measured without validation images."""
+    return metrics.train_loss, metrics.validation_loss or 0.0, metrics.validation_accuracy or 0.0

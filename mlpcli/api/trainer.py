@@ -176,6 +176,8 @@ def follow(
 def _rare_classes(run: Run) -> list[str]:
     """A warning of classes that the validation can hardly judge, if there are some."""
     split, rows, validation_rows, *_ = run.data
+    if not len(validation_rows):
+        return []
     labels = split.labels
     return imbalance.few_validation_images(labels[rows], labels[validation_rows], split.classes)
 

@@ -12,6 +12,7 @@ from mlpcli.nn.activation import ACTIVATIONS
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1, le=100_000_000)]
+CountOrNone = Annotated[int, Field(ge=0, le=100_000_000)]
 Rate = Annotated[float, Field(gt=0, le=100, description="learning rate at its highest")]
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1"]
 Weight = Annotated[float, Field(ge=0, le=1_000_000)]
@@ -40,10 +41,10 @@ class Data(Section):
     """What the network is trained on."""
 
     name: str = field("synth", "a data set's name, synth, or a path", min_length=1)
-    validation: Share | Count | Annotated[str, Field(min_length=1)] | None = field(
+    validation: Share | CountOrNone | Annotated[str, Field(min_length=1)] | None = field(
         None,
-        "images kept for validation: a share or a number of the training images, or a data set's "
-        "name or path; default: the data's own validation split or, without one, a share of 0.1",
+        "images kept for validation: a share or a number of the training images, 0 for none, or a "
+        "data set's name or path; default: the data's own validation split or, without one, 0.1",
     )
     images: Share | Count | None = field(
         None, "training images to use, as many of each class as its share; of synth, to draw"

@@ -129,7 +129,7 @@ def new_record(config: Config, data: TrainingData, *, threads: int) -> RunRecord
             validation_images=len(data.validation_rows),
             sha256=split.files,
         ),
-        decided_by="validation split, taken from the training images",
+        decided_by=_decided_by(data),
         metric=config.train.metric,
         reproducible=config.train.time_budget is None,
         ended_by=None,
@@ -141,6 +141,14 @@ def new_record(config: Config, data: TrainingData, *, threads: int) -> RunRecord
         warnings=(),
         environment=environment(threads),
     )
+
+
+def _decided_by(data: TrainingData) -> str:
+    """How the best weights are chosen."""
+    if not len(data.validation_rows):
+        return "the last epoch, since there are no validation images"
+    source = "apart from" if data.split.held_out else "taken from"
+    return f"validation split, {source} the training images"
 
 
 def _now() -> str:

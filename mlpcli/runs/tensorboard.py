@@ -75,6 +75,9 @@ def _write(writer: Any, epochs: list[Metrics]) -> None:
 
     for metrics in epochs:
         for name, tag in TAGS.items():
-            summary = scalar(tag, getattr(metrics, name))
+            value = getattr(metrics, name)
+            if value is None:  # there are no validation images
+                continue
+            summary = scalar(tag, value)
             writer.write_event(Event(wall_time=time.time(), step=metrics.epoch, summary=summary))
     writer.flush()

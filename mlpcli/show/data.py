@@ -69,7 +69,7 @@ def quality_as_text(quality: Quality) -> str:
         [
             f"{quality.data}: {classes:,} classes; in the files: {files}",
             *table(rows),
-            *(f"note: {note}" for note in quality.notes),
+            *(f"note: {note}" for note in quality.notes if not note.startswith("left out ")),
             *(f"left out: {name}: {reason}" for name, reason in quality.skipped),
             *(f"finding: {finding}" for finding in quality.findings or ["none"]),
         ]

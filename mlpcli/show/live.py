@@ -145,14 +145,17 @@ def row(
     figures = [
         f"epoch {metrics.epoch:{len(str(epochs))}d}/{epochs}",
         f"loss {metrics.train_loss:.4f}",
-        f"validation loss {metrics.validation_loss:.4f}",
-        f"{METRICS[metric]} {100 * metrics.validation(metric):.2f}%",
         f"{metrics.images_per_second:,.0f} images/s",
     ]
+    if metrics.validation_loss is not None:
+        figures[2:2] = [
+            f"validation loss {metrics.validation_loss:.4f}",
+            f"{METRICS[metric]} {100 * metrics.validation(metric):.2f}%",
+        ]
     if width is not None and width < WHOLE:
-        del figures[4]
+        del figures[-1]
     if width is not None and width < SHORT:
-        del figures[2]
+        del figures[2:-1]
     return "  ".join(figures)
 
 
@@ -175,7 +178,7 @@ def lines(
     speed = "" if pace.images is None else f"  {pace.images:,.0f}{'/s' if narrow else ' images/s'}"
     left = "" if pace.left is None else f"  {duration(pace.left)} left"
     when = "" if narrow else f" in epoch {at.best_epoch}"
-    best = f"best {100 * at.best_score:.2f}%{when}" if at.best_epoch else ""
+    best = f"best {100 * at.best_score:.2f}%{when}" if at.best_score >= 0 else ""
     labels = (f"epoch {at.epoch + 1}/{epochs}", "run", "loss", METRICS[metric])
     figures = (
         f"{100 * within:3.0f}%{speed}",
@@ -186,7 +189,7 @@ def lines(
     side = max(map(len, labels))
     room = max(1, min(MAX_GRAPH_WIDTH, width - side - max(map(len, figures)) - 4))
     losses = [math.log(max(each.train_loss, 1e-12)) for each in past]
-    scores = [each.validation(metric) for each in past]
+    scores = [each.validation(metric) for each in past if each.validation_loss is not None]
     graphs = (
         bar(within, room, glyphs),
         bar(step.done, room, glyphs),

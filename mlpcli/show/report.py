@@ -154,12 +154,16 @@ def _training(runs: list[RunView]) -> dict[str, str]:
     ):
         names, lines = [], []
         for run, field in product(runs, fields):
+            if getattr(run.history[-1], field) is None:  # there are no validation images
+                continue
             values = [float(getattr(m, field)) for m in run.history]
             best = run.analysis.metadata.progress.best_epoch
             ring = best if field.startswith("validation") else None
             epochs, dashed = [m.epoch for m in run.history], field == "train_loss"
             lines.append(Line(epochs, values, run.series, dashed, ring))
             names.append(f"{run.name} " * (len(runs) > 1) + WORDS[field])
+        if not lines:
+            continue
         label = plots.in_words(f"{title} by epoch", names, lines)
         drawn[name] = plots.curves(name, label, lines, percent=name == "accuracy")
     return drawn

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from mlpcli.api.runs import Entry, RunDetails
-from mlpcli.show.format import counted, csv_line, json_object, percent, table
+from mlpcli.show.format import counted, csv_line, fixed, json_object, percent, table
 
 COLUMNS = ("run", "data", "status", "accuracy", "loss", "epochs", "seconds", "seed")  # of the table
 
@@ -44,7 +44,7 @@ def details_as_text(run: RunDetails) -> str:
         "stop reason": record.ended_by,
         "best": best
         and f"epoch {best.epoch}, validation accuracy {percent(best.validation_accuracy)}, "
-        f"loss {best.validation_loss:.4f}",
+        f"loss {fixed(best.validation_loss)}",
         "started": f"{record.started}, {record.seconds:.1f} s",
         "machine": f"{e.cpu}, {counted(e.threads, 'thread')}",
         "versions": f"mlpcli {e.mlpcli}, numpy {e.numpy}, Python {e.python}",

@@ -21,7 +21,7 @@ def as_json(result: TrainResult | SeriesResult) -> str:
     return json_object(
         {
             "run": result.run,
-            "validation_accuracy": result.accuracy.mean,
+            "validation_accuracy": result.accuracy and result.accuracy.mean,
             **spread(result.accuracy),
             "seconds": _seconds(result),
             f"{kind}s": runs,
@@ -38,9 +38,9 @@ def mean_and_interval(summary: Summary, kind: str) -> str:
     )
 
 
-def spread(summary: Summary) -> dict[str, Any]:
+def spread(summary: Summary | None) -> dict[str, Any]:
     """Standard deviation and interval of the mean, as every JSON object names them."""
-    return {"sd": summary.sd, "ci95": summary.ci95}
+    return {"sd": summary and summary.sd, "ci95": summary and summary.ci95}
 
 
 def stop_reason(result: TrainResult) -> str:
@@ -66,6 +66,8 @@ def _single(result: TrainResult) -> str:
         f" (epoch {best} of {record.epochs})\n"
         for metric in metrics
     )
+    if values["validation_accuracy"] is None:
+        scores = "validation: no images were kept for it, so the last weights are the best\n"
     return (
         f"run: {result.run}\n"
         f"{scores}"
@@ -87,7 +89,9 @@ def _series(result: SeriesResult) -> str:
         [
             f"run: {result.run}",
             *table(rows),
-            f"validation accuracy: {mean_and_interval(result.accuracy, result.kind)}",
+            f"validation accuracy: {mean_and_interval(result.accuracy, result.kind)}"
+            if result.accuracy
+            else "validation: no images were kept for it",
             f"time: {_seconds(result) / len(result.runs):.1f} s a {result.kind}",
         ]
     )

@@ -125,6 +125,14 @@ def split_rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]
         return _fold_rows(config, labels, rows)
     share = DEFAULT_VALIDATION if config.data.validation is None else config.data.validation
     count = _count("validation", share, len(rows))
+    if share == 0 and len(rows):
+        train = config.train
+        if train.target is not None or train.patience is not None or train.metric != "accuracy":
+            raise ConfigError(
+                "data.validation: 0 keeps no images, which train.target, train.patience and "
+                "train.metric need"
+            )
+        return rows, rows[:0]
     if not 0 < count < len(rows):
         raise ConfigError(
             f"data.validation: {share} of {len(rows):,} images is {count:,} to validate on and "

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed
@@ -13,7 +14,7 @@ from mlpcli.training.loader import TrainingData, source
 from mlpcli.training.norms import norms
 from mlpcli.training.progress import Epoch, Metrics, Progress, State, Step
 from mlpcli.training.rng import stream
-from mlpcli.training.scoring import scorer
+from mlpcli.training.scoring import Scores, scorer
 from mlpcli.training.threads import step_team
 from mlpcli.training.time_budget import TimeBudget
 
@@ -54,9 +55,11 @@ def _fit(
     learning_rate = build.learning_rate(config)
     budget = TimeBudget(config.train.time_budget, used=at.used)
     activation, rows = build.activation(config), data.validation_rows
-    validate = scorer(
-        lambda: engine.params, data.split, activation=activation, rows=rows, team=team
-    )
+    measure = scorer(lambda: engine.params, data.split, activation=activation, rows=rows, team=team)
+
+    def validate() -> Scores | None:
+        return measure() if len(rows) else None
+
     if budget.limit is not None:
         with budget.ending():
             validate()
@@ -93,11 +96,7 @@ def _fit(
             metrics = Metrics(
                 epoch=epoch,
                 train_loss=at.loss_sum / seen,
-                validation_loss=scores.loss,
-                validation_accuracy=scores.accuracy,
-                validation_balanced_accuracy=scores.balanced_accuracy,
-                validation_macro_f1=scores.macro_f1,
-                never_predicted=scores.never_predicted,
+                **_validation_metrics(scores),
                 lr=lr,
                 seconds=seconds,
                 images_per_second=max(seen - first * size, 0) / seconds,
@@ -105,7 +104,8 @@ def _fit(
                 weight_norms=weight_norms,
                 gradient_norms=gradient_norms,
             )
-            at = _after_pass(at, scores.value(config.train.metric), budget)
+            score = scores and scores.value(config.train.metric)
+            at = _after_pass(at, score, budget)
             yield Epoch(at, metrics, at.best_epoch == epoch, engine)
 
 
@@ -125,9 +125,23 @@ def stop_reason(config: Config, at: Progress) -> str | None:
     return "epochs" if at.epoch >= train.epochs else None
 
 
-def _after_pass(at: Progress, score: float, budget: TimeBudget) -> Progress:
+def _validation_metrics(scores: Scores | None) -> dict[str, Any]:
+    if scores is None:
+        return {"validation_loss": None, "validation_accuracy": None}
+    return {
+        "validation_loss": scores.loss,
+        "validation_accuracy": scores.accuracy,
+        "validation_balanced_accuracy": scores.balanced_accuracy,
+        "validation_macro_f1": scores.macro_f1,
+        "never_predicted": scores.never_predicted,
+    }
+
+
+def _after_pass(at: Progress, score: float | None, budget: TimeBudget) -> Progress:
     at = at._replace(epoch=at.epoch + 1, step=0, loss_sum=0.0)
-    if score > at.best_score:
+    if score is None:  # the last epoch counts as the best
+        at = at._replace(best_epoch=at.epoch)
+    elif score > at.best_score:
         at = at._replace(best_epoch=at.epoch, best_score=score)
     if budget.limit is not None and budget.is_up(endings=2):  # this one and that of another pass
         at = at._replace(used=budget.limit)

@@ -40,8 +40,8 @@ class Metrics(BaseModel):
 
     epoch: int  # from 1
     train_loss: float  # mean of the training objective over the epoch's steps, in nats
-    validation_loss: float  # cross-entropy, in nats
-    validation_accuracy: float  # fraction
+    validation_loss: float | None  # cross-entropy, in nats; None without validation images
+    validation_accuracy: float | None  # fraction
     validation_balanced_accuracy: float | None = None  # fraction; older runs lack these three
     validation_macro_f1: float | None = None  # fraction
     never_predicted: tuple[int, ...] | None = None  # classes with validation images, by number
@@ -53,7 +53,7 @@ class Metrics(BaseModel):
     gradient_norms: tuple[float, ...] | None = None  # of its gradient, for the epoch's last images
 
     def validation(self, metric: Metric) -> float:
-        """The metric on the validation images, a fraction; nan in a run too old to have it."""
+        """The metric on the validation images, a fraction; nan where it was not measured."""
         value = getattr(self, f"validation_{metric}")
         return math.nan if value is None else float(value)
 

@@ -44,7 +44,7 @@ def test_several_seeds_get_one_evaluation_each_and_their_mean(
 
     assert isinstance(result, Evaluations)
     records = multi_run.finished_runs(folder).values()
-    best = [record.best.validation_accuracy for record in records if record.best]
+    best = [record.best.validation("accuracy") for record in records if record.best]
     assert [each.accuracy for each in result.results.values()] == best
     assert list(result.results) == [0, 1]
     assert result.accuracy == pytest.approx(sum(best) / 2)

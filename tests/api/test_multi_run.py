@@ -136,7 +136,8 @@ def test_each_fold_is_the_run_it_is_alone(settings: Config, folder: Path, tmp_pa
     list(train(second, tmp_path / "alone", preflight=False))
     assert weights(folder / "fold-1") == weights(tmp_path / "alone")
     best = [run.record.best for run in found.runs.values()]
-    accuracies = [each.validation_accuracy for each in best if each]
+    accuracies = [each.validation("accuracy") for each in best if each]
+    assert found.accuracy
     assert found.accuracy.mean == pytest.approx(sum(accuracies) / 3)
     assert [*multi_run.train(settings, folder, "fold", 3, resume=True)] == []
 

@@ -79,7 +79,7 @@ def test_metrics_of_an_older_run_lack_the_norms(run: Path) -> None:
 def test_best_is_the_first_epoch_with_the_highest_validation_accuracy(run: Path) -> None:
     metrics, record = RunFolder(run).load_metrics(), RunFolder(run).load_record()
 
-    best = max(metrics, key=lambda each: each.validation_accuracy)
+    best = max(metrics, key=lambda each: each.validation("accuracy"))
     assert record.best == best
     assert checkpoint.load(run / BEST).metadata.progress.epoch == best.epoch
     assert checkpoint.load(run / LAST).metadata.progress.epoch == 3

@@ -156,3 +156,20 @@ def test_formats_lists_what_is_read_and_what_is_not() -> None:
     assert "a pickle file, which can run code" in out
     assert "Parquet (extra formats)" in out
     assert documented(found)
+
+
+def test_a_run_on_all_images_is_evaluated_reported_resumed_and_repeated(small: list[str]) -> None:
+    whole = [*small, "--set", "data.validation=0", "--set", "log.tensorboard=true"]
+
+    status, out, err = call("train", *whole, "--out", "run")
+    assert status == 0
+    assert err.splitlines()[0].endswith("validation 0")
+    assert "validation" not in err.splitlines()[1]
+    assert "no images were kept for it, so the last weights are the best" in out
+    assert facts(call("train", *whole, "--out", "two", "--seeds", "2", "--json"))["sd"] is None
+    assert facts(call("eval", "run", "--json"))["n"] == 90
+    assert refusal("eval", "run", "--split", "validation") == "run: kept no images for validation"
+    for command in ("report run", "runs show run", "runs --in .", "train --resume run --epochs 4"):
+        assert call(*command.split()).status == 0, command
+    assert facts(call("reproduce", "run", "--json"))["verdict"] == "identical"
+    assert Path("run/best.safetensors").is_file()

@@ -270,7 +270,7 @@ def test_patience_stops_early(settings: Config) -> None:
 def test_a_target_ends_the_training_that_reaches_it(settings: Config) -> None:
     epochs, _ = train(changed(settings, "train.epochs=50", "train.target=0.9"))
 
-    *before, last = (epoch.metrics.validation_accuracy for epoch in epochs)
+    *before, last = (epoch.metrics.validation("accuracy") for epoch in epochs)
     assert max(before, default=0) < 0.9 <= last
     assert loop.stop_reason(changed(settings, "train.target=0.9"), epochs[-1].progress) == "target"
 
@@ -355,3 +355,23 @@ def test_a_validation_share_that_leaves_nothing_is_refused(settings: Config) -> 
     for share in (0.001, 0.999):
         with pytest.raises(ConfigError, match="choose another share"):
             loader.split_rows(changed(settings, f"data.validation={share}"), split)
+
+
+def test_without_validation_images_the_last_epoch_is_the_best(settings: Config) -> None:
+    whole = changed(settings, "data.validation=0")
+    training, validation = loader.split_rows(whole, load_split(whole, "train"))
+
+    epochs, _ = train(whole)
+
+    assert (len(training), len(validation)) == (300, 0)
+    assert [epoch.best for epoch in epochs] == [True, True, True]
+    assert epochs[-1].metrics.validation_loss is None
+    assert epochs[-1].metrics.validation_accuracy is None
+
+
+@pytest.mark.parametrize("key", ["train.target=0.9", "train.patience=2", "train.metric=macro_f1"])
+def test_what_looks_at_validation_images_needs_some(settings: Config, key: str) -> None:
+    whole = changed(settings, "data.validation=0", key)
+
+    with pytest.raises(ConfigError, match=r"data\.validation: 0 keeps no images, which train\.ta"):
+        loader.split_rows(whole, load_split(whole, "train"))
