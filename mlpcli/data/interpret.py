@@ -31,7 +31,9 @@ def images(array: NDArray[Any], n: int | None, how: Reading, *, source: str) -> 
     last instead of first. n: the number of labels, which decides where n stands; None if there are
     none. Raises DataError.
     """
-    if array.dtype.kind not in "buif" or not array.size:
+    if not array.size:
+        raise DataError(f"{source}: holds no images")
+    if array.dtype.kind not in "buif":
         raise DataError(f"{source}: images must be numbers, got {describe(array)}")
     if n is not None and array.ndim > 1 and array.shape[-1] == n and not _starts_with(array, n):
         array = np.moveaxis(array, -1, 0)
