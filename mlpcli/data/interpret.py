@@ -4,6 +4,7 @@ Every file format ends here, so that the same data in another form gives the sam
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -119,6 +120,9 @@ def classes(
         order = np.array([position[str(value)] for value in distinct])
         return order[codes].astype(np.int64), tuple(map(str, ordered))
     _require_few(len(names), source)
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{source}: two classes are called {name!r}; give each its own name")
     if values.dtype.kind == "U":
         codes, own = classes(values, (), n, how, source=source)
         return renumber(codes, own, names, source=source)[0], tuple(names)

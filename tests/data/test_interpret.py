@@ -191,6 +191,11 @@ def test_labels_of_two_values_may_be_bool() -> None:
     assert (codes.tolist(), names) == ([1, 0], ("0", "1"))
 
 
+def test_two_classes_of_one_name_are_refused() -> None:
+    with pytest.raises(DataError, match="two classes are called 'b'; give each its own name"):
+        interpret.classes(np.array(CODES), ("b", "a", "b"), N, AS_FOUND, source="a")
+
+
 def test_text_labels_may_be_listed_in_another_order() -> None:
     codes, names = interpret.classes(np.array(TEXT), ("b", "a9", "a10"), N, AS_FOUND, source="a")
 
