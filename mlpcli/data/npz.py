@@ -43,7 +43,7 @@ def is_archive(path: Path) -> bool:
     try:
         with files.open_regular(path) as file, zipfile.ZipFile(file) as archive:
             return any(name.endswith(".npy") for name in archive.namelist())
-    except READ_ERRORS:
+    except (*READ_ERRORS, RuntimeError):  # also for a version that Python does not know
         return False
 
 

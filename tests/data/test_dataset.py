@@ -134,7 +134,10 @@ def test_a_large_image_needs_resize(pictures: Path) -> None:
         ({"classes": np.array(["a", "b"])}, r"label 2 of image 2 is outside the 2 classes, \[0, 1"),
         ({"x_train": np.array([{}] * 6, object)}, "holds Python objects, which are not loaded"),
         ({"classes": np.frombuffer(b"\xff" * 12, "<U1")}, "classes must be text"),
-        ({"classes": np.frombuffer(b"\0\xd8\0\0a\0\0\0b\0\0\0", "<U1")}, r"valid text, got '\\ud800'"),
+        (
+            {"classes": np.frombuffer(b"\0\xd8\0\0a\0\0\0b\0\0\0", "<U1")},
+            r"valid text, got '\\ud800'",
+        ),
         ({"classes": np.zeros(5000, "<U1")}, "classes must be at most 4096 texts"),
         ({"classes": np.zeros(3)}, "classes must be .*, got 3 of float64"),
     ],

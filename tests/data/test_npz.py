@@ -102,3 +102,13 @@ def test_an_array_alone_is_no_npz(path: Path) -> None:
 
     with pytest.raises(DataError, match="not a zip file"):
         npz.arrays(path, {"x"})
+
+
+def test_a_zip_file_of_an_unknown_version_is_no_archive_of_arrays(path: Path) -> None:
+    put(path, b"")
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"PK\1\2")
+    content[at + 6 : at + 8] = b"\x7f\0"  # needed to extract
+    path.write_bytes(content)
+
+    assert not npz.is_archive(path)
