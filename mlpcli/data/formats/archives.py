@@ -4,6 +4,7 @@ import hashlib
 import io
 import lzma
 import shutil
+import struct
 import tarfile
 import weakref
 import zipfile
@@ -30,6 +31,9 @@ UNPACK_ERRORS = (
     tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
+    struct.error,
+    LookupError,
+    ArithmeticError,
     EOFError,
     RuntimeError,
     NotImplementedError,

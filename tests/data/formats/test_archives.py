@@ -132,6 +132,14 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, packing:
         dataset.load(path, "train")
 
 
+def test_an_archive_with_a_file_without_a_name_is_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo(""), b"x")
+
+    with pytest.raises(DataError, match="the archive cannot be unpacked"):
+        dataset.load(str(tmp_path / "a.zip"), "train")
+
+
 @pytest.mark.parametrize("content", [b"PK\x03\x04" + bytes(100), bytes(257) + b"ustar\x0000"])
 def test_a_damaged_archive_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(content)
