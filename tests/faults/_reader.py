@@ -120,7 +120,7 @@ def _check(command: str, outcome: Outcome) -> None:
         assert not out, f"printed {out!r} and failed"
     if status:
         for line in err.splitlines():
-            assert line.startswith(("error: ", "  ")), f"printed {line!r}"
+            assert line.startswith(("error: ", "warning: ", "note: ", "  ")), f"printed {line!r}"
     if "--format jsonl" in command:
         for line in out.splitlines():
             json.loads(line, parse_constant=_no)
