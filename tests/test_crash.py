@@ -74,4 +74,4 @@ def test_too_little_memory_is_told_with_what_needs_less(tmp_path: Path, threads:
     assert (done.status, done.out) == (2, "")
     assert done.err.splitlines()[-1].startswith("error: not enough memory"), done
     assert "fewer --threads need less" in done.err
-    assert done.err.count("\n") == 1
+    assert done.err.count("\n") == 2  # the first line is of the data
