@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.config.schema import Augment, Config
-from mlpcli.data import dataset, outliers, placement, preprocessing, synth
+from mlpcli.data import dataset, outliers, placement, preprocessing, subsets, synth
 from mlpcli.data.dataset import Split
 from mlpcli.data.mnist_style import light_share
 from mlpcli.data.outliers import Traits
@@ -67,7 +67,7 @@ def load_split(
         held_out = dataset.load(name, "validation", how=how, classes=loaded.classes)
     else:
         return loaded
-    return dataset.with_validation(loaded, held_out)
+    return subsets.with_validation(loaded, held_out)
 
 
 def reading(config: Config) -> Reading:
@@ -118,7 +118,7 @@ def split_rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]
     if config.data.images is not None and _drawn(config) is None:
         count = _count("images", config.data.images, len(rows))
         rng = stream(config.seed, "images")
-        rows = dataset.stratified(labels, count=count, rng=rng)[1]
+        rows = subsets.stratified(labels, count=count, rng=rng)[1]
     if split.held_out:
         return rows, np.arange(len(labels), total)
     if config.data.folds is not None:
@@ -139,7 +139,7 @@ def split_rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]
             f"{len(rows) - count:,} to train on; choose another share"
         )
     rng = stream(config.seed, "validation")
-    training, validation = dataset.stratified(labels[rows], count=count, rng=rng)
+    training, validation = subsets.stratified(labels[rows], count=count, rng=rng)
     return rows[training], rows[validation]
 
 
@@ -154,7 +154,7 @@ def _fold_rows(
             f"data.folds: needs data.fold below it, no data.validation and at least as many "
             f"images, got {data.folds} folds of {len(rows):,} images, fold {data.fold}"
         )
-    fold = dataset.folds(labels[rows], data.folds, rng=stream(config.seed, "validation"))
+    fold = subsets.folds(labels[rows], data.folds, rng=stream(config.seed, "validation"))
     return rows[fold != data.fold], rows[fold == data.fold]
 
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from mlpcli.data import dataset, preprocessing
+from mlpcli.data import dataset, preprocessing, subsets
 from mlpcli.data.raw import Reading
 from mlpcli.errors import DataError
 from tests.source import loaded
@@ -240,7 +240,7 @@ def test_inputs_are_centered_and_scaled(rng: np.random.Generator, side: int) -> 
 def test_validation_rows_are_stratified_and_disjoint(rng: np.random.Generator) -> None:
     labels = rng.permutation(np.repeat([0, 1, 2], [700, 250, 53]))
 
-    training, validation = dataset.stratified(labels, count=100, rng=rng)
+    training, validation = subsets.stratified(labels, count=100, rng=rng)
 
     assert_array_equal(np.sort(np.concatenate([training, validation])), np.arange(1003))
     assert np.bincount(labels[validation]).tolist() == [70, 25, 5]
@@ -252,7 +252,7 @@ def test_the_seed_decides_the_validation_rows() -> None:
     labels = np.arange(1000) % 10
 
     first, again, other = (
-        dataset.stratified(labels, count=100, rng=np.random.default_rng(seed))[1].tolist()
+        subsets.stratified(labels, count=100, rng=np.random.default_rng(seed))[1].tolist()
         for seed in (1, 1, 2)
     )
 
