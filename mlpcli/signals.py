@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 
-from mlpcli.errors import Interrupted
+from mlpcli.errors import Interrupted, MlpError
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 CAUGHT = tuple(each for each in signal.Signals if each.name in NAMES)  # Windows has only two
@@ -38,10 +38,15 @@ def exit_immediately(message: bytes = b"interrupted\n") -> None:
 def raised() -> Iterator[None]:
     """While this lasts, a signal raises KeyboardInterrupt with its number.
 
-    Python lets no exception out of a finalizer or a weak reference's callback, but hands it to
+    Python 3.11, pydantic and others wrap it in errors of their own, which become it again. Python
+    lets no exception out of a finalizer or a weak reference's callback, but hands it to
     `sys.unraisablehook`. A signal that arrives there ends the process immediately.
     """
-    before = sys.unraisablehook
+    before, request = sys.unraisablehook, StopRequest()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        request.signal = number
+        raise KeyboardInterrupt(number)
 
     def hook(unraisable: "sys.UnraisableHookArgs") -> None:
         if isinstance(unraisable.exc_value, KeyboardInterrupt):
@@ -53,8 +58,12 @@ def raised() -> Iterator[None]:
 
     sys.unraisablehook = hook
     try:
-        with _handled(_raise):
+        with _handled(stop):
             yield
+    except Exception as err:  # of any kind: a library chooses it
+        if request.signal is None or isinstance(err, MlpError):
+            raise
+        raise KeyboardInterrupt(request.signal) from err
     finally:
         sys.unraisablehook = before
 
@@ -88,10 +97,6 @@ def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]
 
 def _answered() -> list[signal.Signals]:
     return [each for each in CAUGHT if signal.getsignal(each) is not signal.SIG_IGN]
-
-
-def _raise(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(number)
 
 
 def _exit(number: int, frame: FrameType | None = None, message: bytes = b"interrupted\n") -> None:

@@ -52,13 +52,9 @@ class Boundary(Group):
         except UsageError as err:
             path = getattr(err.ctx, "command_path", f"{ctx.command_path} {ctx.invoked_subcommand}")
             _misused(err, path)
-        except (KeyboardInterrupt, RuntimeError) as err:
-            # Python 3.11 wraps in RuntimeError what a signal raises while a class is made
-            stop = err if isinstance(err, KeyboardInterrupt) else err.__cause__
-            if not isinstance(stop, KeyboardInterrupt):
-                raise
+        except KeyboardInterrupt as err:
             _print("interrupted")
-            raise typer.Exit(128 + (stop.args[0] if stop.args else signal.SIGINT)) from err
+            raise typer.Exit(128 + (err.args[0] if err.args else signal.SIGINT)) from err
         except OSError as err:
             _unwritten(err)
 

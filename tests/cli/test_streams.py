@@ -240,6 +240,21 @@ def test_a_signal_while_a_class_is_made_is_told_in_one_line(
     assert call("config", "list") == (128 + number, "", "interrupted\n")
 
 
+@pytest.mark.parametrize("number", CAUGHT)
+def test_a_signal_that_a_library_makes_its_own_error_of_is_told_in_one_line(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrapped() -> None:
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt as err:
+            raise ValueError("cannot build the schema") from err
+
+    monkeypatch.setattr(shipped, "shipped", wrapped)
+
+    assert call("config", "list") == (128 + number, "", "interrupted\n")
+
+
 @pytest.mark.parametrize("raised", ["KeyboardInterrupt(2)", "Interrupted('again', 2)"])
 def test_a_signal_where_python_lets_no_exception_out_ends_the_command(raised: str) -> None:
     source = f"""

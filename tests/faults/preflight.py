@@ -151,7 +151,8 @@ def twofold(config: Config, data: Split, rng: np.random.Generator) -> tuple[Conf
 
 def fivefold(config: Config, data: Split, rng: np.random.Generator) -> tuple[Config, Split]:
     """Each image five times."""
-    rows = rng.permutation(np.tile(np.arange(len(data.labels) // 5), 5))
+    n = len(data.labels)
+    rows = rng.permutation(np.tile(rng.permutation(n)[: n // 5], 5))
     return config, data._replace(images=data.images[rows], labels=data.labels[rows])
 
 
