@@ -63,11 +63,11 @@ def read(path: Path, *, limit: int, allow_special: bool = False) -> bytes:
     return content
 
 
-def claim(path: Path, is_ours: Callable[[BinaryIO], bool], *, overwrite: bool) -> None:
+def claim(path: Path, is_ours: Callable[[BinaryIO], bool], *, overwrite: bool | None) -> None:
     """Raise OutputError unless a result may be written to a path.
 
     is_ours: whether the content of a file comes from the same command; such a file, and an empty
-    one, is replaced without overwrite.
+    one, is replaced without overwrite. overwrite: None if there is no such option.
     """
     try:
         status = path.stat()
@@ -85,9 +85,9 @@ def claim(path: Path, is_ours: Callable[[BinaryIO], bool], *, overwrite: bool) -
     if not status.st_mode & 0o222:
         raise OutputError(f"{path}: is read-only; choose another file or make it writable")
     if status.st_size and not overwrite and not _is(path, is_ours):
+        option = " or use --overwrite" if overwrite is not None else ""
         raise OutputError(
-            f"{path}: exists, and this command has not written it; choose another name or use "
-            "--overwrite"
+            f"{path}: exists, and this command has not written it; choose another name{option}"
         )
 
 

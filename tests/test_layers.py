@@ -59,6 +59,7 @@ ONLY_IN = {
     "matplotlib": {"show/figure.py", "show/plots.py", "show/svg.py"},
     "jinja2": {"show/report.py"},
     "markupsafe": {"show/report.py"},
+    "junitparser": {"show/junit.py"},
     "pyarrow": {"data/formats/parquet.py"},
     "h5py": {"data/formats/hdf5.py"},
     "PIL": {"data/pictures.py", "show/pixels.py"},

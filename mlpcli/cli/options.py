@@ -56,6 +56,9 @@ WeightsOpt = Annotated[Literal["best", "last"], Option(help="Best or final weigh
 OverwriteOpt = Annotated[bool, Option("--overwrite", help="Replace the run in the folder.")]
 OverwriteFileOpt = Annotated[bool, Option("--overwrite", help="Replace any file of that name.")]
 JsonOpt = Annotated[bool, Option("--json", help="Print one JSON object.")]
+JunitOpt = Annotated[
+    Path | None, Option("--junit", metavar="FILE", help="Also write the checks as JUnit XML.")
+]
 QuietOpt = Annotated[bool, Option("--quiet", "-q", help="Show no progress, only the result.")]
 OfflineOpt = Annotated[bool, Option("--offline", help="Never use the network.")]
 
