@@ -1,5 +1,7 @@
 """Is one run better than another, or is the difference within chance?"""
 
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
@@ -39,6 +41,29 @@ class Comparison(NamedTuple):
         return "better" if self.difference > 0 else "worse"
 
 
+class Rival(NamedTuple):
+    """One of more than two runs, compared with one of the others."""
+
+    comparison: Comparison  # this run is its second
+    p_holm: float  # its p-value, corrected for all pairs of the runs
+
+    @property
+    def verdict(self) -> str:
+        """Of this run: "better", "worse" or "cannot tell"."""
+        return self.comparison._replace(p=self.p_holm).verdict
+
+
+class Ranking(NamedTuple):
+    """More than two runs, or folders of several seeds or folds, on the same images."""
+
+    runs: tuple[str, ...]  # their folders
+    accuracy: tuple[float, ...]  # fractions, in their order; means over the seeds or folds
+    best: str  # the folder with the highest
+    rivals: tuple[Rival, ...]  # the others, each compared with the best; the highest first
+    worse: tuple[Rival, ...]  # those that are significantly worse than the first of the runs
+    pairs: int  # of runs, for which the p-values are corrected
+
+
 def compare(
     first: Path,
     second: Path,
@@ -53,24 +78,45 @@ def compare(
     The options are those of `evaluate`. Raises CheckpointError for one of each kind, for different
     images, and for fewer than two in common.
     """
-    kinds = [RunFolder(folder).series_kind() for folder in (first, second)]
-    if kinds[0] != kinds[1]:
-        names = [f"holds several {kind}s" if kind else "is a single run" for kind in kinds]
-        for folder, kind in zip((first, second), kinds, strict=True):
-            if not kind:
-                RunFolder(folder).require()
-        raise CheckpointError(
-            f"{first}: {names[0]}, but {second} {names[1]}; compare two of a kind"
-        )
-    a, b = (
-        evaluate(folder, split=split, data=data, weights=weights, offline=offline)
-        for folder in (first, second)
+    a, b = _evaluations((first, second), split, data, weights, offline=offline)
+    return _compared(a, b, _common([a, b]))
+
+
+def rank(
+    folders: Sequence[Path],
+    *,
+    split: str = "test",
+    data: str | None = None,
+    weights: str = "best",
+    offline: bool = False,
+) -> Ranking:
+    """At least two runs, each compared with the best of them; raises as `compare` does.
+
+    The best is chosen by the same images, so the p-values are corrected for all pairs, any of which
+    might have been the one compared. With those of the best alone, of five equally good runs one
+    was called worse in 9% of 600 simulations, of ten in 13%; with all pairs, in 5% and 4%.
+    """
+    sides = _evaluations(folders, split, data, weights, offline=offline)
+    common = _common(sides)
+    pairs = list(combinations(range(len(sides)), 2))
+    found = {(i, j): _compared(sides[i], sides[j], common) for i, j in pairs}
+    corrected = dict(zip(pairs, significance.holm([c.p for c in found.values()]), strict=True))
+    accuracy = [found[0, 1].accuracy[0], *(found[0, j].accuracy[1] for j in range(1, len(sides)))]
+    order = sorted(range(len(sides)), key=lambda i: -accuracy[i])
+
+    def rival(i: int, base: int) -> Rival:
+        pair = found.get((base, i)) or _compared(sides[base], sides[i], common)
+        return Rival(pair, corrected[min(i, base), max(i, base)])
+
+    others = (rival(i, 0) for i in range(1, len(sides)))
+    return Ranking(
+        runs=tuple(side.run for side in sides),
+        accuracy=tuple(accuracy),
+        best=sides[order[0]].run,
+        rivals=tuple(rival(i, order[0]) for i in order[1:]),
+        worse=tuple(other for other in others if other.verdict == "worse"),
+        pairs=len(pairs),
     )
-    if isinstance(a, Evaluations) and isinstance(b, Evaluations):
-        return _compare_series(a, b)
-    assert isinstance(a, Evaluation)
-    assert isinstance(b, Evaluation)
-    return compare_evaluations(a, b)
 
 
 def compare_evaluations(a: Evaluation, b: Evaluation) -> Comparison:
@@ -94,13 +140,55 @@ def compare_evaluations(a: Evaluation, b: Evaluation) -> Comparison:
     )
 
 
-def _compare_series(first: Evaluations, second: Evaluations) -> Comparison:
-    numbers = tuple(number for number in first.results if number in second.results)
+def _evaluations(
+    folders: Sequence[Path], split: str, data: str | None, weights: str, *, offline: bool
+) -> list[Evaluation | Evaluations]:
+    """Each run or series, evaluated; raises CheckpointError where they are not of a kind."""
+    kinds = [RunFolder(folder).series_kind() for folder in folders]
+    names = [f"holds several {kind}s" if kind else "is a single run" for kind in kinds]
+    for folder, kind, name in zip(folders, kinds, names, strict=True):
+        if kind != kinds[0]:
+            for each, single in ((folders[0], not kinds[0]), (folder, not kind)):
+                if single:
+                    RunFolder(each).require()
+            raise CheckpointError(
+                f"{folders[0]}: {names[0]}, but {folder} {name}; compare runs of a kind"
+            )
+    return [
+        evaluate(folder, split=split, data=data, weights=weights, offline=offline)
+        for folder in folders
+    ]
+
+
+def _common(sides: Sequence[Evaluation | Evaluations]) -> tuple[int, ...]:
+    """The seeds or folds that all have, which are none of single runs."""
+    series = [side for side in sides if isinstance(side, Evaluations)]
+    if not series:
+        return ()
+    first, *others = series
+    numbers = [n for n in first.results if all(n in other.results for other in others)]
     if len(numbers) < 2:
+        names = " and ".join(side.run for side in series)
         raise CheckpointError(
-            f"{first.run} and {second.run}: expected at least two {first.kind}s in common, got "
-            f"{len(numbers)}; `mlp train --seeds` counts from --seed"
+            f"{names}: expected at least two {first.kind}s in common, got {len(numbers)}; "
+            "`mlp train --seeds` counts from --seed"
         )
+    return tuple(numbers)
+
+
+def _compared(
+    a: Evaluation | Evaluations, b: Evaluation | Evaluations, numbers: tuple[int, ...]
+) -> Comparison:
+    if isinstance(a, Evaluations) and isinstance(b, Evaluations):
+        return _compare_series(a, b, numbers)
+    assert isinstance(a, Evaluation)
+    assert isinstance(b, Evaluation)
+    return compare_evaluations(a, b)
+
+
+def _compare_series(
+    first: Evaluations, second: Evaluations, numbers: tuple[int, ...]
+) -> Comparison:
     pairs = [(first.results[number], second.results[number]) for number in numbers]
     for pair in pairs:
         require_same_images(*pair)

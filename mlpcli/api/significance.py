@@ -51,6 +51,23 @@ def paired_t(differences: Sequence[float]) -> float:
     return 1 - t_within(t, n - 1)
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values, in their order, corrected for being several.
+
+    Those below a level then hold at least one false rejection with at most that probability,
+    however the tests depend on each other.
+    Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    corrected, largest = [1.0] * len(p_values), 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, (len(p_values) - rank) * p_values[i])
+        corrected[i] = min(1.0, largest)
+    return corrected
+
+
 def t_within(t: float, df: int) -> float:
     """Probability that Student's t lies in [-t, t], for df whole degrees of freedom.
 

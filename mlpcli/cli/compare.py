@@ -1,40 +1,47 @@
-"""`mlp compare`: is the difference between two runs significant?"""
+"""`mlp compare`: are the differences between runs significant?"""
 
 from typing import Annotated
 
-from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunArg, SplitOpt, WeightsOpt, flag
+from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunsArg, SplitOpt, WeightsOpt, flag
 from mlpcli.cli.output import print_result
-from mlpcli.errors import CheckFailed
+from mlpcli.errors import CheckFailed, ConfigError
 
 
 def compare(
-    first: RunArg,
-    second: RunArg,
+    runs: RunsArg,
     split: SplitOpt = "test",
     data: DataOpt = None,
     weights: WeightsOpt = "best",
     fail_if_worse: Annotated[
-        bool, flag("--fail-if-worse", "Exit with 1 if the second is worse.")
+        bool, flag("--fail-if-worse", "Exit with 1 if a run is worse than the first.")
     ] = False,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Test whether the second run is significantly better or worse than the first.
+    """Test whether runs differ significantly in accuracy.
 
-    Two runs are compared image by image, the runs of several seeds seed by seed.
+    Two runs are compared image by image, the runs of several seeds seed by seed. Of more than
+    two, each is compared with the best, and the p-values are corrected (Holm).
 
     Examples:
 
     \b
       mlp compare runs/first runs/second
       mlp compare runs/five runs/wide --split validation
+      mlp compare runs/first runs/second runs/third
     """
     from mlpcli.api import compare as api
-    from mlpcli.show.compare import as_json, as_text
+    from mlpcli.show import compare as view
 
-    result = api.compare(first, second, split=split, data=data, weights=weights, offline=offline)
-    print_result(result, as_text, as_json, json=json)
-    if fail_if_worse and result.verdict == "worse":
-        raise CheckFailed(
-            f"{second}: is worse than {first} by {-result.difference:.4f} (p {result.p:.2g})"
-        )
+    if len(runs) < 2:
+        raise ConfigError(f"compare: takes at least two runs, got {len(runs)}")
+    if len(runs) == 2:
+        pair = api.compare(*runs, split=split, data=data, weights=weights, offline=offline)
+        print_result(pair, view.as_text, view.as_json, json=json)
+        failures = [view.failure(pair, pair.p)] if pair.verdict == "worse" else []
+    else:
+        ranking = api.rank(runs, split=split, data=data, weights=weights, offline=offline)
+        print_result(ranking, view.ranking_as_text, view.ranking_as_json, json=json)
+        failures = [view.failure(worse.comparison, worse.p_holm) for worse in ranking.worse]
+    if fail_if_worse and failures:
+        raise CheckFailed("\n".join(failures))

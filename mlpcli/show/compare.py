@@ -1,6 +1,6 @@
-"""The output of `mlp compare`: both accuracies, their difference, and its significance."""
+"""The output of `mlp compare`: accuracies, their differences, and which are significant."""
 
-from mlpcli.api.compare import SIGNIFICANCE_LEVEL, Comparison
+from mlpcli.api.compare import SIGNIFICANCE_LEVEL, Comparison, Ranking
 from mlpcli.show.format import json_object, percent, points, probability, subject, table
 
 TESTS = {
@@ -18,8 +18,6 @@ def as_text(result: Comparison) -> str:
         only = ("only this run correct", *map("{:,}".format, result.only))
         rows = [[*row, cell] for row, cell in zip(rows, only, strict=True)]
     low, high = map(points, result.ci95)
-    numbers = ", ".join(map(str, result.numbers))
-    runs = f"{result.kind}s {numbers}" if numbers else "one seed each"
     verdict = {
         "better": f"{b} is better than {a}",
         "worse": f"{b} is worse than {a}",
@@ -27,10 +25,10 @@ def as_text(result: Comparison) -> str:
     }
     return "\n".join(
         [
-            f"{subject(result.split, result.data)}, {result.n:,} images, {result.weights} weights",
+            _head(result),
             *table(rows),
             f"difference: {points(result.difference)} points (95% interval {low} to {high})",
-            f"{probability(result.p)}, {TESTS[result.test]}, {runs}",
+            f"{probability(result.p)}, {TESTS[result.test]}, {_members(result)}",
             f"verdict: {verdict[result.verdict]}",
         ]
     )
@@ -41,3 +39,85 @@ def as_json(result: Comparison) -> str:
     values = result._asdict() | {"verdict": result.verdict}
     values[f"{values.pop('kind')}s"] = values.pop("numbers")
     return json_object(values)
+
+
+def ranking_as_text(result: Ranking) -> str:
+    """A table of more than two runs, each compared with the best, and how to read it."""
+    pairs = [rival.comparison for rival in result.rivals]
+    rows = [
+        ["", "accuracy", "difference", "95% interval", "p", "verdict"],
+        [result.best, percent(max(result.accuracy)), "", "", "", "best"],
+    ]
+    for rival in result.rivals:
+        pair = rival.comparison
+        low, high = map(points, pair.ci95)
+        p = probability(rival.p_holm).removeprefix("p = ").removeprefix("p ")
+        cells = (percent(pair.accuracy[1]), points(pair.difference), f"{low} to {high}", p)
+        rows.append([pair.runs[1], *cells, rival.verdict])
+    tests = " or ".join(TESTS[test] for test in sorted({pair.test for pair in pairs}))
+    worse = sum(rival.verdict == "worse" for rival in result.rivals)
+    unclear = f"cannot tell for {len(pairs) - worse} (p of {SIGNIFICANCE_LEVEL} or more)"
+    verdict = f"{result.best} is better than {worse} of the other {len(pairs)}; {unclear}"
+    if worse == len(pairs):
+        verdict = f"{result.best} is better than all others"
+    elif not worse:
+        verdict = f"cannot tell which is best (p of {SIGNIFICANCE_LEVEL} or more)"
+    return "\n".join(
+        [
+            _head(pairs[0]),
+            *table(rows),
+            f"difference: from {result.best}, in points; the intervals are not corrected",
+            f"p: {tests}, {_members(pairs[0])}; corrected for {result.pairs} pairs of runs (Holm)",
+            f"verdict: {verdict}",
+        ]
+    )
+
+
+def ranking_as_json(result: Ranking) -> str:
+    """The same as one JSON object."""
+    pair = result.rivals[0].comparison
+    rivals = [
+        {
+            "run": rival.comparison.runs[1],
+            "accuracy": rival.comparison.accuracy[1],
+            "difference": rival.comparison.difference,
+            "ci95": rival.comparison.ci95,
+            "test": rival.comparison.test,
+            "p": rival.comparison.p,
+            "p_holm": rival.p_holm,
+            "only": rival.comparison.only,
+            "verdict": rival.verdict,
+        }
+        for rival in result.rivals
+    ]
+    return json_object(
+        {
+            "runs": result.runs,
+            "data": pair.data,
+            "split": pair.split,
+            "weights": pair.weights,
+            "n": pair.n,
+            "accuracy": result.accuracy,
+            "best": result.best,
+            "comparisons": rivals,
+            "pairs": result.pairs,
+            f"{pair.kind}s": pair.numbers,
+        }
+    )
+
+
+def failure(pair: Comparison, p: float) -> str:
+    """Why `--fail-if-worse` fails: the second run of a pair is worse by that p-value."""
+    a, b = pair.runs
+    lost = points(-pair.difference).removeprefix("+")
+    return f"{b}: is worse than {a} by {lost} points ({probability(p)})"
+
+
+def _head(pair: Comparison) -> str:
+    return f"{subject(pair.split, pair.data)}, {pair.n:,} images, {pair.weights} weights"
+
+
+def _members(pair: Comparison) -> str:
+    """The seeds or folds that were compared, in words."""
+    numbers = ", ".join(map(str, pair.numbers))
+    return f"{pair.kind}s {numbers}" if numbers else "one seed each"

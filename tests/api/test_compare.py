@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlpcli.api import significance
-from mlpcli.api.compare import compare
+from mlpcli.api.compare import compare, rank
 from mlpcli.api.eval import Evaluations, evaluate, evaluate_run
 from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
@@ -77,6 +77,60 @@ def test_the_same_seeds_have_the_same_validation_images(hard: Config, tmp_path: 
     b = train_seeds(changed(hard, "train.epochs=2"), tmp_path / "b")
 
     assert compare(a, b, split="validation").n == 30
+
+
+def test_more_than_two_are_ranked_and_each_is_compared_with_the_best(
+    hard: Config, tmp_path: Path
+) -> None:
+    rates = {"none": "1e-6", "weak": "1e-3", "strong": "0.1", "other": "0.08"}
+    folders = [
+        trained(changed(hard, f"optimizer.lr={lr}"), tmp_path / n) for n, lr in rates.items()
+    ]
+
+    found = rank(folders)
+
+    accuracies = [evaluate_run(folder).accuracy for folder in folders]
+    assert list(found.accuracy) == accuracies
+    assert found.best == str(folders[accuracies.index(max(accuracies))])
+    assert (found.pairs, len(found.rivals)) == (6, 3)
+    assert [r.comparison.accuracy[1] for r in found.rivals] == sorted(
+        (a for i, a in enumerate(accuracies) if i != accuracies.index(max(accuracies))),
+        reverse=True,
+    )
+    pairs = [compare(a, b) for i, a in enumerate(folders) for b in folders[i + 1 :]]
+    corrected = dict(
+        zip([p.runs for p in pairs], significance.holm([p.p for p in pairs]), strict=True)
+    )
+    for rival in found.rivals:
+        a, b = rival.comparison.runs
+        assert rival.p_holm == corrected.get((a, b), corrected.get((b, a)))
+        assert rival.comparison == compare(Path(a), Path(b))
+    assert found.rivals[-1].verdict == "worse"
+    assert found.worse == ()
+
+
+def test_those_worse_than_the_first_are_named(hard: Config, tmp_path: Path) -> None:
+    strong = trained(hard, tmp_path / "strong")
+    weak = [
+        trained(changed(hard, "optimizer.lr=1e-6", f"seed={seed}"), tmp_path / f"{seed}")
+        for seed in (1, 2)
+    ]
+
+    found = rank([strong, *weak])
+
+    assert [rival.comparison.runs for rival in found.worse] == [(str(strong), str(w)) for w in weak]
+
+
+def test_the_seeds_that_all_have_are_ranked(hard: Config, tmp_path: Path) -> None:
+    a, b = (train_seeds(hard, tmp_path / name, seeds=3) for name in "ab")
+    c = train_seeds(changed(hard, "seed=1", "train.epochs=1"), tmp_path / "c", seeds=2)
+
+    found = rank([a, b, c])
+
+    assert {rival.comparison.numbers for rival in found.rivals} == {(1, 2)}
+    assert found.accuracy[0] == pytest.approx(
+        np.mean([evaluate_run(a / f"seed-{seed}").accuracy for seed in (1, 2)])
+    )
 
 
 def test_other_images_are_no_comparison(hard: Config, settings: Config, tmp_path: Path) -> None:

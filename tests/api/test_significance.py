@@ -99,3 +99,24 @@ def test_few_discordant_images_get_the_exact_test() -> None:
 def test_thousands_of_discordant_images_are_no_trouble() -> None:
     assert 0 < significance.mcnemar(9_000, 9_500).p < 1e-3
     assert significance.mcnemar(5_000, 15_000).p == pytest.approx(0, abs=1e-300)
+
+
+def test_corrected_p_values_equal_published_ones() -> None:
+    # R 4.4, p.adjust(p, "holm")
+    p = [0.01, 0.02, 0.03, 0.04, 0.05]
+    assert_allclose(significance.holm(p), [0.05, 0.08, 0.09, 0.09, 0.09])
+    assert_allclose(significance.holm([0.9, 0.001, 0.5]), [1, 0.003, 1])
+    assert significance.holm([]) == []
+
+
+def test_equally_good_runs_are_rarely_told_apart(rng: np.random.Generator) -> None:
+    trials, runs, false = 300, 5, 0
+    for _ in range(trials):
+        right = rng.random((runs, 1000)) > 0.1
+        pairs = [(i, j) for i in range(runs) for j in range(i)]
+        counts = [
+            (int((right[i] & ~right[j]).sum()), int((right[j] & ~right[i]).sum())) for i, j in pairs
+        ]
+        false += min(significance.holm([significance.mcnemar(*each).p for each in counts])) < 0.05
+
+    assert false / trials < 0.05 + 2 * math.sqrt(0.05 * 0.95 / trials)

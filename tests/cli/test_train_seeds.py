@@ -144,9 +144,40 @@ def test_a_worse_run_can_be_a_failed_check(run: str, small: list[str]) -> None:
 
     assert status == 1
     assert "p < 0.001, McNemar's mid-p test, one seed each\nverdict: b is worse than run\n" in out
-    assert re.fullmatch(r"error: b: is worse than run by 0\.\d+ \(p \S+\)\n", err)
+    assert re.fullmatch(r"error: b: is worse than run by \d+\.\d\d points \(p < 0\.001\)\n", err)
     assert call("compare", run, "b").status == 0
     assert "verdict: run is better than b" in call("compare", "b", run, "--fail-if-worse").out
+
+
+def test_more_than_two_runs_are_compared_with_the_best(run: str, small: list[str]) -> None:
+    lost = ("--set", "optimizer.lr=1e-9", "--seed", "5", "--no-preflight")
+    for name, words in (("lost", lost), ("again", ())):
+        assert call("train", *small, *words, "--out", name, "-q").status == 0
+
+    status, out, err = call("compare", "lost", run, "again", "--fail-if-worse")
+    lines = out.splitlines()
+    found = facts(call("compare", "lost", run, "again", "--json"))
+    worse = call("compare", run, "again", "lost", "--fail-if-worse")
+
+    assert (status, err) == (0, "")
+    assert [line.split()[0] for line in lines[2:5]] == ["run", "again", "lost"]
+    assert lines[2].endswith("  best")
+    assert re.fullmatch(r"again +\S+% +[+]?0\.00 +-\S+ to \+\S+ +1\.000 +cannot tell", lines[3])
+    assert re.fullmatch(r"lost +\S+% +-\S+ +-\S+ to -\S+ +< 0\.001 +worse", lines[4])
+    assert lines[6].endswith(", one seed each; corrected for 3 pairs of runs (Holm)")
+    assert lines[7] == (
+        "verdict: run is better than 1 of the other 2; cannot tell for 1 (p of 0.05 or more)"
+    )
+    assert documented(found)
+    assert (found["runs"], found["best"], found["pairs"]) == (["lost", run, "again"], run, 3)
+    assert [each["run"] for each in found["comparisons"]] == ["again", "lost"]
+    assert [each["verdict"] for each in found["comparisons"]] == ["cannot tell", "worse"]
+    assert worse.status == 1
+    assert re.fullmatch(r"error: lost: is worse than run by \S+ points \(p < 0\.001\)\n", worse.err)
+
+
+def test_one_run_is_no_comparison(run: str) -> None:
+    assert refusal("compare", run) == "compare: takes at least two runs, got 1"
 
 
 def test_a_budget_and_a_target_are_told_in_the_result(small: list[str]) -> None:
