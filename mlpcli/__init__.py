@@ -1,6 +1,6 @@
 """A trainer for MNIST-like data: a NumPy MLP with a hand-derived, checked gradient.
 
-From Python, use the names below; `mlpcli.api.python` describes them. It is imported when one of
+From Python, use the names below; `mlpcli.python` describes them. It is imported when one of
 them is first used, so that the command line starts quickly.
 """
 
@@ -14,18 +14,18 @@ __all__ += ["check_gradient", "evaluate", "load", "load_config", "load_data", "t
 
 if TYPE_CHECKING:
     from mlpcli.api.eval import Evaluation
-    from mlpcli.api.python import Model, check_gradient, evaluate, load, load_config, load_data
-    from mlpcli.api.python import train as train
     from mlpcli.checks.gradcheck import Verdict
     from mlpcli.config.schema import Config
     from mlpcli.data.dataset import Split
+    from mlpcli.python import Model, check_gradient, evaluate, load, load_config, load_data
+    from mlpcli.python import train as train
     from mlpcli.training.progress import Metrics
 else:  # hidden from type checkers, which would take any name for an existing one
 
     def __getattr__(name):
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from mlpcli.api import python
+        from mlpcli import python
 
         return getattr(python, name)
 

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 import mlpcli
-from mlpcli.api import python
+from mlpcli import python
 from mlpcli.api.gradcheck import point_of_params
 from mlpcli.checks import gradcheck
 from mlpcli.checks.problem import derived_gradient
@@ -22,7 +22,7 @@ from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Layer
 from mlpcli.runs.folder import RunFolder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
 
 
@@ -125,6 +125,52 @@ def test_results_read_well(model: mlpcli.Model) -> None:
     assert repr(found).endswith(" nats, 90 images>")
 
 
+def test_the_history_is_that_of_the_run(settings: mlpcli.Config, tmp_path: Path) -> None:
+    seen: list[mlpcli.Metrics] = []
+    model = mlpcli.train(settings, tmp_path / "run", on_epoch=seen.append)
+
+    assert len(seen) == 3
+    assert assert_type(model.history, list[mlpcli.Metrics]) == seen
+    assert mlpcli.load(model.run, weights="last").history == seen
+
+
+def test_settings_may_be_a_name_or_a_dict(dots: str, tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(f"data: {{name: {dots}}}\nnetwork: {{hidden: [8]}}\ntrain: {{epochs: 1}}\n")
+    changes = {"data": {"name": dots}, "network.hidden": [8], "train.epochs": 1}
+
+    by_name = mlpcli.train(str(file), tmp_path / "a")
+    by_dict = mlpcli.train(changes, tmp_path / "b")
+
+    assert by_name.config == by_dict.config == mlpcli.load_config(file)
+    assert by_name.params[0].W.tobytes() == by_dict.params[0].W.tobytes()
+    assert [v.ok for v in mlpcli.check_gradient(changes, quick=True)] == [True, True]
+
+
+def test_a_section_is_changed_and_not_replaced() -> None:
+    shipped = mlpcli.load_config("mnist").train
+
+    changed = mlpcli.load_config("mnist", {"train": {"epochs": 2}}).train
+
+    assert changed == shipped.replace(epochs=2)
+
+
+def test_the_order_of_a_dict_does_not_matter() -> None:
+    one = mlpcli.load_config({"optimizer.lr": 2e-3, "optimizer.name": "adam"})
+    other = mlpcli.load_config({"optimizer.name": "adam", "optimizer.lr": 2e-3})
+
+    assert one == other
+    assert one.optimizer.lr == 2e-3
+
+
+def test_values_of_a_dict_may_be_of_numpy_or_paths(dots: str) -> None:
+    values = {"network.hidden": np.array([4, 3]), "optimizer.lr": np.float64(0.05)}
+    config = mlpcli.load_config({**values, "data.name": Path(dots), "seed": np.int64(3)})
+
+    assert (config.network.hidden, config.optimizer.lr) == ((4, 3), 0.05)
+    assert (config.data.name, config.seed) == (dots, 3)
+
+
 BAD: dict[str, tuple[Callable[[mlpcli.Model], object], str]] = {
     "data": (lambda _: mlpcli.load_data("minst"), "'minst'.*did you mean 'mnist'"),
     "split": (
@@ -133,6 +179,18 @@ BAD: dict[str, tuple[Callable[[mlpcli.Model], object], str]] = {
     ),
     "config": (lambda _: mlpcli.load_config("minst"), "did you mean 'mnist'"),
     "change": (lambda _: mlpcli.load_config(changes="seed"), "seed"),
+    "key": (
+        lambda m: mlpcli.train({"optimizer.learning_rate": 1}, m.run / "new"),
+        r"^optimizer.learning_rate=1: unknown key 'learning_rate' in optimizer; did you mean 'lr'",
+    ),
+    "value": (
+        lambda _: mlpcli.load_config("mnist", {"train": {"epochs": 0}}),
+        r"^train.epochs=0: epochs must be an integer in \[1, 100000\], got 0",
+    ),
+    "object": (
+        lambda _: mlpcli.load_config({"seed": len}),
+        "^seed: expected text, a number, a list or a section, got <built-in function len>",
+    ),
     "folder": (lambda m: mlpcli.train(m.config, m.run), "already contains a run"),
     "run": (lambda m: mlpcli.load(m.run / "none"), "no such run folder"),
     "part": (

@@ -5,11 +5,13 @@ It prints nothing; errors that a user can fix are raised as an `MlpError`.
 >>> from tempfile import TemporaryDirectory
 >>> import mlpcli
 >>> folder = TemporaryDirectory()
->>> changes = ["data.images=2000", "network.hidden=[32]", "train.epochs=4"]
+>>> changes = {"data.images": 2000, "network.hidden": [32], "train.epochs": 4}
 >>> config = mlpcli.load_config("quickstart", changes)
 >>> model = mlpcli.train(config, f"{folder.name}/first")
 >>> model
 <model 1024-32-10 of .../first: relu, 33,130 parameters, best weights>
+>>> [epoch.epoch for epoch in model.history]
+[1, 2, 3, 4]
 >>> test = mlpcli.load_data("synth", "test")
 >>> test
 <synth: 10,000 images of 28x28, 10 classes>
@@ -22,10 +24,11 @@ True
 >>> folder.cleanup()
 """
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +54,8 @@ from mlpcli.training.threads import cores
 Weights = Literal["best", "last"]
 File = Literal["train", "test"]
 Part = Literal["test", "validation", "train"]
+Changes = Mapping[str, Any] | Iterable[str]  # by dotted keys, or `key=value` each
+Settings = Config | str | Path | Mapping[str, Any]
 
 
 class Model(NamedTuple):
@@ -61,6 +66,11 @@ class Model(NamedTuple):
     config: Config
     classes: tuple[str, ...]  # names, in the order of the outputs
     params: Params  # W1 is params[0].W, float32
+
+    @property
+    def history(self) -> list[Metrics]:
+        """The metrics of each epoch, as the run's folder has them; raises CheckpointError."""
+        return RunFolder(self.run).load_metrics()
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.intp]:
         """The most probable class of each image, as its position in `classes`: (n,).
@@ -110,24 +120,34 @@ def load_data(
         raise DataError(str(err).replace(RESIZE_OPTION, "resize=True")) from err
 
 
-def load_config(source: str | Path | None = None, changes: Iterable[str] = ()) -> Config:
-    """The settings of a shipped config's name or of a file, with `key=value` changes.
+def load_config(
+    source: str | Path | Mapping[str, Any] | None = None, changes: Changes = ()
+) -> Config:
+    """The settings of a shipped config's name or of a file, with changes.
 
-    Without a source they are the defaults. Raises ConfigError with a line for each mistake.
+    Without a source they are the defaults; changes alone may be the source.
+    changes: values by dotted keys, or by sections as in a file, or `key=value` texts.
+    Raises ConfigError with a line for each mistake.
 
     >>> import mlpcli
+    >>> mlpcli.load_config("mnist", {"train.epochs": 3}).train.epochs
+    3
     >>> mlpcli.load_config("mnist", ["train.epochs=3"]).train.epochs
     3
-    >>> mlpcli.load_config("mnist", ["optimizer.learning_rate=1"])
+    >>> mlpcli.load_config({"optimizer": {"learning_rate": 1}})
     Traceback (most recent call last):
-    mlpcli.errors.ConfigError: --set optimizer.learning_rate=1: unknown key 'learning_rate' ...
+    mlpcli.errors.ConfigError: optimizer.learning_rate=1: unknown key 'learning_rate' ...
     """
-    changes = [changes] if isinstance(changes, str) else list(changes)
-    return read_config(None if source is None else str(source), changes)
+    texts = list(_texts(source)) if isinstance(source, Mapping) else []
+    name = None if source is None or isinstance(source, Mapping) else str(source)
+    try:
+        return read_config(name, [*texts, *_texts(changes)])
+    except ConfigError as err:
+        raise ConfigError(str(err).replace("--set ", "")) from err
 
 
 def train(
-    config: Config,
+    config: Settings,
     out: str | Path,
     *,
     on_epoch: Callable[[Metrics], object] | None = None,
@@ -137,12 +157,13 @@ def train(
 ) -> Model:
     """Train as `mlp train` does, into the folder out; returns the network with its best weights.
 
+    config: settings, or what `load_config` makes them of, such as "mnist" or {"train.epochs": 2}.
     on_epoch: called after each epoch has been saved; an exception in it ends the training.
     threads: how many cores share the work; the default is all.
     The warnings of `mlp train` are in the folder's run.json.
     Raises MlpError: CheckFailed when the loss is not finite, Interrupted after Ctrl-C.
     """
-    threads = threads or cores()
+    threads, config = threads or cores(), _settings(config)
     events = train_run(config, Path(out), overwrite=overwrite, offline=offline, threads=threads)
     with closing(events):  # so that the folder is free again, whatever on_epoch does
         for event in events:
@@ -179,25 +200,61 @@ def evaluate(
     return evaluate_run(Path(run), split=split, data=other, weights=weights, offline=offline)
 
 
-def check_gradient(subject: Config | Model, *, quick: bool = False) -> list[Verdict]:
+def check_gradient(subject: Settings | Model, *, quick: bool = False) -> list[Verdict]:
     """Check the gradient of every parameter: the `ok` of each verdict is its result.
 
-    A config's network is checked at its start and after some steps of training.
+    The network of settings, as `train` takes them, is checked at its start and after some steps
+    of training.
     quick: by the complex step alone.
 
     >>> import mlpcli
-    >>> config = mlpcli.load_config("quickstart", ["network.hidden=[16]", "data.images=1000"])
-    >>> mlpcli.check_gradient(config)
+    >>> mlpcli.check_gradient({"network.hidden": [16], "data.name": "synth", "data.images": 1000})
     [<initial parameters: right; 16,570 of 16,570 ...>, <after 8 steps of training: right; ...>]
     """
-    if isinstance(subject, Config):
-        points = gradcheck.points_of_config(subject)
-    else:
+    if isinstance(subject, Model):
         run, _, config, classes, params = subject
         points = iter([gradcheck.point_of_params(params, config, classes, str(run))])
+    else:
+        points = gradcheck.points_of_config(_settings(subject))
     return list(gradcheck.check_points(points, quick=quick))
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ConfigError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+
+
+def _settings(source: Settings) -> Config:
+    return source if isinstance(source, Config) else load_config(source)
+
+
+def _texts(changes: Changes) -> Iterator[str]:
+    """Changes as `key=value`; the kind of a section first, since it resets the section."""
+    if isinstance(changes, Mapping):
+        pairs = list(_pairs(changes))
+        for key, value in sorted(pairs, key=lambda pair: not pair[0].endswith(".name")):
+            yield f"{key}={_text(key, value)}"
+    else:
+        yield from [changes] if isinstance(changes, str) else changes
+
+
+def _pairs(changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Values by dotted keys; a section is changed, not replaced."""
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and "." not in str(key):
+            yield from ((f"{key}.{name}", each) for name, each in value.items())
+        else:
+            yield str(key), value
+
+
+def _text(key: str, value: Any) -> str:
+    """A value as YAML, of which JSON is a part."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Path):
+            return str(value)
+        if hasattr(value, "tolist"):  # of NumPy
+            return value.tolist()
+        raise ConfigError(f"{key}: expected text, a number, a list or a section, got {value!r}")
+
+    return json.dumps(value, ensure_ascii=False, default=plain)
