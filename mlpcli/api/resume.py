@@ -3,7 +3,15 @@
 from collections.abc import Generator
 from pathlib import Path
 
-from mlpcli.api.trainer import Event, Notice, Run, begin, follow, stop_between_steps
+from mlpcli.api.trainer import (
+    AlreadyFinished,
+    Event,
+    Notice,
+    Run,
+    begin,
+    follow,
+    stop_between_steps,
+)
 from mlpcli.config.load import flat_settings
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError
@@ -20,6 +28,13 @@ FREE_SETTINGS = {"train.epochs", "train.time_budget", "train.target"}  # may cha
 FREE_SETTINGS |= {"checkpoint.every_seconds", "log.tensorboard"}
 # cannot even with --force
 FIXED_SETTINGS = {"network.hidden", "optimizer.name", "train.ema", "train.metric"}
+
+MORE = {  # how a finished run is trained further, by its stop reason
+    "epochs": "--epochs N adds more",
+    "time_budget": "a larger --time-budget adds more",
+    "target": "a higher --target adds more",
+    "patience": "train.patience ended it",
+}
 
 
 def resume(
@@ -46,7 +61,7 @@ def resume(
         _refuse(place, changed, force=force)
         if last and _is_done(place, config, last.metadata.progress):
             place.require_metrics(last.metadata.progress.epoch)
-            yield Notice(f"{place}: nothing is left to train; --epochs N adds epochs")
+            yield AlreadyFinished(f"{place}: {_already(config, last.metadata.progress)}")
             return
         data = prepare(config, split)
         if last and place.has_record():
@@ -108,6 +123,11 @@ def _is_done(folder: RunFolder, config: Config, progress: Progress) -> bool:
     except CheckpointError:  # resuming writes them again where they equal the last
         return False
     return True
+
+
+def _already(config: Config, progress: Progress) -> str:
+    reason, n = stop_reason(config, progress), progress.epoch
+    return f"already finished after {n} epoch{'s' * (n != 1)}; {MORE[reason or 'epochs']}"
 
 
 def _environment_notices(folder: RunFolder, *, threads: int) -> list[Notice]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mlpcli.api import multi_run
 from mlpcli.api.multi_run import SeriesResult, TrainResult
 from mlpcli.api.resume import earlier_epochs, resume
-from mlpcli.api.trainer import Event, Notice, train
+from mlpcli.api.trainer import AlreadyFinished, Event, train
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError
@@ -111,9 +111,9 @@ def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Itera
             done = False
             yield StartedRun(place, f"{kind} {number}", events)
         if done:
-            more = "; --seeds N adds seeds" if series[0] == "seed" else ""
-            notice = Notice(f"{folder}: nothing is left to train{more}")
-            yield StartedRun(folder, None, iter((notice,)))
+            more = "; --seeds N adds more" if series[0] == "seed" else ""
+            text = f"{folder}: all {series[1]} {series[0]}s are already finished{more}"
+            yield StartedRun(folder, None, iter((AlreadyFinished(text),)))
     elif resumed:
         events = resume(config, folder, force=force, offline=offline, threads=threads)
         yield StartedRun(folder, None, events, earlier_epochs(folder))

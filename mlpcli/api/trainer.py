@@ -34,6 +34,12 @@ class Notice(NamedTuple):
     text: str
 
 
+class AlreadyFinished(NamedTuple):
+    """All that happens where nothing is left to train; the text says how to add more."""
+
+    text: str
+
+
 class DataSummary(NamedTuple):
     """What a training begins with."""
 
@@ -46,7 +52,7 @@ class DataSummary(NamedTuple):
     notes: tuple[str, ...]  # how the files were understood
 
 
-Event = Notice | DataSummary | Step | Epoch
+Event = Notice | AlreadyFinished | DataSummary | Step | Epoch
 
 
 @dataclass

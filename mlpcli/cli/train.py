@@ -1,5 +1,6 @@
 """`mlp train`: train a run from a config, showing its progress."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -128,14 +129,20 @@ def train(
         overwrite=overwrite,
     )
     console.warn_of_threads(plan.threads)
+    trained = False
     for run in api.start(plan, offline=offline, preflight=preflight):
         if run.member is not None and not quiet:
             console.note(f"{run.member}: {run.folder}")
-        console.watch(
+        trained |= console.watch(
             run.events,
             epochs=plan.config.train.epochs,
             metric=plan.config.train.metric,
             quiet=quiet,
             before=run.earlier,
         )
-    print_result(api.result(plan), as_text, as_json, json=json)
+    print_result(
+        api.result(plan),
+        partial(as_text, trained=trained),
+        partial(as_json, trained=trained),
+        json=json,
+    )

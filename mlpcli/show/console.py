@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mlpcli.api.trainer import DataSummary, Event, Notice
+from mlpcli.api.trainer import AlreadyFinished, DataSummary, Event, Notice
 from mlpcli.config.schema import Metric
 from mlpcli.show import live
 from mlpcli.show.format import fitted
@@ -71,24 +71,27 @@ def watch(
     quiet: bool,
     metric: Metric = "accuracy",
     before: Sequence[Metrics] = (),
-) -> None:
-    """Run a training to its end while showing it.
+) -> bool:
+    """Run a training to its end while showing it; returns whether there was anything to train.
 
     epochs: the most it may take; metric: `train.metric`; before: epochs of an earlier process.
     """
-    screen = console()
+    screen, trained = console(), True
     if is_live(sys.stderr) and not quiet:
-        live.watch(events, screen, epochs=epochs, metric=metric, before=before)
-        return
+        return live.watch(events, screen, epochs=epochs, metric=metric, before=before)
     for event in events:
         if isinstance(event, Notice):
             warn(event.text)
+        elif isinstance(event, AlreadyFinished):
+            trained = False
+            note(f"note: {event.text}")
         elif isinstance(event, DataSummary):
             for line in () if quiet else data_lines(event):
                 note(line)
         elif isinstance(event, Epoch) and not quiet:
             text = live.row(event.metrics, epochs, metric=metric)
             screen.print(text, style="green" if event.best else "")
+    return trained
 
 
 def bar(counts: Iterable[tuple[int, int]], *, label: str) -> None:

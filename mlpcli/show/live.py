@@ -14,7 +14,7 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
-from mlpcli.api.trainer import DataSummary, Event
+from mlpcli.api.trainer import AlreadyFinished, DataSummary, Event
 from mlpcli.config.schema import Metric
 from mlpcli.show.format import METRICS, fitted
 from mlpcli.terminal import printable
@@ -52,8 +52,12 @@ def watch(
     epochs: int,
     metric: Metric = "accuracy",
     before: Sequence[Metrics] = (),
-) -> None:
-    """Run a training to its end while showing it; before: the epochs of an earlier process."""
+) -> bool:
+    """Run a training to its end while showing it; returns whether there was anything to train.
+
+    before: the epochs of an earlier process.
+    """
+    trained = True
     panel, past = Panel(screen), list(before)
     glyphs = LINES if screen.encoding.lower().startswith("utf") else ASCII
     drawn, run, epoch = -math.inf, None, None
@@ -86,11 +90,15 @@ def watch(
             elif isinstance(event, DataSummary):
                 for line in data_lines(event):
                     panel.print(Text(fitted(printable(line), screen.width)))
+            elif isinstance(event, AlreadyFinished):
+                trained = False
+                panel.print(Text(fitted(f"note: {printable(event.text)}", screen.width)))
             else:
                 warning = fitted(f"warning: {printable(event.text)}", screen.width)
                 panel.print(Text(warning, style="yellow"))
     finally:
         panel.erase()
+    return trained
 
 
 def data_lines(data: DataSummary) -> list[str]:

@@ -7,15 +7,21 @@ from mlpcli.api.significance import Summary
 from mlpcli.show.format import METRICS, counted, json_object, percent, pick, table
 
 
-def as_text(result: TrainResult | SeriesResult) -> str:
-    """Facts line by line; of several runs, a table and their statistics."""
+def as_text(result: TrainResult | SeriesResult, *, trained: bool = True) -> str:
+    """Facts line by line; of several runs, a table and their statistics.
+
+    trained: whether anything was; else they are an earlier command's, and only the run is named.
+    """
+    if not trained:
+        return f"run: {result.run}"
     return _series(result) if isinstance(result, SeriesResult) else _single(result)
 
 
-def as_json(result: TrainResult | SeriesResult) -> str:
-    """The same as one JSON object."""
+def as_json(result: TrainResult | SeriesResult, *, trained: bool = True) -> str:
+    """The same as one JSON object; trained: whether anything was."""
+    already = {"already_finished": not trained}
     if isinstance(result, TrainResult):
-        return json_object(_values(result))
+        return json_object(_values(result) | already)
     kind = result.kind
     runs = [{kind: number, **_values(run)} for number, run in result.runs.items()]
     return json_object(
@@ -24,6 +30,7 @@ def as_json(result: TrainResult | SeriesResult) -> str:
             "validation_accuracy": result.accuracy and result.accuracy.mean,
             **spread(result.accuracy),
             "seconds": _seconds(result),
+            **already,
             f"{kind}s": runs,
         }
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mlpcli.api.resume import resume
-from mlpcli.api.trainer import Notice, train
+from mlpcli.api.trainer import AlreadyFinished, Notice, train
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError
@@ -197,23 +197,23 @@ def test_lost_best_weights_of_a_finished_run_are_written_again(
 
 
 @pytest.mark.parametrize(
-    ("change", "force"),
+    ("change", "force", "more"),
     [
-        ("train.epochs=3", False),
-        ("train.time_budget=5", False),
-        ("train.target=0.01", False),
-        ("log.tensorboard=true", False),
-        ("optimizer.lr=0.2", True),
+        ("train.epochs=3", False, "--epochs N adds more"),
+        ("train.time_budget=5", False, "--epochs N adds more"),
+        ("train.target=0.01", False, "a higher --target adds more"),
+        ("log.tensorboard=true", False, "--epochs N adds more"),
+        ("optimizer.lr=0.2", True, "--epochs N adds more"),
     ],
 )
 def test_a_run_with_nothing_left_to_train_stays_as_it_is(
-    settings: Config, run: Path, change: str, force: bool
+    settings: Config, run: Path, change: str, force: bool, more: str
 ) -> None:
     before = {path.name: path.read_bytes() for path in run.iterdir()}
 
     (notice,) = resume(changed(settings, change), run, force=force)
 
-    assert notice == Notice(f"{run}: nothing is left to train; --epochs N adds epochs")
+    assert notice == AlreadyFinished(f"{run}: already finished after 3 epochs; {more}")
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
 

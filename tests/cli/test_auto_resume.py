@@ -8,10 +8,8 @@ import pytest
 from mlpcli.runs.folder import RunFolder
 from mlpcli.show import live
 from mlpcli.training.progress import Metrics
-from tests.cli.outcome import Outcome, call, refusal
+from tests.cli.outcome import Outcome, call, documented, facts, on_terminal, refusal
 from tests.fingerprint import result
-
-DONE = "nothing is left to train; --"
 
 
 def interrupted(*words: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
@@ -36,8 +34,8 @@ def test_one_command_starts_resumes_and_leaves_a_run(
 
     assert [each.status for each in (stopped, resumed, finished)] == [143, 0, 0]
     assert result(Path("a")) == result(Path(run))
-    assert finished.err == f"warning: a: {DONE}epochs N adds epochs\n"
-    assert finished.out == resumed.out
+    assert finished.err == "note: a: already finished after 3 epochs; --epochs N adds more\n"
+    assert finished.out == "run: a\n"
 
 
 def test_one_command_starts_resumes_and_leaves_the_runs_of_seeds(
@@ -51,8 +49,35 @@ def test_one_command_starts_resumes_and_leaves_the_runs_of_seeds(
     assert [each.status for each in (stopped, resumed, finished)] == [143, 0, 0]
     assert result(Path("runs/five/seed-0")) == result(Path(run))
     assert len(RunFolder(Path("runs/five")).series()) == 2
-    assert finished.err == f"warning: runs/five: {DONE}seeds N adds seeds\n"
-    assert finished.out == resumed.out
+    assert (
+        finished.err == "note: runs/five: all 2 seeds are already finished; --seeds N adds more\n"
+    )
+    assert finished.out == "run: runs/five\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--auto-resume", "--quiet")])
+def test_json_has_the_result_of_a_finished_run_and_says_that_it_is_not_new(
+    small: list[str], options: tuple[str, ...]
+) -> None:
+    words = ("train", *small, "--json", "--out", "a")
+    new = facts(call(*words))
+
+    again = call(*words, *options) if options else call("train", "--resume", "a", "--json")
+    old = facts(again)
+
+    assert (new.pop("already_finished"), old.pop("already_finished")) == (False, True)
+    assert old == new
+    assert documented({"already_finished": True})
+    assert again.err == "note: a: already finished after 3 epochs; --epochs N adds more\n"
+
+
+@pytest.mark.slow
+def test_a_terminal_gets_the_note_on_a_finished_run_and_no_panel(run: str) -> None:
+    status, out, err = on_terminal("train", "--resume", run)
+
+    told = f"note: {run}: already finished after 3 epochs; --epochs N adds more"
+    assert (status, out) == (0, f"run: {run}\n")
+    assert err == f"{told}\r\n"
 
 
 def test_settings_follow_the_rules_of_resume(small: list[str], run: str) -> None:

@@ -40,6 +40,7 @@ def test_train_json_is_one_object_as_the_contract_has_it(small: list[str]) -> No
             *("train_loss", "seconds"),
         },
         "str": {"run", "metric", "ended_by"},
+        "bool": {"already_finished"},
     }
     assert (found["schema"], found["run"], found["epochs"]) == (1, "a", 3)
     assert found["parameters"] == 1024 * 16 + 16 + 16 * 8 + 8 + 8 * 3 + 3

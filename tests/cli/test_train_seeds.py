@@ -37,6 +37,7 @@ def test_train_with_seeds_json_is_one_object_as_the_contract_has_it(small: list[
         "str": {"run"},
         "float": {"validation_accuracy", "sd", "seconds"},
         "list": {"ci95", "seeds"},
+        "bool": {"already_finished"},
     }
     alone = facts(call("train", *small, "--out", "a", "--json"))
     alone["seed"] = alone.pop("schema")
@@ -54,6 +55,7 @@ def test_eval_of_seeds_is_of_each_and_their_mean(five: str) -> None:
         "str": {"run", "data", "split", "weights"},
         "float": {"accuracy", "balanced_accuracy", "macro_f1", "sd"},
         "list": {"ci95", "seeds"},
+        "bool": {"already_finished"},
     }
     alone = [facts(call("eval", f"five/seed-{seed}", "--json")) for seed in (0, 1)]
     for seed, each in zip(found["seeds"], alone, strict=True):
