@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from mlpcli.api.gradcheck import Point, workbook_point
-from mlpcli.checks.workbook.statements import Result, check_statements
+from mlpcli.checks.workbook.statement import Result
+from mlpcli.checks.workbook.statements import check_statements
 
 
 class Verification(NamedTuple):

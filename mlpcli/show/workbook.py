@@ -9,7 +9,7 @@ import numpy as np
 
 from mlpcli.api.workbook import Verification
 from mlpcli.checks.workbook.measurements import first_image
-from mlpcli.checks.workbook.statements import Result
+from mlpcli.checks.workbook.statement import Result
 from mlpcli.nn import Array
 from mlpcli.show.format import aligned, json_object, pick
 from mlpcli.show.gradcheck import heading
@@ -23,7 +23,7 @@ def as_text(result: Verification) -> str:
         rows, texts = [["", "", "error", "measured", "stated"]], ["statement"]
         for r in tested:
             verdict = "holds" if r.ok else "WRONG"
-            rows.append([r.statement.number, verdict, f"{r.error:.1e}", *_short(r)])
+            rows.append([r.statement.id, verdict, f"{r.error:.1e}", *_short(r)])
             texts.append(r.statement.text)
         lines += ["", section]
         for row, text in zip(aligned(rows, None), texts, strict=True):
@@ -35,7 +35,7 @@ def as_text(result: Verification) -> str:
 def summary(result: Verification) -> str:
     """How many statements hold, and which do not."""
     n = len(result.results)
-    wrong = [f"{r.statement.section} {r.statement.number}" for r in result.results if not r.ok]
+    wrong = [r.statement.id for r in result.results if not r.ok]
     text = f"{n - len(wrong)} of {n} statements of the workbook hold"
     return f"{text}; wrong: {', '.join(wrong)}" if wrong else text
 
@@ -48,7 +48,7 @@ def as_json(result: Verification) -> str:
 def _values(r: Result) -> dict[str, Any]:
     left, right = (_entry(side, r.at) for side in (r.left, r.right))
     return {
-        **pick(r.statement, "section", "number"),
+        **pick(r.statement, "id", "workbook", "section", "number"),
         "statement": r.statement.text,
         "shape": r.left.shape,
         "index": r.at,

@@ -7,42 +7,41 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpcli.checks import mutants
 from mlpcli.checks.problem import Problem
-from mlpcli.checks.workbook import statements
-from mlpcli.checks.workbook.statements import STATEMENTS, Statement
+from mlpcli.checks.workbook import output_layer
+from mlpcli.checks.workbook.statement import Statement, compare
+from mlpcli.checks.workbook.statements import STATEMENTS, check_statements
 from mlpcli.cli.workbook import workbook as command
 from mlpcli.errors import CheckFailed, ConfigError
-from mlpcli.nn import Array, mlp
+from mlpcli.nn import Array, mlp, optim
 
 Sides = dict[str, tuple[Array, Array]]
 NUMBERS = {
-    statements.CALCULUS: range(1, 8),
-    statements.CONCEPT: range(3),
-    statements.TO_Z3: range(1, 14),
-    statements.TO_W3: range(1, 15),
-    statements.TO_B3: range(1, 7),
-}  # the workbook's own, in each section
+    output_layer.CALCULUS: range(1, 8),
+    output_layer.CONCEPT: range(3),
+    output_layer.TO_Z3: range(1, 14),
+    output_layer.TO_W3: range(1, 15),
+    output_layer.TO_B3: range(1, 7),
+}  # workbook 01's own, in each section
+QUESTIONS = {2: 55}  # of the workbooks that count through
 
 
-def name(statement: Statement) -> str:
-    return f"{statement.section.split()[-1]}-{statement.number}"
+each_statement = pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s.id)
 
 
-each_statement = pytest.mark.parametrize("statement", STATEMENTS, ids=name)
-
-
-def one_image() -> Problem:
+def images() -> Problem:
     rng = np.random.default_rng(3)
     params = mlp.init((1024, 512, 256, 10), rng=rng, dtype="float64")
     params = tuple(layer._replace(b=0.1 * rng.standard_normal(len(layer.b))) for layer in params)
-    x = rng.random((1, 1024)) * (rng.random((1, 1024)) > 0.7)
-    return Problem(params, x, mlp.one_hot(np.array([4]), 10))
+    x = rng.random((4, 1024)) * (rng.random((4, 1024)) > 0.7)
+    return Problem(params, x, mlp.one_hot(np.array([4, 0, 9, 5]), 10))
 
 
 @pytest.fixture(scope="module")
 def sides() -> Sides:
     """Both sides of every statement."""
-    return {name(r.statement): (r.left, r.right) for r in statements.check_statements(one_image())}
+    return {r.statement.id: (r.left, r.right) for r in check_statements(images())}
 
 
 @pytest.fixture(autouse=True)
@@ -60,40 +59,65 @@ def moved_at(side: Array, k: int) -> Array:
 
 @each_statement
 def test_the_statement_holds(statement: Statement, sides: Sides) -> None:
-    result = statements.compare(statement, *sides[name(statement)])
+    result = compare(statement, *sides[statement.id])
 
     assert result.ok, result
 
 
 @each_statement
 def test_the_statement_fails_when_either_side_is_moved(statement: Statement, sides: Sides) -> None:
-    left, right = sides[name(statement)]
+    left, right = sides[statement.id]
 
     for k in range(0, left.size, max(1, left.size // 20)):
-        assert not statements.compare(statement, moved_at(left, k), right).ok
-        assert not statements.compare(statement, left, moved_at(right, k)).ok
+        assert not compare(statement, moved_at(left, k), right).ok
+        assert not compare(statement, left, moved_at(right, k)).ok
 
 
 @each_statement
 def test_the_statement_fails_when_a_side_has_another_shape_or_is_not_finite(
     statement: Statement, sides: Sides
 ) -> None:
-    left, right = sides[name(statement)]
+    left, right = sides[statement.id]
 
-    assert not statements.compare(statement, left[None], right).ok
-    assert not statements.compare(statement, left, np.full(right.shape, np.nan)).ok
+    assert not compare(statement, left[None], right).ok
+    assert not compare(statement, left, np.full(right.shape, np.nan)).ok
 
 
-def test_every_number_of_the_workbook_has_its_statement() -> None:
+def test_every_number_of_workbook_01_has_its_statement() -> None:
     for section, expected in NUMBERS.items():
         numbers = {int(re.sub("[a-z]", "", s.number)) for s in STATEMENTS if s.section == section}
 
         assert numbers == set(expected)
-    assert len({name(s) for s in STATEMENTS}) == len(STATEMENTS)
 
 
-def fails(problem: Problem) -> set[str]:
-    return {name(r.statement) for r in statements.check_statements(problem) if not r.ok}
+def test_the_numbers_of_later_workbooks_count_through() -> None:
+    for workbook, count in QUESTIONS.items():
+        numbers = [s.number for s in STATEMENTS if s.workbook == workbook]
+        parts = [re.fullmatch(r"(\d+)([a-z]?)", number) for number in numbers]
+        questions = [(int(p[1]), p[2]) for p in parts if p]
+        letters: dict[int, str] = {}
+        for question, letter in questions:
+            letters[question] = letters.get(question, "") + (letter or "-")
+
+        assert len(questions) == len(numbers)
+        assert questions == sorted(questions)
+        assert list(letters) == list(range(1, count + 1))
+        assert all("-abcdef".startswith(a) or "abcdef".startswith(a) for a in letters.values())
+
+
+def test_every_statement_has_its_own_id() -> None:
+    assert len({s.id.lower() for s in STATEMENTS}) == len(STATEMENTS)
+    assert {"calculus.7", "concept.2a", "z3.11b", "W3.14", "b3.6c", "2.21a"} <= {
+        s.id for s in STATEMENTS
+    }
+
+
+def of(workbook: int) -> list[Statement]:
+    return [s for s in STATEMENTS if s.workbook == workbook]
+
+
+def fails(workbook: int) -> set[str]:
+    return {r.statement.id for r in check_statements(images(), of(workbook)) if not r.ok}
 
 
 def test_a_wrong_grad_z3_in_the_code_breaks_the_statements_about_it(
@@ -106,7 +130,39 @@ def test_a_wrong_grad_z3_in_the_code_breaks_the_statements_about_it(
 
     monkeypatch.setattr(mlp, "backward", without_y)
 
-    assert fails(one_image()) == {"Concept-1b", "W3-14"}
+    assert fails(1) == {"concept.1b", "W3.14"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mistake", "broken"),
+    [
+        ("no derivative of relu", "2.36 2.43"),
+        ("sum, not mean", "2.36 2.38b"),
+        ("decay on biases", "2.46b"),
+        ("decay forgotten", "2.46a"),
+        ("bias lost", "2.43 2.46b 2.53"),
+        ("z for h", "2.38b"),
+    ],
+)
+def test_a_wrong_line_of_backward_breaks_the_statements_about_it(
+    mistake: str, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (mutant,) = (m for m in mutants.MUTANTS if m.name == mistake)
+    monkeypatch.setattr(mlp, "backward", mutants.mutate(mutant))
+
+    assert set(broken.split()) <= fails(2)
+
+
+def test_a_wrong_update_breaks_the_statements_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = optim.sgd
+
+    def twice(momentum: float) -> optim.UpdateRule:
+        return lambda theta, grad, state, lr, t: right(momentum)(theta, grad, state, 2 * lr, t)
+
+    monkeypatch.setattr(optim, "sgd", twice)
+
+    assert fails(2) == {"2.42", "2.44", "2.47", "2.48"}
 
 
 def another_temperature(right: Any, z: Array) -> Array:
@@ -126,9 +182,9 @@ def reversed_columns(right: Any, params: mlp.Params, x: Array, **options: Any) -
 @pytest.mark.parametrize(
     ("function", "change", "broken"),
     [
-        ("softmax", another_temperature, "z3-3b z3-9 z3-11a z3-12 W3-13 b3-5"),
-        ("log_softmax", a_factor, "z3-1c z3-2 z3-4 z3-10 z3-12 W3-10 W3-14"),
-        ("forward", reversed_columns, "Concept-2a W3-3 W3-8"),
+        ("softmax", another_temperature, "z3.3b z3.9 z3.11a z3.12 W3.13 b3.5"),
+        ("log_softmax", a_factor, "z3.1c z3.2 z3.4 z3.10 z3.12 W3.10 W3.14"),
+        ("forward", reversed_columns, "concept.2a W3.3 W3.8"),
     ],
 )
 def test_a_wrong_function_breaks_the_statements_about_it(
@@ -136,7 +192,7 @@ def test_a_wrong_function_breaks_the_statements_about_it(
 ) -> None:
     monkeypatch.setattr(mlp, function, partial(change, getattr(mlp, function)))
 
-    assert set(broken.split()) <= fails(one_image())
+    assert set(broken.split()) <= fails(1)
 
 
 @pytest.mark.slow
@@ -166,7 +222,7 @@ def test_the_command_fails_with_the_names_of_what_is_wrong(
 ) -> None:
     monkeypatch.setattr(mlp, "softmax", partial(another_temperature, mlp.softmax))
 
-    with pytest.raises(CheckFailed, match=r"wrong: .*Backpropagation to z3 12"):
+    with pytest.raises(CheckFailed, match=r"wrong: .*z3.12"):
         command(verify=True)
     assert "WRONG" in capsys.readouterr().out
 
