@@ -12,6 +12,7 @@ from mlpcli.cli.options import (
     ConfigOpt,
     DataArg,
     JsonOpt,
+    JunitOpt,
     OfflineOpt,
     OverwriteFileOpt,
     SetOpt,
@@ -68,7 +69,11 @@ def show(
 
 @app.command()
 def check(
-    name: DataArg, set_: SetOpt = None, offline: OfflineOpt = False, json: JsonOpt = False
+    name: DataArg,
+    set_: SetOpt = None,
+    offline: OfflineOpt = False,
+    json: JsonOpt = False,
+    junit: JunitOpt = None,
 ) -> None:
     """Count images and classes, and look for what is suspect.
 
@@ -83,10 +88,13 @@ def check(
       mlp data check digits.csv --set data.label=kind --json
     """
     from mlpcli.api import data as api
-    from mlpcli.show.data import quality_as_json, quality_as_text
+    from mlpcli.show.data import quality_as_json, quality_as_text, quality_cases
     from mlpcli.show.format import counted
+    from mlpcli.show.junit import report
 
-    quality = api.check(name, set_ or [], offline=offline)
+    with report(junit, "data check") as cases:
+        quality = api.check(name, set_ or [], offline=offline)
+        cases += quality_cases(quality)
     print_result(quality, quality_as_text, quality_as_json, json=json)
     if quality.findings:
         raise CheckFailed(f"{name}: {counted(len(quality.findings), 'finding')}")

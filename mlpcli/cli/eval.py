@@ -6,6 +6,7 @@ from typer import Option
 
 from mlpcli.cli.options import (
     JsonOpt,
+    JunitOpt,
     OfflineOpt,
     OtherDataOpt,
     RunArg,
@@ -15,7 +16,7 @@ from mlpcli.cli.options import (
     parse_threshold,
 )
 from mlpcli.cli.output import echo, print_result
-from mlpcli.errors import CheckFailed
+from mlpcli.errors import CheckFailed, ConfigError
 
 
 def eval_(
@@ -24,15 +25,17 @@ def eval_(
     data: OtherDataOpt = None,
     weights: WeightsOpt = "best",
     fail_under: Annotated[
-        Threshold | None,
+        list[Threshold] | None,
         Option(
             parser=parse_threshold,
             metavar="[METRIC=]FRACTION",
-            help="Exit with 1 if the accuracy or, as in macro_f1=0.9, another metric is lower.",
+            help="Exit with 1 if the accuracy or, as in macro_f1=0.9, another metric is lower; "
+            "repeatable.",
         ),
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
+    junit: JunitOpt = None,
 ) -> None:
     """Evaluate a run: metrics with their 95% intervals, loss, scores per class, confusion matrix.
 
@@ -49,17 +52,21 @@ def eval_(
       mlp eval runs/first
       mlp eval runs/first --split validation --json
       mlp eval runs/first --fail-under 0.98
-      mlp eval runs/first --fail-under balanced_accuracy=0.95
+      mlp eval runs/first --fail-under 0.98 --fail-under macro_f1=0.97 --junit eval.xml
       mlp eval runs/first --data photos/
     """
-    from mlpcli.api.eval import evaluate
-    from mlpcli.show.eval import as_json, as_text, notes
-    from mlpcli.show.format import METRICS
+    if junit and not fail_under:
+        raise ConfigError("--junit: reports on the thresholds of --fail-under; give one")
 
-    result = evaluate(run, split=split, data=data, weights=weights, offline=offline)
+    from mlpcli.api.eval import evaluate
+    from mlpcli.show.eval import as_json, as_text, cases, notes
+    from mlpcli.show.junit import report
+
+    with report(junit, "eval") as checks:
+        result = evaluate(run, split=split, data=data, weights=weights, offline=offline)
+        checks += cases(result, fail_under or ())
     for note in notes(result):
         echo(f"note: {data}: {note}", err=True)
     print_result(result, as_text, as_json, json=json)
-    if fail_under is not None and (got := result.value(fail_under.metric)) < fail_under.fraction:
-        name = METRICS[fail_under.metric]
-        raise CheckFailed(f"{run}: {name} must be at least {fail_under.fraction}, got {got}")
+    if failures := [check.failure for check in checks if check.failure]:
+        raise CheckFailed(f"{run}: {'; '.join(failures)}")

@@ -10,6 +10,7 @@ from mlpcli.cli.options import (
     ConfigOpt,
     DataOpt,
     JsonOpt,
+    JunitOpt,
     OverwriteFileOpt,
     RunOpt,
     SetOpt,
@@ -41,6 +42,7 @@ def gradcheck(
     template: Annotated[bool, Option("--template", hidden=True)] = False,
     timeout: Annotated[int, Option(min=1, max=3600, hidden=True)] = 10,
     json: JsonOpt = False,
+    junit: JunitOpt = None,
 ) -> None:
     """Compare the hand-derived gradient with numeric derivatives, for every parameter.
 
@@ -72,32 +74,39 @@ def gradcheck(
     if template or backward:
         old, new = ("template", "--template") if template else ("backward", "FILE.py")
         moved(f"mlp gradcheck --{old}", f"mlp grade {new}")
-        grade(backward, template=template, timeout=timeout, json=json)
+        grade(backward, template=template, timeout=timeout, json=json, junit=junit)
         return
     if workbook:
         moved("mlp gradcheck --workbook", "mlp workbook --verify")
-        workbook_(verify=True, json=json)
+        workbook_(verify=True, json=json, junit=junit)
         return
     from mlpcli.api import gradcheck as api
     from mlpcli.show import figure, step_size
     from mlpcli.show import gradcheck as show
+    from mlpcli.show.junit import report
 
     if self_test:
-        tested = api.self_test()
+        with report(junit, "gradcheck --self-test") as cases:
+            tested = api.self_test()
+            cases += show.self_test_cases(tested)
         print_result(tested, show.self_test_as_text, show.self_test_as_json, json=json)
         if not tested.ok:
             raise CheckFailed("the gradient check missed a mutant or accused a correct network")
     elif sweep or png:
         if png:
             figure.claim(png, overwrite=overwrite)
-        sizes = api.step_sizes()
+        with report(junit, "gradcheck --sweep") as cases:
+            sizes = api.step_sizes()
+            cases += step_size.cases(sizes)
         if png:
             step_size.png(png, sizes.curves)
         print_result(sizes, step_size.as_text, step_size.as_json, json=json)
         if not sizes.ok:
             raise CheckFailed(step_size.summary(sizes.curves))
     else:
-        result = api.check(config, changes, run=run, quick=quick)
+        with report(junit, "gradcheck") as cases:
+            result = api.check(config, changes, run=run, quick=quick)
+            cases += show.cases(result)
         print_result(result, show.as_text, show.as_json, json=json)
         if not result.ok:
             raise CheckFailed(show.summary(result))

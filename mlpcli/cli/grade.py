@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mlpcli.cli.options import JsonOpt, flag
+from mlpcli.cli.options import JsonOpt, JunitOpt, flag
 from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import CheckFailed, ConfigError
 
@@ -26,6 +26,7 @@ def grade(
         bool, flag("--strict", "Refuse arrays that are no gradient in the result of backward.")
     ] = False,
     json: JsonOpt = False,
+    junit: JunitOpt = None,
 ) -> None:
     """Grade your own backward pass, step by step. This runs the code in FILE.py.
 
@@ -45,12 +46,15 @@ def grade(
         raise ConfigError("FILE.py: name a file to grade, or give --template to start one")
 
     from mlpcli.api import grade as api
-    from mlpcli.show.grade import as_json, as_text, score
+    from mlpcli.show.grade import as_json, as_text, cases, score
+    from mlpcli.show.junit import report
 
     if not file:
         echo(api.template(), nl=False)
         return
-    result = api.grade(file, timeout=timeout, seed=seed, strict=strict)
+    with report(junit, "grade") as steps:
+        result = api.grade(file, timeout=timeout, seed=seed, strict=strict)
+        steps += cases(result)
     print_result(result, as_text, as_json, json=json)
     if not result.ok:
         raise CheckFailed(f"{file}: {score(result)}")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from mlpcli.cli.options import JsonOpt, flag
+from mlpcli.cli.options import JsonOpt, JunitOpt, flag
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed, ConfigError
 
@@ -10,6 +10,7 @@ from mlpcli.errors import CheckFailed, ConfigError
 def workbook(
     verify: Annotated[bool, flag("--verify", "Check every statement on the full network.")] = False,
     json: JsonOpt = False,
+    junit: JunitOpt = None,
 ) -> None:
     """Check that every statement of the backprop workbook is true in the program.
 
@@ -25,9 +26,12 @@ def workbook(
         raise ConfigError("workbook: give --verify to check every statement")
 
     from mlpcli.api import workbook as api
-    from mlpcli.show.workbook import as_json, as_text, summary
+    from mlpcli.show.junit import report
+    from mlpcli.show.workbook import as_json, as_text, cases, summary
 
-    result = api.verify()
+    with report(junit, "workbook --verify") as statements:
+        result = api.verify()
+        statements += cases(result)
     print_result(result, as_text, as_json, json=json)
     if not result.ok:
         raise CheckFailed(summary(result))

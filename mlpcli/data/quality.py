@@ -25,6 +25,9 @@ class Counts(NamedTuple):
     blank: int  # images of a single shade
 
 
+Findings = dict[str, tuple[str, ...]]  # by what was looked for: all that was found
+
+
 class Quality(NamedTuple):
     """A data set in numbers, and what is suspect."""
 
@@ -35,7 +38,12 @@ class Quality(NamedTuple):
     leaked: dict[str, int]  # by split: images that are also among the training images
     skipped: tuple[tuple[str, str], ...]  # files left out: name and reason
     notes: tuple[str, ...]  # how the files were understood
-    findings: tuple[str, ...]
+    checks: Findings
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """All that is suspect."""
+        return tuple(text for texts in self.checks.values() for text in texts)
 
 
 def examine(splits: dict[str, Split], problems: tuple[str, ...] = ()) -> Quality:
@@ -57,7 +65,7 @@ def examine(splits: dict[str, Split], problems: tuple[str, ...] = ()) -> Quality
         leaked,
         tuple(each for split in splits.values() for each in split.skipped),
         first.notes,
-        (*problems, *_findings(counts, leaked, names[0])),
+        {"unreadable": problems, **_findings(counts, leaked, names[0])},
     )
 
 
@@ -123,23 +131,35 @@ def _keys(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return (mixed * factors).sum(axis=1, dtype=np.uint64)
 
 
-def _findings(counts: dict[str, Counts], leaked: dict[str, int], train: str) -> list[str]:
-    found = []
-    for name, each in counts.items():
-        if each.contradictions:
-            found.append(f"{name}: {each.contradictions:,} images are there with several labels")
-        if each.duplicates > MAX_DUPLICATE_SHARE * each.images:
-            found.append(f"{name}: {each.duplicates:,} images are copies of others")
-        if each.blank:
-            found.append(f"{name}: {each.blank:,} images are blank")
+def _findings(counts: dict[str, Counts], leaked: dict[str, int], train: str) -> Findings:
+    sizes = {split: each.images for split, each in counts.items()}
     small = {label: n for label, n in counts[train].classes.items() if n < MIN_CLASS_SIZE}
-    found += [f"{train}: class {label!r} has {_images(n)}" for label, n in small.items()]
-    found += [
-        f"{name}: {n:,} of its {counts[name].images:,} images are also in {train}"
-        for name, n in leaked.items()
-        if n
-    ]
-    return found
+    texts = {
+        "contradictions": (
+            f"{split}: {each.contradictions:,} images are there with several labels"
+            for split, each in counts.items()
+            if each.contradictions
+        ),
+        "duplicates": (
+            f"{split}: {each.duplicates:,} images are copies of others"
+            for split, each in counts.items()
+            if each.duplicates > MAX_DUPLICATE_SHARE * each.images
+        ),
+        "blank": (
+            f"{split}: {each.blank:,} images are blank"
+            for split, each in counts.items()
+            if each.blank
+        ),
+        "small_classes": (
+            f"{train}: class {label!r} has {_images(n)}" for label, n in small.items()
+        ),
+        "leaked": (
+            f"{split}: {n:,} of its {sizes[split]:,} images are also in {train}"
+            for split, n in leaked.items()
+            if n
+        ),
+    }
+    return {kind: tuple(each) for kind, each in texts.items()}
 
 
 def _images(n: int) -> str:

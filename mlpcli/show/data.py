@@ -10,6 +10,7 @@ from mlpcli.data.preprocessing import SIDE
 from mlpcli.data.quality import Quality
 from mlpcli.show.figure import DPI, figure, save
 from mlpcli.show.format import json_object, pick, size, table
+from mlpcli.show.junit import Case
 
 GAP = 2  # pixels of an image between images
 GRAY = 128  # of the gaps, so that the edge of a black image is seen
@@ -79,7 +80,12 @@ def quality_as_text(quality: Quality) -> str:
 def quality_as_json(quality: Quality) -> str:
     """The same as one JSON object."""
     splits = {name: counts._asdict() for name, counts in quality.splits.items()}
-    return json_object(quality._asdict() | {"splits": splits})
+    return json_object({**quality._asdict(), "splits": splits, "findings": quality.findings})
+
+
+def quality_cases(quality: Quality) -> list[Case]:
+    """A case for each kind of finding."""
+    return [Case(quality.data, kind, "; ".join(texts)) for kind, texts in quality.checks.items()]
 
 
 def formats_as_text(kinds: Formats) -> str:

@@ -1,11 +1,13 @@
 """Scores of a run, or of each of several with their mean."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from mlpcli.api.eval import Evaluation, Evaluations
 from mlpcli.config.schema import Metric
 from mlpcli.show.format import METRICS as NAMES
 from mlpcli.show.format import json_object, percent, pick, subject, table
+from mlpcli.show.junit import Case
 from mlpcli.show.train import mean_and_interval, spread
 from mlpcli.training.intervals import OF_METRIC
 from mlpcli.training.scoring import METRICS, ClassScores, Scores, by_class
@@ -39,6 +41,18 @@ def as_json(result: Evaluation | Evaluations) -> str:
             "per_class": by_class(scores.confusion, result.classes),
         }
     )
+
+
+def cases(
+    result: Evaluation | Evaluations, thresholds: Iterable[tuple[Metric, float]]
+) -> list[Case]:
+    """A case for each threshold, which fails if its metric is lower."""
+    checks = []
+    for metric, least in thresholds:
+        got = result.value(metric)
+        failure = f"{NAMES[metric]} must be at least {least}, got {got}" if got < least else ""
+        checks.append(Case(result.run, f"{NAMES[metric]} at least {least}", failure))
+    return checks
 
 
 def notes(result: Evaluation | Evaluations) -> tuple[str, ...]:

@@ -1,14 +1,17 @@
 """Gradient checks as text and JSON."""
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 from mlpcli.api.gradcheck import GradientCheck, SelfTest
 from mlpcli.checks import gradcheck
-from mlpcli.checks.gradcheck import TensorVerdict, Verdict
+from mlpcli.checks.gradcheck import GradientVerdict, TensorVerdict, Verdict
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.selftest import Trial
 from mlpcli.nn.mlp import layer_sizes, parameter_count
 from mlpcli.show.format import counted, json_object, pick, table
+from mlpcli.show.junit import Case
 
 RULE = (
     "rule: error = |derived - numeric| / max(|derived|, |numeric|, "
@@ -53,6 +56,42 @@ def as_json(result: GradientCheck) -> str:
             "points": [_point(v) for v in result.verdicts],
         }
     )
+
+
+def cases(result: GradientCheck) -> list[Case]:
+    """A case for each comparison of each gradient at each point."""
+    limit = gradcheck.FORWARD_TOLERANCE
+    return [
+        Case(verdict.point, name, failure, details="\n".join(f.text for f in gradient.findings))
+        for verdict in result.verdicts
+        for gradient in verdict.gradients
+        for name, failure in _comparisons(gradient)
+    ] + [
+        Case(verdict.point, "forward passes", _above(verdict.forward_error, limit))
+        for verdict in result.verdicts
+        if verdict.forward_error is not None
+    ]
+
+
+def _comparisons(gradient: GradientVerdict) -> Iterator[tuple[str, str]]:
+    """The name of each comparison of a gradient, and why it failed, or an empty text."""
+    for t in gradient.tensors:
+        failure = "" if t.enough else "too few derivatives are other than 0"
+        if not t.right:
+            at = f"{t.name}{list(t.at)}: derived {t.derived:.6g}, numeric {t.numeric:.6g}"
+            failure = f"{_above(t.max_rel_error, gradcheck.TOLERANCE)} at {at}"
+        yield f"{gradient.name}: {t.name}", failure
+    for kind, (name, limit) in DIRECTIONAL.items():
+        errors = [a.error for a in getattr(gradient, kind)]
+        if kind == "central":  # where every step met a kink, there is no error
+            errors = [error for error in errors if not math.isnan(error)]
+        failures = [failure for error in errors if (failure := _above(error, limit))]
+        if errors:
+            yield f"{gradient.name}: {name.partition(' of ')[0]}", failures[0] if failures else ""
+
+
+def _above(error: float, limit: float) -> str:
+    return "" if error <= limit else f"error {error:.1e}, must be at most {limit:g}"
 
 
 def summary(result: GradientCheck) -> str:
@@ -108,6 +147,15 @@ def self_test_as_json(result: SelfTest) -> str:
             ],
         }
     )
+
+
+def self_test_cases(result: SelfTest) -> list[Case]:
+    """A case for each mutant, and one for the false alarms."""
+    alarms = "\n".join(result.false_alarms)
+    return [
+        Case("mutants", t.mutant.name, "" if t.killed and t.diagnosed else _trial(t))
+        for t in result.trials
+    ] + [Case("correct networks", "false alarms", alarms.partition("\n")[0], details=alarms)]
 
 
 def _verdict(result: Verdict) -> str:

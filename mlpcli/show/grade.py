@@ -4,6 +4,7 @@ from mlpcli.api.grade import Grade
 from mlpcli.checks.grading.verdict import StepVerdict
 from mlpcli.nn.mlp import layer_sizes
 from mlpcli.show.format import json_object, pick
+from mlpcli.show.junit import Case
 
 
 def as_text(result: Grade) -> str:
@@ -35,6 +36,15 @@ def as_json(result: Grade) -> str:
             "missing": verdict.missing,
         }
     )
+
+
+def cases(result: Grade) -> list[Case]:
+    """A case for each step, and for each function that is not defined."""
+    steps = [
+        Case(result.file, step.step, "" if step.ok else step.text) for step in result.verdict.steps
+    ]
+    missing = [Case(result.file, name, skipped="not defined") for name in result.verdict.missing]
+    return steps + missing
 
 
 def score(result: Grade) -> str:

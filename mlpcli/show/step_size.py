@@ -10,6 +10,7 @@ from mlpcli.checks.step_size import DIRECTION_COUNT, STEPS, STEPS_PER_DECADE, Cu
 from mlpcli.show.figure import figure, save
 from mlpcli.show.format import json_object, pick, table
 from mlpcli.show.gradcheck import heading
+from mlpcli.show.junit import Case
 from mlpcli.terminal import terminal_width
 
 MARKERS = "ox."  # of the curves, in their order
@@ -54,6 +55,15 @@ def as_json(result: StepSizes) -> str:
             ],
         }
     )
+
+
+def cases(result: StepSizes) -> list[Case]:
+    """A case for each curve."""
+    failure = "the slopes are not those of theory"
+    return [
+        Case("slopes", each.name, "" if each.ok else failure, details="\n".join(_slopes([each])))
+        for each in result.curves
+    ]
 
 
 def summary(curves: list[Curve]) -> str:

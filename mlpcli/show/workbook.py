@@ -13,6 +13,7 @@ from mlpcli.checks.workbook.statement import Result
 from mlpcli.nn import Array
 from mlpcli.show.format import aligned, json_object, pick
 from mlpcli.show.gradcheck import heading
+from mlpcli.show.junit import Case
 from mlpcli.terminal import terminal_width
 
 
@@ -38,6 +39,18 @@ def summary(result: Verification) -> str:
     wrong = [r.statement.id for r in result.results if not r.ok]
     text = f"{n - len(wrong)} of {n} statements of the workbook hold"
     return f"{text}; wrong: {', '.join(wrong)}" if wrong else text
+
+
+def cases(result: Verification) -> list[Case]:
+    """A case for each statement."""
+    return [
+        Case(
+            r.statement.section,
+            f"{r.statement.number}: {r.statement.text}",
+            "" if r.ok else "error {:.1e}, measured {}, stated {}".format(r.error, *_short(r)),
+        )
+        for r in result.results
+    ]
 
 
 def as_json(result: Verification) -> str:
