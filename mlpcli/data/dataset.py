@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data import cache, idx, interpret, npz, registry, synth
+from mlpcli.data import cache, idx, interpret, npz, registry, synth, synth_cache
 from mlpcli.data.fit import fit, require_fit
 from mlpcli.data.formats import find
 from mlpcli.data.preprocessing import SIDE
@@ -61,7 +61,7 @@ def load(
     how to read it. Raises DataError.
     """
     if name == "synth":
-        images, labels, checksum = synth.split(split, drawn)
+        images, labels, checksum = synth_cache.split(split, drawn)
         loaded = Split(name, images, labels, synth.CLASSES, {"drawn": checksum})
     elif name in registry.DATASETS:
         loaded = _published(name, split, offline=offline)

@@ -67,9 +67,14 @@ class GlyphTable(NamedTuple):
 def split(name: str, count: int | None = None) -> tuple[NDArray[np.uint8], NDArray[np.int64], str]:
     """Images (n, 28, 28) and labels (n,) of "train" or "test", and the SHA-256 of both."""
     images, labels = draw(name, 0, SIZES[name] if count is None else count)
+    return images, labels, checksum(images, labels)
+
+
+def checksum(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> str:
+    """The SHA-256 of images and labels."""
     digest = hashlib.sha256(images.data)
     digest.update(labels.data)
-    return images, labels, digest.hexdigest()
+    return digest.hexdigest()
 
 
 def draw(

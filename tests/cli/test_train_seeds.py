@@ -41,6 +41,7 @@ def test_train_with_seeds_json_is_one_object_as_the_contract_has_it(small: list[
     }
     alone = facts(call("train", *small, "--out", "a", "--json"))
     alone["seed"] = alone.pop("schema")
+    del alone["already_finished"]
     assert kinds(found["seeds"][0]) == kinds(alone)
     accuracies = [seed["validation_accuracy"] for seed in found["seeds"]]
     assert found["validation_accuracy"] == sum(accuracies) / 2
@@ -55,7 +56,6 @@ def test_eval_of_seeds_is_of_each_and_their_mean(five: str) -> None:
         "str": {"run", "data", "split", "weights"},
         "float": {"accuracy", "balanced_accuracy", "macro_f1", "sd"},
         "list": {"ci95", "seeds"},
-        "bool": {"already_finished"},
     }
     alone = [facts(call("eval", f"five/seed-{seed}", "--json")) for seed in (0, 1)]
     for seed, each in zip(found["seeds"], alone, strict=True):
