@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
+from mlpcli.annotation import annotation
 from mlpcli.terminal import one_line
 from mlpcli.version import __version__
 
@@ -58,6 +59,8 @@ def _saved(details: str) -> str:
 
 
 def _print(line: str, details: str = "") -> None:
-    text = f"{one_line(line)}\n{details}"
+    line = one_line(line)
+    marked = [line, mark] if (mark := annotation(line)) else [line]
+    text = "\n".join([*marked, details])
     with suppress(OSError):  # standard error may be closed
         os.write(2, text.encode("utf-8", "backslashreplace"))

@@ -20,10 +20,17 @@ from collections.abc import Iterable
 
 
 class MlpError(Exception):
-    """Anything a user can fix: bad usage, config, data or file."""
+    """Anything a user can fix: bad usage, config, data or file.
+
+    Its arguments are the lines of the message. A line that begins with a space belongs to the one
+    before; every other one is an error of its own.
+    """
 
     exit_code = 2
     label = "error"  # what the line on standard error opens with
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
 
 
 class ConfigError(MlpError):

@@ -19,6 +19,12 @@ ignored_signals.restore()
 
 
 @pytest.fixture(autouse=True)
+def _not_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There, errors are marked too."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def _no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test here loses its power supply, and waiting for the disk takes most of the time."""
     monkeypatch.setattr(os, "fsync", lambda _: None)

@@ -25,10 +25,20 @@ ALLOWED = {  # what is not listed imports none of them
     "files": {"atomic", "errors"},
     "python": {"show", "api", *BELOW_API},  # what Python users call, as `cli` is what a shell calls
     "__init__": {"python", "api", "errors", "version", *BELOW_API},  # the names that they import
-    "crash": {"terminal", "version"},
+    "crash": {"annotation", "terminal", "version"},
     "__main__": {"cli", "crash", "signals"},
 }
-SHARED = {"errors", "terminal", "crash", "signals", "lock", "atomic", "files", "version"}
+SHARED = {
+    "annotation",
+    "errors",
+    "terminal",
+    "crash",
+    "signals",
+    "lock",
+    "atomic",
+    "files",
+    "version",
+}
 USES_SHARED = {"data", "config", "training", "runs", "api", "show", "cli", "python"}
 EXCEPTIONS = {"cli/completion.py": {"mlpcli.data.registry"}}  # a shell waits for the answer
 ONLY_IN = {

@@ -64,7 +64,7 @@ def recorded(folder: Path, *, offline: bool = False) -> Recorded:
         raise CheckpointError(f"{folder}: cannot be repeated, since {why}")
     if changed := differences(last.metadata.config, run.load_config()):
         lines = [f"  {key}: {text}" for key, text in changed.items()]
-        raise CheckpointError("\n".join([f"{folder}: its {CONFIG} was changed since", *lines]))
+        raise CheckpointError(f"{folder}: its {CONFIG} was changed since", *lines)
     metrics = run.load_metrics()[: last.metadata.progress.epoch]
     split = load_split(last.metadata.config, "train", offline=offline)
     if split.files != last.metadata.data:

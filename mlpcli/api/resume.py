@@ -105,7 +105,7 @@ def _refuse(folder: RunFolder, changed: dict[str, str], *, force: bool) -> None:
     if refused:
         hint = "these cannot change" if force else "--force resumes all the same"
         lines = [f"  {key}: {changed[key]}" for key in refused]
-        raise CheckpointError("\n".join([f"{folder}: the settings differ; {hint}", *lines]))
+        raise CheckpointError(f"{folder}: the settings differ; {hint}", *lines)
 
 
 def _is_done(folder: RunFolder, config: Config, progress: Progress) -> bool:

@@ -1,6 +1,7 @@
 """The error boundary: the one place where an exception becomes a line and an exit status."""
 
 import errno
+import re
 import signal
 import sys
 from contextlib import suppress
@@ -15,7 +16,7 @@ from mlpcli.cli.help import Group
 from mlpcli.cli.output import echo
 from mlpcli.crash import DEBUG
 from mlpcli.errors import MlpError
-from mlpcli.terminal import silence
+from mlpcli.terminal import one_line, silence
 
 # the parser's errors; Typer has no public name for it
 UsageError: Any = typer.BadParameter.__bases__[0]
@@ -46,8 +47,8 @@ class Boundary(Group):
             with signals.raised():
                 return super().invoke(ctx)
         except MlpError as err:
-            for line in str(err).split("\n"):
-                _print(line if line.startswith(" ") else f"{err.label}: {line}")
+            for message in _messages(err):
+                _print(message)
             raise typer.Exit(err.exit_code) from err
         except UsageError as err:
             path = getattr(err.ctx, "command_path", f"{ctx.command_path} {ctx.invoked_subcommand}")
@@ -57,6 +58,13 @@ class Boundary(Group):
             raise typer.Exit(128 + (err.args[0] if err.args else signal.SIGINT)) from err
         except OSError as err:
             _unwritten(err)
+
+
+def _messages(err: MlpError) -> list[str]:
+    """Each error in an MlpError, with the lines that belong to it; a name never breaks a line."""
+    lines = map(one_line, err.args)
+    text = "\n".join(line if line.startswith(" ") else f"{err.label}: {line}" for line in lines)
+    return re.split(r"\n(?! )", text)
 
 
 def _refuse_empty(args: list[str]) -> None:
@@ -82,7 +90,7 @@ def _misused(err: Any, command: str) -> NoReturn:
         message = message.replace("Value error, ", "").replace("Input should be", "expected")
         message = message.partition(", unable to parse")[0]  # the parser says the same twice
     hint = f"did you mean {near}" if near else f"see `{command} --help`"
-    _print(f"error: {message[:1].lower()}{message[1:].rstrip('.')}; {hint}")
+    _print(one_line(f"error: {message[:1].lower()}{message[1:].rstrip('.')}; {hint}"))
     raise typer.Exit(2) from err
 
 
@@ -91,7 +99,7 @@ def _unwritten(err: OSError) -> NoReturn:
     if err.errno == errno.EPIPE:
         silence(sys.stdout, sys.stderr)  # so that their last flush succeeds
         raise typer.Exit(BROKEN_PIPE_STATUS) from err
-    _print(f"error: {err.filename or 'output'}: {err.strerror or err}")
+    _print(one_line(f"error: {err.filename or 'output'}: {err.strerror or err}"))
     raise typer.Exit(2) from err
 
 

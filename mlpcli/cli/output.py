@@ -6,6 +6,7 @@ from typing import TextIO, TypeVar
 
 import typer
 
+from mlpcli.annotation import annotation
 from mlpcli.terminal import printable, terminal_width
 
 Result = TypeVar("Result")
@@ -37,7 +38,10 @@ def moved(old: str, new: str) -> None:
 
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print text to standard output or, with err, a message to standard error."""
-    typer.echo(_fitted(printable(text), sys.stderr) if err else printable(text), err=err, nl=nl)
+    text = printable(text)
+    typer.echo(_fitted(text, sys.stderr) if err else text, err=err, nl=nl)
+    if err and (mark := annotation(text)):
+        typer.echo(mark, err=True)
 
 
 def _fitted(text: str, stream: TextIO | None) -> str:

@@ -44,7 +44,7 @@ def load_config(source: str | None, overrides: Sequence[str] = ()) -> Config:
         if more := len(lines[MAX_ERRORS:]):
             del lines[MAX_ERRORS:]
             lines.append(f"{tree.place(())}: and {more} more mistakes")
-        raise ConfigError("\n".join(lines)) from err
+        raise ConfigError(*lines) from err
     if config.augment.flip and holds_characters(config.data.name):
         raise ConfigError(
             f"{tree.place(('augment', 'flip'))}: flip must be false for {config.data.name}, whose "

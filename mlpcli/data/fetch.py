@@ -49,14 +49,15 @@ def fetch_all(
     The arguments and the errors are those of `fetch`.
     """
     specs = {name: find(name) for name in names}
-    paths, failures = {}, []
+    paths: dict[str, list[Path]] = {}
+    failures: list[str] = []
     for name, spec in specs.items():
         try:
             paths[name] = fetch(spec, spec.files, source=source, offline=offline)
         except DataError as err:
-            failures.append(str(err))
+            failures += err.args
     if failures:
-        raise DataError("\n".join(failures))
+        raise DataError(*failures)
     return paths
 
 
@@ -80,7 +81,7 @@ def fetch(
             except OSError as err:
                 raise _write_error(path_of(spec, file), err) from err
     if failures:
-        raise DataError(_report(spec, failures, offline))
+        raise DataError(*_report(spec, failures, offline))
     return [copy_of(spec, file)[0] for file in files]
 
 
@@ -199,7 +200,7 @@ def _is_web(address: str) -> bool:
     return address.startswith(("http://", "https://"))
 
 
-def _report(spec: DatasetSpec, failures: dict[File, Attempts], offline: bool) -> str:
+def _report(spec: DatasetSpec, failures: dict[File, Attempts], offline: bool) -> list[str]:
     state = "not in the cache" if offline else "could not be fetched"
     files, them = ("file", "it") if len(failures) == 1 else ("files", "them")
     lines = [
@@ -210,4 +211,4 @@ def _report(spec: DatasetSpec, failures: dict[File, Attempts], offline: bool) ->
         lines.append(f"  {file.name}")
         lines += [f"    {address}: {error}" for address, error in attempts]
         lines += [f"    {file.checksum.replace(':', ' ')}", f"    put it at {path_of(spec, file)}"]
-    return "\n".join(lines)
+    return lines

@@ -8,12 +8,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mlpcli.annotation import annotation
 from mlpcli.api.trainer import AlreadyFinished, DataSummary, Event, Notice
 from mlpcli.config.schema import Metric
 from mlpcli.show import live
 from mlpcli.show.format import fitted
 from mlpcli.show.live import data_lines
-from mlpcli.terminal import is_live, printable, silence, terminal_width, wants_color
+from mlpcli.terminal import is_live, one_line, printable, silence, terminal_width, wants_color
 from mlpcli.training.progress import Epoch, Metrics
 from mlpcli.training.threads import oversubscribed
 
@@ -49,8 +50,11 @@ def console() -> Console:
 
 
 def warn(text: str) -> None:
-    """Print a warning."""
-    _print(f"warning: {text}", style="yellow")
+    """Print a warning, and mark it for GitHub."""
+    message = one_line(f"warning: {text}")
+    _print(message, style="yellow")
+    if mark := annotation(message):
+        _print(mark)
 
 
 def warn_of_threads(threads: int) -> None:

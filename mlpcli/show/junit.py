@@ -42,7 +42,7 @@ def report(path: Path | None, command: str) -> Iterator[list[Case]]:
     try:
         yield cases
     except MlpError as err:
-        error = Case(name, name, error=str(err))
+        error = Case(name, name, error=err.args[0], details=str(err))
         files.write(path, _xml(name, [*cases, error], time.perf_counter() - started))
         raise
     files.write(path, _xml(name, cases, time.perf_counter() - started))

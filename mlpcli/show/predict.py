@@ -81,12 +81,13 @@ def stream(
             file = "" if isinstance(batch, DataError) else batch[0].image
         if isinstance(batch, DataError):
             ok = False
-            echo(f"error: {batch}", err=True)
+            echo(one_line(f"error: {batch}"), err=True)
             continue
         for change in changes:
             changed = [each for each in batch if change.applies(each)]
             if changed and not counts[change]:
-                echo(f"note: {changed[0].image}: {change.text.format(*changed)}", err=True)
+                told = f"note: {changed[0].image}: {change.text.format(*changed)}"
+                echo(one_line(told), err=True)
             counts[change] += len(changed)
         for applies, text in WARNINGS:
             if places := [_place(each) for each in batch if applies(each)]:
@@ -101,7 +102,7 @@ def stream(
             echo(f"note: {count:,} of {images:,} images were {change.summary}", err=True)
     for reason, names in skipped.items():
         more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-        echo(f"note: left out {names[0]}{more}: {reason}", err=True)
+        echo(one_line(f"note: left out {names[0]}{more}: {reason}"), err=True)
     return ok
 
 
@@ -109,7 +110,7 @@ def _warn(warned: dict[str, list[str]], echo: Callable[..., None]) -> None:
     """Mutates warned: tells of its images, and empties it."""
     for text, places in warned.items():
         more = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
-        echo(f"warning: {places[0]}{more}: {text}", err=True)
+        echo(one_line(f"warning: {places[0]}{more}: {text}"), err=True)
     warned.clear()
 
 
