@@ -15,7 +15,7 @@ HIDDEN = re.compile(
 # set in the logs of continuous integration, and in the notebooks of Jupyter and Colab
 LOG_SIGN = re.compile("CI|JPY_PARENT_PID|COLAB_.*")
 
-DEFAULT_WIDTH = 80  # columns of a terminal that does not tell
+DEFAULT_WIDTH, DEFAULT_HEIGHT = 80, 24  # columns and lines of a terminal that does not tell
 
 
 def is_live(stream: TextIO | None) -> bool:
@@ -36,6 +36,18 @@ def terminal_width(stream: TextIO | None) -> int | None:
         return os.get_terminal_size(stream.fileno()).columns or DEFAULT_WIDTH
     except OSError:
         return DEFAULT_WIDTH
+
+
+def terminal_height(stream: TextIO | None) -> int | None:
+    """How many lines a terminal has; None for what is none."""
+    if stream is None or not is_live(stream):
+        return None
+    if (chosen := os.environ.get("LINES", "")).isdecimal() and int(chosen):
+        return int(chosen)
+    try:
+        return os.get_terminal_size(stream.fileno()).lines or DEFAULT_HEIGHT
+    except OSError:
+        return DEFAULT_HEIGHT
 
 
 def wants_color(stream: TextIO | None) -> bool:

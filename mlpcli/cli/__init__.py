@@ -21,6 +21,7 @@ from mlpcli.cli.gradcheck import gradcheck
 from mlpcli.cli.grade import grade
 from mlpcli.cli.import_weights import import_
 from mlpcli.cli.output import echo
+from mlpcli.cli.plot import plot
 from mlpcli.cli.predict import predict_
 from mlpcli.cli.report import report
 from mlpcli.cli.reproduce import reproduce
@@ -65,6 +66,7 @@ app.command()(train)
 app.command("eval")(eval_)
 app.command()(compare)
 app.command()(reproduce)
+app.command()(plot)
 app.command()(report)
 app.command("predict")(predict_)
 app.command()(export)

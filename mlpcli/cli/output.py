@@ -2,12 +2,17 @@
 
 import sys
 from collections.abc import Callable
-from typing import TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
 
 from mlpcli.annotation import annotation
 from mlpcli.terminal import printable, terminal_width
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from mlpcli.show.curves import Canvas
 
 Result = TypeVar("Result")
 
@@ -29,6 +34,16 @@ def print_result(
     else:
         text = printable(as_text(result))
         typer.echo(_fitted(text, sys.stdout) if wrap else text)
+
+
+def print_drawing(draw: "Callable[[Canvas], list[Text]]") -> None:
+    """Print lines that fill the terminal, or 80 columns and 24 lines where there is none."""
+    from mlpcli.show.console import console
+    from mlpcli.show.curves import canvas
+
+    screen = console(err=False)
+    for line in draw(canvas(sys.stdout)):
+        screen.print(line)
 
 
 def moved(old: str, new: str) -> None:

@@ -140,6 +140,8 @@ def train(
             quiet=quiet,
             before=run.earlier,
         )
+    if trained and not (quiet or json):
+        console.curves(plan.folder)
     print_result(
         api.result(plan),
         partial(as_text, trained=trained),

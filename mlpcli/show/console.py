@@ -3,6 +3,7 @@
 import errno
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from mlpcli.annotation import annotation
 from mlpcli.api.trainer import AlreadyFinished, DataSummary, Event, Notice
 from mlpcli.config.schema import Metric
 from mlpcli.show import live
+from mlpcli.show.curves import canvas
 from mlpcli.show.format import fitted
 from mlpcli.show.live import data_lines
 from mlpcli.terminal import is_live, one_line, printable, silence, terminal_width, wants_color
@@ -36,11 +38,12 @@ class Screen(Console):
             silence(sys.stderr)
 
 
-def console() -> Console:
-    """The console for progress: standard error, so that results can be piped."""
-    redrawn, color = is_live(sys.stderr), wants_color(sys.stderr)
+def console(*, err: bool = True) -> Console:
+    """The console for progress: standard error, so that results can be piped; or for a drawing."""
+    stream = sys.stderr if err else sys.stdout
+    redrawn, color = is_live(stream), wants_color(stream)
     return Screen(
-        stderr=True,
+        stderr=err,
         force_terminal=redrawn or color,
         force_interactive=redrawn,
         no_color=not color,
@@ -96,6 +99,19 @@ def watch(
             text = live.row(event.metrics, epochs, metric=metric)
             screen.print(text, style="green" if event.best else "")
     return trained
+
+
+def curves(folder: Path) -> None:
+    """Draw what a training has done on a terminal, where it stays; not for a single epoch."""
+    if not (is_live(sys.stdout) and is_live(sys.stderr)):
+        return
+    from mlpcli.api.plot import plot
+    from mlpcli.show.plot import small_drawing
+
+    drawn, screen = plot([folder]), console()
+    if any(len(track.epochs) > 1 for track in drawn.tracks):
+        for line in small_drawing(drawn, canvas(sys.stderr)):
+            screen.print(line)
 
 
 def bar(counts: Iterable[tuple[int, int]], *, label: str) -> None:

@@ -23,12 +23,16 @@ def claim(path: Path, *, overwrite: bool) -> None:
 
 
 def save(drawn: Any, path: Path) -> None:
-    """Write a figure as PNG, in one piece; raises OutputError where it cannot."""
+    """Write a figure in one piece, as SVG if the path ends so, else as PNG; raises OutputError."""
+    form = "svg" if path.suffix.lower() == ".svg" else "png"
+    creator = f"mlpcli {__version__}"
+    metadata = {"Creator": creator, "Date": None} if form == "svg" else {"Software": creator}
     content = io.BytesIO()
-    drawn.savefig(content, format="png", dpi=DPI, metadata={"Software": f"mlpcli {__version__}"})
+    drawn.savefig(content, format=form, dpi=DPI, metadata=metadata)
     files.write(path, content.getvalue())
 
 
 def _is_figure(file: BinaryIO) -> bool:
     head = file.read(1024)
-    return head.startswith(b"\x89PNG") and b"tEXtSoftware\0mlpcli " in head
+    png = head.startswith(b"\x89PNG") and b"tEXtSoftware\0mlpcli " in head
+    return png or (b"<svg " in head and b"<dc:title>mlpcli " in head)

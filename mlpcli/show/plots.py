@@ -1,15 +1,17 @@
-"""The plots of a report, drawn by matplotlib: curves and reliability diagrams."""
+"""The plots of a report and of figures, drawn by matplotlib: curves and reliability diagrams."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from mlpcli.api.report import Bin
-from mlpcli.show import svg
+from mlpcli.show import figure, svg
 from mlpcli.show.format import short
 from mlpcli.show.svg import INK, MUTED, RULE, color
 from mlpcli.training.intervals import wilson
@@ -18,20 +20,44 @@ WIDTH, HEIGHT = 300, 210  # CSS pixels, near the size on the page: text keeps it
 MARKERS = "os^Dv*PX"  # of the series: two lines never differ by color alone
 SYMBOLS = "●■▲◆▼★✚✖"  # the same in text
 DASHES = (0, (3, 1.6))
-SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (  # group and keys, as matplotlib.rc takes them
-    ("font", {"size": 11}),
-    ("text", {"color": INK}),
-    ("axes", {"edgecolor": RULE, "facecolor": "none", "labelcolor": MUTED, "linewidth": 1}),
-    ("axes", {"axisbelow": True, "grid": True, "grid.axis": "y"}),
-    ("axes.spines", {"top": False, "right": False, "left": False}),
-    ("grid", {"color": RULE, "linewidth": 1}),
-    ("figure", {"facecolor": "none"}),
-    ("xtick", {"color": RULE, "labelcolor": MUTED}),
-    ("ytick", {"color": RULE, "labelcolor": MUTED, "major.size": 0}),
-    ("lines", {"linewidth": 1.8, "markersize": 5}),
-    ("svg", {"fonttype": "none", "hashsalt": "mlpcli"}),  # text as text; the same bytes each time
+FIGURE_SIZE = (9.0, 3.6)  # inches, of a figure in a file
+
+
+class Palette(NamedTuple):
+    """The colors of a plot."""
+
+    ink: str
+    muted: str
+    rule: str
+    series: Sequence[str]
+
+
+PAGE = Palette(INK, MUTED, RULE, [color(i) for i in range(svg.SERIES)])  # as the page has them
+PAPER = Palette(  # of the page in light mode
+    "#1b1d21",
+    "#5b606a",
+    "#dfe0e3",
+    ("#2a5fc9", "#b9500a", "#1a7f4b", "#8a3fc0", "#0f7684", "#bf2e6b", "#756500", "#666a72"),
 )
-LOOK: Any = {f"{group}.{key}": value for group, keys in SETTINGS for key, value in keys.items()}
+
+
+def look(palette: Palette) -> Any:
+    """The settings of matplotlib for plots in these colors."""
+    groups: tuple[tuple[str, dict[str, Any]], ...] = (  # group and keys, as matplotlib.rc has them
+        ("font", {"size": 11}),
+        ("text", {"color": palette.ink}),
+        ("axes", {"edgecolor": palette.rule, "labelcolor": palette.muted, "linewidth": 1}),
+        ("axes", {"axisbelow": True, "facecolor": "none", "grid": True, "grid.axis": "y"}),
+        ("axes.spines", {"top": False, "right": False, "left": False}),
+        ("grid", {"color": palette.rule, "linewidth": 1}),
+        ("figure", {"facecolor": "none"}),
+        ("xtick", {"color": palette.rule, "labelcolor": palette.muted}),
+        ("ytick", {"color": palette.rule, "labelcolor": palette.muted, "major.size": 0}),
+        ("lines", {"linewidth": 1.8, "markersize": 5}),
+        # text as text; the same bytes each time
+        ("svg", {"fonttype": "none", "hashsalt": "mlpcli"}),
+    )
+    return {f"{group}.{key}": value for group, keys in groups for key, value in keys.items()}
 
 
 class Line(NamedTuple):
@@ -44,29 +70,48 @@ class Line(NamedTuple):
     ring: int | None = None  # an epoch to point out
 
 
+class Panel(NamedTuple):
+    """Some lines on common axes."""
+
+    title: str
+    lines: Sequence[Line]
+    log: bool = False
+    percent: bool = False
+
+
 def curves(
     name: str, label: str, lines: Sequence[Line], *, log: bool = False, percent: bool = False
 ) -> str:
     """Lines over epochs, as SVG; label is the text alternative."""
-    with style.context(LOOK, after_reset=True):  # whatever the user's own settings are
-        figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout="constrained")
-        axes = figure.subplots()
-        for line in lines:
-            _draw(axes, line)
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
-        axes.margins(x=0.04, y=0.08)
-        values = [value for line in lines for value in line.values]
-        if log and 0 < 2 * min(values) < max(values):
-            axes.set_yscale("log")
-            low, high = axes.get_ylim()
-            subs = (1, 2, 5) if high < 50 * low else (1,)  # for more than a tick or two
-            axes.yaxis.set_major_locator(LogLocator(subs=subs))
-            axes.yaxis.set_minor_locator(NullLocator())
-        elif not percent:
-            axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(FuncFormatter(_percent if percent else _plain))
-        return svg.element(figure, name, label)
+    with style.context(look(PAGE), after_reset=True):  # whatever the user's own settings are
+        drawn = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout="constrained")
+        _over_epochs(drawn.subplots(), Panel("", lines, log, percent), PAGE)
+        return svg.element(drawn, name, label)
+
+
+def save_history(path: Path, panels: Sequence[Panel], names: Sequence[str]) -> None:
+    """Draw panels side by side into a file; raises OutputError.
+
+    names: of each series, or the title of a single one.
+    """
+    with style.context(look(PAPER), after_reset=True):
+        drawn = Figure(figsize=FIGURE_SIZE, layout="constrained", facecolor="white")
+        several = drawn.subplots(1, len(panels), squeeze=False)[0]
+        for axes, panel in zip(several, panels, strict=True):
+            _over_epochs(axes, panel, PAPER)
+            axes.set_title(panel.title, fontsize=11, loc="left", color=PAPER.ink)
+        texts = [name.encode("ascii", "replace").decode() for name in names]  # as the font has them
+        if len(texts) == 1:
+            drawn.suptitle(texts[0], fontsize=11, parse_math=False)
+        else:
+            keys = [
+                Line2D([], [], color=PAPER.series[i], marker=MARKERS[i], label=f" {text}")
+                for i, text in enumerate(texts)
+            ]
+            legend = drawn.legend(handles=keys, loc="outside lower center", ncols=2, frameon=False)
+            for each in legend.get_texts():
+                each.set_parse_math(False)
+        figure.save(drawn, path)
 
 
 def in_words(title: str, names: Sequence[str], lines: Sequence[Line]) -> str:
@@ -90,9 +135,9 @@ def reliability(name: str, label: str, bins: Sequence[Bin], *, series: int) -> s
     accuracy = [each.correct / each.n for each in some]
     confidence = [each.confidence for each in some]
     low, high = zip(*(wilson(each.correct, each.n) for each in some), strict=True)
-    with style.context(LOOK, after_reset=True):  # whatever the user's own settings are
-        figure = Figure(figsize=(WIDTH / 72, 1.4 * HEIGHT / 72), layout="constrained")
-        top, bottom = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    with style.context(look(PAGE), after_reset=True):  # whatever the user's own settings are
+        drawn = Figure(figsize=(WIDTH / 72, 1.4 * HEIGHT / 72), layout="constrained")
+        top, bottom = drawn.subplots(2, sharex=True, height_ratios=(3, 1))
         top.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHES)
         top.bar(middle, accuracy, width, color=color(series), alpha=0.25)
         top.vlines(confidence, low, high, color=color(series), linewidth=1.2)
@@ -106,23 +151,41 @@ def reliability(name: str, label: str, bins: Sequence[Bin], *, series: int) -> s
         bottom.yaxis.set_major_formatter(FuncFormatter(_plain))
         for axis in (top.yaxis, bottom.xaxis):
             axis.set_major_formatter(FuncFormatter(_percent))
-        return svg.element(figure, name, label)
+        return svg.element(drawn, name, label)
 
 
-def _draw(axes: Axes, line: Line) -> None:
+def _over_epochs(axes: Axes, panel: Panel, palette: Palette) -> None:
+    for line in panel.lines:
+        _draw(axes, line, palette.series[line.series % svg.SERIES])
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    axes.margins(x=0.04, y=0.08)
+    values = [value for line in panel.lines for value in line.values]
+    if panel.log and 0 < 2 * min(values) < max(values):
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        subs = (1, 2, 5) if high < 50 * low else (1,)  # for more than a tick or two
+        axes.yaxis.set_major_locator(LogLocator(subs=subs))
+        axes.yaxis.set_minor_locator(NullLocator())
+    elif not panel.percent:
+        axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(FuncFormatter(_percent if panel.percent else _plain))
+
+
+def _draw(axes: Axes, line: Line, color: str) -> None:
     axes.plot(
         line.epochs,
         line.values,
-        color=color(line.series),
+        color=color,
         linestyle=DASHES if line.dashed else "solid",
         marker=MARKERS[line.series % svg.SERIES],
         markevery=max(1, len(line.epochs) // 12),
-        markerfacecolor="none" if line.dashed else color(line.series),
+        markerfacecolor="none" if line.dashed else color,
         clip_on=False,
     )
     if line.ring is not None and line.ring in line.epochs:
         height = line.values[line.epochs.index(line.ring)]
-        axes.plot(line.ring, height, "o", color=color(line.series), markersize=12, fillstyle="none")
+        axes.plot(line.ring, height, "o", color=color, markersize=12, fillstyle="none")
 
 
 def _percent(fraction: float, _: Any = None) -> str:
