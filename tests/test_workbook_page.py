@@ -64,7 +64,7 @@ def test_every_statement_has_the_number_that_the_check_prints(printed: Statement
         assert numbers == [digits(values["measured"])], f"{section} {number}"
         assert numbers == [digits(values["stated"])], f"{section} {number}"
         assert values["ok"], f"{section} {number}"
-    assert f"`{len(printed)} of {len(printed)} statements of the workbook hold`" in PAGE
+    assert f"`{len(printed)} of {len(printed)} statements of the workbooks hold`" in PAGE
 
 
 def test_the_table_has_the_probabilities_and_the_gradient(verification: Verification) -> None:

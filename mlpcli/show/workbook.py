@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from mlpcli.api.workbook import Verification
 from mlpcli.checks.workbook.measurements import first_image
 from mlpcli.checks.workbook.statement import Result
+from mlpcli.checks.workbook.statements import WORKBOOKS
 from mlpcli.nn import Array
 from mlpcli.show.format import aligned, json_object, pick
 from mlpcli.show.gradcheck import heading
@@ -18,26 +20,34 @@ from mlpcli.terminal import terminal_width
 
 
 def as_text(result: Verification) -> str:
-    """A table for each section: number, verdict, error, one entry of both sides, statement."""
+    """A table for each section: id, verdict, error, one entry of both sides, statement."""
     lines = [heading(first_image(result.point.problem), result.point.data)]
-    for section, tested in groupby(result.results, key=lambda result: result.statement.section):
-        rows, texts = [["", "", "error", "measured", "stated"]], ["statement"]
-        for r in tested:
-            verdict = "holds" if r.ok else "WRONG"
-            rows.append([r.statement.id, verdict, f"{r.error:.1e}", *_short(r)])
-            texts.append(r.statement.text)
-        lines += ["", section]
-        for row, text in zip(aligned(rows, None), texts, strict=True):
-            fits = len(row) + 2 + len(text) <= (terminal_width(sys.stdout) or math.inf)
-            lines.append(f"{row}  {text}" if fits else f"{row}\n     {text}")
+    titles = {workbook.number: workbook.title for workbook in WORKBOOKS}
+    for number, of_workbook in groupby(
+        result.results, key=lambda result: result.statement.workbook
+    ):
+        lines += ["", f"Workbook {number:02}: {titles[number]}"]
+        for section, tested in groupby(of_workbook, key=lambda result: result.statement.section):
+            lines += ["", section, *_table(tested)]
     return "\n".join([*lines, "", summary(result)])
+
+
+def _table(tested: Iterable[Result]) -> Iterator[str]:
+    rows, texts = [["", "", "error", "measured", "stated"]], ["statement"]
+    for r in tested:
+        verdict = "holds" if r.ok else "WRONG"
+        rows.append([r.statement.id, verdict, f"{r.error:.1e}", *_short(r)])
+        texts.append(r.statement.text)
+    for row, text in zip(aligned(rows, None), texts, strict=True):
+        fits = len(row) + 2 + len(text) <= (terminal_width(sys.stdout) or math.inf)
+        yield f"{row}  {text}" if fits else f"{row}\n     {text}"
 
 
 def summary(result: Verification) -> str:
     """How many statements hold, and which do not."""
     n = len(result.results)
     wrong = [r.statement.id for r in result.results if not r.ok]
-    text = f"{n - len(wrong)} of {n} statements of the workbook hold"
+    text = f"{n - len(wrong)} of {n} statements of the workbooks hold"
     return f"{text}; wrong: {', '.join(wrong)}" if wrong else text
 
 

@@ -123,6 +123,12 @@ def single(batch: Problem, k: int) -> Problem:
     return batch._replace(x=batch.x[[k]], y=batch.y[[k]])
 
 
+def later(problem: Problem, layer: int) -> Problem:
+    """The layers from params[layer] on as a network of its own, whose image is h before it."""
+    h = reference.forward(problem).h[layer]
+    return problem._replace(params=problem.params[layer:], x=h)
+
+
 def central_in_entry(problem: Problem, layer: int, i: int, j: int) -> Array:
     """d CE / d W_ij of params[layer], a scalar, by two losses of the whole network."""
     ends = []

@@ -13,6 +13,7 @@ from mlpcli.checks.workbook.hidden_values import (
     deep,
     equal,
     joined,
+    later,
     single,
     steps,
 )
@@ -25,6 +26,7 @@ RECURSION, BATCH = "The recursion", "A batch"
 UPDATE, EQUAL_WEIGHTS = "The update and weight decay", "Why equal weights fail"
 
 Z = np.linspace(-4, 4, 17)
+COLUMNS = 64  # of grad_W2, which are enough to find its rank
 
 
 def _recursion(problem: Problem, slopes: list[Array]) -> list[Array]:
@@ -92,15 +94,20 @@ def _grad_norm_squared(s: HiddenValues) -> float:
     return float(sum((g**2).sum() for g in _measured_gradient(s)))
 
 
-def _measured(s: HiddenValues) -> mlp.Layer:
-    """The measured gradient of layer 2."""
-    return reference.gradient(s.image)[1]
+def _measured_grad_W2(problem: Problem) -> Array:
+    """Measured in layers 2 and 3, (512, 256)."""
+    return reference.gradient(later(problem, 1))[0].W
 
 
 def _equal_after(s: HiddenValues, updates: int) -> Problem:
     """The batch in a network that started with equal weights."""
     start = equal(s.batch)
     return start._replace(params=steps(start, updates))
+
+
+def _and_first_repeated(h: Array) -> tuple[Array, Array]:
+    """The array, (n, units), and its first column in the place of every other."""
+    return h, np.tile(h[:, :1], h.shape[1])
 
 
 def _h1_of(problem: Problem) -> Array:
@@ -154,13 +161,13 @@ _SIDES: dict[str, dict[str, Sides]] = {
         ),
         "36 its gradient is the mean of their gradients": lambda s: (
             derived_gradient(s.batch)[1].W,
-            np.mean([reference.gradient(image)[1].W for image in _images(s)], axis=0),
+            np.mean([_measured_grad_W2(image) for image in _images(s)], axis=0),
         ),
         "37a grad_z3 has shape (n, 10)": lambda s: (
-            reference.grad_z(s.batch)[-1].shape,
+            reference.grad_z(later(s.batch, 2))[0].shape,
             (_n(s), 10),
         ),
-        "37b grad_z3 = (h3 - y) / n": lambda s: (reference.grad_z(s.batch)[-1], _error(s)),
+        "37b grad_z3 = (h3 - y) / n": lambda s: (reference.grad_z(later(s.batch, 2))[0], _error(s)),
         "38a grad_W3 = h2^T grad_z3": lambda s: (
             by_row(s.batch, int(s.h2.argmax())),
             (_h2(s).T @ _error(s))[s.h2.argmax()],
@@ -180,14 +187,17 @@ _SIDES: dict[str, dict[str, Sides]] = {
             )
         ),
         "41 grad_W2 has rank 1 for one image and rank n for n": lambda s: (
-            [float(np.linalg.matrix_rank(reference.gradient(p)[1].W)) for p in (s.image, s.batch)],
+            [
+                float(np.linalg.matrix_rank(_measured_grad_W2(p)[:, :COLUMNS]))
+                for p in (s.image, s.batch)
+            ],
             [1.0, float(_n(s))],
         ),
     },
     UPDATE: {
         "42 an update is W - lr grad_W": lambda s: (
             steps(s.image)[1].W,
-            s.W2 - LR * _measured(s).W,
+            s.W2 - LR * _measured_grad_W2(s.image),
         ),
         "43 for a small lr it lowers CE by lr |grad|^2": lambda s: (
             along(s.image, derived_gradient(s.image)),
@@ -222,8 +232,7 @@ _SIDES: dict[str, dict[str, Sides]] = {
     },
     EQUAL_WEIGHTS: {
         "49 if all weights of W1 are equal, so are all 512 entries of h1": lambda s: (
-            _h1_of(equal(s.batch)),
-            np.tile(_h1_of(equal(s.batch))[:, :1], 512),
+            _and_first_repeated(_h1_of(equal(s.batch)))
         ),
         "50 equal weights in W3 move all z3 alike, which leaves h3 as it is: grad_h2 = 0": (
             lambda s: (
@@ -236,8 +245,7 @@ _SIDES: dict[str, dict[str, Sides]] = {
             np.tile(derived_gradient(_equal_after(s, 1))[0].W[:, :1], 512),
         ),
         "52 and they stay so: after 5 updates layer 1 still computes one number": lambda s: (
-            _h1_of(_equal_after(s, 5)),
-            np.tile(_h1_of(_equal_after(s, 5))[:, :1], 512),
+            _and_first_repeated(_h1_of(_equal_after(s, 5)))
         ),
         "53 with all weights 0, only b3 has a gradient": lambda s: (
             [float(g.any()) for layer in derived_gradient(equal(s.batch, 0.0)) for g in layer],
