@@ -6,24 +6,27 @@ The limits guard against accidents; the file still runs with the rights of its u
 import json
 import signal
 import tempfile
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlpcli.api import grade_process, grade_results, grade_worker
+from mlpcli.api import grade_constants, grade_process, grade_results, grade_worker
 from mlpcli.api.gradcheck import points_of_config
+from mlpcli.api.grade_constants import Constants
 from mlpcli.api.grade_process import Outcome
 from mlpcli.api.grade_results import GarbledError
 from mlpcli.checks import reference
-from mlpcli.checks.grading.answers import FUNCTIONS, LAYOUTS, Answers
+from mlpcli.checks.grading.answers import LAYOUTS, LEARNING_RATE, Answers, Layout, functions
 from mlpcli.checks.grading.verdict import GradeVerdict, evaluate
 from mlpcli.checks.problem import Problem
 from mlpcli.config.load import load_config
 from mlpcli.data.preprocessing import INPUTS
 from mlpcli.errors import SubmissionError, nearest
-from mlpcli.nn import mlp
+from mlpcli.nn import Array, mlp
+from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Layer
 from mlpcli.runs.checkpoint import tensors
 
@@ -58,77 +61,105 @@ def grade(file: Path, *, timeout: int, seed: int | None = None, strict: bool = F
     timeout: seconds for all of it. seed: draws other inputs, another number of images and other
     widths. strict: whether `backward` may return nothing but gradients. Raises SubmissionError.
     """
-    if seed is None:
+    constants = grade_constants.read(file)
+    if seed is None and constants.sizes is None:
         problem = next(points_of_config(load_config(None, PLAIN_SETTINGS))).problem
     else:
-        problem = drawn_problem(np.random.default_rng(seed))
-    verdict = evaluate(problem, run(file, problem, timeout=timeout), strict=strict)
+        problem = drawn_problem(np.random.default_rng(seed or 0), constants.sizes)
+    problem = problem._replace(activation=ACTIVATIONS[constants.activation])
+    calls = run(file, problem, constants, timeout=timeout)
+    verdict = evaluate(problem, calls, strict=strict, bias=constants.bias)
     return Grade(str(file), problem, verdict)
 
 
-def drawn_problem(rng: np.random.Generator) -> Problem:
-    """A problem of which nothing can be known before: 3 to 8 images, but not 4; new widths."""
+def drawn_problem(rng: np.random.Generator, sizes: Sequence[int] | None = None) -> Problem:
+    """A problem of which nothing can be known before: 3 to 8 images, but not 4.
+
+    sizes: width of every layer, input first; default: new hidden widths.
+    """
     images = int(rng.choice([3, 5, 6, 7, 8]))
-    sizes = (INPUTS, int(rng.integers(300, 500)), int(rng.integers(100, 250)), CLASSES)
+    hidden = int(rng.integers(300, 500)), int(rng.integers(100, 250))
+    sizes = sizes or (INPUTS, *hidden, CLASSES)
     params = mlp.init(sizes, rng=rng, dtype="float64")
     params = tuple(Layer(W, 0.1 * rng.standard_normal(b.shape)) for W, b in params)
-    lit = rng.random((images, INPUTS)) < 0.3  # most pixels are dark, as in digits
-    x = rng.random((images, INPUTS)) * lit
-    return Problem(params, x, mlp.one_hot(rng.permutation(CLASSES)[:images], CLASSES))
+    lit = rng.random((images, sizes[0])) < 0.3  # most pixels are dark, as in digits
+    x = rng.random((images, sizes[0])) * lit
+    x[:, 0] = rng.random(images)  # no image is black
+    labels = np.resize(rng.permutation(sizes[-1]), images)
+    return Problem(params, x, mlp.one_hot(labels, sizes[-1]))
 
 
-def run(file: Path, problem: Problem, *, timeout: int) -> Answers:
-    """What the functions of a file return, for the inputs in every layout.
+def run(file: Path, problem: Problem, constants: Constants, *, timeout: int) -> Answers:
+    """What the functions of a file return, for the inputs in every layout that it may use.
 
     timeout: seconds for all of it. Raises SubmissionError.
     """
-    if not file.is_file():
-        raise SubmissionError(f"{file}: {'not a file' if file.exists() else 'no such file'}")
-    if file.suffix == ".ipynb":
-        raise SubmissionError(f"{file}: is a notebook; save its functions in a .py file")
+    layouts = [layout for layout in LAYOUTS if constants.form in (None, layout.form)]
     script, packages = grade_worker.__file__, str(Path(np.__file__).parents[1])
     try:
         with tempfile.TemporaryDirectory(prefix="mlp-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
-            _write(folder, file, problem, packages, timeout)
+            _write(folder, file, problem, layouts, constants, packages, timeout)
             outcome = grade_process.run(script, folder, packages=packages, timeout=timeout)
     except OSError as err:
         text = f"cannot be run in a temporary folder: {err.strerror}"
         raise SubmissionError(f"{file}: {text}; check TMPDIR and the space there") from err
-    return _answers(str(file), outcome, timeout)
+    return _answers(str(file), outcome, layouts[0], len(problem.params), timeout)
 
 
-def _write(folder: Path, file: Path, problem: Problem, packages: str, timeout: int) -> None:
-    arrays = {f"h{i}": h for i, h in enumerate(reference.forward(problem).h)} | {"y": problem.y}
-    arrays |= tensors(problem.params)
-    np.savez(folder / "inputs.npz", allow_pickle=False, **arrays)
-    job = {
+def _write(
+    folder: Path,
+    file: Path,
+    problem: Problem,
+    layouts: list[Layout],
+    constants: Constants,
+    packages: str,
+    timeout: int,
+) -> None:
+    np.savez(folder / "inputs.npz", allow_pickle=False, **inputs(problem))
+    job = job_of(problem, layouts, constants) | {
         "file": str(file),
         "path": str(file.absolute()),
         "package": str(Path(grade_worker.__file__).resolve().parents[1]),
         "packages": packages,
-        "functions": FUNCTIONS,
-        "layouts": [layout._asdict() for layout in LAYOUTS],
         "memory": MAX_MEMORY,
         "timeout": timeout,
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
 
 
-def _answers(file: str, outcome: Outcome, timeout: int) -> Answers:
+def inputs(problem: Problem) -> dict[str, Array]:
+    """All that the functions of a file may be given, as the worker reads it."""
+    z, h = reference.forward(problem)
+    arrays = {f"h{i}": array for i, array in enumerate(h)} | {"y": problem.y}
+    arrays |= {f"z{i}": array for i, array in enumerate(z, start=1)}
+    return arrays | tensors(problem.params)
+
+
+def job_of(problem: Problem, layouts: list[Layout], constants: Constants) -> dict[str, Any]:
+    """What the worker is to do with the inputs."""
+    return {
+        "functions": functions(len(problem.params)),
+        "layouts": [layout._asdict() | {"number": LAYOUTS.index(layout)} for layout in layouts],
+        "bias": constants.bias,
+        "lr": LEARNING_RATE,
+    }
+
+
+def _answers(file: str, outcome: Outcome, layout: Layout, depth: int, timeout: int) -> Answers:
     """The answers, if there are enough to be judged. Raises SubmissionError."""
     headers = [message.header for message in outcome.messages]
     try:
         if outcome.garbled:
             raise GarbledError
-        answers = grade_results.answers(outcome.messages, file)
+        answers = grade_results.answers(outcome.messages, file, functions(depth))
     except GarbledError as err:
         text = "its results cannot be read; its functions must return them, and write nothing"
         raise SubmissionError(f"{file}: {text}") from err
     defined = next((header for header in headers if header.event == "defined"), None)
     if defined and not defined.names:
-        raise SubmissionError(f"{file}: {_none(defined.others)}")
-    first = answers.get(LAYOUTS[0], {})
+        raise SubmissionError(f"{file}: {_none(defined.others, depth)}")
+    first = answers.get(layout, {})
     if defined and all(name in first for name in defined.names):
         done = any(header.event == "end" for header in headers)
         if done or not any(answer.failure for answer in first.values()):
@@ -142,10 +173,11 @@ def _answers(file: str, outcome: Outcome, timeout: int) -> Answers:
     raise SubmissionError(f"{file}: {_ended(outcome.status, timeout)} {place}")
 
 
-def _none(others: list[str]) -> str:
-    near = [(o, n) for o in others if (n := nearest(o, FUNCTIONS, cutoff=0.7))]
+def _none(others: list[str], depth: int) -> str:
+    expected = functions(depth)
+    near = [(o, n) for o in others if (n := nearest(o, expected, cutoff=0.7))]
     hint = f"; rename {near[0][0]!r} to {near[0][1]!r}?" if near else "; see `--template`"
-    return f"defines none of {', '.join(FUNCTIONS)}{hint}"
+    return f"defines none of {', '.join(expected)}{hint}"
 
 
 def _ended(status: int | None, timeout: int) -> str:

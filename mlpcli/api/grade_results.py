@@ -5,7 +5,7 @@ message is one line of JSON, then the bytes of the arrays that the line announce
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import IO, Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from mlpcli.terminal import one_line
 
 MAX_HEADER = 64 << 10  # bytes of a line
 MAX_MESSAGES = 500
-MAX_SIZE = 4_000_000  # numbers in one message; the largest right answer has 658,698
+MAX_SIZE = 4_000_000  # numbers in one message; the largest right answer has half of it
 MAX_BYTES = 512 << 20  # of all arrays
 
 Text = Annotated[str, Field(max_length=500), AfterValidator(one_line)]
@@ -50,7 +50,7 @@ class Header(_Model):
     event: Literal["defined", "calling", "answer", "stopped", "end"]
     names: list[Text] = Field([], max_length=len(FUNCTIONS))  # functions that are asked for
     others: list[Text] = Field([], max_length=50)
-    step: Literal["", "grad_z3", "grad_W3", "grad_b3", "backward"] = ""
+    step: Annotated[str, Field(pattern=r"^(grad_[zWb][1-9]|backward|update|)$")] = ""
     layout: int = Field(0, ge=0, lt=len(LAYOUTS))
     kind: Literal["", "type", "not-done", "error"] = ""  # of a failure
     line: int | None = None  # of the learner's file
@@ -94,14 +94,16 @@ def messages(stream: IO[bytes]) -> Iterator[Message]:
     raise GarbledError
 
 
-def answers(found: Iterable[Message], file: str) -> Answers:
-    """The outcome of each call, by layout and function. Raises GarbledError."""
+def answers(
+    found: Iterable[Message], file: str, functions: Collection[str] = tuple(FUNCTIONS)
+) -> Answers:
+    """The outcome of each call of these functions, by layout and function. Raises GarbledError."""
     calls: Answers = {}
     for header, arrays in found:
         if header.event != "answer":
             continue
         row = calls.setdefault(LAYOUTS[header.layout], {})
-        if header.step not in FUNCTIONS or header.step in row:
+        if header.step not in functions or header.step in row:
             raise GarbledError
         row[header.step] = Answer(
             arrays=arrays,
@@ -109,6 +111,7 @@ def answers(found: Iterable[Message], file: str) -> Answers:
             failure=(header.kind, _failure(header, file)) if header.kind else None,
             changed=tuple(header.changed),
             own_grad_z3=header.own_grad_z3,
+            line=header.line or 0,
         )
     return calls
 

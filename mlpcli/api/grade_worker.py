@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 MAX_TEXT = 200  # characters of a message
-MAX_SIZE = 4_000_000  # numbers in a result; the largest right one has 658,698
+MAX_SIZE = 4_000_000  # numbers in a result; the largest right one is half of it
 MAX_MAGNITUDE = 1e100  # of an entry of a grad_z3 that is given to the next function
 MAX_ARRAYS = 200  # in a result
 MAX_DEPTH = 4  # lists within lists, of arrays
@@ -62,8 +62,8 @@ class Runner:
             functions = {name: defined[name] for name in expected if name in defined}
             own = [clean(name) for name in defined if not name.startswith("_")]
             self.send({"event": "defined", "names": list(functions), "others": own[:50]}, [])
-            for number, layout in enumerate(self.job["layouts"]):
-                self.call_all(functions, number, layout)
+            for layout in self.job["layouts"]:
+                self.call_all(functions, layout)
             self.send({"event": "end"}, [])
         except BaseException as err:  # a learner's file can raise anything
             line, text = self.describe(err)
@@ -81,23 +81,29 @@ class Runner:
         exec(code, vars(module))
         return module
 
-    def call_all(
-        self, functions: dict[str, Callable[..., Any]], number: int, layout: dict[str, Any]
-    ) -> None:
+    def call_all(self, functions: dict[str, Callable[..., Any]], layout: dict[str, Any]) -> None:
         """Every function once; what comes of grad_z3 is given to the functions after it."""
         inputs = self.inputs(layout)
-        own_grad_z3 = False
+        own_grad_z3, last = False, f"grad_z{self.depth}"
         for name, function in functions.items():
-            if layout["transposed"] and name != "backward":
+            whole = name in ("backward", "update")
+            if layout["transposed"] and not whole:
                 continue  # these functions are not given W
-            words = self.job["functions"][name]
-            args = [copy.deepcopy(inputs[word]) for word in words]
-            call_of = {"step": name, "layout": number}
+            lists = ("params", "h", "z", "lr")
+            known = {k: v for k, v in inputs.items() if whole or k not in lists}
+            words, by_name = arguments(function, self.job["functions"][name], known)
+            args = copy.deepcopy([known[word] for word in words])
+            call_of = {"step": name, "layout": layout["number"]}
             self.send({"event": "calling", **call_of}, [])
             kind, text, line = "", "", None
             leaves: list[tuple[str, Any]] = []
             try:
-                result = call(function, args, words)
+                if by_name:
+                    result = function(**dict(zip(words, args, strict=True)))
+                else:
+                    result = function(*args)
+                if name == "update" and result is None and "params" in words:
+                    result = args[words.index("params")]  # changed in place
                 leaves = numbers(result)
             except TimeUpError:
                 raise
@@ -108,33 +114,53 @@ class Runner:
             except BaseException as err:  # a learner's function can raise anything
                 line, text = self.describe(err, function)
                 kind = "error"
-            changed = [w for w, a in zip(words, args, strict=True) if not same(a, inputs[w])]
-            outcome = {"kind": kind, "line": line, "text": text, "changed": changed}
+            changed = [w for w, a in zip(words, args, strict=True) if not same(a, known[w])]
+            outcome = {"kind": kind, "line": line, "text": text, "changed": changed[:3]}
             self.send({"event": "answer", **call_of, **outcome, "own_grad_z3": own_grad_z3}, leaves)
-            if name == "grad_z3" and not kind and usable(leaves, inputs["h3"]):
+            if name == last and not kind and usable(leaves, inputs["y"]):
                 usable_type = isinstance(result, np.ndarray | list | tuple)
-                inputs["grad_z3"] = result if usable_type else leaves[0][1]
+                inputs[last] = result if usable_type else leaves[0][1]
                 own_grad_z3 = True
+
+    @property
+    def depth(self) -> int:
+        """The number of layers with weights."""
+        return sum(name.startswith("W") for name in self.arrays)
 
     def inputs(self, layout: dict[str, Any]) -> dict[str, Any]:
         """Arguments by name, in a layout."""
-        a, examples = self.arrays, layout["examples"]
+        a, examples, depth = self.arrays, layout["examples"], self.depth
 
         def arrange(v: Any) -> Any:
             v = v[:1] if layout["single"] else v
             return np.array({"rows": v, "columns": v.T, "vector": v[0]}[examples])
 
-        depth = sum(name.startswith("W") for name in a)
-        params = [
-            (
-                np.ascontiguousarray(a[f"W{i}"].T) if layout["transposed"] else a[f"W{i}"],
-                a[f"b{i}"][:, None] if examples == "columns" else a[f"b{i}"],
-            )
-            for i in range(1, depth + 1)
-        ]
-        h, y = [arrange(a[f"h{i}"]) for i in range(depth + 1)], arrange(a["y"])
-        grad_z = (h[-1] - y) / (1 if layout["single"] else len(a["y"]))
-        return {"params": params, "h": h, "h2": h[-2], "h3": h[-1], "y": y, "grad_z3": grad_z}
+        weights = {}
+        for i in range(1, depth + 1):
+            W, b = a[f"W{i}"], a[f"b{i}"]
+            if self.job["bias"]:
+                order = [b[None], W] if self.job["bias"] == "first" else [W, b[None]]
+                W = np.concatenate(order)
+            weights[f"W{i}"] = np.ascontiguousarray(W.T) if layout["transposed"] else W
+            weights[f"b{i}"] = b[:, None] if examples == "columns" else b
+        h = {f"h{i}": arrange(a[f"h{i}"]) for i in range(depth + 1)}
+        z = {f"z{i}": arrange(a[f"z{i}"]) for i in range(1, depth + 1)}
+        labels = a["y"].argmax(axis=1)
+        labels = labels[:1] if layout["single"] else labels
+        y = arrange(a["y"])
+        grad_z = (h[f"h{depth}"] - y) / (1 if layout["single"] else len(labels))
+        pairs = [(weights[f"W{i}"], weights[f"b{i}"]) for i in range(1, depth + 1)]
+        return {
+            **{**weights, **h, **z},
+            "params": [W for W, _ in pairs] if self.job["bias"] else pairs,
+            "h": [*h.values()],
+            "z": [*z.values()],
+            "x": h["h0"],
+            "y": y,
+            "labels": labels[0] if examples == "vector" else labels,
+            "lr": self.job["lr"],
+            f"grad_z{depth}": grad_z,
+        }
 
     def describe(
         self, err: BaseException, function: Callable[..., Any] | None = None
@@ -144,6 +170,9 @@ class Runner:
             return err.lineno, clean(str(err.msg))
         frames = traceback.walk_tb(err.__traceback__)
         lines = [line for frame, line in frames if frame.f_code.co_filename == self.file]
+        if isinstance(err, SyntaxError) and err.filename:  # in a file that is imported
+            where = f"{os.path.basename(err.filename)}, line {err.lineno}"
+            return lines[-1] if lines else None, clean(f"{where}: {err.msg}")
         if not lines and (code := getattr(function, "__code__", None)):  # it could not be called
             lines = [code.co_firstlineno]
         if isinstance(err, TimeUpError):
@@ -200,15 +229,22 @@ def forbid(package: str) -> None:
     sys.addaudithook(hook)
 
 
-def call(function: Callable[..., Any], args: list[Any], words: list[str]) -> Any:
-    """In the order of the function's parameters where they have the expected names."""
+def arguments(
+    function: Callable[..., Any], words: list[str], known: dict[str, Any]
+) -> tuple[list[str], bool]:
+    """The arguments that a function is given, and whether by name.
+
+    words: in the order in which they are given where its parameters have other names.
+    """
     try:
-        parameters = list(inspect.signature(function).parameters)
+        parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        parameters = []
-    if sorted(parameters) == sorted(words):
-        args = [args[words.index(word)] for word in parameters]
-    return function(*args)
+        return words, False
+    plain = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    needed = [p.name for p in plain if p.default is p.empty]
+    if not needed or len(plain) < len(parameters) or not all(name in known for name in needed):
+        return words, False
+    return needed, True
 
 
 def numbers(value: Any) -> list[tuple[str, Any]]:
@@ -266,7 +302,10 @@ def same(a: Any, b: Any) -> bool:
     """Whether an argument is as it was before the call."""
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return len(a) == len(b) and all(map(same, a, b))
-    return bool(np.array_equal(a, b))
+    try:
+        return bool(np.array_equal(a, b))
+    except Exception:  # what a learner puts into a list may compare in any way
+        return False
 
 
 def clean(text: str) -> str:

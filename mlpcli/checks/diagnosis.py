@@ -8,19 +8,17 @@ Everywhere here `layer` counts from 0, a grad_z is (n, units of the layer), a gr
 fan_out) and a grad_b (fan_out,); the result under diagnosis, `got`, may have a wrong shape.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.checks import reference
+from mlpcli.checks import hypotheses, reference
+from mlpcli.checks.hypotheses import Hidden, Hypothesis, Last
 from mlpcli.checks.matching import MATCH_TOLERANCE, combination, factor, fits, ratio, same
 from mlpcli.checks.problem import Problem, row_weights
 from mlpcli.nn import Array
-from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import ForwardPass, Layer, Params
-
-Hypothesis = tuple[str, str, Array]  # kind and text of a mistake, and the numbers it would give
 
 
 class Finding(NamedTuple):
@@ -44,12 +42,15 @@ def ground_truth(problem: Problem) -> GroundTruth:
     return GroundTruth(problem, reference.forward(problem), reference.grad_z(problem))
 
 
-def diagnose(truth: GroundTruth, gradient: Params) -> list[Finding]:
-    """The mistakes in a gradient, last layer first; none if it is right."""
+def diagnose(truth: GroundTruth, gradient: Params, *, scale: float = 1.0) -> list[Finding]:
+    """The mistakes in a gradient, last layer first; none if it is right.
+
+    scale: what its author's gradient was divided by, which a learning rate refers to.
+    """
     findings: list[Finding] = []
-    above: Array | None = None  # the grad_z of the layer above that was used
+    used: dict[int, Array] = {}  # the grad_z of each layer that was used
     for layer in reversed(range(len(gradient))):
-        grads = gradient[layer]
+        grads, above = gradient[layer], used.get(layer + 1)
         expected = truth.grad_z[-1] if above is None else backpropagate(truth, layer, above)
         W_right = fits(grad_W(truth, layer, expected), grads.W)
         b_right = fits(expected.sum(axis=0), grads.b)
@@ -63,8 +64,9 @@ def diagnose(truth: GroundTruth, gradient: Params) -> list[Finding]:
         elif above is None:
             findings.append(diagnose_last_z(truth, implied))
         else:
-            findings.append(diagnose_hidden_z(truth, layer, implied, above, gradient[layer + 1].W))
-        above = expected if implied is None else implied
+            next_W = gradient[layer + 1].W * scale
+            findings.append(diagnose_hidden_z(truth, layer, implied, used, next_W))
+        used[layer] = expected if implied is None else implied
     return findings
 
 
@@ -82,84 +84,91 @@ def grad_W(truth: GroundTruth, layer: int, grad_z: Array) -> Array:
 def diagnose_last_z(truth: GroundTruth, got: Array) -> Finding:
     """The mistake in the last layer's grad_z = w * (h - y) / n, (n, classes)."""
     place, expected = f"grad_z{len(truth.run.z)}", truth.grad_z[-1]
-    return _explain(place, got, expected, [*_last_hypotheses(truth, got)], len(got))
+    return _explain(truth, place, got, expected, _last_hypotheses(truth, got))
 
 
 def diagnose_hidden_z(
-    truth: GroundTruth, layer: int, got: Array, above: Array, next_W: Array
+    truth: GroundTruth, layer: int, got: Array, used: dict[int, Array], next_W: Array
 ) -> Finding:
     """The mistake in a hidden grad_z, (n, units).
 
-    above: grad_z of the layer after, (n, its units); next_W: grad_W of that layer.
+    used: grad_z of the layers after, (n, its units); next_W: grad_W of the next, as it was used.
     """
+    above = used[layer + 1]
     expected = backpropagate(truth, layer, above)
-    hypotheses = [*_hidden_hypotheses(truth, layer, above)]
+    tried = [*_hidden_hypotheses(truth, layer, used)]
     if above.shape[1] == next_W.shape[1]:  # W - lr * grad_W, for the lr that would explain it
         shift = _grad_z(truth, layer, above @ next_W.T)
         if (lr := ratio(shift, expected - got)) is not None and lr:
             text = f"W{layer + 2} was updated (learning rate {lr:.6g}) before it was used"
-            hypotheses.append(("updated-weight", text, got))
-    return _explain(f"grad_z{layer + 1}", got, expected, hypotheses, len(got))
+            tried.append(("updated-weight", text, got))
+    return _explain(truth, f"grad_z{layer + 1}", got, expected, tried)
 
 
 def diagnose_W(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Finding:
     """The mistake in grad_W = h.T @ grad_z + weight_decay * W, given grad_z, (n, fan_out)."""
-    problem, (z, h) = truth.problem, truth.run
+    problem, h = truth.problem, truth.run.h[layer]
     W, decay, n = problem.params[layer].W, problem.weight_decay, len(grad_z)
-    place, data, penalty = f"grad_W{layer + 1}", h[layer].T @ grad_z, decay * W
+    place, data, penalty = f"grad_W{layer + 1}", h.T @ grad_z, decay * W
     expected = grad_W(truth, layer, grad_z)
-    hypotheses: list[Hypothesis] = [("transposed", "is transposed", expected.T)]
+    tried: list[Hypothesis] = [("transposed", "is transposed", expected.T)]
     if got.shape != expected.shape:
-        return _explain(place, got, expected, hypotheses, n)
+        return _explain(truth, place, got, expected, tried)
     if (pair := combination(data, W, got)) is not None:
         a, c = pair
         if same(a, 1):
-            hypotheses.append((*_decay_mistake(c, decay), got))
+            tried.append((*_decay_mistake(c, decay), got))
         elif same(c, decay) and decay:
             kind, text = factor(a, n)
-            hypotheses.append((kind, f"h{layer}.T @ grad_z{layer + 1} {text}", got))
+            tried.append((kind, f"h{layer}.T @ grad_z{layer + 1} {text}", got))
     text = "weight decay takes sign(W) in place of W"
-    hypotheses.append(("decay-sign", text, data + decay * np.sign(W)))
-    past = f"h{layer}"
-    inputs: list[Hypothesis] = [  # in place of h
-        ("stale-h", f"{past} is shifted by {k} rows of the batch", np.roll(h[layer], k, axis=0))
-        for k in range(1, n)
-    ]
-    if layer:
-        z_past = z[layer - 1]
-        inputs += [
-            ("z-for-h", f"z{layer} stands in place of {past}", z_past),
-            ("on-for-h", f"{past} > 0 stands in place of {past}", h[layer] > 0),
-            ("dropout-missing", f"{past} lacks its dropout mask", problem.activation.f(z_past)),
-        ]
-    hypotheses += [(kind, text, used.T @ grad_z + penalty) for kind, text, used in inputs]
-    return _explain(place, got, expected, hypotheses, n, common_part=penalty)
+    tried.append(("decay-sign", text, data + decay * np.sign(W)))
+    others = hypotheses.inputs(problem, truth.run, layer, grad_z)
+    tried += [(kind, text, other.T @ grad_z + penalty) for kind, text, other in others]
+    finding = _explain(truth, place, got, expected, tried, common_part=penalty)
+    if finding.kind == "unknown" and _has_other_input(h, got - penalty):
+        text = f"h{layer} in it is not the h{layer} that you were given"
+        return Finding(place, "other-h", f"{place}: {text}; does your own forward pass differ?")
+    return finding
 
 
 def diagnose_b(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Finding:
     """The mistake in grad_b = sum of grad_z over the batch, given grad_z, (n, fan_out)."""
-    b, expected = truth.problem.params[layer].b, grad_z.sum(axis=0)
-    name = f"grad_z{layer + 1}"
+    (W, b), expected = truth.problem.params[layer], grad_z.sum(axis=0)
+    name, place = f"grad_z{layer + 1}", f"grad_b{layer + 1}"
     rows, shifts = list(enumerate(grad_z)), range(1, len(expected))
-    hypotheses: list[Hypothesis] = [
+    whole, total = grad_W(truth, layer, grad_z), np.full(expected.shape, grad_z.sum())
+    lone = "is one number, the sum over everything; a sum lacks its axis"
+    near = MATCH_TOLERANCE * np.abs(grad_z).sum()  # over all classes, the sum itself is nearly 0
+    if got.shape == b.shape and got.any() and np.ptp(got) == 0 and abs(got - total).max() <= near:
+        return Finding(place, "sum-axis", f"{place} {lone}")
+    tried: list[Hypothesis] = [
+        ("sum-axis", lone, total),
         ("reversed", "its entries are in reverse order", expected[::-1]),
         *(("one-row", f"only row {k} of {name} is used", row) for k, row in rows),
         *(("row-missing", f"row {k} of {name} is left out", expected - row) for k, row in rows),
         *(("shifted", f"its entries are shifted by {k}", np.roll(expected, k)) for k in shifts),
+        ("from-W", f"is the sum of the rows of grad_W{layer + 1}", whole.sum(axis=0)),
+        (
+            "from-W",
+            f"is the sum of the rows of h{layer}.T @ {name}",
+            (whole - truth.problem.weight_decay * W).sum(axis=0),
+        ),
+        ("largest", f"is the largest entry of each column of {name}", grad_z.max(axis=0)),
     ]
     if got.shape == b.shape:
+        tried.append(("times-b", f"is multiplied by b{layer + 1}", expected * b))
         pair = combination(expected[:, None], b[:, None], got[:, None])
         if pair is not None and same(pair[0], 1) and pair[1]:
             text = f"weight decay ({pair[1]:.6g}) is applied to the bias"
-            hypotheses.insert(0, ("decay-on-bias", text, got))
-    return _explain(f"grad_b{layer + 1}", got, expected, hypotheses, len(grad_z))
+            tried.insert(0, ("decay-on-bias", text, got))
+    return _explain(truth, place, got, expected, tried)
 
 
 def _last_hypotheses(truth: GroundTruth, got: Array) -> Iterator[Hypothesis]:
     """Mistakes in the last grad_z; got: (n, classes), as each of their numbers."""
     y, p, z, expected = truth.problem.y, truth.run.h[-1], truth.run.z[-1], truth.grad_z[-1]
-    n, k = len(y), len(truth.run.z)
-    hard = np.eye(y.shape[1])[y.argmax(axis=1)]
+    n = len(y)
     weights = row_weights(truth.problem)
     scale = weights / n
     for shift in range(1, n):
@@ -168,8 +177,9 @@ def _last_hypotheses(truth: GroundTruth, got: Array) -> Iterator[Hypothesis]:
     # the targets that were subtracted; a row of weight 0 tells nothing about its own
     targets = p - np.divide(got, scale, out=np.zeros_like(got), where=scale > 0)
     nearest = np.abs(targets[:, None] - y).max(axis=2).argmin(axis=1)
-    text = f"row i has the label of row {nearest.tolist()}[i]"
-    yield "shifted", text, scale * (p - y[nearest])
+    if not np.array_equal(y[nearest], y):
+        text = f"row i has the label of row {nearest.tolist()}[i]"
+        yield "shifted", text, scale * (p - y[nearest])
     for row in range(n):
         only_row = expected * np.eye(n)[:, row : row + 1]
         yield "only-row", f"only row {row} of the batch counts", only_row
@@ -180,23 +190,17 @@ def _last_hypotheses(truth: GroundTruth, got: Array) -> Iterator[Hypothesis]:
         for shift in range(1, n):
             text = f"the weights of the classes are shifted by {shift} rows of the batch"
             yield "class-weight-shifted", text, np.roll(scale, shift, axis=0) * (p - y)
-    yield "smoothing-missing", "label smoothing is left out", scale * (p - hard)
-    yield "log-for-softmax", f"log(h{k}) stands in place of h{k}", scale * (np.log(p) - y)
-    yield "z-for-softmax", f"z{k} stands in place of h{k}", scale * (z - y)
-    yield "target-missing", "y is not subtracted", scale * p
-    text = f"has a factor h{k} * (1 - h{k}) too many"
-    yield "softmax-twice", text, scale * (p - y) * p * (1 - p)
-    yield "softmax-missing", f"is the derivative wrt h{k}; softmax is missing", scale * -y / p
+    yield from hypotheses.last(Last(y, p, z, scale, expected), len(truth.run.z))
 
 
-def _hidden_hypotheses(truth: GroundTruth, layer: int, above: Array) -> Iterator[Hypothesis]:
-    """Mistakes in a hidden grad_z; their numbers are (n, units), above is (n, units above)."""
-    problem, (z, h) = truth.problem, truth.run
+def _hidden_hypotheses(
+    truth: GroundTruth, layer: int, used: dict[int, Array]
+) -> Iterator[Hypothesis]:
+    """Mistakes in a hidden grad_z; their numbers are (n, units), used is (n, units above)."""
+    problem, (z, h), above = truth.problem, truth.run, used[layer + 1]
     f, W, k = problem.activation, problem.params[layer + 1].W, layer + 1
-    slope = reference.derivative(f, z[layer])
-    grad_h = above @ W.T
+    slope, grad_h = reference.derivative(f, z[layer]), above @ W.T
     dropped = _drop(truth, layer, grad_h)
-    yield "missing-mask", f"the derivative of h{k} with respect to z{k} is missing", dropped
     if problem.masks is not None and (mask := problem.masks[layer + 1]) is not None:
         yield "dropout-missing", f"the dropout mask of h{k} is missing", grad_h * slope
         yield "dropout-twice", f"the dropout mask of h{k} is applied twice", dropped * mask * slope
@@ -207,17 +211,19 @@ def _hidden_hypotheses(truth: GroundTruth, layer: int, above: Array) -> Iterator
         if other != layer and z[other].shape == z[layer].shape:
             text = f"the derivative is taken at z{other + 1} in place of z{k}"
             yield "wrong-mask", text, dropped * reference.derivative(f, z[other])
-    yield "inverted-mask", "the mask keeps what it should drop", dropped * (1 - slope)
     for shift in range(1, len(above)):
         text = f"the derivative is taken at z{k} shifted by {shift} rows"
         yield "stale-z", text, dropped * np.roll(slope, shift, axis=0)
-    text = f"the derivative is taken at h{k} in place of z{k}"
-    yield "derivative-at-h", text, dropped * reference.derivative(f, h[layer + 1])
-    yield "value-for-derivative", f"h{k} stands in place of its derivative", dropped * f.f(z[layer])
-    for name, other_f in ACTIVATIONS.items():
-        if other_f is not f:
-            text = f"the derivative is that of {name}"
-            yield "other-activation", text, dropped * reference.derivative(other_f, z[layer])
+    right = dropped * slope
+    yield from hypotheses.hidden(Hidden(z[layer], h[k], slope, grad_h, dropped, f, right), k)
+    if layer + 2 in used:
+        unmasked = _drop(truth, k, used[layer + 2] @ problem.params[layer + 2].W.T)
+        text = f"is derived from grad_h{k + 1}, before the derivative of h{k + 1}"
+        yield "mask-not-carried", text, _grad_z(truth, layer, unmasked @ W.T)
+    for other, layer_params in enumerate(problem.params):
+        if other != k and layer_params.W.shape == W.shape:
+            text = f"W{other + 1} stands in place of W{k + 1}"
+            yield "wrong-weight", text, _grad_z(truth, layer, above @ layer_params.W.T)
     if W.shape[0] == W.shape[1]:
         yield "not-transposed", f"W{k + 1} is not transposed", _grad_z(truth, layer, above @ W)
     if above.shape == z[layer].shape:
@@ -225,37 +231,44 @@ def _hidden_hypotheses(truth: GroundTruth, layer: int, above: Array) -> Iterator
 
 
 def _explain(
+    truth: GroundTruth,
     place: str,
     got: Array,
     expected: Array,
-    hypotheses: list[Hypothesis],
-    n: int,
+    tried: Iterable[Hypothesis],
     *,
     common_part: Array | float = 0.0,
 ) -> Finding:
     """The first mistake that fits, a factor beside it allowed; "unknown" if none does.
 
-    n: rows of the batch. common_part: a term of both got and expected, which would hide a mistake
-    in one row, column or entry of the rest.
+    common_part: a term of both got and expected, which would hide a mistake in one row, column or
+    entry of the rest.
     """
+    n, classes = truth.problem.y.shape
+    tried = [*tried]
     if not np.isfinite(got).all():
         return Finding(place, "non-finite", f"{place} has entries that are not finite")
     if not got.any():
         return Finding(place, "zero", f"{place} is zero everywhere")
-    for kind, text, candidate in hypotheses:
+    for kind, text, candidate in tried:
         if fits(candidate, got):
             return Finding(place, kind, f"{place}: {text}")
     if got.shape == expected.shape and (c := ratio(expected, got)) is not None:
-        kind, text = factor(c, n)
+        kind, text = factor(c, n, classes)
         return Finding(place, kind, f"{place} {text}")
-    for kind, text, candidate in hypotheses:
-        if (c := ratio(candidate, got)) is not None:
-            return Finding(place, kind, f"{place}: {text}, and it {factor(c, n)[1]}")
+    for kind, text, candidate in tried:
+        if (c := ratio(candidate, got)) is not None and not same(c, 0):
+            return Finding(place, kind, f"{place}: {text}, and it {factor(c, n, classes)[1]}")
     if got.shape != expected.shape:
         return Finding(place, "shape", f"{place} must have shape {expected.shape}, got {got.shape}")
-    return _local_mistake(place, got - common_part, expected - common_part, n) or Finding(
-        place, "unknown", f"{place} is the first wrong quantity; no common mistake explains it"
-    )
+    local = _local_mistake(place, got - common_part, expected - common_part, n)
+    if local:
+        return local
+    for kind, text, candidate in hypotheses.transforms(expected, got):
+        if fits(candidate, got):
+            return Finding(place, kind, f"{place} {text}")
+    text = f"{place} is the first wrong quantity; no common mistake explains it"
+    return Finding(place, "unknown", text)
 
 
 def _local_mistake(place: str, got: Array, expected: Array, n: int) -> Finding | None:
@@ -286,6 +299,17 @@ def _implied_grad_z(truth: GroundTruth, layer: int, grads: Layer) -> Array | Non
     data = np.vstack([grads.W - problem.weight_decay * problem.params[layer].W, grads.b])
     grad_z: Array = np.linalg.lstsq(inputs, data, rcond=None)[0]
     return grad_z if fits(inputs @ grad_z, data) else None
+
+
+def _has_other_input(h: Array, product: Array) -> bool:
+    """Whether product, (fan_in, fan_out), is A.T @ B for A, B of n rows as h, but not with h."""
+    n = len(h)
+    if n >= min(product.shape):
+        return False
+    part = product @ np.random.default_rng(0).standard_normal((product.shape[1], n + 1))
+    sizes = np.linalg.svd(part, compute_uv=False)
+    with_h = h.T @ np.linalg.lstsq(h.T, part, rcond=None)[0]
+    return bool(sizes[n] <= MATCH_TOLERANCE * sizes[0]) and not fits(with_h, part)
 
 
 def _grad_z(truth: GroundTruth, layer: int, grad_h: Array) -> Array:

@@ -48,17 +48,23 @@ def same(a: float, b: float) -> bool:
     return abs(a - b) <= 10 * MATCH_TOLERANCE * max(abs(a), abs(b), 1)
 
 
-def factor(c: float, n: int) -> tuple[str, str]:
+def factor(c: float, n: int, classes: int = 0) -> tuple[str, str]:
     """Kind and words for a result that is c times the right one, in a batch of n."""
     common = [
-        (-1.0, "sign", "has the wrong sign"),
+        (-1.0, "sign", "has the wrong sign: it is right only if your update adds it"),
         (float(n), "factor-n", f"is {n} times too large: the batch is summed, not averaged"),
         (1 / n, "factor-1/n", f"is {n} times too small: divided by the batch size twice"),
         (2.0, "factor", "is 2 times too large"),
         (0.5, "factor", "is 2 times too small"),
         (0.0, "zero", "is zero"),
     ]
+    if classes:
+        wide = "is divided by the number of classes"
+        common += [(1 / classes, "factor-classes", f"{wide} as well")]
+        common += [(n / classes, "factor-classes", f"{wide}, not by that of the images")]
     for value, kind, text in common:
         if same(c, value) and not same(c, 1):
             return kind, text
+    if c < 0 and not same(c, 0):
+        return "factor", f"has the wrong sign, and {factor(-c, n, classes)[1]}"
     return "factor", f"is {c:.10g} times what it should be"

@@ -45,7 +45,7 @@ _MISTAKES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("y forgotten", "h[-1]", "grad_z4", "target-missing"),
         ("gradient wrt h", "-y / h[-1]", "grad_z4", "softmax-missing"),
         ("no smoothing", "h[-1] - np.round(y)", "grad_z4", "smoothing-missing"),
-        ("class in place of h", "np.round(h[-1]) - y", "grad_z4", "unknown"),
+        ("class for h", "np.eye(6)[h[-1].argmax(1)] - y", "grad_z4", "prediction"),
     ),
     "/ len(y)": (
         ("sum, not mean", "", "grad_z4", "factor-n"),
@@ -123,7 +123,7 @@ _MISTAKES: dict[str, tuple[tuple[str, ...], ...]] = {
     "grad_h * activation.derivative(z[i - 1])": (
         ("no derivative of relu", "grad_h", "grad_z3", "missing-mask"),
         ("no derivative in layer 2", "{} if i != 2 else grad_h", "grad_z2", "missing-mask"),
-        ("absolute value", "abs({})", "grad_z3", "unknown"),
+        ("absolute value", "abs({})", "grad_z3", "signs-lost"),
     ),
     "activation.derivative(z[i - 1])": (
         ("mask of layer 1", "activation.derivative(z[0])", "grad_z3", "wrong-mask"),

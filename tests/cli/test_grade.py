@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlpcli.nn import mlp
+from tests.checks.grading import implementations
 from tests.checks.grading.submissions import CHEATS, LAYERED, PLACES, RIGHT, WHOLE, WRONG, but
 from tests.cli.outcome import Outcome, call, facts, refusal
 
@@ -65,6 +66,7 @@ def test_the_text_tells_the_steps_what_was_recognized_and_the_score() -> None:
         "wrong  grad_b3 is 4 times too small: divided by the batch size twice",
         "       accepts a batch in rows (n, k)",
         "       1/n in grad_z3",
+        '       right for one image as a row (1, k); if that is meant, write FORM = "row"',
         "       sum over the images in grad_W3",
         "",
         "not defined: backward",
@@ -88,7 +90,7 @@ def test_the_template_is_a_submission_that_is_not_done_yet() -> None:
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("", "mywork.py: defines none of grad_z3, grad_W3, grad_b3, backward; see `--template`"),
+        ("", "defines none of grad_z3, grad_W3, grad_b3, backward, update; see `--template`"),
         ("def gradz3(h3, y): ...", "rename 'gradz3' to 'grad_z3'?"),
         ("x = 1\ndef f(:\n", "mywork.py:2: invalid syntax"),
         ("x = 1\n  y = 2\n", "mywork.py:2: unexpected indent"),
@@ -157,7 +159,7 @@ def test_a_later_form_that_never_ends_does_not_undo_what_is_known() -> None:
         ("h2.T", "h2.nope", "mywork.py:6: AttributeError: 'numpy.ndarray' object has no attribute"),
         ("h2.T", "exit()", "mywork.py:6: ends the program, with sys.exit or the like"),
         ("h2.T", "bytearray(1 << 32)", "mywork.py:6: needs more memory than the 2 GiB"),
-        ("(h2, grad_z3)", "(h2)", "mywork.py:5: TypeError: grad_W3() takes 1 positional argument"),
+        ("(h2, grad_z3)", "(a)", "mywork.py:5: TypeError: grad_W3() takes 1 positional argument"),
         ("@ grad_z3", "@ grad_z3 * 'a'", "mywork.py:6:"),
         ("return h2.T @ grad_z3", "return grad_W3(h2, grad_z3)", "mywork.py:6: RecursionError"),
     ],
@@ -187,6 +189,26 @@ def test_the_file_can_import_what_lies_beside_it() -> None:
     source = but(LAYERED, "h2.T @ grad_z3", "outer(h2, grad_z3)")
 
     assert facts(judge("from helpers import outer\n" + source, "--json"))["ok"]
+
+
+def test_a_syntax_error_in_a_file_beside_it_names_both() -> None:
+    Path("helpers.py").write_text("x = 1\ndef f(:\n")
+    Path("mywork.py").write_text("x = 1\nimport helpers\n" + LAYERED)
+
+    assert refusal("grade", "mywork.py") == "mywork.py:2: helpers.py, line 2: invalid syntax"
+
+
+def test_a_network_that_the_file_states_is_the_one_judged() -> None:
+    source = implementations.RIGHT["two layers, sigmoid"]
+
+    out = judge(source).out
+    assert "mywork.py: checked on 196-30-10 with" in out
+    assert out.endswith("6 of 6 steps right\n")
+    assert facts(judge(source, "--seed", "7", "--json"))["missing"] == [
+        "grad_z2",
+        "grad_W2",
+        "grad_b2",
+    ]
 
 
 def test_a_triple_loop_is_judged_within_the_time_limit() -> None:

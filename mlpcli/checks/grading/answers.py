@@ -8,24 +8,32 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from mlpcli.checks.diagnosis import Finding, GroundTruth
-from mlpcli.checks.grading import names
+from mlpcli.checks.diagnosis import Finding
 from mlpcli.checks.matching import MATCH_TOLERANCE, fits
 from mlpcli.nn import Array
-from mlpcli.nn.mlp import Layer, Params
 
-# The functions a file may define, and the arguments of each.
-FUNCTIONS = {
-    "grad_z3": ["h3", "y"],
-    "grad_W3": ["h2", "grad_z3"],
-    "grad_b3": ["grad_z3"],
-    "backward": ["params", "h", "y"],
-}
+LEARNING_RATE = 2.7  # given to `update`: no factor that a mistake would bring
 MAX_MAGNITUDE = 1e100  # of an entry that is compared: its square, times any count, is finite
-FLOAT32_TOLERANCE = 1e-5  # relative distance up to which float32 results agree
+PRECISION = 1e-5  # relative distance up to which results of less precision agree
 
 Notes = tuple[str, ...]  # conventions, in words
 Shape = tuple[int, ...]
+Bias = Literal["first", "last"]  # which row of a W that includes its bias
+
+
+def functions(depth: int) -> dict[str, list[str]]:
+    """The functions a file may define, and the arguments of each; depth: layers with weights."""
+    return {
+        f"grad_z{depth}": [f"h{depth}", "y"],
+        f"grad_W{depth}": [f"h{depth - 1}", f"grad_z{depth}"],
+        f"grad_b{depth}": [f"grad_z{depth}"],
+        "backward": ["params", "h", "y"],
+        "update": ["params", "x", "y", "lr"],
+    }
+
+
+FUNCTIONS = functions(3)  # of the workbook's network
+WHOLE = ("backward", "update")  # those that result in every gradient
 
 
 class Layout(NamedTuple):
@@ -35,6 +43,11 @@ class Layout(NamedTuple):
     examples: Literal["rows", "columns", "vector"]
     single: bool = False  # one image in place of a batch
     transposed: bool = False  # W as (fan_out, fan_in)
+
+    @property
+    def form(self) -> str:
+        """Its name in a file that states it: `FORM = "columns"`."""
+        return self.examples.removesuffix("s") if self.single else self.examples
 
 
 LAYOUTS = (
@@ -49,6 +62,7 @@ LAYOUTS = (
     Layout("one image as a row (1, k)", "rows", single=True),
     Layout("one image as a row (1, k), W as (out, in)", "rows", single=True, transposed=True),
 )
+FORMS = tuple(dict.fromkeys(layout.form for layout in LAYOUTS))
 
 
 class Answer(NamedTuple):
@@ -59,6 +73,7 @@ class Answer(NamedTuple):
     failure: tuple[str, str] | None = None  # kind and text, where there is no result
     changed: Notes = ()  # names of arguments that the call changed in place
     own_grad_z3: bool = False  # whether the call got the learner's grad_z3, else the right one
+    line: int = 0  # of the learner's file, where it failed
 
 
 Answers = dict[Layout, dict[str, Answer]]  # by layout and function
@@ -70,23 +85,16 @@ class ParsedArray(NamedTuple):
     array: Array | None  # in the expected shape; None if it cannot be brought into it
     notes: Notes
     problem: Finding | None  # why it cannot be compared
+    digits: int | None = None  # to which it agrees, where that is not to its precision
 
 
-class ParsedGradient(NamedTuple):
-    """A whole gradient, W as (fan_in, fan_out)."""
-
-    params: Params  # with the right values where the learner's cannot be compared
-    notes: Notes
-    problems: dict[str, Finding]  # why a quantity cannot be compared, by its name
-    surplus: int  # arrays that are none of the gradients
-
-
-def conventions(layout: Layout, answer: Answer) -> Notes:
-    """The learner's conventions that one call shows."""
+def conventions(layout: Layout, answer: Answer, *, given: bool = False) -> Notes:
+    """The learner's conventions that one call shows; given: its params may be changed in place."""
     notes: Notes = () if layout is LAYOUTS[0] else (layout.text,)
     if any(a.dtype == np.float32 for a in answer.arrays):
         notes += ("float32",)
-    return notes + tuple(f"changes {name} in place" for name in answer.changed)
+    changed = [name for name in answer.changed if not (given and name == "params")]
+    return notes + tuple(f"changes {name} in place" for name in changed)
 
 
 def parse_array(name: str, layout: Layout, answer: Answer, shape: Shape) -> ParsedArray:
@@ -101,57 +109,17 @@ def parse_array(name: str, layout: Layout, answer: Answer, shape: Shape) -> Pars
     if got.ndim == 3 and len(got) == 1:  # a matrix alone in a tuple
         got = got[0]
     array = got
-    if _is_bias(got, shape):
+    if is_bias(got, shape):
         array = got.ravel()
     elif got.shape == shape[::-1]:
         array = got.T
     elif layout.single and shape == (1, *got.shape):
         array = got[None, :]
     if array.shape != shape:
-        return ParsedArray(None, notes, _shape_problem(name, got, shape))
+        return ParsedArray(None, notes, shape_problem(name, got, shape))
     if got.shape != shape and layout.examples == "rows":
         notes += (f"{name} as {got.shape}",)
-    return ParsedArray(array, notes, _finiteness_problem(name, got))
-
-
-def parse_gradient(truth: GroundTruth, layout: Layout, answer: Answer) -> ParsedGradient:
-    """The gradient that `backward` was asked for.
-
-    Arrays are recognized by the names that a dict gives them, else by their shapes, (fan_in,
-    fan_out) or its transpose and (fan_out,), since all layers have different widths: any nesting
-    and any order will do.
-    """
-    arrays, depth = answer.arrays, len(truth.problem.params)
-    labels = names.labels(answer.names or [""] * len(arrays), depth)
-    shapes: dict[str, Shape] = {
-        f"grad_{field}{i}": array.T.shape if layout.transposed else array.shape
-        for i, layer in enumerate(truth.problem.params, start=1)
-        for field, array in zip("Wb", layer, strict=True)
-    }
-    index = _match(shapes, arrays, labels)
-    order = [index[place] for place in shapes if place in index and "W" in place]
-    notes: Notes = ("last layer first",) if len(order) > 1 and order == sorted(order)[::-1] else ()
-    biases = [arrays[i] for place, i in index.items() if "b" in place]
-    if layout.examples != "columns" and any(b.ndim == 2 for b in biases):
-        notes += ("biases in two dimensions",)
-    problems: dict[str, Finding] = {}
-    layers: list[Layer] = []
-    for i, (h, grad_z) in enumerate(zip(truth.run.h, truth.grad_z, strict=False), start=1):
-        pair = []
-        for field, expected in zip("Wb", (h.T @ grad_z, grad_z.sum(axis=0)), strict=True):
-            place = f"grad_{field}{i}"
-            got = arrays[index[place]] if place in index else None
-            problem = _problem(place, got, shapes[place])
-            if problem is None:
-                problem = _ambiguity(place, index, arrays, labels, shapes[place])
-            if problem:
-                problems[place], got = problem, expected
-            assert got is not None
-            if place not in problems:
-                got = got.ravel() if field == "b" else got.T if layout.transposed else got
-            pair.append(_without_rounding(got, expected, len(grad_z)))
-        layers.append(Layer(*pair))
-    return ParsedGradient(tuple(layers), notes, problems, len(arrays) - len(index))
+    return ParsedArray(array, notes, finiteness_problem(name, got))
 
 
 def can_be_given(grad_z3: Array) -> bool:
@@ -162,76 +130,23 @@ def can_be_given(grad_z3: Array) -> bool:
 def agrees(expected: Array, got: Array) -> bool:
     """Whether a result is right, to the precision of its dtype; both have one shape."""
     float32 = got.dtype == np.float32
-    return fits(expected, got, tolerance=FLOAT32_TOLERANCE if float32 else MATCH_TOLERANCE)
+    return fits(expected, got, tolerance=PRECISION if float32 else MATCH_TOLERANCE)
 
 
-def _without_rounding(got: Array, expected: Array, n: int) -> Array:
-    """A float32 mean or sum over n rows that agrees, as its exact value; others unchanged."""
-    if got.dtype == np.float32 and got.shape == expected.shape:
-        for c in (1, n):
-            if agrees(c * expected, got):
-                return c * expected
-    return got.astype("float64")
+def digits(expected: Array, got: Array) -> int | None:
+    """The digits to which a result agrees that is right, but not to its dtype's precision."""
+    if agrees(expected, got) or not fits(expected, got, tolerance=PRECISION):
+        return None
+    error = np.linalg.norm(expected - got) / np.linalg.norm(expected)
+    return int(-np.log10(error))
 
 
-def _problem(place: str, got: Array | None, shape: Shape) -> Finding | None:
-    """Why an array cannot be compared; a transposed W has a diagnosis of its own."""
-    if got is None:
-        return Finding(place, "missing", f"{place} is not returned")
-    if got.shape not in (shape, shape[::-1]) and not _is_bias(got, shape):
-        return _shape_problem(place, got, shape)
-    return _finiteness_problem(place, got)
-
-
-def _match(shapes: dict[str, Shape], arrays: list[Array], labels: list[str]) -> dict[str, int]:
-    """The index of the array for each gradient.
-
-    By its whole name; by shape, by transposed shape, then by position, as far as its name allows.
-    """
-    index = {f"grad_{label}": i for i, label in reversed(list(enumerate(labels)))}
-    index = {place: index[place] for place in shapes if place in index}
-    unused = [i for i in range(len(arrays)) if i not in index.values()]
-    for transposed in (False, True):
-        for place, shape in shapes.items():
-            expected = shape[::-1] if transposed else shape
-            for i in unused:
-                fitting = arrays[i].shape == expected or _is_bias(arrays[i], shape)
-                if place not in index and fitting and _may_be(labels[i], place):
-                    index[place] = i
-                    unused.remove(i)
-                    break
-    if len(arrays) == len(shapes):
-        free = [place for place in shapes if place not in index]
-        pairs = zip(free, unused, strict=True)
-        index |= {place: i for place, i in pairs if _may_be(labels[i], place)}
-    return index
-
-
-def _may_be(label: str, place: str) -> bool:
-    """Whether an array with a label, such as "W2", "b" or "", can be the gradient."""
-    return place.removeprefix("grad_").startswith(label)
-
-
-def _ambiguity(
-    place: str, index: dict[str, int], arrays: list[Array], labels: list[str], shape: Shape
-) -> Finding | None:
-    """The finding for a gradient where an array left over could be it just as well."""
-    chosen = index[place]
-    for i in set(range(len(arrays))) - set(index.values()):
-        fitting = arrays[i].shape in (shape, shape[::-1]) or _is_bias(arrays[i], shape)
-        as_good = _may_be(labels[i], place) and len(labels[i]) >= len(labels[chosen])
-        if fitting and as_good and not np.array_equal(arrays[i], arrays[chosen]):
-            text = "several arrays could be it; return the gradients alone, or name them in a dict"
-            return Finding(place, "ambiguous", f"{place}: {text}")
-    return None
-
-
-def _is_bias(got: Array, shape: Shape) -> bool:
+def is_bias(got: Array, shape: Shape) -> bool:
     """Whether (width,) is asked for and an array is (width,), (1, width) or (width, 1)."""
     return len(shape) == 1 and got.ndim in (1, 2) and got.size == shape[0] == max(got.shape)
 
 
-def _finiteness_problem(place: str, got: Array) -> Finding | None:
+def finiteness_problem(place: str, got: Array) -> Finding | None:
     """The finding for an array of any shape with entries that are not finite, or too large."""
     if not np.isfinite(got).all():
         return Finding(place, "non-finite", f"{place} has entries that are not finite")
@@ -241,7 +156,7 @@ def _finiteness_problem(place: str, got: Array) -> Finding | None:
     return None
 
 
-def _shape_problem(place: str, got: Array, shape: Shape) -> Finding:
+def shape_problem(place: str, got: Array, shape: Shape) -> Finding:
     """The finding for an array that has another shape."""
     text = f"{place} must have shape {shape}, got {got.shape}"
     if len(shape) == 1 and got.ndim == 2 and shape[0] in got.shape:

@@ -10,11 +10,16 @@ import numpy as np
 
 from mlpcli.checks import diagnosis
 from mlpcli.checks.diagnosis import Finding, GroundTruth
-from mlpcli.checks.grading import answers
-from mlpcli.checks.grading.answers import FUNCTIONS, Answer, Answers, Layout, Notes, ParsedArray
+from mlpcli.checks.grading import answers, gradients, readings
+from mlpcli.checks.grading.answers import WHOLE, Answer, Answers, Bias, Layout, Notes, ParsedArray
+from mlpcli.checks.grading.readings import vagueness
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import Array
-from mlpcli.nn.mlp import Layer
+
+# kinds of mistakes that a single image cannot show
+BATCH_MISTAKES = {"factor", "factor-n", "factor-1/n", "factor-classes", "not-summed", "one-row"}
+BATCH_MISTAKES |= {"row-missing", "only-row", "shifted", "stale-h", "stale-z", "batch-summed"}
+BATCH_MISTAKES |= {"batch-averaged", "h-reversed", "softmax-axis", "largest", "learning-rate"}
 
 
 class StepVerdict(NamedTuple):
@@ -24,14 +29,14 @@ class StepVerdict(NamedTuple):
     ok: bool
     conventions: Notes  # the learner's choices
     place: str  # the quantity that is wrong, "" if it is right
-    kind: str  # a stable name for programs, "" if it is right
+    kind: str  # a stable name for programs, "" if it is right to all digits
     text: str  # for people
 
 
 class Part(NamedTuple):
-    """The steps of the three functions, or of `backward`."""
+    """The steps of the three functions, of `backward` or of `update`."""
 
-    name: str  # "functions" or "backward"
+    name: str  # "functions", "backward" or "update"
     accepts: Notes  # layouts with the same result as the one evaluated
     steps: list[StepVerdict]
 
@@ -40,7 +45,7 @@ class GradeVerdict(NamedTuple):
     """The verdict on a file."""
 
     parts: list[Part]
-    missing: Notes  # functions that the file does not define
+    missing: Notes  # functions that the file does not define; `update` is no more than `backward`
 
     @property
     def steps(self) -> list[StepVerdict]:
@@ -64,56 +69,106 @@ class _Attempt(NamedTuple):
     layout: Layout
     shaped: int  # number of results of the right shape
     steps: list[StepVerdict]
+    line: int = 0  # of the learner's file, the last one reached by a call that failed
 
     @property
     def right(self) -> int:
         return sum(step.ok for step in self.steps)
 
+    @property
+    def ok(self) -> bool:
+        return self.right == len(self.steps)
 
-def evaluate(problem: Problem, calls: Answers, *, strict: bool = False) -> GradeVerdict:
+    @property
+    def progress(self) -> tuple[int, int, bool, int]:
+        """How far it came: shapes decide, then the line of a failure; a batch comes first."""
+        return self.shaped, 0 if self.shaped else self.line, not self.layout.single, self.right
+
+
+def evaluate(
+    problem: Problem, calls: Answers, *, strict: bool = False, bias: Bias | None = None
+) -> GradeVerdict:
     """The verdict on the results of a file's functions, called with the inputs of a problem.
 
-    problem: without weight decay and dropout, all layers of different widths; its first image is
-    the one of the layouts with a single image. strict: whether `backward` may return nothing else.
+    problem: without weight decay and dropout; its first image is the one of the layouts with a
+    single image. strict: whether gradients alone may be returned, right to all digits. bias: its
+    place in W, where the file says that W includes it.
     """
     first = problem._replace(x=problem.x[:1], y=problem.y[:1])
     truths = {False: diagnosis.ground_truth(problem), True: diagnosis.ground_truth(first)}
-    attempts: dict[str, list[_Attempt]] = {"functions": [], "backward": []}
+    attempts: dict[str, list[_Attempt]] = {name: [] for name in ("functions", *WHOLE)}
     with np.errstate(all="ignore"):  # the numbers may be anything
         for layout, results in calls.items():
             truth = truths[layout.single]
-            if steps := {name: results[name] for name in results if name != "backward"}:
-                attempts["functions"].append(_functions(truth, layout, steps))
-            if "backward" in results:
-                attempts["backward"].append(_backward(truth, layout, results["backward"], strict))
+            if steps := {name: results[name] for name in results if name not in WHOLE}:
+                attempts["functions"].append(_functions(truth, layout, steps, strict=strict))
+            for name in WHOLE:
+                if name in results:
+                    answer = results[name]
+                    attempt = _whole(truth, name, layout, answer, strict=strict, bias=bias)
+                    attempts[name].append(attempt)
+    expected = answers.functions(len(problem.params))
     defined = {name for results in calls.values() for name in results}
     return GradeVerdict(
-        parts=[_best(name, part) for name, part in attempts.items() if part],
-        missing=tuple(name for name in FUNCTIONS if name not in defined),
+        parts=[_part(name, part) for name, part in attempts.items() if part],
+        missing=tuple(name for name in expected if name not in {*defined, "update"}),
     )
 
 
-def _best(name: str, attempts: list[_Attempt]) -> Part:
-    """The part in the layout that its author probably chose.
-
-    Shapes decide; and a batch comes before a single image, which cannot show a mistake with 1/n.
-    """
-    best = max(attempts, key=lambda a: (a.shaped, not a.layout.single, a.right))
+def _part(name: str, attempts: list[_Attempt]) -> Part:
+    """The part in the layout that its author probably chose."""
+    best = max(attempts, key=lambda a: a.progress)
+    single = max((a for a in attempts if a.layout.single and a.ok), key=_progress, default=None)
+    batch = max((a for a in attempts if not a.layout.single), key=_progress, default=None)
+    if single and batch and not batch.ok:
+        if _is_for_one_image(single, batch):
+            best = _noted(single, "right for one image, not for a batch")
+        else:
+            form = single.layout.form
+            text = f'right for {single.layout.text}; if that is meant, write FORM = "{form}"'
+            best = _noted(batch, text)
     score = best.shaped, best.right
     same = (a.layout.text for a in attempts if (a.shaped, a.right) == score)
     return Part(name, tuple(same) if best.shaped else (), best.steps)
 
 
-def _functions(truth: GroundTruth, layout: Layout, calls: dict[str, Answer]) -> _Attempt:
+def _progress(attempt: _Attempt) -> tuple[int, int, bool, int]:
+    return attempt.progress
+
+
+def _is_for_one_image(single: _Attempt, batch: _Attempt) -> bool:
+    """Whether functions that are right for one image, and not for a batch, were written for one.
+
+    A vector says so. Rows and columns do if the batch shows none of the mistakes that a batch
+    brings; one image as a column, its grad_b not summed, is a common convention.
+    """
+    if single.layout.examples == "vector":
+        return True
+    wrong = {step.kind for step in batch.steps if not step.ok}
+    notes = {note for step in batch.steps for note in step.conventions}
+    is_mean = any(note.startswith(("mean", "1/n")) for note in notes)
+    if single.layout.examples == "columns" and not is_mean:
+        wrong -= {"not-summed"}
+    return not wrong & BATCH_MISTAKES
+
+
+def _noted(attempt: _Attempt, note: str) -> _Attempt:
+    steps = [step._replace(conventions=(*step.conventions, note)) for step in attempt.steps]
+    return attempt._replace(steps=steps)
+
+
+def _functions(
+    truth: GroundTruth, layout: Layout, calls: dict[str, Answer], *, strict: bool
+) -> _Attempt:
     """grad_z3, grad_W3 and grad_b3; the last two given the grad_z3 that they were called with."""
     n, right = len(truth.problem.y), truth.grad_z[-1]
-    grad_z3, wrong_z = right, False  # the learner's
+    grad_z3, wrong_z, last = right, False, f"grad_z{len(truth.run.z)}"  # the learner's
     undecided: tuple[float, ...] = (1.0, 1 / n)  # the 1/n may still come
     factors = undecided
     steps: list[StepVerdict] = []
-    shaped = 0
+    shaped = line = 0
     for name, answer in calls.items():
-        if name == "grad_z3":
+        if name == last:
             result, factor = _parse(truth, name, layout, answer, right, (1.0, float(n)))
             wrong_z = result.problem is not None
             factors = (1.0,) if factor == 1 < n else undecided
@@ -125,9 +180,11 @@ def _functions(truth: GroundTruth, layout: Layout, calls: dict[str, Answer]) -> 
             if result.problem is None and factor is not None:
                 factors = (factor,)  # the same for grad_W3 and grad_b3
         shaped += result.array is not None
-        condition = ", given your grad_z3" if wrong_z and answer.own_grad_z3 else ""
-        steps.append(_step(name, result.notes, result.problem, name + condition))
-    return _Attempt(layout, shaped, steps)
+        line = max(line, answer.line)
+        condition = f", given your {last}" if wrong_z and answer.own_grad_z3 else ""
+        step = _step(name, result.notes, result.problem, name + condition)
+        steps.append(_with_precision(step, result.digits, strict=strict))
+    return _Attempt(layout, shaped, steps, line)
 
 
 def _parse(
@@ -142,80 +199,76 @@ def _parse(
 
     Also the factor that fits best, times the mean over the batch; None if it is unknown.
     """
-    h2 = truth.run.h[-2]
-    expected = {"grad_z3": grad_z, "grad_W3": h2.T @ grad_z, "grad_b3": grad_z.sum(axis=0)}[name]
+    h2, field = truth.run.h[-2], name[5]
+    expected = {"z": grad_z, "W": h2.T @ grad_z, "b": grad_z.sum(axis=0)}[field]
     parsed = answers.parse_array(name, layout, answer, expected.shape)
-    array, notes, problem = parsed
+    array, notes, problem, _ = parsed
     if array is None or problem:
         return parsed, None
     for c in factors:
-        if answers.agrees(c * expected, array):
-            return parsed._replace(notes=notes + _factor_note(name, c, len(grad_z))), c
-    findings = [(_diagnose(truth, name, array / c, grad_z), c) for c in factors]
-    finding, factor = min(findings, key=lambda pair: _vagueness(pair[0]))
-    return parsed._replace(problem=finding), None if _vagueness(finding) else factor
+        digits = answers.digits(c * expected, array)
+        if digits is not None or answers.agrees(c * expected, array):
+            notes += _factor_note(name, c, len(grad_z))
+            return parsed._replace(notes=notes, digits=digits), c
+    findings = [(_diagnose(truth, field, array / c, grad_z), c) for c in factors]
+    finding, factor = min(findings, key=lambda pair: vagueness(pair[0]))
+    return parsed._replace(problem=finding), None if vagueness(finding) else factor
 
 
-def _diagnose(truth: GroundTruth, name: str, got: Array, grad_z: Array) -> Finding:
+def _diagnose(truth: GroundTruth, field: str, got: Array, grad_z: Array) -> Finding:
     """The mistake in a result of one of the three functions, given grad_z, (n, classes)."""
-    if name == "grad_z3":
+    if field == "z":
         return diagnosis.diagnose_last_z(truth, got)
-    diagnose = diagnosis.diagnose_W if name == "grad_W3" else diagnosis.diagnose_b
+    diagnose = diagnosis.diagnose_W if field == "W" else diagnosis.diagnose_b
     return diagnose(truth, len(truth.run.z) - 1, got, grad_z)
-
-
-def _vagueness(finding: Finding) -> int:
-    """0 if a finding names a mistake, 1 if it names a factor, 2 if it names neither."""
-    if finding.kind == "unknown":
-        return 2
-    return int(finding.kind == "factor" or ", and it " in finding.text)
 
 
 def _factor_note(name: str, factor: float, n: int) -> Notes:
     if n == 1:
         return ()
-    if name == "grad_z3":
-        return ("no 1/n in grad_z3" if factor > 1 else "1/n in grad_z3",)
+    if name.startswith("grad_z"):
+        return (f"no 1/n in {name}" if factor > 1 else f"1/n in {name}",)
     return (f"{'mean' if factor < 1 else 'sum'} over the images in {name}",)
 
 
-def _backward(truth: GroundTruth, layout: Layout, answer: Answer, strict: bool) -> _Attempt:
-    """Every grad_z, grad_W and grad_b that follows from the result of `backward`."""
+def _whole(
+    truth: GroundTruth,
+    name: str,
+    layout: Layout,
+    answer: Answer,
+    *,
+    strict: bool,
+    bias: Bias | None,
+) -> _Attempt:
+    """Every grad_z, grad_W and grad_b that follows from the result of `backward` or `update`."""
     n, depth = len(truth.problem.y), len(truth.run.z)
     places = [f"grad_{q}{i}" for i in range(depth, 0, -1) for q in "zWb"]
-    notes = answers.conventions(layout, answer)
-    parsed = answers.parse_gradient(truth, layout, answer)
-    params, more_notes, problems, surplus = parsed
-    failure = Finding("backward", *answer.failure) if answer.failure else None
-    if strict and surplus and not failure:
-        text = f"backward returns {len(answer.arrays)} arrays, {surplus} of them no gradient"
-        failure = Finding("backward", "surplus", f"{text}; return the gradients alone")
+    notes, updated = answers.conventions(layout, answer, given=name == "update"), name == "update"
+    parsed = gradients.parse(truth, layout, answer, updated=updated, bias=bias)
+    shaped = 2 * depth - sum(f.kind != "non-finite" for f in parsed.problems.values())
+    failure = Finding(name, *answer.failure) if answer.failure else None
+    if strict and parsed.surplus and not failure:
+        text = f"{name} returns {len(answer.arrays)} arrays, {parsed.surplus} of them no gradient"
+        failure = Finding(name, "surplus", f"{text}; return the gradients alone")
     if failure:
-        return _Attempt(layout, 0, [_step(f"backward.{p}", notes, failure, "") for p in places])
-    shaped = 2 * depth - sum(f.kind != "non-finite" for f in problems.values())
-    readings = []
-    for scale in (1, n):
-        gradient = tuple(Layer(W / scale, b / scale) for W, b in params)
-        findings = {f.place: f for f in diagnosis.diagnose(truth, gradient)} | problems
-        readings.append((findings, scale))
-    findings, scale = min(readings, key=lambda r: (len(r[0]), sum(map(_vagueness, r[0].values()))))
-    for i in range(1, depth + 1):
-        pair = [findings.get(f"grad_{q}{i}") for q in "Wb"]
-        if all(f and (f.place in problems or f.kind == "unknown") for f in pair):
-            text = f"grad_z{i} cannot be determined without grad_W{i} and grad_b{i}"
-            findings.setdefault(f"grad_z{i}", Finding(f"grad_z{i}", "unjudged", text))
-    if n > 1:
-        more_notes += ("sum over the batch" if scale > 1 else "mean over the batch",)
+        steps = [_step(f"{name}.{p}", notes, failure, "") for p in places]
+        return _Attempt(layout, 0 if answer.failure else shaped, steps, answer.line)
+    findings, summed = readings.read(truth, parsed, updated=updated)
+    notes += parsed.notes
+    if n > 1 and any(place not in findings for place in places):
+        notes += ("sum over the batch" if summed else "mean over the batch",)
     steps, condition, zero = [], "", ""
     for place in places:
         finding = findings.get(place)
         if zero and not finding:  # zero follows from zero, whatever the formula
-            text = f"{place} cannot be determined, since your {zero} is zero"
+            text = f"{place} cannot be told, since your {zero} is zero"
             finding = Finding(place, "unjudged", text)
-        steps.append(_step(f"backward.{place}", notes + more_notes, finding, place + condition))
+        step = _step(f"{name}.{place}", notes, finding, place + condition)
+        steps.append(_with_precision(step, parsed.digits.get(place), strict=strict))
         if place.startswith("grad_z"):
             zero = zero or (place if finding and finding.kind == "zero" else "")
-            condition = f", given your {place}" if finding else ""
+            told = finding and finding.kind != "unjudged"
+            condition = f", given {'your' if told else 'the right'} {place}" if finding else ""
     return _Attempt(layout, shaped, steps)
 
 
@@ -224,3 +277,12 @@ def _step(step: str, notes: Notes, finding: Finding | None, text: str) -> StepVe
         return StepVerdict(step, True, notes, "", "", text)
     hint = "; in float64 it might" if finding.kind == "unknown" and "float32" in notes else ""
     return StepVerdict(step, False, notes, finding.place, finding.kind, finding.text + hint)
+
+
+def _with_precision(step: StepVerdict, digits: int | None, *, strict: bool) -> StepVerdict:
+    """A right step that agrees to a few digits alone; strict: it is wrong then."""
+    if digits is None or not step.ok:
+        return step
+    place = step.step.rpartition(".")[2]
+    text = f"{step.text} agrees to {digits} digits; is there float32 or a 1e-8 in it?"
+    return step._replace(ok=not strict, place=place, kind="precision", text=text)

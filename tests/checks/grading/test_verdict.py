@@ -4,10 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpcli.api.grade import inputs, job_of
+from mlpcli.api.grade_constants import Constants
 from mlpcli.api.grade_results import answers, messages
 from mlpcli.api.grade_worker import Runner, sender
-from mlpcli.checks import reference
-from mlpcli.checks.grading.answers import FUNCTIONS, LAYOUTS, Answers
+from mlpcli.checks.grading.answers import LAYOUTS, Answers
 from mlpcli.checks.grading.verdict import GradeVerdict, evaluate
 from mlpcli.checks.problem import Problem
 from mlpcli.nn import mlp
@@ -15,6 +16,7 @@ from mlpcli.nn.mlp import Layer
 from tests.checks.grading.submissions import CHEATS, PLACES, RIGHT, WHOLE, WRONG, but
 
 SIZES = (31, 23, 17, 10)  # all different, as in the workbook
+NONE = Constants()
 
 
 @pytest.fixture
@@ -35,22 +37,19 @@ def verdict(problem: Problem) -> Any:
     return of
 
 
-def called(source: str, problem: Problem) -> Answers:
-    arrays = {f"h{i}": h for i, h in enumerate(reference.forward(problem).h)} | {"y": problem.y}
-    for i, (W, b) in enumerate(problem.params, start=1):
-        arrays |= {f"W{i}": W, f"b{i}": b}
-    layouts = [layout._asdict() for layout in LAYOUTS]
-    job = {"file": "mywork.py", "functions": FUNCTIONS, "memory": 1, "timeout": 1}
+def called(source: str, problem: Problem, constants: Constants = NONE) -> Answers:
+    layouts = [layout for layout in LAYOUTS if constants.form in (None, layout.form)]
+    job = job_of(problem, layouts, constants) | {"file": "mywork.py", "memory": 1, "timeout": 1}
     out = io.BytesIO()
-    runner = Runner(job, arrays, sender(out))
+    runner = Runner(job, inputs(problem), sender(out))
     space: dict[str, Any] = {}
     exec(compile(source, "mywork.py", "exec"), space)
-    functions = {name: space[name] for name in FUNCTIONS if name in space}
+    functions = {name: space[name] for name in job["functions"] if name in space}
     with np.errstate(all="ignore"):
-        for number, layout in enumerate(layouts):
-            runner.call_all(functions, number, layout)
+        for layout in job["layouts"]:
+            runner.call_all(functions, layout)
     out.seek(0)
-    return answers(messages(out), "mywork.py")
+    return answers(messages(out), "mywork.py", job["functions"])
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -88,7 +87,7 @@ def test_a_step_after_a_wrong_one_is_checked_given_its_inputs(verdict: Any) -> N
     result = verdict(WRONG["sign"][0])
 
     first, *others = (s.text for s in result.steps)
-    assert first == "grad_z3 has the wrong sign"
+    assert first.startswith("grad_z3 has the wrong sign: it is right only if your update adds")
     assert others == ["grad_W3, given your grad_z3", "grad_b3, given your grad_z3"]
 
 
