@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mlpcli import files
 from mlpcli.api import gradcheck
-from mlpcli.api.compare import Comparison, compare_evaluations
+from mlpcli.api.compare import Ranking, rank_evaluations
 from mlpcli.api.eval import Evaluation, open_subject
 from mlpcli.checks.gradcheck import Verdict
 from mlpcli.config.schema import Config
@@ -26,7 +26,7 @@ from mlpcli.training.progress import Metrics
 
 MAX_RUNS = 8  # as many as there are colors and markers
 BIN_COUNT = 15  # of the confidence, as in the paper on calibration
-MAX_MISTAKES = 25
+MAX_MISTAKES = 24  # which fills rows of 2, 3, 4, 6 or 8
 MAX_FILTERS = 60
 
 
@@ -139,11 +139,12 @@ def analyze(folder: Path, *, split: str = "test", offline: bool = False) -> Anal
     )
 
 
-def compared(first: Analysis, second: Analysis) -> Comparison | None:
-    """The second run against the first; None if they were evaluated on different images."""
-    if first.evaluation.images != second.evaluation.images:
+def ranking(analyses: Sequence[Analysis]) -> Ranking | None:
+    """Runs, each compared with the best; None if they were evaluated on different images."""
+    evaluations = [a.evaluation for a in analyses]
+    if any(each.images != evaluations[0].images for each in evaluations):
         return None
-    return compare_evaluations(first.evaluation, second.evaluation)
+    return rank_evaluations(evaluations)
 
 
 def mistakes(

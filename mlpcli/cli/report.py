@@ -30,7 +30,7 @@ def report(
 ) -> None:
     """Write an HTML page about a run: curves, mistakes, calibration, filters, gradient, settings.
 
-    Several runs stand side by side, compared with the first. The file needs nothing else.
+    Several runs stand side by side, compared with the best. The file needs nothing else.
 
     Examples:
 

@@ -5,7 +5,7 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from mlpcli.nn import Array
@@ -46,13 +46,24 @@ def sheet(weights: Array, columns: int) -> Picture:
 
 
 def matrix(confusion: NDArray[np.int64]) -> Picture:
-    """A confusion matrix, a pixel for each entry: right ones blue, wrong ones orange.
-
-    The opacity is the square root of an entry's share of its row, so that few mistakes show too.
-    """
-    share = np.sqrt(confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1))
+    """A confusion matrix, a pixel for each entry: right ones blue, wrong ones orange, as `tint`."""
+    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     sign = np.where(np.eye(len(confusion), dtype=bool), -1, 1)
-    return _palette((np.ceil(STEPS * share) * sign + STEPS).astype(np.uint8))
+    return _palette((np.ceil(STEPS * tint(share)) * sign + STEPS).astype(np.uint8))
+
+
+def tint(share: ArrayLike) -> Array:
+    """How opaque to color an entry of a confusion matrix with this share of its row, from 0 to 1.
+
+    It grows with the logarithm, so that one mistake in a hundred stands out and one in a thousand
+    still shows.
+
+    >>> tint([0, 0.001, 0.01, 0.1, 1]).round(2).tolist()
+    [0.0, 0.13, 0.42, 0.71, 1.0]
+    """
+    share = np.asarray(share, float)
+    decades = np.log10(np.where(share > 0, share, 1))
+    return np.where(share > 0, np.maximum(1 + 0.29 * decades, 0.1), 0.0)
 
 
 def _palette(pixels: NDArray[np.uint8]) -> Picture:

@@ -1,7 +1,8 @@
 """The page of `mlp report`: runs side by side, in one file that needs nothing else."""
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import groupby, product
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,11 +11,12 @@ from markupsafe import Markup
 
 from mlpcli import files
 from mlpcli.api.compare import SIGNIFICANCE_LEVEL
-from mlpcli.api.report import Analysis, calibration_error, compared
+from mlpcli.api.report import Analysis, calibration_error, ranking
 from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
-from mlpcli.config.load import dump_config, flat_settings
-from mlpcli.show import pixels, plots, run_view
+from mlpcli.config.load import dump_config
+from mlpcli.show import leaderboard, pixels, plots, run_view
 from mlpcli.show.format import (
+    METRICS,
     count,
     counted,
     error,
@@ -29,28 +31,22 @@ from mlpcli.show.format import (
 from mlpcli.show.plots import Line
 from mlpcli.show.run_view import RunView
 from mlpcli.terminal import printable
-from mlpcli.training.intervals import wilson
+from mlpcli.training.intervals import OF_METRIC
 from mlpcli.training.scoring import by_class
 from mlpcli.version import __version__
 
 GENERATOR = f"mlpcli {__version__}"
 SECTIONS = {
-    "summary": "Summary",
-    "comparison": "Comparison",
+    "summary": "Summary",  # of a single run
+    "comparison": "Comparison",  # of several
     "training": "Training",
     "confusion": "Confusion matrix",
-    "mistakes": "Most confident mistakes",
+    "mistakes": "Confident mistakes",
     "calibration": "Calibration",
-    "filters": "First-layer filters",
-    "norms": "Weight and gradient norms",
+    "filters": "Filters",
+    "norms": "Weight norms",
     "gradient": "Gradient check",
-    "reproduce": "How to reproduce it",
-}
-WORDS = {
-    "train_loss": "on the training images",
-    "validation_loss": "on the validation images",
-    "validation_accuracy": "on the validation images",
-    "lr": "at the last step",
+    "reproduce": "Reproduce it",
 }
 
 
@@ -63,24 +59,24 @@ class WrittenReport(NamedTuple):
 
 
 def page(analyses: Sequence[Analysis]) -> str:
-    """The whole report as HTML; the first run is the one that others are compared with.
+    """The whole report as HTML.
 
     Nothing that a run holds can become markup, and the same runs give the same text.
     """
-    names, scores = _names(analyses), [a.evaluation.scores for a in analyses]
     runs = [
-        RunView(name, i, a, run_view.thinned(a.metrics))
-        for i, (name, a) in enumerate(zip(names, analyses, strict=True))
+        RunView(name, i, a, run_view.thinned(a.metrics), run_view.notices(a))
+        for i, (name, a) in enumerate(zip(_names(analyses), analyses, strict=True))
     ]
-    intervals = [wilson(each.correct, each.n) for each in scores]
+    several = len(runs) > 1
+    left_out = "summary" if several else "comparison"
+    ranks = ranking(analyses) if several else None
     return _template().render(
         generator=GENERATOR,
-        sections=SECTIONS,
+        sections={key: title for key, title in SECTIONS.items() if key != left_out},
         runs=runs,
-        facts=list(map(run_view.facts, analyses)),
-        intervals=intervals,
-        whiskers=_whiskers([each.accuracy for each in scores], intervals),
-        settings=_settings(analyses),
+        metrics=run_view.metrics(analyses),
+        ranking=ranks,
+        ranked=leaderboard.order(runs, ranks),
         plots=_training(runs),
         limit=COMPLEX_TOLERANCE,
         significant=SIGNIFICANCE_LEVEL,
@@ -130,8 +126,9 @@ def _template() -> Any:
     )
     for form in (percent, points, count, counted, fixed, short, error, probability):
         environment.filters[form.__name__] = form
-    environment.globals |= {"view": run_view, "pixels": pixels, "symbols": plots.SYMBOLS}
-    for function in (by_class, calibration_error, compared, dump_config):
+    environment.globals |= {"view": run_view, "leaderboard": leaderboard, "pixels": pixels}
+    environment.globals |= {"symbols": plots.SYMBOLS, "names": METRICS, "intervals": OF_METRIC}
+    for function in (by_class, calibration_error, dump_config):
         environment.globals[function.__name__] = function
     return environment.get_template("report.html.j2")
 
@@ -145,44 +142,34 @@ def _names(analyses: Sequence[Analysis]) -> list[str]:
 
 
 def _training(runs: list[RunView]) -> dict[str, str]:
-    """The plots of all runs over the epochs."""
+    """The plots of all runs over the epochs, by their titles."""
+    validation = "on the validation images"
+    shown = [
+        ("Loss", "train_loss", "on the training images"),
+        ("Loss", "validation_loss", validation),
+    ]
+    for metric in dict.fromkeys(["accuracy", *(run_view.metric(run.analysis) for run in runs)]):
+        name = METRICS[metric]
+        shown.append((name[0].upper() + name[1:], f"validation_{metric}", validation))
+    shown.append(("Learning rate", "lr", "at the last step"))
     drawn = {}
-    for name, title, fields in (
-        ("loss", "Loss in nats", ("train_loss", "validation_loss")),
-        ("accuracy", "Accuracy, a fraction,", ("validation_accuracy",)),
-        ("lr", "Learning rate", ("lr",)),
-    ):
+    for title, fields in groupby(shown, key=itemgetter(0)):
         names, lines = [], []
-        for run, field in product(runs, fields):
-            if getattr(run.history[-1], field) is None:  # there are no validation images
+        for run, (_, field, words) in product(runs, fields):
+            if any(getattr(m, field) is None for m in run.history):  # not measured
                 continue
-            values = [float(getattr(m, field)) for m in run.history]
-            best = run.analysis.metadata.progress.best_epoch
-            ring = best if field.startswith("validation") else None
-            epochs, dashed = [m.epoch for m in run.history], field == "train_loss"
-            lines.append(Line(epochs, values, run.series, dashed, ring))
-            names.append(f"{run.name} " * (len(runs) > 1) + WORDS[field])
-        if not lines:
-            continue
-        label = plots.in_words(f"{title} by epoch", names, lines)
-        drawn[name] = plots.curves(name, label, lines, percent=name == "accuracy")
+            lines.append(_line(run, field))
+            names.append(f"{run.name} " * (len(runs) > 1) + words)
+        if lines:
+            label = plots.in_words(f"{title} by epoch", names, lines)
+            percent = title not in ("Loss", "Learning rate")
+            drawn[title] = plots.curves(
+                title.lower().replace(" ", "-"), label, lines, percent=percent
+            )
     return drawn
 
 
-def _whiskers(accuracies: list[float], intervals: list[tuple[float, float]]) -> list[str]:
-    """Each accuracy and its interval as lengths on one scale, for CSS."""
-    start = min(low for low, _ in intervals)
-    scale = 100 / (max(high for _, high in intervals) - start)
-    return [
-        f"--low:{scale * (low - start):.1f}%;--at:{scale * (accuracy - start):.1f}%;"
-        f"--high:{scale * (high - start):.1f}%"
-        for accuracy, (low, high) in zip(accuracies, intervals, strict=True)
-    ]
-
-
-def _settings(analyses: Sequence[Analysis]) -> dict[str, list[str]]:
-    """The settings in which the runs differ, with the value of each."""
-    flat = [flat_settings(a.config) for a in analyses]
-    keys = dict.fromkeys(key for settings in flat for key in settings)
-    values = {key: [str(settings.get(key, "-")) for settings in flat] for key in keys}
-    return {key: each for key, each in values.items() if len(set(each)) > 1}
+def _line(run: RunView, field: str) -> Line:
+    values = [float(getattr(m, field)) for m in run.history]
+    best = run.analysis.metadata.progress.best_epoch if field.startswith("validation") else None
+    return Line([m.epoch for m in run.history], values, run.series, field == "train_loss", best)

@@ -1,14 +1,16 @@
 """One run as a report shows it: its numbers in words, and its plots."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from mlpcli.api.eval import Evaluation
 from mlpcli.api.report import Analysis, calibration_error
+from mlpcli.config.schema import Config, Metric
 from mlpcli.data.preprocessing import INPUTS
 from mlpcli.show import plots
-from mlpcli.show.format import count, counted, error, fixed, percent, seconds, text
+from mlpcli.show.format import METRICS, count, counted, error, fixed, percent, seconds, text
 from mlpcli.show.plots import Line
 from mlpcli.training.progress import Metrics
 
@@ -23,6 +25,7 @@ class RunView(NamedTuple):
     series: int  # its place among the runs, and its color and marker
     analysis: Analysis
     history: list[Metrics]  # the epochs that are shown
+    notices: list[str]  # warnings
 
 
 def thinned(metrics: list[Metrics]) -> list[Metrics]:
@@ -32,31 +35,75 @@ def thinned(metrics: list[Metrics]) -> list[Metrics]:
     return [metrics[i] for i in np.linspace(0, len(metrics) - 1, MAX_EPOCHS).round().astype(int)]
 
 
+def weights(a: Analysis) -> str:
+    """Which epoch the evaluated weights are of, and why."""
+    epoch, validated = a.metadata.progress.best_epoch, a.metrics[-1].validation_loss is not None
+    which = f"weights of epoch {epoch} of {len(a.metrics)}"
+    return f"{which}, the best by validation {METRICS[metric(a)]}" if validated else which
+
+
+def metric(a: Analysis) -> Metric:
+    """The metric that decides which weights are the best."""
+    return a.metadata.config.train.metric
+
+
+def metrics(analyses: Sequence[Analysis]) -> list[Metric]:
+    """The metrics to show: the accuracy, and all three where another one decides of a run."""
+    return [*METRICS] if any(metric(a) != "accuracy" for a in analyses) else ["accuracy"]
+
+
 def facts(a: Analysis) -> list[tuple[str, str, str]]:
-    """Term, fact, and more about it."""
+    """What a tile each shows: term, fact, and more about it."""
     config, optimizer = a.metadata.config, a.metadata.config.optimizer
-    data, result = a.record.data, a.evaluation
-    images = f"{count(result.scores.n)} {result.split} images, {len(result.classes)} classes"
-    widths = [INPUTS, *config.network.hidden, len(result.classes)]
+    sizes = [INPUTS, *config.network.hidden, len(a.evaluation.classes)]
+    parameters = f"{config.network.activation}, {count(a.record.parameters)} parameters"
     ended = a.record.ended_by or "epochs"
     epochs = counted(len(a.metrics), "epoch") + f", stop reason: {ended}" * (ended != "epochs")
     how = f"lr {optimizer.lr:g}, {config.schedule.name}, batches of {config.train.batch_size}"
-    validation = f"and {count(data.validation_images)} validation images"
     passed, worst = "passed" if a.gradient.ok else "failed", f"largest error {error(max_error(a))}"
     return [
-        ("data", result.data, images),
-        ("loss", fixed(result.scores.loss), "nats, mean cross-entropy"),
+        ("loss", fixed(a.evaluation.scores.loss), "mean cross-entropy, in nats"),
         ("calibration error", percent(calibration_error(a.bins)), "expected (ECE)"),
-        ("gradient check", passed, worst),
-        ("network", "-".join(map(str, widths)), config.network.activation),
-        ("parameters", count(a.record.parameters), "weights and biases"),
-        ("optimizer", optimizer.name, how),
-        ("seed", str(config.seed), "decides all random numbers"),
-        ("training images", count(data.training_images), validation),
         ("training time", seconds(a.record.seconds), epochs),
-        ("speed", count(a.metrics[-1].images_per_second), "training images per second"),
-        ("best epoch", str(a.metadata.progress.best_epoch), "by validation accuracy"),
+        ("network", "-".join(map(str, sizes)), parameters),
+        ("optimizer", optimizer.name, how),
+        ("gradient check", passed, worst),
     ]
+
+
+def data(a: Analysis) -> str:
+    """What the run was trained and validated on."""
+    data = a.record.data
+    images = f"{count(data.training_images)} training images"
+    if not data.validation_images:
+        return f"{images}, none for validation"
+    return f"{images}, {count(data.validation_images)} validation images"
+
+
+def objective_terms(runs: Sequence[Analysis]) -> str:
+    """What the training loss of any of the runs includes and the validation loss does not."""
+    return listed([*dict.fromkeys(term for a in runs for term in _objective_terms(a.config))])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed("abc")
+    'a, b and c'
+    """
+    return ", ".join([*names[:-2], " and ".join(names[-2:])])
+
+
+def _objective_terms(config: Config) -> list[str]:
+    network, train = config.network, config.train
+    terms = {
+        "label smoothing": train.label_smoothing,
+        "class weights": train.class_weight != "none",
+        "dropout": network.dropout or network.input_dropout,
+        "augmentation": config.augment.changes_images(),
+        "weight decay": config.optimizer.name != "adamw" and config.optimizer.weight_decay,
+    }
+    return [term for term, used in terms.items() if used]
 
 
 def notices(a: Analysis) -> list[str]:

@@ -27,7 +27,9 @@ def test_mistakes_are_the_most_confident_wrong_answers(rng: np.random.Generator)
 
     found = report.mistakes(p, split, rows)
 
-    assert [m.row for m in found] == [i for _, i in sorted(wrong, reverse=True)[:25]]
+    assert [m.row for m in found] == [
+        i for _, i in sorted(wrong, reverse=True)[: report.MAX_MISTAKES]
+    ]
     for m in found:
         assert_array_equal(m.image, split.images[m.row])
         assert (m.true, m.predicted) == (split.labels[m.row], p[m.row].argmax())
@@ -113,7 +115,7 @@ def test_an_analysis_agrees_with_the_evaluation(run: Path) -> None:
     assert_array_equal(found.evaluation.scores.confusion, scores.confusion)
     assert sum(each.correct for each in found.bins) == scores.correct
     assert sum(each.n for each in found.bins) == scores.n
-    assert len(found.mistakes) == min(25, scores.n - scores.correct)
+    assert len(found.mistakes) == min(report.MAX_MISTAKES, scores.n - scores.correct)
     assert [m.epoch for m in found.metrics] == [1, 2, 3]
     assert found.gradient.ok
 
@@ -121,10 +123,12 @@ def test_an_analysis_agrees_with_the_evaluation(run: Path) -> None:
 def test_a_run_is_compared_on_the_same_images_alone(run: Path) -> None:
     test, validation = (report.analyze(run, split=name) for name in ("test", "validation"))
 
-    same = report.compared(test, test._replace(evaluation=evaluate_run(run)))
+    same = report.ranking([test, test._replace(evaluation=evaluate_run(run))])
     assert same is not None
-    assert (same.difference, same.only, same.verdict) == (0, (0, 0), "cannot tell")
-    assert report.compared(test, validation) is None
+    assert [(each.comparison.only, each.verdict) for each in same.rivals] == [
+        ((0, 0), "cannot tell")
+    ]
+    assert report.ranking([test, validation]) is None
 
 
 def test_a_run_without_an_epoch_says_how_to_resume(run: Path) -> None:

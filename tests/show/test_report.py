@@ -2,12 +2,15 @@ import itertools
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from mlpcli.api.report import MAX_RUNS, Analysis, claim
+from mlpcli.config.schema import Metric
 from mlpcli.show import plots, report, svg
+from mlpcli.show.format import METRICS, fixed, percent
 from mlpcli.terminal import HIDDEN
 from tests.show.conftest import CLASSES, HOSTILE
 
@@ -111,7 +114,7 @@ def test_headings_go_down_one_step_at_a_time(page: Reader) -> None:
 
 def test_table_headers_say_what_they_head(page: Reader) -> None:
     assert page.all("th")
-    assert all(a.get("scope") in ("col", "row") for a in page.all("th"))
+    assert all(re.fullmatch("(col|row)(group)?", a.get("scope", "")) for a in page.all("th"))
 
 
 def test_identifiers_are_unique_and_links_lead_to_them(page: Reader) -> None:
@@ -151,6 +154,100 @@ def test_a_run_that_goes_on_is_told_as_such(analyses: list[Analysis]) -> None:
     page = report.page([analyses[0]._replace(record=record)])
 
     assert "This run has not finished: it is interrupted after 4 of 4 epochs" in page
+
+
+def test_a_headline_has_its_label_and_six_tiles(analyses: list[Analysis]) -> None:
+    page = report.page(analyses[:1])
+
+    accuracy = percent(analyses[0].evaluation.accuracy)
+    headline = f'<p class="label">test accuracy</p>\n<p class="number">{accuracy}</p>'
+    assert page.index(headline) < page.index('<dl class="tiles">')
+    assert page.count("<dt>") == 6
+
+
+def test_warnings_stand_between_the_headline_and_the_tiles(analyses: list[Analysis]) -> None:
+    record = analyses[0].record.replace(warnings=("the first & only",))
+
+    page = report.page([analyses[0]._replace(record=record)])
+
+    places = [page.index(part) for part in ('class="number"', "the first &amp; only", "<dt>")]
+    assert places == sorted(places)
+
+
+def test_of_several_runs_the_comparison_comes_first_and_marks_the_best(
+    analyses: list[Analysis],
+) -> None:
+    page = report.page(analyses)
+
+    scores = [a.evaluation.scores for a in analyses]
+    best = percent(max(s.accuracy for s in scores)), fixed(min(s.loss for s in scores))
+    marked = re.findall('<mark>([^<]+)<span class="unseen">, best</span></mark>', page)
+    assert re.findall('<section id="(.*?)"', page)[:2] == ["comparison", "training"]
+    assert [*best] == marked[:2]
+
+
+def test_the_best_run_leads_the_table(analyses: list[Analysis]) -> None:
+    orders = [
+        re.findall('row"><span class="mark series-(.)', report.page(each))
+        for each in (analyses, analyses[::-1])
+    ]
+
+    ranked = sorted((0, 1), key=lambda i: -analyses[i].evaluation.accuracy)
+    assert orders[0][:2] == [str(i) for i in ranked]
+    assert orders[1][:2] == [str(1 - i) for i in ranked]
+
+
+def test_runs_on_different_images_have_no_best(analyses: list[Analysis]) -> None:
+    other = analyses[1].evaluation._replace(images=({}, b""))
+
+    page = report.page([analyses[0], analyses[1]._replace(evaluation=other)])
+
+    assert "evaluated on different images" in page
+    assert "<mark>" not in page
+
+
+def test_of_three_runs_the_p_values_are_corrected(analyses: list[Analysis]) -> None:
+    third = analyses[1]._replace(evaluation=analyses[1].evaluation._replace(run="third"))
+
+    page = report.page([*analyses, third])
+
+    assert "corrected for 3 pairs of runs (Holm)" in page
+    assert "Holm" not in report.page(analyses)
+
+
+@pytest.mark.parametrize("metric", get_args(Metric))
+def test_other_metrics_show_where_one_decides(analyses: list[Analysis], metric: Metric) -> None:
+    a = analyses[0]
+    train = a.metadata.config.train.replace(metric=metric)
+    changed = a.metadata.config.replace(train=train)
+    metadata = a.metadata.model_copy(update={"config": changed})
+
+    pages = [report.page([a._replace(metadata=metadata), *more]) for more in ([], [analyses[1]])]
+
+    for page in pages:
+        assert ("balanced accuracy" in page) == ("macro F1" in page) == (metric != "accuracy")
+    assert f"the best by validation {METRICS[metric]}" in pages[0]
+    assert 'id="macro-f1' in pages[0] or metric != "macro_f1"
+
+
+def test_the_training_loss_is_explained_by_what_it_includes(analyses: list[Analysis]) -> None:
+    a = analyses[0]
+    train = a.config.train.replace(label_smoothing=0.1)
+    network = a.config.network.replace(dropout=0.2)
+    config = a.config.replace(train=train, network=network)
+
+    assert "still change, and includes label smoothing and dropout; the" in report.page(
+        [a._replace(config=config)]
+    )
+    assert "still change; the validation loss" in report.page([a])
+
+
+def test_the_command_is_one_text_without_line_breaks(page: Reader) -> None:
+    commands = [a for a in page.all("pre") if a.get("class") == "commands"]
+    text = "".join(page.text)
+
+    assert len(commands) in (1, 2)
+    assert re.search(r"^mlp train --set .* --threads \d+ --name a$", text, re.MULTILINE)
 
 
 def test_a_long_history_is_thinned_to_its_ends(analyses: list[Analysis]) -> None:
