@@ -5,6 +5,7 @@ metrics.jsonl       a line per epoch, appended and flushed
 best.safetensors    weights of the epoch with the highest validation accuracy
 last.safetensors    final weights, and the state that the training resumes from
 run.json            status, seed, data, environment, timings
+tags.jsonl          where a person has given it tags or a note
 events/             TensorBoard event files, where `log.tensorboard` asks for them
 report.html         where `mlp report` puts it
 .incomplete         present while a new run is put into the folder
@@ -18,18 +19,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from mlpcli import atomic, files, lock
 from mlpcli.config.load import dump_config, load_config
+from mlpcli.config.saved import saved_settings
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, OutputError
 from mlpcli.lock import LOCK_FILE
-from mlpcli.runs import checkpoint
+from mlpcli.runs import checkpoint, tags
 from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.ownership import is_ours
 from mlpcli.runs.record import SCHEMA, RunRecord
+from mlpcli.runs.tags import Tags
 from mlpcli.training.progress import Metrics
 
 MAX_FILE_SIZE = 50_000_000  # bytes of run.json and of metrics.jsonl
@@ -37,6 +41,7 @@ CONFIG, METRICS, RECORD = "config.yaml", "metrics.jsonl", "run.json"
 SERIES_KINDS = ("seed", "fold")  # what several runs in a folder differ in
 BEST, LAST = "best.safetensors", "last.safetensors"
 RUN_FILES = (CONFIG, METRICS, RECORD, BEST, LAST)
+OWN_FILES = (*RUN_FILES, tags.FILE, LOCK_FILE)  # beside the report and the events
 REPORT, EVENTS, INCOMPLETE = "report.html", "events", ".incomplete"
 EVENT_FILES = "events.out.tfevents.*"
 WHAT_INCOMPLETE_MEANS = b"A command of mlp that was to put a run here has not come to its end.\n"
@@ -74,8 +79,7 @@ class RunFolder:
 
     def needs(self, path: Path) -> bool:
         """Whether a path is that of a file that the run needs."""
-        names = (*RUN_FILES, LOCK_FILE)
-        return path.resolve() in [(self.path / name).resolve() for name in names]
+        return path.resolve() in [(self.path / name).resolve() for name in OWN_FILES]
 
     # several seeds or folds
 
@@ -90,12 +94,7 @@ class RunFolder:
 
     def series(self) -> list["RunFolder"]:
         """The folders of the runs of several seeds or folds, in order; none in that of one run."""
-        return [
-            run
-            for kind in SERIES_KINDS
-            for number in sorted(_numbers(self.path, kind))
-            if (run := self.member(kind, number)).holds_run()
-        ]
+        return [run for run in self._members() if run.holds_run()]
 
     def series_kind(self) -> str | None:
         """What its runs differ in, "seed" or "fold"; None in the folder of one run."""
@@ -235,30 +234,38 @@ class RunFolder:
         if self.events.is_dir() and not any(self.events.iterdir()):
             self.events.rmdir()
 
-    def remove(self) -> None:
-        """Remove the run's files and, when nothing else is in it, the folder.
+    def removable(self) -> list["RunFolder"]:
+        """The run that lies here or, where there are several seeds or folds, their runs.
 
-        Raises CheckpointError when there is no run, or while a process is writing it.
+        Raises CheckpointError unless all of it can be removed.
         """
         if self.path.is_symlink():
             raise CheckpointError(f"{self}: is a link; name the folder that it leads to")
         if not self.path.is_dir():
             raise CheckpointError(f"{self}: no such run folder")
-        if runs := self.series():
-            raise CheckpointError(
-                f"{self}: holds several runs; name each of them, such as {runs[0]}"
-            )
+        if runs := [run for run in self._members() if run._is_removable()]:
+            return [each for run in runs for each in run.removable()]
         if foreign := self._foreign():
             raise CheckpointError(f"{foreign}: was not written by mlp; nothing was removed")
+        if not self._is_removable():
+            raise CheckpointError(f"{self}: not a run folder; nothing was removed")
+        self.require_unlocked()
+        return [self]
+
+    def remove(self) -> None:
+        """Remove the run's files and, when nothing else is in it, the folder; or several runs.
+
+        Raises CheckpointError when there is no run, or while a process is writing it.
+        """
+        runs = self.removable()
         try:
-            if not self._is_removable():
-                raise CheckpointError(f"{self}: not a run folder; nothing was removed")
-            with self.lock() as held:
-                held._remove(LOCK_FILE)  # while a file still tells that a run lay here
-                held._clear()
-                held._remove(INCOMPLETE)
-            if not any(self.path.iterdir()):
-                self.path.rmdir()
+            for run in runs:
+                with run.lock() as held:
+                    held._remove(LOCK_FILE)  # while a file still tells that a run lay here
+                    held._clear()
+                    held._remove(INCOMPLETE)
+                _remove_empty(run.path)
+            _remove_empty(self.path)
         except OSError as err:
             raise CheckpointError(f"{err.filename or self}: cannot remove: {err.strerror}") from err
 
@@ -271,6 +278,25 @@ class RunFolder:
     def save_config(self, config: Config) -> None:
         """Write its settings in one piece."""
         self._write(CONFIG, dump_config(config).encode())
+
+    def load_settings(self) -> dict[str, Any]:
+        """Every setting by its dotted key, read fast and hardly checked; raises ConfigError."""
+        return saved_settings(self.config)
+
+    # tags
+
+    def load_tags(self) -> Tags:
+        """Its tags and its note; raises CheckpointError when they cannot be read."""
+        path = self.path / tags.FILE
+        return tags.read(_content(path)) if os.path.lexists(path) else Tags()
+
+    def add_tag_line(self, kind: str, text: str) -> None:
+        """Change a tag or the note, as `tags.line` has it; a training may hold the folder."""
+        path = self.path / tags.FILE
+        before = _content(path) if os.path.lexists(path) else b""
+        end = b"" if before.endswith(b"\n") or not before else b"\n"  # of a torn line
+        with self._in_place():
+            atomic.append(path, end + tags.line(kind, text), dir_fd=self.dir_fd)
 
     # record
 
@@ -375,11 +401,16 @@ class RunFolder:
 
     def _foreign(self) -> Path | None:
         """What lies in the place of a file of the run and is none; raises CheckpointError."""
-        paths = (self.path / name for name in (*RUN_FILES, LOCK_FILE))
+        paths = (self.path / name for name in OWN_FILES)
         try:
             return next((p for p in paths if os.path.lexists(p) and not is_ours(p)), None)
         except OSError as err:
             raise CheckpointError(f"{err.filename}: not readable: {err.strerror}") from err
+
+    def _members(self) -> list["RunFolder"]:
+        """The folders that have the name of one of several seeds or folds, in order."""
+        names = [(kind, n) for kind in SERIES_KINDS for n in sorted(_numbers(self.path, kind))]
+        return [self.member(*name) for name in names]
 
     def _is_removable(self) -> bool:
         """Whether the folder holds a run, or what a removal that was stopped has left of one."""
@@ -388,15 +419,15 @@ class RunFolder:
     def _clear(self) -> None:
         """Remove a run's files from the folder, which is held.
 
-        A run is whole without a report and events, which go first, and none without config.yaml,
-        which goes next. Raises CheckpointError.
+        A run is whole without a report, events and tags, which go first, and none without
+        config.yaml, which goes next. Raises CheckpointError.
         """
         self.sweep()
         with self._changing():
             if is_ours(self.report):
                 self._remove(REPORT)
             self.remove_events()
-            for name in RUN_FILES:
+            for name in (tags.FILE, *RUN_FILES):
                 self._remove(name)
 
     def _write(self, name: str, data: bytes) -> None:
@@ -423,6 +454,12 @@ class RunFolder:
             yield
         except OSError as err:
             raise CheckpointError(f"{self}: cannot write the run here: {err.strerror}") from err
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder, if it is there and nothing is in it."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _line(metrics: Metrics) -> bytes:

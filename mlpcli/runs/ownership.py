@@ -6,6 +6,7 @@ from pathlib import Path
 from mlpcli import files, lock
 from mlpcli.config.load import load_config
 from mlpcli.errors import ConfigError
+from mlpcli.runs import tags
 
 HEAD_SIZE = 4096  # bytes that a file is known by
 CONFIG_LINES = {b"data:", b"network:", b"optimizer:", b"train:", b"checkpoint:"}
@@ -33,6 +34,8 @@ def is_ours(path: Path) -> bool:
         return _is_config(path, head)
     if path.suffix == ".json":
         return head.startswith(b'{\n  "schema": 1,\n  "status": "')
+    if path.name == tags.FILE:
+        return tags.is_line(head)
     if path.suffix == ".jsonl":  # empty before the first epoch; its last line may be torn
         return b'{"schema": 1, "epoch": '.startswith(head[:23])
     if path.suffix == ".safetensors":  # after the length of its header

@@ -203,7 +203,7 @@ def test_seeds_are_shown_on_a_terminal_and_in_a_pipe(small: list[str]) -> None:
     assert piped(*command, "--out", "c", "--quiet").err == ""
 
 
-@pytest.mark.parametrize("command", ["runs rm", "runs show", "reproduce", "gradcheck --run"])
+@pytest.mark.parametrize("command", ["reproduce", "gradcheck --run"])
 def test_the_runs_of_several_seeds_are_named_one_by_one(five: str, command: str) -> None:
     assert "such as five/seed-0" in refusal(*command.split(), five)
 
