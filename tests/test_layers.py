@@ -64,6 +64,7 @@ ONLY_IN = {
     "filelock": {"lock.py"},
     "threadpoolctl": {"runs/environment.py", "training/threads.py"},
     "safetensors": {"api/export.py", "runs/checkpoint.py"},
+    "lark": {"checks/questions/grammar.py"},
     "onnx": {"api/onnx_graph.py"},
     "onnxruntime": {"api/onnx_graph.py"},
     "tensorboardX": {"runs/tensorboard.py"},

@@ -1,0 +1,116 @@
+"""Whether an answer has the same value as an answer of ours, at all points."""
+
+import re
+from functools import cache
+
+import numpy as np
+
+from mlpcli.checks.questions.evaluation import Value, align, evaluate
+from mlpcli.checks.questions.grammar import Node, parse, read
+from mlpcli.checks.questions.points import Point, networks, scalars
+from mlpcli.checks.questions.question import Question
+from mlpcli.checks.questions.spelling import UnreadableError, normalized, sides
+from mlpcli.nn import Array
+
+TOLERANCE = 1e-9  # of an entry, relative to it or to MIN_SCALE of the largest
+MIN_SCALE = 1e-3
+
+
+def tree(question: Question, text: str) -> Node:
+    """An answer as a tree: a shape or a formula."""
+    return _shape(text) if question.kind == "shape" else read(text)
+
+
+def points(question: Question) -> list[Point]:
+    """Where the answers to a question are evaluated."""
+    return _points_of(tuple(question.variables.items()), question.images, question.layer)
+
+
+def values(question: Question, node: Node) -> list[Value]:
+    """The values of a formula at all points; raises UnreadableError, such as MisfitError."""
+    return [evaluate(node, point) for point in points(question)]
+
+
+def expected(question: Question, text: str) -> list[Value]:
+    """The values of an answer of ours at all points; each is computed once."""
+    key = (question.id, text)
+    if key not in _MODELS:
+        _MODELS[key] = values(question, tree(question, text))
+    return _MODELS[key]
+
+
+_MODELS: dict[tuple[str, str], list[Value]] = {}
+
+
+def agree(question: Question, right: list[Value], found: list[Value]) -> bool:
+    """Whether all values are equal, in the entries that the question is about."""
+    triples = zip(right, found, points(question), strict=True)
+    return all(_equal(question, a, b, point) for a, b, point in triples)
+
+
+def _equal(question: Question, right: Value, value: Value, point: Point) -> bool:
+    value = _without_constant_axes(value, right.indices)
+    if right.shape != value.shape or not set(value.indices) <= set(right.indices):
+        return False
+    try:
+        (a, b), indices = align(right, value)
+    except UnreadableError:
+        return False
+    a, b = np.broadcast_arrays(a, b)
+    if question.where:
+        chosen = _chosen(question, indices, a, point)
+        a, b = a[chosen], b[chosen]
+    return _close(a, b)
+
+
+def _without_constant_axes(value: Value, indices: tuple[str, ...]) -> Value:
+    """The value without further indices on which it does not depend."""
+    array, names = value.array, list(value.indices)
+    for name in set(names) - set(indices):
+        first = array.take([0], axis=names.index(name))
+        if (array == first).all():
+            array = first.squeeze(axis=names.index(name))
+            names.remove(name)
+    return Value(array, tuple(names))
+
+
+def _chosen(question: Question, indices: tuple[str, ...], array: Array, point: Point) -> Array:
+    """Where an array is compared: `i = y*` or `i ≠ y*`."""
+    name, relation, _ = question.where.split()
+    if name not in indices:
+        return np.ones(array.shape, dtype=bool)
+    axis = indices.index(name)
+    is_star = point.entries(array.shape[axis]) == point.star
+    mask = is_star if relation == "=" else ~is_star
+    shape = [1] * array.ndim
+    shape[axis] = -1
+    return np.broadcast_to(mask.reshape(shape), array.shape)
+
+
+def _close(a: Array, b: Array) -> bool:
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return False
+    size = np.maximum(abs(a), abs(b))
+    scale = np.maximum(size, MIN_SCALE * abs(a).max(initial=0.0))
+    return bool((abs(a - b) <= TOLERANCE * scale + 1e-13).all())
+
+
+def _shape(text: str) -> Node:
+    """A shape as a tuple: also `256 x 10`, `[256, 10]`, `10`, and one that begins a sentence."""
+    plain = normalized(text).strip()
+    plain = re.sub(r"^(the )?shape( is)?:? |^R ?\^ ?", "", plain, flags=re.IGNORECASE)
+    plain = re.sub(r"^[\[{]([^\[\]{}]*)[\]}]", r"(\1)", plain)
+    if begins := re.match(r"(\([^()]*\))[.:;,]? *[A-Z]", plain):
+        plain = begins[1]
+    parts = re.sub(r"(?<=\w) ?(\u00d7|\bx\b|\bby\b|\*|-by-) ?(?=\w)", ", ", plain.strip("()"))
+    if parts != plain.strip("()") or "(" not in plain:
+        plain = f"({parts},)" if "," not in parts else f"({parts})"
+    node = parse(sides(plain.replace(",,", ","))[-1])
+    return node if node.op == "tuple" else Node("tuple", (node,), depth=node.depth + 1)
+
+
+@cache
+def _points_of(
+    variables: tuple[tuple[str, tuple[float, float]], ...], images: int, layer: int
+) -> list[Point]:
+    return scalars(dict(variables)) if variables else networks(images, layer)

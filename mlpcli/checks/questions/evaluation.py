@@ -1,0 +1,404 @@
+"""The value of a formula at a point, as an array some of whose axes are indices.
+
+`h2_i (h3 - y)_j` has the indices i and j and no axis of its own; `h3 - y` has one axis, no index.
+Every operation is NumPy's, on arrays whose size is limited before they are made.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpcli.checks.questions.grammar import STAR, Node
+from mlpcli.checks.questions.points import POINT, Point, moved
+from mlpcli.checks.questions.spelling import UnreadableError
+from mlpcli.checks.reference import COMPLEX_STEP
+from mlpcli.nn import Array, mlp
+
+MAX_SIZE = 4_000_000  # entries of an array
+MAX_WORK = 150_000_000  # entries of all arrays that are made for a formula at one point
+MOVE = 10_000  # entries that a forward pass behind a move makes, roughly
+NETWORK_NAMES = "hzWb"
+
+
+class Value(NamedTuple):
+    """An array whose first axes are indices, in their order; the others are its own."""
+
+    array: Array
+    indices: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its own shape, without the indices: (10,) for h3, () for h3_i."""
+        return self.array.shape[len(self.indices) :]
+
+
+class Scope(NamedTuple):
+    """Where a formula is evaluated."""
+
+    point: Point
+    bound: frozenset[str] = frozenset()  # indices of sums around it, which take every entry
+    fixed: Mapping[str, int] = {}  # indices with one value, of a derivative
+    work: list[int] = []  # noqa: RUF012  # one number: how many entries may still be made
+    moved: str = ""  # the symbol that a derivative has moved
+
+
+class MisfitError(UnreadableError):
+    """Two parts of a formula do not fit each other."""
+
+
+def evaluate(node: Node, point: Point) -> Value:
+    """The value at a point; raises UnreadableError, with a reason in a learner's words."""
+    with np.errstate(all="ignore"):
+        return _value(node, Scope(point, work=[MAX_WORK]))
+
+
+def align(*values: Value) -> tuple[list[Array], tuple[str, ...]]:
+    """The arrays with the same indices in the same order, of length 1 where one was missing."""
+    indices = tuple(sorted({name for value in values for name in value.indices}))
+    lengths: dict[str, int] = {}
+    arrays = []
+    for value in values:
+        for name, n in zip(value.indices, value.array.shape, strict=False):
+            if lengths.setdefault(name, n) != n:
+                raise MisfitError(f"the index {name} counts the units of two layers that differ")
+        order = sorted(range(len(value.indices)), key=lambda i: value.indices[i])
+        own = range(len(value.indices), value.array.ndim)
+        array = value.array.transpose([*order, *own])
+        missing = tuple(i for i, name in enumerate(indices) if name not in value.indices)
+        arrays.append(np.expand_dims(array, missing))
+    return arrays, indices
+
+
+def _value(node: Node, scope: Scope) -> Value:
+    value = _computed(node, scope)
+    _spend(scope, value.array.size + 100)  # a small array takes time too
+    return value
+
+
+def _computed(node: Node, scope: Scope) -> Value:
+    if node.op == "number":
+        return Value(np.array(float(node.text)))
+    if node.op == "symbol":
+        return _symbol(node.text, scope)
+    if node.op in ("add", "sub", "times", "div", "power"):
+        return _entrywise(node.op, *(_value(arg, scope) for arg in node.args))
+    return _RULES[node.op](node, scope)
+
+
+def _symbol(name: str, scope: Scope) -> Value:
+    point = scope.point
+    if name == "e":
+        return Value(np.array(np.e))
+    if not point.layer:
+        if name not in point.values:
+            known = ", ".join(point.values)
+            raise UnreadableError(f"{name} is not known here; the variables are {known}")
+        return Value(point.values[name], (POINT,))
+    if (name := full_name(name, point.layer)) not in point.values:
+        raise UnreadableError(f"{name} is not known here")
+    return Value(point.values[name])
+
+
+def full_name(name: str, layer: int) -> str:
+    """A symbol with the number of its layer: h is h3."""
+    return f"{name}{layer}" if layer and len(name) == 1 and name in NETWORK_NAMES else name
+
+
+_OPERATIONS: dict[str, Callable[[Array, Array], Array]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "times": np.multiply,
+    "div": np.divide,
+    "power": np.power,
+}
+_WORDS = {"add": "added", "sub": "subtracted", "times": "multiplied", "div": "divided"}
+
+
+def _entrywise(op: str, left: Value, right: Value) -> Value:
+    a, b = left.shape, right.shape
+    if op == "times" and len(a) == 1 and len(b) == 2 and b[0] == 1:  # a column times a row
+        return _matmul(left, right)
+    if a and b and a != b:
+        try:
+            together = np.broadcast_shapes(a, b)
+        except ValueError:
+            together = ()
+        if not together:
+            word = _WORDS.get(op, "combined")
+            raise MisfitError(f"shapes {_shown(a)} and {_shown(b)} cannot be {word}")
+    (x, y), indices = align(left, right)
+    k = len(indices)  # own axes are aligned from the right, behind the indices
+    rank = max(x.ndim, y.ndim) - k
+    x, y = (np.expand_dims(v, tuple(range(k, k + rank - (v.ndim - k)))) for v in (x, y))
+    _limit(np.broadcast_shapes(x.shape, y.shape))
+    if op == "power" and not np.iscomplexobj(x):
+        x = x.astype(float)
+    return Value(_OPERATIONS[op](x, y), indices)
+
+
+def _implicit(node: Node, scope: Scope) -> Value:
+    """A product without a sign, or with a dot: that of matrices, if it is not of numbers."""
+    left, right = (_value(arg, scope) for arg in node.args)
+    a, b = left.shape, right.shape
+    if a and b and (node.op == "dot" or len(a) + len(b) > 2):
+        return _matmul(left, right)
+    if a and b and a != b:
+        raise MisfitError(
+            f"the product of shapes {_shown(a)} and {_shown(b)} is not clear; write outer, or @"
+        )
+    return _entrywise("times", left, right)
+
+
+def _matmul(left: Value, right: Value) -> Value:
+    """A matrix product; a column times a row, if vectors of other lengths leave no other sense."""
+    a, b = left.shape, right.shape
+    if not a or not b:
+        return _entrywise("times", left, right)
+    if len(a) > 2 or len(b) > 2:
+        raise MisfitError("a product of more than two axes is not read")
+    (x, y), indices = align(left, right)
+    if len(a) == 1 and len(b) == 2 and b[0] == 1 != a[0]:  # a column times a row
+        x = x[..., :, None]
+        own: tuple[int, ...] = ()
+    elif len(b) == 1 and a[0] == 1 and len(a) == 2 and a[1] != b[0]:  # h2.T @ grad_z3, of rows
+        x, y = np.swapaxes(x, -1, -2), y[..., None, :]
+        own = ()
+    else:  # a vector is a row on the left, a column on the right
+        own = (-2,) * (len(a) == 1 or (len(b) == 1 and a[0] == 1)) + (-1,) * (len(b) == 1)
+        x = x[..., None, :] if len(a) == 1 else x
+        y = y[..., :, None] if len(b) == 1 else y
+    if x.shape[-1] != y.shape[-2]:
+        raise MisfitError(f"shapes {_shown(a)} and {_shown(b)} do not fit in a matrix product")
+    _limit((*np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]))
+    return Value((x @ y).squeeze(own), indices)
+
+
+def _outer(node: Node, scope: Scope) -> Value:
+    left, right = (_value(arg, scope) for arg in node.args)
+    if len(left.shape) != 1 or len(right.shape) != 1:
+        shapes = f"{_shown(left.shape)} and {_shown(right.shape)}"
+        raise MisfitError(f"an outer product needs two vectors, got shapes {shapes}")
+    (x, y), indices = align(left, right)
+    return Value(_limited_product(x[..., :, None], y[..., None, :]), indices)
+
+
+def _limited_product(x: Array, y: Array) -> Array:
+    _limit(np.broadcast_shapes(x.shape, y.shape))
+    return x * y
+
+
+def _neg(node: Node, scope: Scope) -> Value:
+    inner = _value(node.args[0], scope)
+    return inner._replace(array=-inner.array)
+
+
+def _transpose(node: Node, scope: Scope) -> Value:
+    """A matrix transposed; a vector becomes a row, (1, n), so that a product shows its order."""
+    inner = _value(node.args[0], scope)
+    if len(inner.shape) == 1:
+        return inner._replace(array=inner.array[..., None, :])
+    if len(inner.shape) == 2:
+        return inner._replace(array=np.swapaxes(inner.array, -1, -2))
+    return inner
+
+
+def _newaxis(node: Node, scope: Scope) -> Value:
+    inner = _value(node.args[0], scope)
+    if node.indices.count(":") != len(inner.shape) or len(node.indices) > 3:
+        raise UnreadableError(f"[{', '.join(node.indices)}] does not fit {_shown(inner.shape)}")
+    keys = tuple(slice(None) if name == ":" else None for name in node.indices)
+    return inner._replace(array=inner.array[(..., *keys)])
+
+
+def _index(node: Node, scope: Scope) -> Value:
+    """Entries of an array: a letter is an index, unless it is fixed; a number or y* is an entry."""
+    inner = _value(node.args[0], scope)
+    if len(node.indices) > len(inner.shape):
+        what = "a number" if not inner.shape else f"an array of shape {_shown(inner.shape)}"
+        raise MisfitError(f"{what} has no index {', '.join(node.indices)}")
+    array, names = inner.array, list(inner.indices)
+    for name in node.indices:
+        axis, n = len(names), array.shape[len(names)]
+        if name in names:
+            raise MisfitError(f"the index {name} stands twice at one symbol")
+        if name == STAR or name in scope.fixed or name.isdigit():
+            entry = scope.fixed.get(name, scope.point.star) if not name.isdigit() else int(name)
+            if entry >= n:
+                raise MisfitError(f"the index {name} goes beyond {n} entries")
+            array = array.take(entry, axis=axis)
+            continue
+        entries = np.arange(n) if name in scope.bound else scope.point.entries(n)
+        array = array.take(entries, axis=axis)
+        names.append(name)
+    return Value(array, tuple(names))
+
+
+def _sum(node: Node, scope: Scope) -> Value:
+    name = node.text
+    fixed = {key: entry for key, entry in scope.fixed.items() if key != name}
+    inner = _value(node.args[0], scope._replace(bound=scope.bound | {name}, fixed=fixed))
+    if name not in inner.indices:
+        raise UnreadableError(f"the sum over {name} contains no index {name}")
+    axis = inner.indices.index(name)
+    n = inner.array.shape[axis]
+    first, last = node.indices or ("", "")
+    if first.isdigit() and last.isdigit() and int(last) - int(first) + 1 != n:
+        raise MisfitError(f"the sum from {first} to {last} does not run over all {n} entries")
+    names = tuple(each for each in inner.indices if each != name)
+    return Value(inner.array.sum(axis=axis), names)
+
+
+def _derivative(node: Node, scope: Scope) -> Value:
+    """The derivative with respect to a symbol or its entries, each moved by an imaginary step."""
+    body, variable = node.args
+    base, names = (variable.args[0], variable.indices) if variable.op == "index" else (variable, ())
+    if scope.moved:
+        raise UnreadableError("a derivative inside a derivative is not read")
+    if base.op != "symbol":
+        raise UnreadableError("a derivative needs a symbol, or an entry of one, below its line")
+    at = _symbol(base.text, scope)
+    name = full_name(base.text, scope.point.layer)
+    if name == "e":
+        raise UnreadableError("e is a number")
+    if len(names) != len(at.shape):
+        if names or not at.shape:
+            raise MisfitError(f"{name} has {len(at.shape)} indices, got {len(names)}")
+        names = tuple(f"·{i}" for i in range(len(at.shape)))  # a whole symbol: as own axes
+    ranges = [_entries(each, n, scope) for each, n in zip(names, at.shape, strict=True)]
+    _spend(scope, prod(map(len, ranges)) * (MOVE + at.array.size))
+    slopes = []
+    for entry in itertools.product(*ranges):
+        values = _moved(scope.point, name, tuple(map(int, entry)))
+        fixed = {n: int(i) for n, i in zip(names, entry, strict=True) if n.isalpha()}
+        here = Scope(
+            scope.point._replace(values=values),
+            scope.bound,
+            {**scope.fixed, **fixed},
+            scope.work,
+            moved=name,
+        )
+        slopes.append(_value(body, here))
+    return _stacked(slopes, names, [len(r) for r in ranges], scope)
+
+
+def _moved(point: Point, name: str, entry: tuple[int, ...]) -> Mapping[str, Array]:
+    if point.layer:
+        return moved(point.values, name, entry)
+    return {**point.values, name: point.values[name] + COMPLEX_STEP * 1j}
+
+
+def _stacked(
+    slopes: list[Value], names: tuple[str, ...], lengths: list[int], scope: Scope
+) -> Value:
+    """The derivatives at all entries as one value, with the indices that are still free."""
+    arrays = np.stack([np.imag(slope.array) / COMPLEX_STEP for slope in slopes])
+    inner = slopes[0].indices
+    array = arrays.reshape(*lengths, *arrays.shape[1:])
+    single = tuple(i for i, n in enumerate(names) if n in scope.fixed or n == STAR or n.isdigit())
+    free = tuple(n for i, n in enumerate(names) if i not in single)
+    array = array.squeeze(single)
+    if free and free[0].startswith("·"):  # own axes, behind the indices of the body
+        array = np.moveaxis(array, range(len(free)), range(len(inner), len(inner) + len(free)))
+        return Value(array, inner)
+    return Value(array, free + inner)
+
+
+def _entries(name: str, n: int, scope: Scope) -> Array:
+    """The positions of an index over n entries in the variable of a derivative."""
+    if name == STAR:
+        return np.array([scope.point.star])
+    if name in scope.fixed or name.isdigit():
+        entry = int(name) if name.isdigit() else scope.fixed[name]
+        if entry >= n:
+            raise MisfitError(f"the index {name} goes beyond {n} entries")
+        return np.array([entry])
+    if name in scope.bound or name.startswith("·"):
+        return np.arange(n)
+    return scope.point.entries(n)
+
+
+def _gradient(node: Node, scope: Scope) -> Value:
+    base = node.args[0]
+    name = full_name(base.text, scope.point.layer)
+    if base.op != "symbol" or not scope.point.gradient or name not in scope.point.values:
+        raise UnreadableError("a gradient is that of the loss with respect to a symbol")
+    if scope.moved:
+        raise UnreadableError("the derivative of a gradient is not read")
+    if name in ("y", "CE", "n"):
+        raise UnreadableError(f"there is no gradient with respect to {name}")
+    return Value(scope.point.gradient("h0" if name == "x" else name))
+
+
+def _call(node: Node, scope: Scope) -> Value:
+    if len(node.args) != 1:
+        raise UnreadableError(f"{node.text} takes one argument, got {len(node.args)}")
+    inner = _value(node.args[0], scope)
+    own = tuple(range(len(inner.indices), inner.array.ndim))
+    if node.text == "sum":
+        if not own:
+            raise UnreadableError("a sum needs an index, such as sum_j, or a vector")
+        return inner._replace(array=inner.array.sum(axis=own))
+    if node.text == "softmax":
+        if not own:
+            raise UnreadableError("softmax needs a vector, not a number")
+        return inner._replace(array=mlp.softmax(inner.array))
+    if node.text == "diag" and len(own) == 1:
+        return inner._replace(array=inner.array[..., None] * np.eye(inner.shape[0]))
+    function = _NUMPY.get(node.text) or scope.point.functions.get(node.text)
+    if function is None:
+        raise UnreadableError(f"the function {node.text} is not known here")
+    return inner._replace(array=function(inner.array))
+
+
+def _tuple(node: Node, scope: Scope) -> Value:
+    """Several scalars as one vector."""
+    parts, indices = align(*(_value(arg, scope) for arg in node.args))
+    if any(part.ndim > len(indices) for part in parts):
+        raise UnreadableError("a list of formulas may contain numbers only")
+    return Value(np.stack(np.broadcast_arrays(*parts), axis=-1), indices)
+
+
+def _limit(shape: tuple[int, ...]) -> None:
+    if prod(shape) > MAX_SIZE:
+        raise UnreadableError("it is too large to compute")
+
+
+def _spend(scope: Scope, entries: int) -> None:
+    scope.work[0] -= entries
+    if scope.work[0] < 0:
+        raise UnreadableError("it takes too long to compute")
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return str(shape)
+
+
+_NUMPY: dict[str, Callable[[Array], Array]] = {
+    "log": np.log,
+    "exp": np.exp,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tanh": np.tanh,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "abs": np.abs,
+}
+_RULES: dict[str, Callable[[Node, Scope], Value]] = {
+    "implicit": _implicit,
+    "dot": _implicit,
+    "matmul": lambda node, scope: _matmul(*(_value(arg, scope) for arg in node.args)),
+    "outer": _outer,
+    "neg": _neg,
+    "transpose": _transpose,
+    "newaxis": _newaxis,
+    "index": _index,
+    "sum": _sum,
+    "derivative": _derivative,
+    "gradient": _gradient,
+    "call": _call,
+    "tuple": _tuple,
+}

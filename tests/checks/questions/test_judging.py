@@ -1,0 +1,142 @@
+"""The workbook's own answers and other spellings are right; wrong ones are wrong, with a reason."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from mlpcli.checks.questions.judging import judge
+from mlpcli.checks.questions.question import QUESTIONS, Question, find
+
+SPELLINGS = tomllib.loads(Path(__file__).with_name("spellings.toml").read_text(encoding="utf-8"))
+JUDGED = [question for question in QUESTIONS if question.judged]
+each = pytest.mark.parametrize("question", JUDGED, ids=lambda question: question.id)
+
+
+def asked(name: str) -> Question:
+    question = find(name)
+    assert question
+    return question
+
+
+def reason(name: str, answer: str) -> str:
+    """The reason for which an answer is wrong."""
+    found = judge(asked(name), answer)
+    assert found.right is False
+    return found.reason
+
+
+@each
+def test_the_answer_is_right_as_the_workbook_writes_it(question: Question) -> None:
+    assert judge(question, question.written or question.answer).right is True
+
+
+@each
+def test_the_model_answer_is_right(question: Question) -> None:
+    assert judge(question, question.answer).right is True
+
+
+@each
+def test_five_other_spellings_are_right(question: Question) -> None:
+    spellings = SPELLINGS[question.id]["right"]
+
+    assert len({*spellings} - {question.answer, question.written}) >= 5
+    assert [each for each in spellings if judge(question, each).right is not True] == []
+
+
+@each
+def test_three_wrong_answers_are_wrong(question: Question) -> None:
+    wrong = SPELLINGS[question.id]["wrong"]
+
+    assert len({*wrong}) >= 3
+    assert [each for each in wrong if judge(question, each).right is not False] == []
+
+
+@each
+def test_a_named_wrong_answer_gets_its_reason(question: Question) -> None:
+    for wrong in question.wrong:
+        assert judge(question, wrong.answer).reason == wrong.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "words"),
+    [
+        ("z3.11b", "h3_i + 1", "the sign of 1 is wrong"),
+        ("W3.10", "h2_i (y - h3)_j", "the sign is wrong"),
+        ("calculus.3", "x e^(x^2)", "a factor is missing: 2"),
+        ("calculus.3", "e^(x^2)", "the inner derivative is missing"),
+        ("W3.10", "h2_i h3_j", "a term is missing: -y"),
+        ("W3.13", "h3 outer h2 - y outer h2", "transposed"),
+        ("W3.10", "2 h2_i (h3 - y)_j", "it is 2 times the right value"),
+        (
+            "z3.4",
+            "-log(exp(z3_y*) / sum_j exp(z3_j))",
+            "the value is right, but a quotient is left",
+        ),
+        ("z3.9", "softmax(z3)_i", "the value is right, but write it by means of h3 alone"),
+        ("W3.9", "h3 - y", "that is a whole array; the entry j is asked for"),
+        ("z3.12", "h3_i - y_i", "it contains the index i; the answer contains no index"),
+        ("W3.10", "h2_i (h3 - y)_i", "the index i counts the units of two layers that differ"),
+        ("W3.13", "h2 * (h3 - y)", "shapes (256,) and (10,) cannot be multiplied"),
+        ("z3.8", "exp(z3_i) / sum_{j=1}^{9} exp(z3_j)", "does not run over all 10 entries"),
+    ],
+)
+def test_a_wrong_answer_gets_a_reason(name: str, answer: str, words: str) -> None:
+    assert words in reason(name, answer)
+
+
+# the question's own derivative, measured by an imaginary step, in the place of the answer
+MEASURED = {
+    "calculus.3": "d/dx e^(x^2)",
+    "calculus.4": "d/dx log(x^2)",
+    "calculus.7": "(f ∘ g)'(x)",
+    "z3.11a": "∂CE/∂z3_i",
+    "z3.11b": "∂CE/∂z3_i",
+    "z3.12": "∂CE/∂z3",
+    "W3.8": "∂z3_j/∂W3_ij",
+    "W3.9": "∂CE/∂z3_j",
+    "W3.10": "∂CE/∂W3_ij",
+    "W3.13": "∂CE/∂W3",
+    "b3.4": "∂CE/∂b3_j",
+    "b3.5": "∂CE/∂b3",
+}
+
+
+@pytest.mark.parametrize(("name", "derivative"), MEASURED.items())
+def test_a_model_answer_has_the_value_of_the_measured_derivative(
+    name: str, derivative: str
+) -> None:
+    found = reason(name, derivative)
+
+    assert found.startswith("the value is right, but")  # only its form is not
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "   ",
+        "?",
+        "2x e^(",
+        ")",
+        "import os",
+        "__import__('os').system('true')",
+        "().__class__",
+        "(" * 100 + "x" + ")" * 100,
+        "x" * 5000,
+        "9" * 400,
+        "9**9**9**9**9",
+        "x" + "+x" * 900,
+        "-" * 900 + "x",
+        "sum_i sum_j sum_k sum_l sum_m W1_ij W1_jk W1_kl W1_lm",
+        "d/dx d/dx x",
+        "\x00\x1b[31m\ud800",
+    ],
+)
+@pytest.mark.parametrize("name", ["calculus.3", "W3.13", "W3.1", "z3.13a"])
+def test_any_text_is_judged_within_limits(name: str, answer: str) -> None:
+    assert judge(asked(name), answer).right is False
+
+
+def test_an_answer_in_words_is_not_judged() -> None:
+    assert judge(asked("W3.2"), "whatever").right is None
