@@ -9,17 +9,18 @@ import tempfile
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from mlpcli.api import grade_constants, grade_process, grade_results, grade_worker
+from mlpcli.api import rubric as rubrics
 from mlpcli.api.gradcheck import points_of_config
-from mlpcli.api.grade_constants import Constants
+from mlpcli.api.grade_constants import MAX_LAYERS, Constants
 from mlpcli.api.grade_process import Outcome
 from mlpcli.api.grade_results import GarbledError
 from mlpcli.checks import reference
-from mlpcli.checks.grading.answers import LAYOUTS, LEARNING_RATE, Answers, Layout, functions
+from mlpcli.checks.grading.answers import LAYOUTS, LEARNING_RATE, WHOLE, Answers, Layout, functions
 from mlpcli.checks.grading.verdict import GradeVerdict, evaluate
 from mlpcli.checks.problem import Problem
 from mlpcli.config.load import load_config
@@ -30,16 +31,23 @@ from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Layer
 from mlpcli.runs.checkpoint import tensors
 
+Style = Literal["functions", "dict", "class"]
+
 CLASSES = 10
 MAX_MEMORY = 2 << 30  # bytes of address space
+STEPS = [f"grad_{q}{i}" for i in range(1, MAX_LAYERS + 1) for q in "zWb"]  # that may have points
+STEPS += [
+    f"{whole}.grad_{q}{i}" for whole in WHOLE for i in range(1, MAX_LAYERS + 1) for q in "zWb"
+]
 # the workbook's network and loss, and no other term; the same everywhere
 PLAIN_SETTINGS = ["data.name=synth", "data.images=100", "network.hidden=[512, 256]"]
 PLAIN_SETTINGS += ["network.activation=relu", "optimizer.weight_decay=0", "train.label_smoothing=0"]
 
 
-def template() -> str:
+def template(style: Style) -> str:
     """The text of a file to start from."""
-    return (resources.files("mlpcli.api") / "grade_template.txt").read_text(encoding="utf-8")
+    file = resources.files("mlpcli.api") / f"grade_template_{style}.txt"
+    return file.read_text(encoding="utf-8")
 
 
 class Grade(NamedTuple):
@@ -48,19 +56,45 @@ class Grade(NamedTuple):
     file: str
     problem: Problem  # the arguments of its functions
     verdict: GradeVerdict
+    rubric: dict[str, float] | None = None  # points of the steps
 
     @property
     def ok(self) -> bool:
-        """Whether every step is right."""
-        return self.verdict.ok
+        """Whether every step is right, and every step that has points is there."""
+        return self.verdict.ok and self.points == self.max_points
+
+    @property
+    def points(self) -> float:
+        """The points of the right steps; without a rubric, each has one."""
+        return sum(self.points_of(step.step) for step in self.verdict.steps if step.ok)
+
+    @property
+    def max_points(self) -> float:
+        """The points of all steps."""
+        if self.rubric is None:
+            return len(self.verdict.steps)
+        return sum(self.rubric.values())
+
+    def points_of(self, step: str) -> float:
+        """The points that a right step has."""
+        return 1 if self.rubric is None else self.rubric.get(step, 0)
 
 
-def grade(file: Path, *, timeout: int, seed: int | None = None, strict: bool = False) -> Grade:
+def grade(
+    file: Path,
+    *,
+    timeout: int,
+    seed: int | None = None,
+    strict: bool = False,
+    rubric: Path | None = None,
+) -> Grade:
     """The verdict on a file's functions, by the workbook's network and a few drawn images.
 
     timeout: seconds for all of it. seed: draws other inputs, another number of images and other
-    widths. strict: whether `backward` may return nothing but gradients. Raises SubmissionError.
+    widths. strict: whether gradients alone may be returned, right to all digits. rubric: a YAML
+    file of points by step. Raises SubmissionError, and ConfigError for a wrong rubric.
     """
+    points = rubrics.read(rubric, STEPS) if rubric else None
     constants = grade_constants.read(file)
     if seed is None and constants.sizes is None:
         problem = next(points_of_config(load_config(None, PLAIN_SETTINGS))).problem
@@ -69,7 +103,7 @@ def grade(file: Path, *, timeout: int, seed: int | None = None, strict: bool = F
     problem = problem._replace(activation=ACTIVATIONS[constants.activation])
     calls = run(file, problem, constants, timeout=timeout)
     verdict = evaluate(problem, calls, strict=strict, bias=constants.bias)
-    return Grade(str(file), problem, verdict)
+    return Grade(str(file), problem, verdict, points)
 
 
 def drawn_problem(rng: np.random.Generator, sizes: Sequence[int] | None = None) -> Problem:

@@ -1,11 +1,11 @@
 """`mlp grade`: is a learner's own backward pass right?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from mlpcli.cli.options import JsonOpt, JunitOpt, flag
+from mlpcli.cli.options import GradescopeOpt, JsonOpt, JunitOpt, flag
 from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import CheckFailed, ConfigError
 
@@ -15,6 +15,9 @@ def grade(
         Path | None, Argument(metavar="FILE.py", help="The file to grade; its code is run.")
     ] = None,
     template: Annotated[bool, flag("--template", "Print a file to start from, and exit.")] = False,
+    style: Annotated[
+        Literal["functions", "dict", "class"] | None, Option(help="Style of the template.")
+    ] = None,
     timeout: Annotated[
         int, Option(metavar="S", min=1, max=3600, help="Time limit in seconds.")
     ] = 10,
@@ -23,10 +26,14 @@ def grade(
         Option(metavar="N", min=0, help="Draw inputs, number of images and widths from a seed."),
     ] = None,
     strict: Annotated[
-        bool, flag("--strict", "Refuse arrays that are no gradient in the result of backward.")
+        bool, flag("--strict", "Refuse other arrays beside gradients, and few right digits.")
     ] = False,
+    rubric: Annotated[
+        Path | None, Option(metavar="FILE", help="Points by step, such as `grad_z3: 2`, in YAML.")
+    ] = None,
     json: JsonOpt = False,
     junit: JunitOpt = None,
+    gradescope: GradescopeOpt = None,
 ) -> None:
     """Grade your own backward pass, step by step. This runs the code in FILE.py.
 
@@ -38,23 +45,29 @@ def grade(
     \b
       mlp grade --template > mywork.py
       mlp grade mywork.py
+      mlp grade --template --style class > mywork.py
       mlp grade mywork.py --seed 84310 --strict --json
+      mlp grade mywork.py --rubric points.yaml --gradescope results.json
     """
     if file and template:
         raise ConfigError("--template: prints a file to start from; leave out FILE.py")
     if not file and not template:
         raise ConfigError("FILE.py: name a file to grade, or give --template to start one")
+    if style and not template:
+        raise ConfigError("--style: works only with --template")
 
     from mlpcli.api import grade as api
-    from mlpcli.show.grade import as_json, as_text, cases, score
+    from mlpcli.show import gradescope as results
+    from mlpcli.show.grade import as_json, as_text, cases, score, tests
     from mlpcli.show.junit import report
 
     if not file:
-        echo(api.template(), nl=False)
+        echo(api.template(style or "functions"), nl=False)
         return
-    with report(junit, "grade") as steps:
-        result = api.grade(file, timeout=timeout, seed=seed, strict=strict)
+    with report(junit, "grade") as steps, results.report(gradescope, "grade") as scores:
+        result = api.grade(file, timeout=timeout, seed=seed, strict=strict, rubric=rubric)
         steps += cases(result)
+        scores += tests(result)
     print_result(result, as_text, as_json, json=json)
     if not result.ok:
         raise CheckFailed(f"{file}: {score(result)}")

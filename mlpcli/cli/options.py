@@ -59,6 +59,9 @@ JsonOpt = Annotated[bool, Option("--json", help="Print one JSON object.")]
 JunitOpt = Annotated[
     Path | None, Option("--junit", metavar="FILE", help="Also write the checks as JUnit XML.")
 ]
+GradescopeOpt = Annotated[
+    Path | None, Option(metavar="FILE", help="Also write Gradescope's results.json.")
+]
 QuietOpt = Annotated[bool, Option("--quiet", "-q", help="Show no progress, only the result.")]
 OfflineOpt = Annotated[bool, Option("--offline", help="Never use the network.")]
 

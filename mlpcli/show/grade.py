@@ -1,9 +1,11 @@
-"""The verdict on a learner's own backward pass, as text and JSON."""
+"""The verdict on a learner's own backward pass, as text, JSON and tests."""
 
 from mlpcli.api.grade import Grade
+from mlpcli.checks.grading.answers import WHOLE
 from mlpcli.checks.grading.verdict import StepVerdict
 from mlpcli.nn.mlp import layer_sizes
 from mlpcli.show.format import json_object, pick
+from mlpcli.show.gradescope import Test
 from mlpcli.show.junit import Case
 
 
@@ -34,6 +36,7 @@ def as_json(result: Grade) -> str:
             "steps": verdict.steps,
             "accepts": {part.name: part.accepts for part in verdict.parts},
             "missing": verdict.missing,
+            **({} if result.rubric is None else pick(result, "points", "max_points")),
         }
     )
 
@@ -47,11 +50,31 @@ def cases(result: Grade) -> list[Case]:
     return steps + missing
 
 
+def tests(result: Grade) -> list[Test]:
+    """A test for each step that has points, also where its function is not defined."""
+    steps = {step.step: step for step in result.verdict.steps}
+    found = []
+    for name in result.rubric or steps:
+        points = result.points_of(name)
+        if not points:
+            continue
+        if step := steps.get(name):
+            notes = "\n".join(step.conventions)
+            found.append(Test(name, points * step.ok, points, f"{_line(step)}\n{notes}".strip()))
+        else:
+            found.append(Test(name, 0, points, f"{name} is not defined"))
+    return found
+
+
 def score(result: Grade) -> str:
     """The last line."""
-    return f"{result.verdict.right} of {len(result.verdict.steps)} steps right"
+    steps = f"{result.verdict.right} of {len(result.verdict.steps)} steps right"
+    if result.rubric is None:
+        return steps
+    return f"{steps}, {result.points:g} of {result.max_points:g} points"
 
 
 def _line(step: StepVerdict) -> str:
-    whole = step.step.startswith("backward") and not step.text.startswith("backward")
-    return f"{'right' if step.ok else 'wrong'}  {'backward: ' if whole else ''}{step.text}"
+    function = step.step.partition(".")[0]
+    whole = function in WHOLE and not step.text.startswith(function)
+    return f"{'right' if step.ok else 'wrong'}  {f'{function}: ' if whole else ''}{step.text}"

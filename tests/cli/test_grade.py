@@ -75,16 +75,152 @@ def test_the_text_tells_the_steps_what_was_recognized_and_the_score() -> None:
     ]
 
 
-def test_the_template_is_a_submission_that_is_not_done_yet() -> None:
-    template = call("grade", "--template").out
+@pytest.mark.parametrize(
+    ("style", "names", "total"),
+    [
+        ("functions", ["grad_z3", "grad_W3", "grad_b3", "backward"], 12),
+        ("dict", ["backward"], 9),
+        ("class", ["backward", "update"], 18),
+    ],
+)
+def test_a_template_is_a_submission_that_is_not_done_yet(
+    style: str, names: list[str], total: int
+) -> None:
+    template = call("grade", "--template", "--style", style).out
 
     status, out, _ = judge(template)
 
-    names = [f.name for f in ast.parse(template).body if isinstance(f, ast.FunctionDef)]
-    assert names == ["grad_z3", "grad_W3", "grad_b3", "backward"]
+    assert [f.name for f in ast.parse(template).body if isinstance(f, ast.FunctionDef)] == names
     assert status == 1
-    assert out.count("not done yet") == 4
-    assert out.endswith("0 of 12 steps right\n")
+    assert out.count("not done yet") == len(names)
+    assert out.endswith(f"0 of {total} steps right\n")
+
+
+TODO = "    raise NotImplementedError\n"
+ANSWERS = {  # what is written in place of each `raise`
+    "functions": [
+        "return (h3 - y) / len(y)",
+        "return h2.T @ grad_z3",
+        "return grad_z3.sum(axis=0)",
+        """d3 = (h[3] - y) / len(y)
+    d2 = d3 @ params[2][0].T * (h[2] > 0)
+    d1 = d2 @ params[1][0].T * (h[1] > 0)
+    return [(a.T @ d, d.sum(axis=0)) for a, d in zip(h, (d1, d2, d3))]""",
+    ],
+    "dict": [
+        """d3 = (h3 - y) / len(y)
+    d2 = d3 @ W3.T * (h2 > 0)
+    d1 = d2 @ W2.T * (h1 > 0)"""
+    ],
+    "class": [
+        """self.h = [x]
+        for W, b in self.params[:-1]:
+            self.h.append(np.maximum(self.h[-1] @ W + b, 0))
+        W, b = self.params[-1]
+        e = np.exp(self.h[-1] @ W + b)
+        self.h.append(e / e.sum(axis=1, keepdims=True))
+        return self.h[-1]""",
+        """d, self.grads = (self.h[3] - y) / len(y), []
+        for i in (2, 1, 0):
+            self.grads.insert(0, (self.h[i].T @ d, d.sum(axis=0)))
+            d = d @ self.params[i][0].T * (self.h[i] > 0)""",
+    ],
+}
+GAPS = {f"dW{i}": f"h{i - 1}.T @ d{i}" for i in (1, 2, 3)}
+GAPS |= {f"db{i}": f"d{i}.sum(axis=0)" for i in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("style", ANSWERS)
+def test_a_template_that_is_filled_in_is_right(style: str) -> None:
+    source = call("grade", "--template", "--style", style).out
+    for answer in ANSWERS[style]:
+        source = but(source, TODO, f"    {answer}\n")
+    if style == "dict":
+        for name, answer in GAPS.items():
+            source = but(source, f'["{name}"] = ...', f'["{name}"] = {answer}')
+
+    status, out, _ = judge(source, "--seed", "3", "--strict")
+
+    assert "NotImplementedError" not in source
+    assert (status, "wrong" in out) == (0, False)
+
+
+@pytest.fixture
+def rubric() -> str:
+    Path("points.yaml").write_text(
+        "grad_z3: 2\ngrad_W3: 1.5  # the outer product\nbackward.grad_W1: 4\n"
+    )
+    return "points.yaml"
+
+
+def test_a_rubric_gives_points_to_steps(rubric: str) -> None:
+    outcome = judge(but(LAYERED, "h2.T @", "2 * h2.T @"), "--rubric", rubric)
+    found = json.loads(judge(LAYERED, "--rubric", rubric, "--json").out)
+
+    assert outcome.status == 1
+    assert outcome.out.endswith("2 of 3 steps right, 2 of 7.5 points\n")
+    assert (found["ok"], found["points"], found["max_points"]) == (False, 3.5, 7.5)
+
+
+def test_gradescope_gets_a_test_for_each_step_with_points(rubric: str) -> None:
+    wrong = but(LAYERED, "h2.T @", "2 * h2.T @")
+    judge(wrong, "--rubric", rubric, "--gradescope", "results.json")
+
+    tests = json.loads(Path("results.json").read_text())["tests"]
+    assert [(t["name"], t["score"], t["max_score"], t["status"]) for t in tests] == [
+        ("grad_z3", 2, 2, "passed"),
+        ("grad_W3", 0, 1.5, "failed"),
+        ("backward.grad_W1", 0, 4, "failed"),
+    ]
+    assert tests[1]["output"].startswith("wrong  grad_W3 is 2 times too large")
+    assert tests[2]["output"] == "backward.grad_W1 is not defined"
+    assert judge(LAYERED, "--gradescope", "results.json").status == 0  # its own file is replaced
+    tests = json.loads(Path("results.json").read_text())["tests"]
+    assert [(t["score"], t["max_score"]) for t in tests] == [(1, 1)] * 3
+
+
+def test_gradescope_gets_the_reason_where_nothing_can_be_judged() -> None:
+    assert judge("def f(:\n", "--gradescope", "results.json").status == 2
+
+    results = json.loads(Path("results.json").read_text())
+    assert results["score"] == 0
+    assert results["output"] == "mywork.py:1: invalid syntax"
+
+
+def test_gradescope_never_replaces_another_file() -> None:
+    Path("results.json").write_text('{"mine": 1}')
+    Path("mywork.py").write_text(LAYERED)
+
+    line = refusal("grade", "mywork.py", "--gradescope", "results.json")
+    assert line.startswith("results.json: exists, and this command has not written it")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("grad_Z3: 2", "points.yaml:1:1: unknown step 'grad_Z3'; did you mean 'grad_z3'?"),
+        (
+            "grad_z3: 1\ngrad_b3: two",
+            "points.yaml:2:1: grad_b3 must be a number of points in [0, 10",
+        ),
+        ("grad_z3: -1", "got -1"),
+        ("grad_z3: true", "got True"),
+        ("grad_z3: .nan", "got nan"),
+        ("1: 1", "points.yaml:1:1: expected a setting's name"),
+        ("", "points.yaml: gives no points; write lines such as `backward.grad_W1: 2`"),
+        ("- 1", "points.yaml:1:1: expected settings as `key: value`"),
+        ("a: [", "points.yaml:1:5: not valid YAML"),
+        ("x" * 70_000, "points.yaml: cannot be read: has more than 65,536 bytes"),
+    ],
+)
+def test_a_wrong_rubric_is_one_line_and_nothing_is_run(text: str, told: str) -> None:
+    Path("points.yaml").write_text(text)
+    Path("mywork.py").write_text("open('run', 'w')\n" + LAYERED)
+
+    line = refusal("grade", "mywork.py", "--rubric", "points.yaml")
+
+    assert told in line
+    assert not Path("run").exists()
 
 
 @pytest.mark.parametrize(
@@ -228,6 +364,8 @@ def grad_W3(h2, grad_z3):
         (["."], ".: not a file"),
         (["w.ipynb"], "w.ipynb: is a notebook"),
         ([], "FILE.py: name a file to grade, or give --template to start one"),
+        (["w.py", "--style", "dict"], "--style: works only with --template"),
+        (["w.py", "--rubric", "none.yaml"], "none.yaml: cannot be read: No such file"),
         (["w.py", "--template"], "--template: prints a file to start from; leave out FILE.py"),
     ],
 )

@@ -186,6 +186,7 @@ def _calls(problem: Problem, rng: np.random.Generator) -> Answers:
             "grad_W3": [SIZES[-2:]],
             "grad_b3": [(10,)],
             "backward": [array.shape for layer in problem.params for array in layer],
+            "update": [array.shape for layer in problem.params for array in layer],
         }
         calls[layout] = {
             name: Answer([_wild(s, rng) for s in wholes[name]], own_grad_z3=bool(rng.integers(2)))
