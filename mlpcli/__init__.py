@@ -13,11 +13,18 @@ __all__ = ["Config", "Evaluation", "Metrics", "MlpError", "Model", "Split", "Ver
 __all__ += ["check_gradient", "evaluate", "load", "load_config", "load_data", "train"]
 
 if TYPE_CHECKING:
-    from mlpcli.api.eval import Evaluation
     from mlpcli.checks.gradcheck import Verdict
     from mlpcli.config.schema import Config
     from mlpcli.data.dataset import Split
-    from mlpcli.python import Model, check_gradient, evaluate, load, load_config, load_data
+    from mlpcli.python import (
+        Evaluation,
+        Model,
+        check_gradient,
+        evaluate,
+        load,
+        load_config,
+        load_data,
+    )
     from mlpcli.python import train as train
     from mlpcli.training.progress import Metrics
 else:  # hidden from type checkers, which would take any name for an existing one

@@ -1,6 +1,7 @@
 """The Python API: load data, train, evaluate, predict, check a gradient.
 
-It prints nothing; errors that a user can fix are raised as an `MlpError`.
+It prints nothing unless asked for progress; errors that a user can fix are raised as an `MlpError`.
+A notebook shows a `Model` and an `Evaluation` with their plots.
 
 >>> from tempfile import TemporaryDirectory
 >>> import mlpcli
@@ -24,7 +25,6 @@ True
 >>> folder.cleanup()
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -33,17 +33,18 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.api import gradcheck
-from mlpcli.api.eval import Evaluation, evaluate_run
+from mlpcli.api import eval as api_eval
+from mlpcli.api import gradcheck, settings
+from mlpcli.api.settings import Changes
+from mlpcli.api.trainer import Event
 from mlpcli.api.trainer import train as train_run
 from mlpcli.checks.gradcheck import Verdict
-from mlpcli.config.load import load_config as read_config
 from mlpcli.config.schema import Config
 from mlpcli.data import dataset, preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.data.fit import RESIZE_OPTION
 from mlpcli.data.raw import Reading
-from mlpcli.errors import ConfigError, DataError
+from mlpcli.errors import ConfigError, DataError, MlpError
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Params, parameter_count
 from mlpcli.runs.folder import RunFolder
@@ -54,7 +55,6 @@ from mlpcli.training.threads import cores
 Weights = Literal["best", "last"]
 File = Literal["train", "test"]
 Part = Literal["test", "validation", "train"]
-Changes = Mapping[str, Any] | Iterable[str]  # by dotted keys, or `key=value` each
 Settings = Config | str | Path | Mapping[str, Any]
 
 
@@ -98,6 +98,33 @@ class Model(NamedTuple):
             f"{parameter_count(sizes):,} parameters, {self.weights} weights>"
         )
 
+    def _repr_html_(self) -> str:
+        from mlpcli.show import notebook
+
+        sizes = build.layer_sizes(self.config, classes=len(self.classes))
+        facts = {
+            "network": f"{'-'.join(map(str, sizes))}, {self.config.network.activation}",
+            "parameters": f"{parameter_count(sizes):,}",
+            "data": f"{self.config.data.name}, {len(self.classes)} classes",
+            "weights": self.weights,
+        }
+        try:
+            past = self.history
+        except MlpError:  # the folder has gone, or was imported
+            past = []
+        return notebook.network(str(self.run), facts, past, self.config.train.metric)
+
+
+class Evaluation(api_eval.Evaluation):
+    """Scores of a run's weights on a split; a notebook shows the confusion matrix."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from mlpcli.show import notebook
+
+        return notebook.evaluation(self)
+
 
 def load_data(
     name: str | Path, split: File = "train", *, resize: bool = False, offline: bool = False
@@ -138,18 +165,14 @@ def load_config(
     Traceback (most recent call last):
     mlpcli.errors.ConfigError: optimizer.learning_rate=1: unknown key 'learning_rate' ...
     """
-    texts = list(_texts(source)) if isinstance(source, Mapping) else []
-    name = None if source is None or isinstance(source, Mapping) else str(source)
-    try:
-        return read_config(name, [*texts, *_texts(changes)])
-    except ConfigError as err:
-        raise ConfigError(str(err).replace("--set ", "")) from err
+    return settings.load(source, changes)
 
 
 def train(
     config: Settings,
     out: str | Path,
     *,
+    progress: bool = False,
     on_epoch: Callable[[Metrics], object] | None = None,
     overwrite: bool = False,
     offline: bool = False,
@@ -158,6 +181,8 @@ def train(
     """Train as `mlp train` does, into the folder out; returns the network with its best weights.
 
     config: settings, or what `load_config` makes them of, such as "mnist" or {"train.epochs": 2}.
+    progress: draw the curve in a notebook as it grows; elsewhere, show what `mlp train` shows on
+    standard error.
     on_epoch: called after each epoch has been saved; an exception in it ends the training.
     threads: how many cores share the work; the default is all.
     The warnings of `mlp train` are in the folder's run.json.
@@ -166,9 +191,7 @@ def train(
     threads, config = threads or cores(), _settings(config)
     events = train_run(config, Path(out), overwrite=overwrite, offline=offline, threads=threads)
     with closing(events):  # so that the folder is free again, whatever on_epoch does
-        for event in events:
-            if on_epoch and isinstance(event, Epoch):
-                on_epoch(event.metrics)
+        _watch(_calling(on_epoch, events) if on_epoch else events, config, progress=progress)
     return load(out)
 
 
@@ -180,24 +203,29 @@ def load(run: str | Path, *, weights: Weights = "best") -> Model:
 
 
 def evaluate(
-    run: str | Path,
+    run: str | Path | Model,
     *,
     split: Part = "test",
     data: str | Path | None = None,
-    weights: Weights = "best",
+    weights: Weights | None = None,
     offline: bool = False,
 ) -> Evaluation:
     """Loss, accuracy and confusion matrix of a run on a split of its data, or of other data.
 
     Its `scores.accuracy` is a fraction, `scores.loss` in nats.
+    weights: "best" or "last"; the default is those of a Model, and "best" for a run's folder.
     data: a name or a path, with the classes of the run or some of them. It may have class folders
     or a test split alone, and images of any size, pixel range and background: they are prepared as
     `mlp predict` does, and `notes` say how. Raises MlpError.
     """
     _one_of("split", split, get_args(Part))
-    _one_of("weights", weights, get_args(Weights))
+    folder, own = (run.run, run.weights) if isinstance(run, Model) else (Path(run), "best")
+    _one_of("weights", weights or own, get_args(Weights))
     other = None if data is None else str(data)
-    return evaluate_run(Path(run), split=split, data=other, weights=weights, offline=offline)
+    result = api_eval.evaluate_run(
+        folder, split=split, data=other, weights=weights or own, offline=offline
+    )
+    return Evaluation(*result)
 
 
 def check_gradient(subject: Settings | Model, *, quick: bool = False) -> list[Verdict]:
@@ -224,37 +252,27 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise ConfigError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
+def _watch(events: Iterable[Event], config: Config, *, progress: bool) -> None:
+    """Run a training to its end, and show it if asked."""
+    if not progress:
+        for _ in events:
+            pass
+        return
+    from mlpcli.show import console, notebook
+
+    epochs, metric = config.train.epochs, config.train.metric
+    if notebook.is_open():
+        notebook.watch(events, epochs=epochs, metric=metric)
+    else:
+        console.watch(events, epochs=epochs, metric=metric, quiet=False)
+
+
+def _calling(on_epoch: Callable[[Metrics], object], events: Iterable[Event]) -> Iterator[Event]:
+    for event in events:
+        if isinstance(event, Epoch):
+            on_epoch(event.metrics)
+        yield event
+
+
 def _settings(source: Settings) -> Config:
     return source if isinstance(source, Config) else load_config(source)
-
-
-def _texts(changes: Changes) -> Iterator[str]:
-    """Changes as `key=value`; the kind of a section first, since it resets the section."""
-    if isinstance(changes, Mapping):
-        pairs = list(_pairs(changes))
-        for key, value in sorted(pairs, key=lambda pair: not pair[0].endswith(".name")):
-            yield f"{key}={_text(key, value)}"
-    else:
-        yield from [changes] if isinstance(changes, str) else changes
-
-
-def _pairs(changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Values by dotted keys; a section is changed, not replaced."""
-    for key, value in changes.items():
-        if isinstance(value, Mapping) and "." not in str(key):
-            yield from ((f"{key}.{name}", each) for name, each in value.items())
-        else:
-            yield str(key), value
-
-
-def _text(key: str, value: Any) -> str:
-    """A value as YAML, of which JSON is a part."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Path):
-            return str(value)
-        if hasattr(value, "tolist"):  # of NumPy
-            return value.tolist()
-        raise ConfigError(f"{key}: expected text, a number, a list or a section, got {value!r}")
-
-    return json.dumps(value, ensure_ascii=False, default=plain)

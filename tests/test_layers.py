@@ -69,6 +69,7 @@ ONLY_IN = {
     "onnxruntime": {"api/onnx_graph.py"},
     "tensorboardX": {"runs/tensorboard.py"},
     "matplotlib": {"show/figure.py", "show/plots.py", "show/svg.py"},
+    "IPython": {"show/notebook.py"},
     "jinja2": {"show/report.py"},
     "markupsafe": {"show/report.py"},
     "junitparser": {"show/junit.py"},

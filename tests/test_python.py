@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -169,6 +170,45 @@ def test_values_of_a_dict_may_be_of_numpy_or_paths(dots: str) -> None:
 
     assert (config.network.hidden, config.optimizer.lr) == ((4, 3), 0.05)
     assert (config.data.name, config.seed) == (dots, 3)
+
+
+def test_progress_is_shown_if_asked(
+    settings: mlpcli.Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[mlpcli.Metrics] = []
+    mlpcli.train(settings, tmp_path / "run", progress=True, on_epoch=seen.append)
+    out, err = capfd.readouterr()
+
+    assert out == ""
+    data, *epochs = err.splitlines()
+    assert data.startswith("data: 300 images")
+    assert [line[:9] for line in epochs] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    assert len(seen) == 3
+
+
+def test_a_model_can_be_evaluated_with_its_own_weights(model: mlpcli.Model) -> None:
+    last = mlpcli.load(model.run, weights="last")
+
+    assert mlpcli.evaluate(last).weights == "last"
+    assert mlpcli.evaluate(last, weights="best").weights == "best"
+    assert repr(mlpcli.evaluate(model)) == repr(mlpcli.evaluate(model.run))
+
+
+def test_a_notebook_shows_a_model_also_after_its_folder_has_gone(model: mlpcli.Model) -> None:
+    there = model._repr_html_()
+    shutil.rmtree(model.run)
+    gone = model._repr_html_()
+
+    assert "1024-16-8-3, relu" in there
+    assert "16,563" in gone
+    assert ("<svg" in there, "<svg" in gone) == (True, False)
+
+
+def test_a_notebook_shows_an_evaluation_as_a_table(model: mlpcli.Model) -> None:
+    found = mlpcli.evaluate(model)
+
+    assert isinstance(found, mlpcli.Evaluation)
+    assert found._repr_html_().count("<td ") == 9
 
 
 BAD: dict[str, tuple[Callable[[mlpcli.Model], object], str]] = {

@@ -62,6 +62,19 @@ def notes(result: Evaluation | Evaluations) -> tuple[str, ...]:
     return result.notes
 
 
+def mistakes(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
+    """The ten largest entries off the diagonal."""
+    pairs = [
+        (count, names[i], names[j])
+        for i, counts in enumerate(confusion)
+        for j, count in enumerate(counts)
+        if i != j and count
+    ]
+    rows = [["true", "predicted", "images"]]
+    rows += [[true, wrong, str(n)] for n, true, wrong in sorted(pairs, reverse=True)[:10]]
+    return ["most frequent mistakes", *table(rows)]
+
+
 def _single(result: Evaluation) -> str:
     scores = result.scores
     low, high = map(percent, OF_METRIC["accuracy"](scores.confusion))
@@ -77,7 +90,7 @@ def _single(result: Evaluation) -> str:
             "",
             *_classes(by_class(scores.confusion, result.classes)),
             "",
-            *(_matrix if few else _mistakes)(confusion, result.classes),
+            *(_matrix if few else mistakes)(confusion, result.classes),
         ]
     )
 
@@ -124,16 +137,3 @@ def _matrix(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
     rows = [["", *map(str, range(len(names)))]]
     rows += [[str(i), *map(str, counts)] for i, counts in enumerate(confusion)]
     return ["rows: true class, columns: predicted class", *table(rows)]
-
-
-def _mistakes(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
-    """The ten largest entries off the diagonal."""
-    pairs = [
-        (count, names[i], names[j])
-        for i, counts in enumerate(confusion)
-        for j, count in enumerate(counts)
-        if i != j and count
-    ]
-    rows = [["true", "predicted", "images"]]
-    rows += [[true, wrong, str(n)] for n, true, wrong in sorted(pairs, reverse=True)[:10]]
-    return ["most frequent mistakes", *table(rows)]

@@ -1,0 +1,57 @@
+"""Settings as Python has them: a config's name or file, and changes in a dict or as texts."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlpcli.config.load import load_config
+from mlpcli.config.schema import Config
+from mlpcli.errors import ConfigError
+
+Changes = Mapping[str, Any] | Iterable[str]  # by dotted keys or sections, or `key=value` each
+
+
+def load(source: str | Path | Mapping[str, Any] | None, changes: Changes = ()) -> Config:
+    """The settings of a config's name or file, or the defaults, with changes.
+
+    A mapping as the source changes the defaults. Raises ConfigError, whose lines name the keys.
+    """
+    texts = list(_texts(source)) if isinstance(source, Mapping) else []
+    name = None if source is None or isinstance(source, Mapping) else str(source)
+    try:
+        return load_config(name, [*texts, *_texts(changes)])
+    except ConfigError as err:
+        raise ConfigError(str(err).replace("--set ", "")) from err
+
+
+def _texts(changes: Changes) -> Iterator[str]:
+    """Changes as `key=value`; the kind of a section first, since it resets the section."""
+    if isinstance(changes, Mapping):
+        pairs = list(_pairs(changes))
+        for key, value in sorted(pairs, key=lambda pair: not pair[0].endswith(".name")):
+            yield f"{key}={_text(key, value)}"
+    else:
+        yield from [changes] if isinstance(changes, str) else changes
+
+
+def _pairs(changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Values by dotted keys; a section is changed, not replaced."""
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and "." not in str(key):
+            yield from ((f"{key}.{name}", each) for name, each in value.items())
+        else:
+            yield str(key), value
+
+
+def _text(key: str, value: Any) -> str:
+    """A value as YAML, of which JSON is a part."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Path):
+            return str(value)
+        if hasattr(value, "tolist"):  # of NumPy
+            return value.tolist()
+        raise ConfigError(f"{key}: expected text, a number, a list or a section, got {value!r}")
+
+    return json.dumps(value, ensure_ascii=False, default=plain)
