@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
@@ -57,6 +59,31 @@ def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
     typer.echo(_fitted(text, sys.stderr) if err else text, err=err, nl=nl)
     if err and (mark := annotation(text)):
         typer.echo(mark, err=True)
+
+
+def say(text: str) -> None:
+    """Print prose for people to standard output, fitted to a terminal."""
+    typer.echo(_fitted(printable(text), sys.stdout))
+
+
+def ask(prompt: str) -> str | None:
+    """A line that is typed or piped in, without its end; None where there are no more.
+
+    A line from a pipe is printed behind the prompt, so that the output reads like a session.
+    """
+    if isinstance(sys.stdin, TextIOWrapper) and sys.stdin.errors != "replace":
+        sys.stdin.reconfigure(errors="replace")
+    is_typed = sys.stdin is not None and sys.stdin.isatty()
+    if is_typed:
+        with suppress(ImportError):  # for editing the line; Windows has none, and needs none
+            import readline  # noqa: F401
+    try:
+        line = input(prompt if is_typed else "") if sys.stdin else None
+    except EOFError:
+        line = None
+    if line is None or not is_typed:
+        typer.echo(printable(prompt + (line or "")).rstrip() if not is_typed else "")
+    return line
 
 
 def _fitted(text: str, stream: TextIO | None) -> str:

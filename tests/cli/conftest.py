@@ -20,6 +20,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("MLPCLI_DATA", str(tmp_path / "cache"))
+    monkeypatch.setenv("MLPCLI_STATE", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

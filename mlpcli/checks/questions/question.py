@@ -19,7 +19,7 @@ class Wrong(NamedTuple):
 class Question(NamedTuple):
     """One question; formulas in its prompt, hints, reasons and prose stand in backticks."""
 
-    workbook: str  # "01"
+    workbook: int
     section: str  # its title, as the statements of --verify have it
     code: str  # the section's short name, unique in all workbooks: "z3", "W3"
     number: str  # the workbook's, with a letter where a question asks for several answers
@@ -53,7 +53,7 @@ class Question(NamedTuple):
 class Workbook(NamedTuple):
     """One workbook."""
 
-    number: str  # "01"
+    number: int
     title: str
     questions: tuple[Question, ...]
 
@@ -62,11 +62,11 @@ def read(path: Path) -> Workbook:
     """The workbook in a file; a section gives its questions `variables`, `layer`, `images`."""
     book = tomllib.loads(path.read_text(encoding="utf-8"))
     questions = [
-        _question(book["workbook"], section, table)
+        _question(int(book["workbook"]), section, table)
         for section in book["sections"]
         for table in section["questions"]
     ]
-    return Workbook(book["workbook"], book["title"], tuple(questions))
+    return Workbook(int(book["workbook"]), book["title"], tuple(questions))
 
 
 def find(name: str) -> Question | None:
@@ -74,7 +74,7 @@ def find(name: str) -> Question | None:
     return next((q for q in QUESTIONS if q.id.lower() == name.strip().lower()), None)
 
 
-def _question(workbook: str, section: dict[str, Any], table: dict[str, Any]) -> Question:
+def _question(workbook: int, section: dict[str, Any], table: dict[str, Any]) -> Question:
     shared = {key: section[key] for key in ("variables", "layer", "images") if key in section}
     values = {**shared, **table, "code": section["code"], "section": section["title"]}
     for key in ("hints", "form", "only", "proof"):

@@ -78,6 +78,7 @@ def normalized(text: str) -> str:
     text = NAMED_TEXT.sub(r" \1 ", text)
     text = LAYOUT.sub(" ", text)
     text = COMMAND.sub(_command, text)
+    text = re.sub(r"(?<=[\w)\]}*]) \. (?=[\w(])", " · ", text)
     text = re.sub(r"\\frac ?(\w) ?(\w)", r"\\frac{\1}{\2}", text)
     text = re.sub(r"\^ ?(\{ ?' ?\}|')", "'", text)
     text = FRACTION.sub(r"∂/∂\1 ", text)

@@ -1,0 +1,132 @@
+"""A session with the workbooks: one question after the other, hints, judgements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from mlpcli.api import workbook_progress
+from mlpcli.api.workbook_progress import MAX_ANSWER_LENGTH, Entry, Progress, Status
+from mlpcli.checks.questions.judging import judge
+from mlpcli.checks.questions.question import QUESTIONS, Question, find
+from mlpcli.errors import ConfigError, nearest
+
+COMMANDS = ("hint", "answer", "skip", "quit", "help")
+YES, NO = ("y", "yes"), ("n", "no")
+
+Kind = Literal[
+    "help", "hint", "no hint", "answer", "right", "wrong", "unreadable", "compare", "yes or no",
+    "noted", "skipped",
+]  # fmt: skip  # in the order in which they may come
+
+
+class Reply(NamedTuple):
+    """What there is to say about a line that a learner typed."""
+
+    kind: Kind
+    text: str = ""  # a hint, a reason, a model answer
+    number: int = 0  # of the hint
+
+
+@dataclass
+class Session:
+    """The questions that are asked, and where it stands; `reply` moves it on."""
+
+    chosen: Sequence[Question]
+    questions: Sequence[Question]  # of the chosen ones, those that are asked
+    progress: Progress
+    position: int = 0
+    hints: int = 0  # that were given to the current question
+    answer: str | None = None  # one in words that waits for its writer's judgement
+
+    @property
+    def question(self) -> Question | None:
+        """The question that is asked; None at the end."""
+        return self.questions[self.position] if self.position < len(self.questions) else None
+
+    def reply(self, line: str) -> Reply:
+        """Mutates the session by a line, and keeps what is to be kept in the file of progress."""
+        question, word = self.question, line.strip().lower()
+        assert question
+        if self.answer is not None:
+            return self._compared(question, word)
+        if word == "hint":
+            return self._hint(question)
+        if word == "answer":
+            self._keep(question, "shown")
+            self._next()
+            return Reply("answer", question.answer)
+        if word == "skip":
+            self._next()
+            return Reply("skipped")
+        if word in ("help", "?", ""):
+            return Reply("help")
+        return self._judged(question, line.strip())
+
+    def _hint(self, question: Question) -> Reply:
+        if self.hints == len(question.hints):
+            return Reply("no hint")
+        self.hints += 1
+        return Reply("hint", question.hints[self.hints - 1], self.hints)
+
+    def _judged(self, question: Question, answer: str) -> Reply:
+        if not question.judged:
+            self.answer = answer
+            return Reply("compare", question.answer)
+        judgement = judge(question, answer)
+        if not judgement.readable:
+            return Reply("unreadable", judgement.reason)
+        self._keep(question, "right" if judgement.right else "wrong", answer)
+        if judgement.right:
+            self._next()
+            return Reply("right")
+        return Reply("wrong", judgement.reason)
+
+    def _compared(self, question: Question, word: str) -> Reply:
+        if word not in YES + NO:
+            return Reply("yes or no")
+        self._keep(question, "matched" if word in YES else "differed", self.answer or "")
+        self._next()
+        return Reply("noted")
+
+    def _keep(self, question: Question, status: Status, answer: str = "") -> None:
+        before = self.progress.questions.get(question.id)
+        tries = (before.tries if before else 0) + (status in ("right", "wrong"))
+        hints = max(self.hints, before.hints if before else 0)
+        entry = Entry(status=status, answer=answer[:MAX_ANSWER_LENGTH], tries=tries, hints=hints)
+        self.progress.questions[question.id] = entry
+        workbook_progress.save({question.id: entry})
+
+    def _next(self) -> None:
+        self.position, self.hints, self.answer = self.position + 1, 0, None
+
+
+def begin(questions: Sequence[Question], *, again: bool) -> Session:
+    """A session with the questions that are not done yet; again: with all."""
+    progress = workbook_progress.load()
+    left = [question for question in questions if again or not progress.is_done(question)]
+    return Session(questions, left, progress)
+
+
+def select(section: str | None, name: str | None) -> Sequence[Question]:
+    """All questions, those of a section or workbook, or one; raises ConfigError for another."""
+    if section and name:
+        raise ConfigError("--question: names one question; leave out --section")
+    if name:
+        if question := find(name):
+            return [question]
+        near = nearest(name, [question.id for question in QUESTIONS])
+        raise ConfigError(f"--question: no such question {name!r}; {_hint(near)}")
+    if section is None:
+        return QUESTIONS
+    wanted = section.strip().lower()
+    found = [q for q in QUESTIONS if wanted in (q.code.lower(), q.section.lower())]
+    if not found and wanted.isdecimal():
+        found = [q for q in QUESTIONS if q.workbook == int(wanted)]
+    if not found:
+        near = nearest(section, dict.fromkeys(question.code for question in QUESTIONS))
+        raise ConfigError(f"--section: no such section {section!r}; {_hint(near)}")
+    return found
+
+
+def _hint(near: str | None) -> str:
+    return f"did you mean {near!r}?" if near else "`mlp workbook --list` shows all"

@@ -1,0 +1,127 @@
+"""What a learner sees of a session with the workbooks."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from mlpcli.api.workbook_progress import Progress
+from mlpcli.api.workbook_session import Reply
+from mlpcli.checks.questions.notation import plain_text
+from mlpcli.checks.questions.question import WORKBOOKS, Question
+from mlpcli.show.format import counted, json_object, pick
+
+COMMANDS = "Type an answer, or: hint, answer, skip, help, quit."
+HELP = """\
+Formulas:  2x e^(x^2), 2*x*exp(x**2), log a, 1/x, or LaTeX
+Layers:    h2, z3, W3, or h^{(2)}; h is that of the last layer
+Entries:   h2_i, W3_ij, (h3 - y)_j; the correct class: z3_y*
+Products:  2 x, *, @, outer; sums: sum_j exp(z3_j); W3^T
+Derivatives, where they are asked for: ∂z3_j/∂W3_ij, d/dx
+Shapes:    (256, 10); signs: positive, negative
+hint       a hint; there are three for each question
+answer     show the answer, and go on
+skip       go on; the question is asked again next time
+quit       stop; Ctrl-C and Ctrl-D do so too"""
+STATUSES = {  # of a question, as a list shows it
+    "right": "right",
+    "matched": "matched, by yourself",
+    "differed": "differed, by yourself",
+    "shown": "answer shown",
+    "wrong": "not right yet",
+}
+
+
+def opening(questions: Sequence[Question], progress: Progress) -> str:
+    """The sections with their progress, and how to answer."""
+    rows = [["section", "", "done"]]
+    for section, of_section in _by_section(questions):
+        done = sum(map(progress.is_done, of_section))
+        rows.append([of_section[0].code, section, f"{done} of {len(of_section)}"])
+    widths = [max(len(row[i]) for row in rows) for i in range(2)]
+    lines = [
+        f"{code:{widths[0]}}  {title:{widths[1]}}  {done}".rstrip() for code, title, done in rows
+    ]
+    titles = {workbook.number: workbook.title for workbook in WORKBOOKS}
+    chosen = dict.fromkeys(question.workbook for question in questions)
+    heads = [f"Workbook {number:02}: {titles[number]}" for number in chosen]
+    return "\n".join([*heads, "", *lines, "", COMMANDS])
+
+
+def question_text(question: Question, number: int, total: int) -> str:
+    """A question, with its place among those that are asked."""
+    head = f"{question.id}  {question.section}, question {question.number} ({number} of {total})"
+    return f"\n{head}\n{plain_text(question.prompt)}"
+
+
+def reply_text(reply: Reply) -> str:
+    """What the program says to a line."""
+    text = plain_text(reply.text)
+    return {
+        "help": HELP,
+        "hint": f"Hint {reply.number} of 3: {text}",
+        "no hint": "There are no more hints; answer shows the answer.",
+        "answer": f"Answer: {text}",
+        "right": "Right.",
+        "wrong": f"Wrong: {text}." if text else "Wrong. Try again, or type hint.",
+        "unreadable": f"Not understood: {text}. help shows how to write formulas.",
+        "compare": f"Model answer: {text}\nDoes yours say the same? Type yes or no.",
+        "yes or no": "Type yes if your answer says the same, or no.",
+        "noted": "Noted; answers in words are yours to judge.",
+        "skipped": "Skipped.",
+    }[reply.kind]
+
+
+def closing(questions: Sequence[Question], progress: Progress, file: Path) -> str:
+    """How many questions are done, and where that is kept."""
+    entries = [progress.questions[q.id] for q in questions if q.id in progress.questions]
+    found = Counter[str](entry.status for entry in entries)
+    done = sum(map(progress.is_done, questions))
+    parts = [f"{found[status]} {told}" for status, told in STATUSES.items() if found[status]]
+    text = f"\n{done} of {counted(len(questions), 'question')} done"
+    text += f": {', '.join(parts)}." if parts else "."
+    if done == len(questions):
+        text += " `mlp workbook --restart` begins again; `mlp grade --help` tells what comes next."
+    elif found:
+        text += " `mlp workbook` goes on."
+    return f"{text}\nProgress: {file}" if entries else text
+
+
+def list_text(questions: Sequence[Question], progress: Progress) -> str:
+    """Every question with its status, by section."""
+    lines = []
+    for section, of_section in _by_section(questions):
+        rows = [
+            [q.id, _status(q, progress) or ("in words" if not q.judged else "")] for q in of_section
+        ]
+        lines += [f"{section}", *(f"  {id_:<14}{status}".rstrip() for id_, status in rows), ""]
+    done = sum(map(progress.is_done, questions))
+    return "\n".join([*lines, f"{done} of {counted(len(questions), 'question')} done"])
+
+
+def list_json(questions: Sequence[Question], progress: Progress) -> str:
+    """The same as one JSON object."""
+    rows = []
+    for question in questions:
+        entry = progress.questions.get(question.id)
+        rows.append(
+            {
+                **pick(question, "id", "workbook", "section", "number", "kind", "prompt"),
+                "status": entry.status if entry else None,
+                "answer": entry.answer if entry else "",
+                "tries": entry.tries if entry else 0,
+                "hints": entry.hints if entry else 0,
+            }
+        )
+    done = sum(map(progress.is_done, questions))
+    return json_object({"done": done, "questions": rows})
+
+
+def _status(question: Question, progress: Progress) -> str:
+    entry = progress.questions.get(question.id)
+    return STATUSES[entry.status] if entry else ""
+
+
+def _by_section(questions: Iterable[Question]) -> list[tuple[str, list[Question]]]:
+    groups = groupby(questions, key=lambda question: question.section)
+    return [(section, list(of_section)) for section, of_section in groups]
