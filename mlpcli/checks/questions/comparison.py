@@ -18,6 +18,8 @@ MIN_SCALE = 1e-3
 
 def tree(question: Question, text: str) -> Node:
     """An answer as a tree: a shape or a formula."""
+    if question.kind == "value":
+        text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)  # 657,920
     return _shape(text) if question.kind == "shape" else read(text)
 
 

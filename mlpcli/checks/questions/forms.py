@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mlpcli.checks.questions.evaluation import full_name
-from mlpcli.checks.questions.grammar import PRODUCTS, Node, parse
+from mlpcli.checks.questions.grammar import PRODUCTS, Node, parse, read
 from mlpcli.checks.questions.question import Question
 
 UNFOLDED = ("softmax", "relu")  # functions that stand for formulas which are asked for
@@ -92,6 +92,33 @@ def _partials(node: Node, question: Question) -> list[tuple[str, str]] | None:
     return [(of, by)]
 
 
+def _given_partials(node: Node, question: Question) -> str:
+    """No derivatives but those that are in the model answer, since they are known by then."""
+    known = _derivatives(read(question.answer), question)
+    if unknown := _derivatives(node, question) - known:
+        of, by = min(unknown)
+        return f"the derivative of {of} with respect to {by} is left; work it out"
+    return ""
+
+
+def _derivatives(node: Node, question: Question) -> set[tuple[str, str]]:
+    """Of what and with respect to what, for every derivative and gradient of a formula."""
+    found = set()
+    for part in node.walk():
+        if part.op in ("derivative", "gradient"):
+            names = [min(symbols(arg, question), default="") for arg in part.args]
+            found.add((names[0], names[1]) if len(names) == 2 else ("CE", names[0]))
+    return found
+
+
+def _multiplied_out(node: Node, question: Question) -> str:
+    for part in node.walk():
+        base = part.args[0] if part.op == "power" else None
+        if part.op == "div" or (base and base.op in ("add", "sub")):
+            return "multiply it out, until no quotient and no power of a sum is left"
+    return ""
+
+
 def _chain_rule(node: Node, question: Question) -> str:
     if _evaluated(node, question):
         return "work the derivative out: write f' and g'"
@@ -105,4 +132,6 @@ FORMS: dict[str, Callable[[Node, Question], str]] = {
     "no log": _no_log,
     "two partials": _two_partials,
     "chain rule": _chain_rule,
+    "given partials": _given_partials,
+    "multiplied out": _multiplied_out,
 }

@@ -178,8 +178,9 @@ class _Builder(Transformer[Any, Node]):
         return _product("times", left, right)
 
     def implicit(self, left: Node, right: Node) -> Node:
-        if left.op == "gradient" and (right.op, right.text) == ("symbol", "CE"):
-            return left  # ∇_W3 CE(h3, y): it is always that of the loss
+        last = left.args[1] if left.op in PRODUCTS else left
+        if last.op == "gradient" and (right.op, right.text) == ("symbol", "CE"):
+            return left  # W3 ∇_z3 CE(h3, y): it is always that of the loss
         return _product("implicit", left, right)
 
     def dot(self, left: Node, right: Node) -> Node:

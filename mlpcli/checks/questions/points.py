@@ -87,6 +87,7 @@ def _network(seed: int, images: int) -> Point:
     for i, (W, b) in enumerate(params, 1):
         values |= {f"W{i}": W, f"b{i}": b}
     values["n"] = np.array(float(images))
+    values |= {"η": np.array(rng.uniform(0.1, 0.5)), "λ": np.array(rng.uniform(0.01, 0.1))}
 
     @cache
     def gradient(name: str) -> Array:

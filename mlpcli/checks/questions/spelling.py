@@ -48,6 +48,12 @@ FRACTION = re.compile(
 PARTIAL = re.compile(r"\\fpartial\s*\{\s*\}\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 PARTIAL_OF = re.compile(r"\\fpartial\s*\{([^{}]+(?:\{[^{}]*\}[^{}]*)*)\}\s*\{")
 INFIX = re.compile(r"(?<=[\w)\]}'*])\s*(?<!\.)\b(outer|dot|times)\b\s*(?=[\w({\\∂∇])")
+STEP = re.compile(r"(?:(?<![\w.])1 ?)?[(\[{] ?([^<>()\[\]{}=]+?) ?> ?0(?:\.0*)? ?[)\]}]")
+LETTERS = {  # words that stand for a letter
+    "η": re.compile(r"(?<![\w\\])(lr|eta)(?!\w)"),
+    "λ": re.compile(r"(?<![\w\\])(decay|weight_decay|lambda)(?!\w)"),
+    "ε": re.compile(r"(?<![\w\\])(eps|epsilon)(?!\w)"),
+}
 WORDS = {"outer": " ⊗ ", "dot": " · ", "times": " * "}
 
 
@@ -76,6 +82,7 @@ def normalized(text: str) -> str:
         text = re.sub(r"\\\\", "\v", re.sub(r"[\r\n]", " ", text)).replace("\v", "\n")
     text = _scripts(_scripts(text, SUPERSCRIPTS, "^"), SUBSCRIPTS, "_")
     text = NAMED_TEXT.sub(r" \1 ", text)
+    text = re.sub(r"(?<=[a-z]) +'", "'", text)  # \mathrm{relu}'
     text = LAYOUT.sub(" ", text)
     text = COMMAND.sub(_command, text)
     text = re.sub(r"(?<=[\w)\]}*]) \. (?=[\w(])", " · ", text)
@@ -84,6 +91,9 @@ def normalized(text: str) -> str:
     text = FRACTION.sub(r"∂/∂\1 ", text)
     text = PARTIAL.sub(r"∂/∂\1 ", text)
     text = PARTIAL_OF.sub(r"\\frac{∂\1}{∂", text)
+    for letter, word in LETTERS.items():
+        text = word.sub(letter, text)
+    text = STEP.sub(r" relu'(\1)", text)  # (z2 > 0) is 1 or 0
     text = INFIX.sub(lambda match: WORDS[match[1]], text)
     text = re.sub(r"\b(np|numpy|math)\.", " ", re.sub(r"\bouter\b", " outerof", text))
     return re.sub(r"[ ]+", " ", text)
