@@ -44,4 +44,4 @@ def compare(
         print_result(ranking, view.ranking_as_text, view.ranking_as_json, json=json)
         failures = [view.failure(worse.comparison, worse.p_holm) for worse in ranking.worse]
     if fail_if_worse and failures:
-        raise CheckFailed("\n".join(failures))
+        raise CheckFailed(*failures)

@@ -5,7 +5,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from mlpcli.cli.completion import published
-from mlpcli.cli.options import JsonOpt, OfflineOpt, flag
+from mlpcli.cli.options import JsonOpt, OfflineOpt, flag, refuse_beside
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed
 
@@ -43,9 +43,15 @@ def download(
     from mlpcli.api import download as api
     from mlpcli.show import download as show
 
+    fetching = {"--from": source, "--offline": offline}
     if list_:
+        refuse_beside("--list", {"NAME": names, "--all": all_, "--verify": verify, **fetching})
         print_result(api.list_datasets(), show.list_as_text, show.list_as_json, json=json)
         return
+    if all_:
+        refuse_beside("--all", {"NAME": names})
+    if verify:
+        refuse_beside("--verify", fetching)
     chosen = api.select(names, every=all_)
     if not verify:
         paths = api.download(chosen, source=source, offline=offline)

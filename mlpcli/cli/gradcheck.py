@@ -15,6 +15,7 @@ from mlpcli.cli.options import (
     RunOpt,
     SetOpt,
     flag,
+    refuse_beside,
     refuse_settings_of,
     with_data,
 )
@@ -40,7 +41,7 @@ def gradcheck(
     workbook: Annotated[bool, Option("--workbook", hidden=True)] = False,
     backward: Annotated[Path | None, Option(hidden=True)] = None,
     template: Annotated[bool, Option("--template", hidden=True)] = False,
-    timeout: Annotated[int, Option(min=1, max=3600, hidden=True)] = 10,
+    timeout: Annotated[int | None, Option(min=1, max=3600, hidden=True)] = None,
     json: JsonOpt = False,
     junit: JunitOpt = None,
 ) -> None:
@@ -64,11 +65,13 @@ def gradcheck(
         "--template": template,
     }
     problem = {"--config": config, "--set": set_, "--data": data, "--run": run, "--quick": quick}
-    given = [option for option, value in {**modes, **problem}.items() if value]
-    if len(given) > 1 and given[0] in modes:
-        raise ConfigError(f"{given[0]}: stands alone; leave out {' and '.join(given[1:])}")
+    for mode in [mode for mode, value in modes.items() if value]:
+        others = {option: value for option, value in modes.items() if option != mode}
+        refuse_beside(mode, {**others, **problem})
     if overwrite and not png:
         raise ConfigError("--overwrite: works only with --png")
+    if timeout and not backward:
+        raise ConfigError("--timeout: is an option of `mlp grade`")
     changes = with_data(set_, data)
     refuse_settings_of(run, config, changes)
     if template or backward:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from mlpcli.cli.options import GradescopeOpt, JsonOpt, JunitOpt, flag
+from mlpcli.cli.options import GradescopeOpt, JsonOpt, JunitOpt, flag, refuse_beside
 from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import CheckFailed, ConfigError
 
@@ -19,8 +19,9 @@ def grade(
         Literal["functions", "dict", "class"] | None, Option(help="Style of the template.")
     ] = None,
     timeout: Annotated[
-        int, Option(metavar="S", min=1, max=3600, help="Time limit in seconds.")
-    ] = 10,
+        int | None,
+        Option(metavar="S", min=1, max=3600, help="Time limit in seconds (default: 10)."),
+    ] = None,
     seed: Annotated[
         int | None,
         Option(metavar="N", min=0, help="Draw inputs, number of images and widths from a seed."),
@@ -49,8 +50,10 @@ def grade(
       mlp grade mywork.py --seed 84310 --strict --json
       mlp grade mywork.py --rubric points.yaml --gradescope results.json
     """
-    if file and template:
-        raise ConfigError("--template: prints a file to start from; leave out FILE.py")
+    if template:
+        limits = {"--timeout": timeout, "--seed": seed is not None, "--strict": strict}
+        outputs = {"--json": json, "--junit": junit, "--gradescope": gradescope}
+        refuse_beside("--template", {"FILE.py": file, **limits, "--rubric": rubric, **outputs})
     if not file and not template:
         raise ConfigError("FILE.py: name a file to grade, or give --template to start one")
     if style and not template:
@@ -65,7 +68,7 @@ def grade(
         echo(api.template(style or "functions"), nl=False)
         return
     with report(junit, "grade") as steps, results.report(gradescope, "grade") as scores:
-        result = api.grade(file, timeout=timeout, seed=seed, strict=strict, rubric=rubric)
+        result = api.grade(file, timeout=timeout or 10, seed=seed, strict=strict, rubric=rubric)
         steps += cases(result)
         scores += tests(result)
     print_result(result, as_text, as_json, json=json)

@@ -6,6 +6,7 @@ The shell completes the name of a run, config or data set: see completion.py.
 import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast, get_args
 
@@ -79,6 +80,12 @@ def out_option(metavar: str, text: str) -> Any:
 def with_data(changes: list[str] | None, data: str | None) -> list[str]:
     """The changes of --set and that of --data."""
     return [*(changes or []), *([f"data.name={json.dumps(data)}"] if data else [])]
+
+
+def refuse_beside(option: str, others: Mapping[str, Any]) -> None:
+    """Raise ConfigError where one of the other options is given, which would be ignored."""
+    if given := [name for name, value in others.items() if value]:
+        raise ConfigError(f"{option}: stands alone; leave out {' and '.join(given)}")
 
 
 def refuse_settings_of(run: Path | None, config: str | None, changes: list[str]) -> None:

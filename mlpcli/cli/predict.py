@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import typer
 from typer import Argument, Option
 
-from mlpcli.cli.options import RunArg, WeightsOpt
+from mlpcli.cli.options import JsonOpt, RunArg, WeightsOpt
 from mlpcli.cli.output import echo
+from mlpcli.errors import ConfigError
 
 
 def predict_(
@@ -22,8 +23,9 @@ def predict_(
     ],
     top: Annotated[int, Option(metavar="K", min=1, help="Number of classes to name.")] = 3,
     form: Annotated[
-        Literal["table", "csv", "jsonl"], Option("--format", help="Output format.")
-    ] = "table",
+        Literal["table", "csv", "jsonl"] | None,
+        Option("--format", help="Output format (default: table)."),
+    ] = None,
     invert: Annotated[
         bool | None, Option(help="Swap light and dark (default: as the border suggests).")
     ] = None,
@@ -32,6 +34,7 @@ def predict_(
         Option(help="Scale and center the ink, or only shrink (default: as in training)."),
     ] = None,
     weights: WeightsOpt = "best",
+    json: JsonOpt = False,
 ) -> None:
     """Classify images: the most probable classes, with probabilities.
 
@@ -46,15 +49,22 @@ def predict_(
     \b
       mlp predict runs/first digit.png
       mlp predict runs/first scans/ --top 1 --format csv
+      mlp predict runs/first digit.png --json
       find . -name '*.jpg' | mlp predict runs/first - --format jsonl
     """
+    if json and form:
+        raise ConfigError("--json and --format: give one of them")
+
     from mlpcli.api.predict import open_run, predict
-    from mlpcli.show.predict import stream
+    from mlpcli.show.predict import as_json, stream
 
     checkpoint = open_run(run, weights)
     stdin = getattr(sys.stdin, "buffer", None) or io.BytesIO()  # None where it was closed
     events = predict(checkpoint, images, stdin, top=top, invert=invert, center=center)
     classes = checkpoint.metadata.classes
     decided = {"inverts": invert is None, "centers": center is None}
-    if not stream(events, form, classes, **decided, echo=echo):
+    result = stream(events, "json" if json else form or "table", classes, **decided, echo=echo)
+    if json:
+        echo(as_json(str(run), weights, result))
+    if result.errors:
         raise typer.Exit(2)

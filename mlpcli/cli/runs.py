@@ -8,7 +8,7 @@ from typer import Option
 
 from mlpcli.cli.help import Group
 from mlpcli.cli.options import JsonOpt, RunArg, RunsArg, flag
-from mlpcli.cli.output import echo, print_result
+from mlpcli.cli.output import print_result
 from mlpcli.errors import ConfigError
 
 app = typer.Typer(name="runs", cls=Group)
@@ -75,7 +75,7 @@ def show(run: RunArg, json: JsonOpt = False) -> None:
 
 
 @app.command()
-def rm(runs: RunsArg) -> None:
+def rm(runs: RunsArg, json: JsonOpt = False) -> None:
     """Remove runs: their files, and each folder if nothing else is in it.
 
     Examples:
@@ -84,7 +84,13 @@ def rm(runs: RunsArg) -> None:
       mlp runs rm runs/first runs/second
     """
     from mlpcli.api.runs import remove
+    from mlpcli.show.runs import removed_as_json, removed_as_text
 
-    for run in runs:
-        remove(run)
-        echo(f"{run}: removed")
+    removed: list[str] = []
+    try:
+        for run in runs:
+            remove(run)
+            removed.append(str(run))
+    finally:  # an error does not undo what came before it
+        if removed:
+            print_result(removed, removed_as_text, removed_as_json, json=json)

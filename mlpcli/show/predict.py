@@ -52,6 +52,18 @@ WARNINGS: tuple[tuple[Callable[[Prediction], bool], str], ...] = (
 )
 
 
+class Result(NamedTuple):
+    """What was told of the images."""
+
+    predictions: list[Prediction]  # only where they are not written as they come
+    errors: list[str]  # of the images that cannot be read
+
+
+def as_json(run: str, weights: str, result: Result) -> str:
+    """All predictions as one JSON object."""
+    return json_object({"run": run, "weights": weights, **result._asdict()})
+
+
 def stream(
     events: Iterable[Event],
     form: str,
@@ -60,13 +72,13 @@ def stream(
     inverts: bool,
     centers: bool,
     echo: Callable[..., None],
-) -> bool:
-    """Write predictions as they come; returns whether every image could be read.
+) -> Result:
+    """Write predictions as they come, or collect them for JSON.
 
-    inverts, centers: whether the program chose to, and so reports it. echo: writes a text to
-    standard output, or to standard error with err=True.
+    form: "table", "csv", "jsonl" or "json". inverts, centers: whether the program chose to, and so
+    reports it. echo: writes a text to standard output, or to standard error with err=True.
     """
-    ok, images = True, 0
+    result, images = Result([], []), 0
     changes = [*(INVERSION if inverts else ()), *(FITTING if centers else ()), *READING]
     counts = dict.fromkeys(changes, 0)
     warned: dict[str, list[str]] = {}  # of the file at hand, the images of each warning
@@ -80,7 +92,7 @@ def stream(
             _warn(warned, echo)
             file = "" if isinstance(batch, DataError) else batch[0].image
         if isinstance(batch, DataError):
-            ok = False
+            result.errors.append(f"{batch}")
             echo(one_line(f"error: {batch}"), err=True)
             continue
         for change in changes:
@@ -92,9 +104,12 @@ def stream(
         for applies, text in WARNINGS:
             if places := [_place(each) for each in batch if applies(each)]:
                 warned.setdefault(text, []).extend(places)
-        head = [] if images else _head(form, batch[0], classes)
-        text = "\n".join([*head, *_lines(form, batch, classes)])
-        echo(fitted(text, terminal_width(sys.stdout)) if form == "table" else text)
+        if form == "json":
+            result.predictions.extend(batch)
+        else:
+            head = [] if images else _head(form, batch[0], classes)
+            text = "\n".join([*head, *_lines(form, batch, classes)])
+            echo(fitted(text, terminal_width(sys.stdout)) if form == "table" else text)
         images += len(batch)
     _warn(warned, echo)
     for change, count in counts.items():
@@ -103,7 +118,7 @@ def stream(
     for reason, names in skipped.items():
         more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
         echo(one_line(f"note: left out {names[0]}{more}: {reason}"), err=True)
-    return ok
+    return result
 
 
 def _warn(warned: dict[str, list[str]], echo: Callable[..., None]) -> None:

@@ -59,6 +59,16 @@ def details_as_json(run: RunDetails) -> str:
     return json_object({"run": run.run, "changed": run.changed, "record": run.record.as_dict()})
 
 
+def removed_as_text(runs: list[str]) -> str:
+    """The runs that were removed, one per line."""
+    return "\n".join(f"{run}: removed" for run in runs)
+
+
+def removed_as_json(runs: list[str]) -> str:
+    """The same as one JSON object."""
+    return json_object({"removed": runs})
+
+
 def _cell(name: str, value: Any) -> str:
     form = {"accuracy": percent, "loss": "{:.4f}".format, "seconds": "{:.1f}".format}.get(name, str)
     return "-" if value is None else form(value)

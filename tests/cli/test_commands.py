@@ -387,3 +387,16 @@ def test_a_written_data_set_is_told_of_as_json(dots: str) -> None:
     size = sum(file.stat().st_size for file in Path("plain").iterdir())
     images = {"train": 300, "test": 90}
     assert told == {"schema": 1, "folder": "plain", "images": images, "bytes": size}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--list --verify", "--list: stands alone; leave out --verify"),
+        ("mnist --list --from x", "--list: stands alone; leave out NAME and --from"),
+        ("mnist --all", "--all: stands alone; leave out NAME"),
+        ("mnist --verify --offline", "--verify: stands alone; leave out --offline"),
+    ],
+)
+def test_options_of_download_that_would_be_ignored_are_refused(words: str, told: str) -> None:
+    assert refusal("download", *words.split()) == told

@@ -95,6 +95,7 @@ def test_the_old_option_for_the_workbook_names_the_new_command() -> None:
     [
         ("--quick --self-test", "--self-test: stands alone; leave out --quick"),
         ("--sweep --self-test", "--self-test: stands alone; leave out --sweep"),
+        ("--timeout 3", "--timeout: is an option of `mlp grade`"),
         (
             "--backward w.py --set seed=1 --run r",
             "--backward: stands alone; leave out --set and --run",

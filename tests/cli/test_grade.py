@@ -366,7 +366,9 @@ def grad_W3(h2, grad_z3):
         ([], "FILE.py: name a file to grade, or give --template to start one"),
         (["w.py", "--style", "dict"], "--style: works only with --template"),
         (["w.py", "--rubric", "none.yaml"], "none.yaml: cannot be read: No such file"),
-        (["w.py", "--template"], "--template: prints a file to start from; leave out FILE.py"),
+        (["w.py", "--template"], "--template: stands alone; leave out FILE.py"),
+        (["--template", "--seed", "0"], "--template: stands alone; leave out --seed"),
+        (["--template", "--json"], "--template: stands alone; leave out --json"),
     ],
 )
 def test_what_is_no_submission_is_named(args: list[str], told: str) -> None:

@@ -87,3 +87,11 @@ def shown(words: str, columns: int) -> str:
     """A command's help in a terminal of that width."""
     context = ALL[words].context_class(ALL[words], info_name=words, terminal_width=columns)
     return str(context.get_help())
+
+
+@pytest.mark.parametrize("words", DOING)
+def test_every_command_prints_json(words: str) -> None:
+    options = {name for each in DOING[words].params for name in each.opts}
+
+    # a JSON Schema is JSON already
+    assert ("--json" in options) != (words == "mlp config schema")

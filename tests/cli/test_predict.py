@@ -211,3 +211,24 @@ def test_the_last_weights_can_be_asked_for(run: str) -> None:
 
     assert call("predict", run, "light.png").status == 2
     assert call("predict", run, "light.png", "--weights", "last").status == 0
+
+
+def test_json_is_one_object_with_all_predictions_and_errors(run: str) -> None:
+    lines = call("predict", run, "three.npz", "light.png", "--format", "jsonl").out.splitlines()
+
+    status, out, err = call("predict", run, "three.npz", "none.png", "light.png", "--json")
+
+    found = json.loads(out)
+    assert status == 2
+    assert (found["schema"], found["run"], found["weights"]) == (1, run, "best")
+    assert [{"schema": 1, **each} for each in found["predictions"]] == list(map(json.loads, lines))
+    (error,) = found["errors"]
+    assert error.startswith("none.png: not readable")
+    assert f"error: {error}" in err.splitlines()
+    assert documented(found)
+
+
+def test_json_and_another_format_exclude_each_other(run: str) -> None:
+    told = refusal("predict", run, "light.png", "--json", "--format", "csv")
+
+    assert told == "--json and --format: give one of them"

@@ -1,4 +1,5 @@
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,11 @@ def test_removed_runs_are_gone(two: None) -> None:
 )
 def test_bad_usage_gives_one_line_and_exit_status_2(args: tuple[str, ...], told: str) -> None:
     assert refusal(*args).startswith(told)
+
+
+def test_json_of_rm_lists_what_was_removed_before_an_error(run: str) -> None:
+    status, out, err = call("runs", "rm", run, "nowhere", "--json")
+
+    assert status == 2
+    assert json.loads(out) == {"schema": 1, "removed": [run]}
+    assert err == "error: nowhere: no such run folder\n"
