@@ -14,7 +14,7 @@ from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.runs.folder import RunFolder
 from mlpcli.training.progress import Metrics
 
-TAGS = {  # by the name of the metric
+TAGS = {  # by the name of the metric; that of `train.metric` comes with it
     "train_loss": "loss/train",
     "validation_loss": "loss/validation",
     "validation_accuracy": "accuracy/validation",
@@ -35,7 +35,8 @@ def event_log(config: Config, folder: RunFolder) -> Iterator[Callable[[Metrics],
 
     It raises CheckpointError when a file cannot be written.
     """
-    writer = None
+    writer, metric = None, config.train.metric
+    tags = TAGS | {f"validation_{metric}": f"{metric}/validation"}
 
     def log(metrics: Metrics) -> None:
         nonlocal writer
@@ -44,7 +45,7 @@ def event_log(config: Config, folder: RunFolder) -> Iterator[Callable[[Metrics],
         epochs = [metrics] if writer else folder.load_metrics()  # this epoch among them
         try:
             writer = writer or _open(folder)
-            _write(writer, epochs)
+            _write(writer, epochs, tags)
         except OSError as err:
             raise CheckpointError(f"{folder.events}: cannot write: {err.strerror}") from err
 
@@ -69,12 +70,12 @@ def _open(folder: RunFolder) -> Any:
     return writer
 
 
-def _write(writer: Any, epochs: list[Metrics]) -> None:
+def _write(writer: Any, epochs: list[Metrics], tags: dict[str, str]) -> None:
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.summary import scalar
 
     for metrics in epochs:
-        for name, tag in TAGS.items():
+        for name, tag in tags.items():
             value = getattr(metrics, name)
             if value is None:  # there are no validation images
                 continue

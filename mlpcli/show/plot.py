@@ -153,7 +153,8 @@ def _loss(plot: Plot, canvas: Canvas, *, epochs: bool) -> list[Text]:
 def _two_losses(track: Track, canvas: Canvas) -> tuple[list[Text], list[Curve]]:
     """The losses of a single run, below a title that names their lines."""
     both = {"train": track.train_loss, "validation": track.validation_loss}
-    drawn, title, short = [], Text("loss", "bold"), Text("loss", "bold")
+    head = Text.assemble(("loss", "bold"))
+    drawn, title, short = [], head.copy(), head.copy()
     for (name, values), style in zip(both.items(), (TRAIN, VALIDATION), strict=True):
         if values:
             dashed = name == "train"
@@ -164,12 +165,12 @@ def _two_losses(track: Track, canvas: Canvas) -> tuple[list[Text], list[Curve]]:
             key = 2 * (character if canvas.ascii_ else "╌" if dashed else "━")
             title.append_text(Text.assemble("  ", (key, style), f" {name} {values[-1]:.4f}"))
             short.append_text(Text.assemble(" ", (key, style), f" {name}"))
-    return [title, short, Text("loss", "bold")], drawn
+    return [title, short, head], drawn
 
 
 def _score(plot: Plot, canvas: Canvas, *, epochs: bool) -> list[Text]:
     metric = METRICS[plot.metric]
-    titles = [Text(f"validation {metric}", "bold"), Text(metric, "bold")]
+    titles = [Text.assemble((name, "bold")) for name in (f"validation {metric}", metric)]
     if len(plot.tracks) == 1:
         (track,) = plot.tracks
         values = [100 * value for value in track.score]

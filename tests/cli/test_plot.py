@@ -196,3 +196,13 @@ def test_the_curves_of_several_seeds_are_one_drawing(small: list[str]) -> None:
 
     assert sum("└─" in line for line in lines) == 1
     assert "● seed-0  ■ seed-1" in lines
+
+
+def test_a_title_is_bold_and_its_values_are_not(run: str) -> None:
+    first, *_ = (
+        line
+        for line in output(piped("plot", run, FORCE_COLOR="1", **UNICODE)).splitlines()
+        if "loss" in line
+    )
+
+    assert first.startswith("\x1b[1mloss\x1b[0m  \x1b[35m╌╌\x1b[0m train 0.")

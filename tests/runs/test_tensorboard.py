@@ -58,6 +58,14 @@ def test_each_epoch_is_in_the_event_file_once_and_as_soon_as_it_is_done(
             assert found["accuracy/validation"] == expected(folder, "validation_accuracy")
 
 
+def test_the_metric_that_decides_is_logged_too(logged: Config, folder: Path) -> None:
+    list(train(changed(logged, "train.metric=macro_f1"), folder))
+
+    found = written(folder)
+    assert set(found) == TAGS | {"macro_f1/validation"}
+    assert found["macro_f1/validation"] == expected(folder, "validation_macro_f1")
+
+
 def test_a_resumed_run_doubles_no_epoch_and_lacks_none(logged: Config, folder: Path) -> None:
     steps = iter(train(logged, folder))
     next(event for event in steps if isinstance(event, Epoch) and event.metrics.epoch == 2)
