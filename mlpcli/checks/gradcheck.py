@@ -1,8 +1,9 @@
 """The gradient check: one rule for every parameter, and a diagnosis where it fails.
 
-Two gradients are checked: the derivation's (`mlp.backward`) and the training step's
-(`Engine.gradient`), each against central differences of every parameter, the complex step and
-central differences along random directions.
+Three gradients are checked: the derivation's (`mlp.backward`), the engine's (`Engine.gradient`) and
+the one by which a training step moves the parameters (`Engine.step`). Each is compared with central
+differences of every parameter, the complex step and central differences along random directions;
+the loss that comes with it is compared with the formula.
 """
 
 import time
@@ -14,7 +15,7 @@ from mlpcli.checks import diagnosis, directional, numeric, reference
 from mlpcli.checks.diagnosis import Finding
 from mlpcli.checks.directional import DirectionalDerivative
 from mlpcli.checks.numeric import CentralDifferences, Perturbations
-from mlpcli.checks.problem import Problem, derived_gradient, engine_gradient, loss
+from mlpcli.checks.problem import Computed, Problem, computed, loss
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer, Params
 
@@ -24,6 +25,7 @@ from mlpcli.nn.mlp import Layer, Params
 MIN_SCALE = 1e-4
 TOLERANCE = 1e-9
 COMPLEX_TOLERANCE, CENTRAL_TOLERANCE = 1e-12, 1e-5  # along directions
+LOSS_TOLERANCE = 1e-12  # of a loss, relative to its value or 1
 FORWARD_TOLERANCE = 1e-13  # of the loss: incremental against plain forward passes, absolute, nats
 MIN_INFORMATIVE_SHARE = 0.01  # of a tensor's parameters; they have a derivative other than 0
 CROSS_CHECK_COUNT = 300  # parameters whose forward passes are compared
@@ -63,16 +65,18 @@ class Kink(NamedTuple):
 class GradientVerdict(NamedTuple):
     """The result of a check of one gradient."""
 
-    name: str  # "derivation" or "engine"
+    name: str  # "derivation", "engine" or "step"
     tensors: list[TensorVerdict]  # empty in a quick check
     complex_step: list[DirectionalDerivative]
     central: list[DirectionalDerivative]  # empty in a quick check
     findings: list[Finding]
+    loss: float | None = None  # that comes with it, in nats
+    loss_error: float = 0.0  # relative to the formula's value or 1
 
     @property
     def right(self) -> bool:
-        """Whether the gradient passes every comparison."""
-        return (
+        """Whether the gradient and its loss pass every comparison."""
+        return self.loss_error <= LOSS_TOLERANCE and (
             all(t.right for t in self.tensors)
             and all(a.error <= COMPLEX_TOLERANCE for a in self.complex_step)
             and not any(a.error > CENTRAL_TOLERANCE for a in self.central)
@@ -125,18 +129,19 @@ def check(
     cross_checks: int = CROSS_CHECK_COUNT,
     gradients: dict[str, Params] | None = None,
 ) -> Verdict:
-    """Check gradients of a problem, by default those of the derivation and of training.
+    """Check gradients of a problem, by default with their losses those of `problem.computed`.
 
     quick: by the complex step alone. cross_checks: number of parameters for which the incremental
     forward pass is compared with a plain one.
     """
     started = time.perf_counter()
+    found = {name: Computed(gradient) for name, gradient in (gradients or {}).items()}
     if gradients is None:
-        gradients = {"derivation": derived_gradient(problem), "engine": engine_gradient(problem)}
+        found = computed(problem)
     central = [] if quick else numeric.central(problem)
     return Verdict(
         point=point,
-        gradients=[check_gradient(n, problem, g, central, rng) for n, g in gradients.items()],
+        gradients=[check_gradient(n, problem, g, central, rng) for n, g in found.items()],
         kinks=_kinks(problem, central),
         forward_error=None if quick else _forward_error(problem, cross_checks, rng),
         seconds=time.perf_counter() - started,
@@ -146,11 +151,14 @@ def check(
 def check_gradient(
     name: str,
     problem: Problem,
-    gradient: Params,
+    claim: Computed,
     central: list[CentralDifferences],
     rng: np.random.Generator,
 ) -> GradientVerdict:
     """The verdict on one gradient; central: one for each tensor, or none in a quick check."""
+    gradient, claimed_loss = claim
+    right_loss = reference.loss(problem)
+    distance = 0.0 if claimed_loss is None else abs(claimed_loss - right_loss)
     pairs = zip(directional.tensors(gradient), central, strict=bool(central))
     tensors = [
         check_tensor(f"{field}{i + 1}", derived, differences)
@@ -162,10 +170,18 @@ def check_gradient(
         directional.complex_step(problem, gradient, rng=rng),
         directional.central(problem, gradient, rng=rng) if central else [],
         [],
+        claimed_loss,
+        distance / max(1.0, abs(right_loss)) if np.isfinite(distance) else np.inf,
     )
     if verdict.right:
         return verdict
     findings = diagnosis.diagnose(diagnosis.ground_truth(problem), gradient)
+    if not findings:
+        text = "the gradient is right for CE + weight_decay / 2 * sum(W**2)"
+        other = f"which is {right_loss:.10g}; the loss is another"
+        if claimed_loss is not None and verdict.loss_error > LOSS_TOLERANCE:
+            other = f"which is {right_loss:.10g}; its loss is {claimed_loss:.10g}"
+        findings = [Finding("loss", "loss", f"{text}, {other}")]
     return verdict._replace(findings=findings)
 
 

@@ -1,14 +1,16 @@
-"""The subject of every check: a network at one point, a batch, and the two gradients there."""
+"""The subject of every check: a network at one point, a batch, and the gradients there."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import RELU, Activation
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.mlp import Masks, Params
+from mlpcli.nn.optim import UpdateRule
 from mlpcli.nn.team import Team
 
 
@@ -22,6 +24,13 @@ class Problem(NamedTuple):
     masks: Masks | None = None  # dropout masks, fixed for the check; masks[i] as h[i], (n, units)
     weight_decay: float = 0.0
     weights: Array | None = None  # of the rows in the loss, (n, 1); default: all 1
+
+
+class Computed(NamedTuple):
+    """A gradient, in the shape of the params, and the loss that comes with it."""
+
+    gradient: Params
+    loss: float | None = None  # nats
 
 
 def row_weights(problem: Problem) -> Array:
@@ -41,25 +50,58 @@ def derived_gradient(problem: Problem, backward: Callable[..., Params] | None = 
     return (backward or mlp.backward)(params, run, y, **_options(problem))
 
 
-def engine_gradient(problem: Problem) -> Params:
-    """The gradient as training computes it, `Engine.gradient`, in the shape of the params.
+def computed(problem: Problem) -> dict[str, Computed]:
+    """The gradient and the loss as the derivation, the engine and a training step have them."""
+    engine = _engine(problem)
+    loss_of_engine = engine.gradient(*_batch(problem), **_randomness(problem))
+    step = _engine(problem, rule=_record, slots=1)
+    loss_of_step = step.step(*_batch(problem), lr=1.0, **_randomness(problem))
+    return {
+        "derivation": Computed(derived_gradient(problem), float(loss(problem))),
+        "engine": Computed(engine.grads, loss_of_engine),
+        "step": Computed(step.optimizer_state[0], loss_of_step),
+    }
 
-    As in training, inputs that are zero in all images are left out, and two members share the work.
-    """
-    params, x, y, activation, masks, weight_decay, weights = problem
-    active = np.flatnonzero(x.any(axis=0))
-    if masks and masks[0] is not None:
-        masks = [masks[0][:, active], *masks[1:]]
-    engine = Engine(
-        params,
-        batch_size=len(x),
-        active_inputs=active,
-        activation=activation,
-        weight_decay=weight_decay,
+
+def engine_gradient(problem: Problem) -> Params:
+    """The gradient as training computes it, `Engine.gradient`, in the shape of the params."""
+    engine = _engine(problem)
+    engine.gradient(*_batch(problem), **_randomness(problem))
+    return engine.grads
+
+
+def _record(theta: Array, grad: Array, state: Array, lr: float, t: int) -> None:
+    """Mutates state, (1, m): an update rule that keeps the gradient it is given, and no more."""
+    state[0] = grad
+
+
+def _engine(problem: Problem, *, rule: UpdateRule | None = None, slots: int = 0) -> Engine:
+    """As in training, inputs that are zero in all images are left out, and two share the work."""
+    return Engine(
+        problem.params,
+        batch_size=len(problem.x),
+        rule=rule,
+        slots=slots,
+        active_inputs=_active(problem),
+        activation=problem.activation,
+        weight_decay=problem.weight_decay,
         team=Team(2),
     )
-    engine.gradient(x[:, active], y, masks=masks, weights=weights)
-    return engine.grads
+
+
+def _active(problem: Problem) -> NDArray[np.intp]:
+    return np.flatnonzero(problem.x.any(axis=0))
+
+
+def _batch(problem: Problem) -> tuple[Array, Array]:
+    return problem.x[:, _active(problem)], problem.y
+
+
+def _randomness(problem: Problem) -> dict[str, Any]:
+    masks = problem.masks
+    if masks and masks[0] is not None:
+        masks = [masks[0][:, _active(problem)], *masks[1:]]
+    return {"masks": masks, "weights": problem.weights}
 
 
 def _options(problem: Problem) -> dict[str, Any]:

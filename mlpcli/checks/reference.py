@@ -35,6 +35,16 @@ def gradient(problem: Problem) -> Params:
     )
 
 
+def loss(problem: Problem) -> float:
+    """The loss in nats: mean of weight * CE(softmax(z), y), and weight_decay / 2 * sum(W**2)."""
+    z = forward(problem).z[-1]
+    largest = z.max(axis=1, keepdims=True)
+    log_sums = largest + np.log(np.exp(z - largest).sum(axis=1, keepdims=True))
+    ce = (row_weights(problem) * problem.y * (log_sums - z)).sum() / len(z)
+    penalty = sum(float(np.vdot(W, W)) for W, _ in problem.params)
+    return float(ce + problem.weight_decay / 2 * penalty)
+
+
 def derivative(activation: Activation, z: Array) -> Array:
     """f'(z), from f alone, in the shape of z."""
     return activation.f(z + COMPLEX_STEP * 1j).imag / COMPLEX_STEP

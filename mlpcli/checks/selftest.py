@@ -9,7 +9,7 @@ from mlpcli.checks import gradcheck, mutants, numeric
 from mlpcli.checks.diagnosis import Finding
 from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
 from mlpcli.checks.mutants import Mutant
-from mlpcli.checks.problem import Problem
+from mlpcli.checks.problem import Computed, Problem
 from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
 
@@ -42,7 +42,7 @@ def trials(*, rng: np.random.Generator) -> Iterator[Trial]:
     for mutant in mutants.MUTANTS:
         problem = mutants.make_problem(mutant, rng=rng)
         gradient, central = mutants.gradient(mutant, problem), numeric.central(problem)
-        verdict = gradcheck.check_gradient(mutant.name, problem, gradient, central, rng)
+        verdict = gradcheck.check_gradient(mutant.name, problem, Computed(gradient), central, rng)
         by_central = not all(t.right for t in verdict.tensors)
         by_complex_step = any(d.error > COMPLEX_TOLERANCE for d in verdict.complex_step)
         first = verdict.findings[0] if verdict.findings else Finding("", "", "")

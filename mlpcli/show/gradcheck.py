@@ -88,6 +88,8 @@ def _comparisons(gradient: GradientVerdict) -> Iterator[tuple[str, str]]:
         failures = [failure for error in errors if (failure := _above(error, limit))]
         if errors:
             yield f"{gradient.name}: {name.partition(' of ')[0]}", failures[0] if failures else ""
+    if gradient.loss is not None:
+        yield f"{gradient.name}: loss", _above(gradient.loss_error, gradcheck.LOSS_TOLERANCE)
 
 
 def _above(error: float, limit: float) -> str:
@@ -172,6 +174,12 @@ def _verdict(result: Verdict) -> str:
         if errors:
             largest = f"largest error {max(errors):.1e} (at most {limit:g})"
             lines.append(f"{name}: {len(errors)} random directions, {largest}")
+    losses = {g.name: g.loss for g in result.gradients if g.loss is not None}
+    if losses:
+        value = next(iter(losses.values()))
+        worst_loss = max(g.loss_error for g in result.gradients)
+        limit = f"largest error {worst_loss:.1e} (at most {gradcheck.LOSS_TOLERANCE:g})"
+        lines.append(f"loss of {', '.join(losses)}: {value:.6g} nats, {limit}")
     if result.forward_error is not None:
         lines.append(
             f"incremental against plain forward passes: {gradcheck.CROSS_CHECK_COUNT} parameters, "

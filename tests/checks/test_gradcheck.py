@@ -1,3 +1,6 @@
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -5,7 +8,9 @@ from mlpcli.checks import directional, gradcheck, mutants, selftest
 from mlpcli.checks.mutants import MUTANTS
 from mlpcli.checks.numeric import CentralDifferences
 from mlpcli.checks.problem import Problem, derived_gradient
-from mlpcli.nn import mlp
+from mlpcli.nn import Array, engine, mlp
+from mlpcli.nn.engine import Engine
+from mlpcli.nn.flat_params import Block
 from mlpcli.nn.mlp import Layer, Params
 from tests.checks.test_numeric import kinked_problem
 
@@ -24,13 +29,70 @@ def changed(gradient: Params, layer: int, by: float) -> Params:
     return tuple(g._replace(W=W) if i == layer else g for i, g in enumerate(gradient))
 
 
-def test_derivation_and_engine_pass(problem: Problem, rng: np.random.Generator) -> None:
+def test_derivation_engine_and_step_pass(problem: Problem, rng: np.random.Generator) -> None:
     verdict = gradcheck.check(problem, point="here", rng=rng)
 
     assert verdict.ok
-    assert [g.name for g in verdict.gradients] == ["derivation", "engine"]
+    assert [g.name for g in verdict.gradients] == ["derivation", "engine", "step"]
     for each in verdict.gradients:
         assert sum(t.checked for t in each.tensors) == 20 * 12 + 12 + 12 * 8 + 8 + 8 * 5 + 5
+
+
+def undecayed(params: Params, x: Array, y: Array, **options: Any) -> Array:
+    """The loss with a weight decay that lacks its half."""
+    decay = options.pop("weight_decay")
+    penalty = sum((W**2).sum() for W, _ in params)
+    return mlp.loss(params, x, y, **options) + decay * penalty
+
+
+def over_classes(params: Params, x: Array, y: Array, **options: Any) -> Array:
+    """The loss with its cross-entropy divided by y.size."""
+    plain = mlp.loss(params, x, y, **options | {"weight_decay": 0.0})
+    return mlp.loss(params, x, y, **options) - plain * (1 - 1 / y.shape[1])
+
+
+@pytest.mark.parametrize("loss", [undecayed, over_classes])
+def test_a_wrong_loss_is_named_as_such(
+    problem: Problem, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, loss: Any
+) -> None:
+    wrong = SimpleNamespace(**vars(mlp) | {"loss": loss})
+    monkeypatch.setattr("mlpcli.checks.problem.mlp", wrong)
+
+    verdict = gradcheck.check(problem._replace(weight_decay=0.05), point="", rng=rng, quick=True)
+
+    first, *others = [g.findings[0] for g in verdict.gradients]
+    assert (first.place, first.kind) == ("loss", "loss")
+    assert "the gradient is right for CE + weight_decay / 2 * sum(W**2), which is" in first.text
+    assert "; its loss is " in first.text
+    assert all(other.text.endswith("; the loss is another") for other in others)
+
+
+def test_a_wrong_loss_of_the_engine_fails(
+    problem: Problem, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = engine._fused_cross_entropy
+    monkeypatch.setattr(engine, "_fused_cross_entropy", lambda *args: right(*args) * (1 + 1e-11))
+
+    verdict = gradcheck.check(problem, point="", rng=rng, quick=True)
+
+    assert [g.right for g in verdict.gradients] == [True, False, False]
+    assert "; its loss is " in verdict.gradients[1].findings[0].text
+
+
+def test_a_step_that_moves_by_another_gradient_fails(
+    problem: Problem, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Engine._update
+
+    def update(self: Engine, block: Block, n: int, t: int, grad: Array, scratch: Array) -> None:
+        right(self, block, n - 1, t, grad, scratch)
+
+    monkeypatch.setattr(Engine, "_update", update)
+
+    verdict = gradcheck.check(problem, point="", rng=rng, quick=True)
+
+    assert [g.right for g in verdict.gradients] == [True, True, False]
+    assert verdict.gradients[2].findings[0].kind == "one-row"
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])

@@ -88,7 +88,7 @@ def test_gradcheck_reports_on_each_array_at_each_point(place: Path) -> None:
             for array in ("W1", "b1", "W2", "b2", "W3", "b3", "complex step"):
                 assert f"{point}, {gradient}: {array}" in tests
         assert f"{point}, forward passes" in tests
-    assert len(tests) == len(points) * (2 * 8 + 1)
+    assert len(tests) == len(points) * (3 * 9 + 1)
 
 
 @pytest.mark.slow
