@@ -118,9 +118,13 @@ def diagnose_W(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Fin
         a, c = pair
         if same(a, 1):
             tried.append((*_decay_mistake(c, decay), got))
+        elif a < 0 and not same(a, 0) and same(c, 1 + a * decay):
+            text = f"is W{layer + 1} - {-a:.6g} * its gradient: the updated W"
+            tried.append(("updated-params", text, got))
         elif same(c, decay) and decay:
             kind, text = factor(a, n)
             tried.append((kind, f"h{layer}.T @ grad_z{layer + 1} {text}", got))
+    tried.append(("params-for-gradient", f"is W{layer + 1} itself", W))
     text = "weight decay takes sign(W) in place of W"
     tried.append(("decay-sign", text, data + decay * np.sign(W)))
     others = hypotheses.inputs(problem, truth.run, layer, grad_z)
@@ -158,6 +162,7 @@ def diagnose_b(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Fin
     ]
     if got.shape == b.shape:
         tried.append(("times-b", f"is multiplied by b{layer + 1}", expected * b))
+        tried.append(("params-for-gradient", f"is b{layer + 1} itself", b))
         pair = combination(expected[:, None], b[:, None], got[:, None])
         if pair is not None and same(pair[0], 1) and pair[1]:
             text = f"weight decay ({pair[1]:.6g}) is applied to the bias"
@@ -224,6 +229,8 @@ def _hidden_hypotheses(
         if other != k and layer_params.W.shape == W.shape:
             text = f"W{other + 1} stands in place of W{k + 1}"
             yield "wrong-weight", text, _grad_z(truth, layer, above @ layer_params.W.T)
+    for kind, text, used_W in hypotheses.weights(W, k):
+        yield kind, text, _grad_z(truth, layer, above @ used_W.T)
     if W.shape[0] == W.shape[1]:
         yield "not-transposed", f"W{k + 1} is not transposed", _grad_z(truth, layer, above @ W)
     if above.shape == z[layer].shape:

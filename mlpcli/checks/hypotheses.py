@@ -156,6 +156,13 @@ INPUTS: Table = (
     ("h-centered", "the mean over the batch is taken from h{j}", lambda q: q.h - q.h.mean(axis=0)),
 )
 
+# in place of the W of the layer after, which is (units, units above)
+WEIGHTS: Table = (
+    ("weight-signs", "only the signs of W{i} are used", np.sign),
+    ("weight-sizes", "W{i} has lost its signs", np.abs),
+    ("weight-shares", "W{i} is divided by its sums", lambda W: W / np.abs(W).sum(axis=0)),
+)
+
 # of any quantity, from its right value
 TRANSFORMS: Table = (
     ("signs-lost", "has lost its signs", np.abs),
@@ -196,6 +203,11 @@ def inputs(problem: Problem, run: ForwardPass, layer: int, grad_z: Array) -> Ite
         if other != layer and array.shape == h[layer].shape:
             yield "layer-before", f"h{other} stands in place of h{layer}", array
     yield from _rows(INPUTS, Weight(h[layer], grad_z, problem.params[layer].W), layer + 1)
+
+
+def weights(W: Array, layer: int) -> Iterator[Hypothesis]:
+    """What may stand in place of W, (units, units above), of the layer after, counted from 1."""
+    yield from _rows(WEIGHTS, W, layer)
 
 
 def transforms(right: Array, got: Array) -> Iterator[Hypothesis]:

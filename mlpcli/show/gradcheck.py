@@ -178,8 +178,8 @@ def _verdict(result: Verdict) -> str:
     if losses:
         value = next(iter(losses.values()))
         worst_loss = max(g.loss_error for g in result.gradients)
-        limit = f"largest error {worst_loss:.1e} (at most {gradcheck.LOSS_TOLERANCE:g})"
-        lines.append(f"loss of {', '.join(losses)}: {value:.6g} nats, {limit}")
+        error = f"largest error {worst_loss:.1e} (at most {gradcheck.LOSS_TOLERANCE:g})"
+        lines.append(f"loss of {', '.join(losses)}: {value:.6g} nats, {error}")
     if result.forward_error is not None:
         lines.append(
             f"incremental against plain forward passes: {gradcheck.CROSS_CHECK_COUNT} parameters, "
