@@ -9,7 +9,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ SIGNATURE = re.compile(  # first bytes of a file of these formats; PPM stands fo
 )
 SIGNATURE_SIZE = 12  # bytes
 FOREIGN_SIGNATURE = re.compile(rb".{4}ftyp(?:(hei[cmsx]|hev[cmsx]|mif1|msf1)|avi[fs])", re.DOTALL)
+CONVERT = "convert it to PNG or JPEG"
 NO_PICTURE = "no picture"  # reason to leave out a file
 MAX_FILE_SIZE = 512 << 20  # bytes of a picture, read into memory
 MAX_PIXELS = 25_000_000  # of a picture; decoding takes 4 bytes per pixel, rotating it 8
@@ -54,9 +55,14 @@ def is_picture(content: bytes) -> bool:
 
 def foreign(content: bytes) -> str | None:
     """Why a picture of a known kind is not read; None for all other content."""
-    if match := FOREIGN_SIGNATURE.match(content):
-        return f"{'HEIC' if match[1] else 'AVIF'}, which is not read; convert it to PNG or JPEG"
-    return None
+    kind = foreign_format(content)
+    return f"{kind}, which is not read; {CONVERT}" if kind else None
+
+
+def foreign_format(content: bytes) -> Literal["HEIC", "AVIF"] | None:
+    """The format of a picture of a known kind that is not read; None for all other content."""
+    match = FOREIGN_SIGNATURE.match(content)
+    return None if match is None else "HEIC" if match[1] else "AVIF"
 
 
 def reason_to_skip(path: Path) -> str | None:

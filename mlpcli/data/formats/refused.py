@@ -64,10 +64,13 @@ KINDS = (
     ),
     Refused(
         "an HEIC picture",
-        "convert it to PNG or JPEG",
-        lambda path, head: (
-            head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"msf1")
-        ),
+        pictures.CONVERT,
+        lambda path, head: pictures.foreign_format(head) == "HEIC",
+    ),
+    Refused(
+        "an AVIF picture",
+        pictures.CONVERT,
+        lambda path, head: pictures.foreign_format(head) == "AVIF",
     ),
     Refused("a RAR archive", "unpack it, and name the folder", _begins(b"rar!")),
     Refused("a 7z archive", "unpack it, and name the folder", _begins(b"7z\xbc\xaf")),

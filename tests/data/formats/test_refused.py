@@ -31,6 +31,7 @@ FILES = {
     "h.txt": (b"5 152:3 153:18 154:126\n", "is a libsvm file; sklearn.datasets.load_svmlight_file"),
     "i.tfrecord": (b"\x1d\0\0\0\0\0\0\0", "is a TFRecord file"),
     "j.jpg": (b"\0\0\0\x18ftypheic", "is an HEIC picture; convert it to PNG or JPEG"),
+    "j.png": (b"\0\0\0\x1cftypavif", "is an AVIF picture; convert it to PNG or JPEG"),
     "k.zip": (b"Rar!\x1a\x07", "is a RAR archive; unpack it"),
     "l.zip": (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it"),
     "m.xlsx": (b"PK\x03\x04", "is a spreadsheet; save it as CSV"),
@@ -48,7 +49,7 @@ def test_a_file_that_is_not_read_says_what_to_do_instead(tmp_path: Path, name: s
     with pytest.raises(DataError, match=re.escape(f"{name}: {told}")) as caught:
         dataset.load(str(tmp_path / name), "train")
     assert "\n" not in str(caught.value)
-    if name not in ("j.jpg", "n.dat"):  # a folder of pictures
+    if name not in ("j.jpg", "j.png", "n.dat"):  # a folder of pictures
         with pytest.raises(DataError, match=re.escape(told.partition(";")[0])):
             dataset.load(str(tmp_path / "in"), "train")
 
