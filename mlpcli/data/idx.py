@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli import files
+from mlpcli.data.size_limits import MAX_FILE_SIZE, is_plausible_size
 from mlpcli.errors import DataError
 
 IMAGES, LABELS, LABEL_TABLE = 2051, 2049, 3074  # magic numbers: type and number of axes
@@ -28,11 +29,6 @@ TYPES: dict[int, np.dtype[Any]] = {
 KINDS = {IMAGES: "images", LABELS: "labels", LABEL_TABLE: "labels"}
 GZIP_PREFIX = b"\x1f\x8b"
 CHUNK_SIZE = 1 << 20  # bytes unpacked at once; GzipFile needs a second buffer of this size
-# A file may announce MAX_TRUSTED_SIZE bytes, or MAX_COMPRESSION_RATIO times its own size: images
-# compress to about a fifth, and a file with a far higher ratio is a decompression bomb.
-MAX_TRUSTED_SIZE = 64 << 20  # bytes
-MAX_COMPRESSION_RATIO = 200
-MAX_COMPRESSED_SIZE = 4 << 30  # bytes that are read into memory
 
 
 def images(path: Path, digest: "hashlib._Hash | None" = None) -> NDArray[Any]:
@@ -73,19 +69,12 @@ def header(magic: int, *counts: int) -> bytes:
     return np.array([magic, *counts], ">u4").tobytes()
 
 
-def is_plausible_size(compressed: int, announced: int) -> bool:
-    """Whether `compressed` bytes may unpack to as many as a header announces; if not, no memory
-    is allocated for them.
-    """
-    return announced <= max(MAX_TRUSTED_SIZE, MAX_COMPRESSION_RATIO * compressed)
-
-
 def _read(path: Path, magics: tuple[int, ...], digest: "hashlib._Hash | None") -> NDArray[Any]:
     """The values of a file that begins with one of the magic numbers, in the shape it announces."""
     try:
         with files.open_regular(path) as file:
             if file.read(2) == GZIP_PREFIX:
-                content = files.read(path, limit=MAX_COMPRESSED_SIZE)
+                content = files.read(path, limit=MAX_FILE_SIZE)
                 if digest is not None:
                     digest.update(content)
                 with gzip.GzipFile(fileobj=io.BytesIO(content)) as unpacked:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.idx import MAX_COMPRESSION_RATIO, MAX_TRUSTED_SIZE
+from mlpcli.data.size_limits import max_unpacked_size
 
 HEADER_SIZE = 128  # bytes before the first element
 ORDERS = {b"IM": "<", b"MI": ">"}  # of bytes, by the end of the header
@@ -40,7 +40,7 @@ def arrays(content: bytes) -> dict[str, Array]:
     order = ORDERS.get(content[HEADER_SIZE - 2 : HEADER_SIZE])
     if order is None:
         raise ValueError("its header names no order of bytes")
-    room = max(MAX_TRUSTED_SIZE, MAX_COMPRESSION_RATIO * len(content))  # for what is unpacked
+    room = max_unpacked_size(len(content))  # for what is unpacked
     found: dict[str, Array] = {}
     for kind, body in _elements(memoryview(content)[HEADER_SIZE:], order):
         inner: Elements = iter([(kind, body)])

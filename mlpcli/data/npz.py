@@ -21,10 +21,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from mlpcli import files
-from mlpcli.data.idx import is_plausible_size
+from mlpcli.data.size_limits import MAX_FILE_SIZE, is_plausible_size
 from mlpcli.errors import DataError
 
-MAX_FILE_SIZE = 4 << 30  # bytes that are read into memory
 # as np.savez and np.savez_compressed write
 COMPRESSION_TYPES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 READ_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, ArithmeticError, TokenError)

@@ -17,10 +17,9 @@ from typing import IO
 
 from mlpcli import files
 from mlpcli.data import npz
-from mlpcli.data.idx import is_plausible_size
+from mlpcli.data.size_limits import MAX_FILE_SIZE, is_plausible_size
 from mlpcli.errors import DataError
 
-MAX_FILE_SIZE = 4 << 30  # bytes that are read into memory
 MAX_MEMBERS = 2_000_000
 ZIP_PREFIX = b"PK\x03\x04"
 PACKED_PREFIXES = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")  # of a tar archive

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlpcli import files
+from mlpcli.data.size_limits import MAX_FILE_SIZE
 from mlpcli.errors import DataError
 
 EXTRA = "formats"  # of pip: the libraries that read Parquet and HDF5 files
-MAX_FILE_SIZE = 4 << 30  # bytes that are read into memory
 
 
 def content(path: Path) -> tuple[bytes, dict[str, str]]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from mlpcli.data.formats import extra, matlab, named_arrays
 from mlpcli.data.formats.form import Format
-from mlpcli.data.idx import is_plausible_size
 from mlpcli.data.raw import Parts, Reading
+from mlpcli.data.size_limits import is_plausible_size
 from mlpcli.errors import DataError
 
 MAX_DATASETS = 1000

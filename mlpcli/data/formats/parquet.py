@@ -14,10 +14,10 @@ from mlpcli.data.fit import sized, stacked
 from mlpcli.data.formats import extra
 from mlpcli.data.formats.form import Format
 from mlpcli.data.formats.named_arrays import LABEL_WORDS
-from mlpcli.data.idx import is_plausible_size
 from mlpcli.data.interpret import listed
 from mlpcli.data.preprocessing import SIDE
 from mlpcli.data.raw import WHOLE, Parts, Raw, Reading
+from mlpcli.data.size_limits import is_plausible_size
 from mlpcli.errors import DataError
 
 FORM = "Parquet"

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from mlpcli import files
 from mlpcli.data.formats.form import Format
 from mlpcli.data.formats.named_arrays import LABEL_WORDS
-from mlpcli.data.idx import GZIP_PREFIX, MAX_COMPRESSED_SIZE, is_plausible_size
+from mlpcli.data.idx import GZIP_PREFIX
 from mlpcli.data.raw import WHOLE, Parts, Raw, Reading
+from mlpcli.data.size_limits import MAX_FILE_SIZE, is_plausible_size
 from mlpcli.errors import DataError
 
 SEPARATORS = ",\t;"
@@ -202,7 +203,7 @@ def _lines(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[str]:
         if not packed:
             yield from _decoded(path, file, digest)
             return
-    content = files.read(path, limit=MAX_COMPRESSED_SIZE)
+    content = files.read(path, limit=MAX_FILE_SIZE)
     if digest is not None:
         digest.update(content)
     size = 0
