@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data import cache, idx, interpret, npz, registry, synth, synth_cache
+from mlpcli.data.class_labels import MAX_CLASSES, encode, label_count, listed, renumber
 from mlpcli.data.fit import fit, require_fit
 from mlpcli.data.formats import find
 from mlpcli.data.preprocessing import SIDE
@@ -70,7 +71,7 @@ def load(
     loaded = _checked(loaded, how)
     if classes is None or classes == loaded.classes:
         return loaded
-    codes, note = interpret.renumber(loaded.labels, loaded.classes, classes, source=name)
+    codes, note = renumber(loaded.labels, loaded.classes, classes, source=name)
     notes = (*loaded.notes, *([note] if note else []))
     return loaded._replace(labels=codes, classes=classes, notes=notes)
 
@@ -96,8 +97,8 @@ def load_other(
         raise DataError(f"{path}: has no {split} split, only {', '.join(parts)}")
     raw = parts[used]()
     pixels, labels = _pixels(raw, path, used, how)
-    codes, own = interpret.classes(labels, raw.classes, len(pixels), how, source=name)
-    codes, note = interpret.renumber(codes, own, classes, source=name)
+    codes, own = encode(labels, raw.classes, len(pixels), how, source=name)
+    codes, note = renumber(codes, own, classes, source=name)
     white = interpret.white_level_near(pixels, how.white or 255, source=name)
     images = interpret.to_bytes(pixels, white)
     images = images if raw.fitted else how.fit(images)
@@ -135,7 +136,7 @@ def _own(name: str, path: Path, split: str, how: Reading, classes: tuple[str, ..
     raw = read()
     source = f"{path}"
     pixels, labels = _pixels(raw, path, split, how)
-    codes, names = interpret.classes(labels, raw.classes, len(pixels), how, source=source)
+    codes, names = encode(labels, raw.classes, len(pixels), how, source=source)
     white, light = how.white, how.background == "light"
     rest: Split | None = None
     if (
@@ -145,7 +146,7 @@ def _own(name: str, path: Path, split: str, how: Reading, classes: tuple[str, ..
     ):
         rest = _own(name, path, "train", how, None)
         white, light = rest.white, rest.light
-        codes, _ = interpret.renumber(codes, names, rest.classes, source=source)
+        codes, _ = renumber(codes, names, rest.classes, source=source)
         names = rest.classes
     else:
         white = white or interpret.white_level(pixels, source=source)
@@ -171,7 +172,7 @@ def _pixels(raw: Raw, path: Path, split: str, how: Reading) -> tuple[NDArray[Any
         raise UnlabeledError(
             f"{path}: its {split} images have no labels; `mlp predict` classifies images without"
         )
-    n = interpret.label_count(raw.labels, raw.images)
+    n = label_count(raw.labels, raw.images)
     return interpret.images(raw.images, n, how, source=f"{path}"), raw.labels
 
 
@@ -186,7 +187,7 @@ def _notes(
     numbers = [int(each) for each in names if each.isdigit()]
     if not raw.classes and len(numbers) == len(names) and numbers != list(range(len(names))):
         zero = "; data.ten_is_zero=true reads 10 as 0" if "10" in names and "0" not in names else ""
-        yield f"labels {interpret.listed(names)} are the classes' names{zero}"
+        yield f"labels {listed(names)} are the classes' names{zero}"
 
 
 def _published(name: str, split: str, *, offline: bool) -> Split:
@@ -244,10 +245,8 @@ def _checked(split: Split, how: Reading) -> Split:
             f"{name}: has {len(images):,} images but {len(labels):,} labels; "
             "there must be one label for each image, in the same order"
         )
-    if len(classes) > interpret.MAX_CLASSES:
-        raise DataError(
-            f"{name}: must have at most {interpret.MAX_CLASSES} classes, got {len(classes):,}"
-        )
+    if len(classes) > MAX_CLASSES:
+        raise DataError(f"{name}: must have at most {MAX_CLASSES} classes, got {len(classes):,}")
     if invalid := [each for each in classes if _SURROGATE.search(each)]:
         raise DataError(f"{name}: the name of a class must be valid text, got {invalid[0]!r}")
     if not images.size:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mlpcli import files
 from mlpcli.data import idx, interpret, npz, pictures
+from mlpcli.data.class_labels import label_count
 from mlpcli.data.formats import archives
 from mlpcli.data.formats import find as formats
 from mlpcli.data.formats.numpy_files import NPY_PREFIX
@@ -160,7 +161,7 @@ def _read_source(path: Path, head: bytes | None, name: str, how: Reading) -> Sou
     elif formats.is_data(path, head):
         parts = formats.parts(path, how)
         raw = parts[next(split for split in (*SPLIT_ORDER, *parts) if split in parts)]()
-        n = None if raw.labels is None else interpret.label_count(raw.labels, raw.images)
+        n = None if raw.labels is None else label_count(raw.labels, raw.images)
         picture, pixels = False, _images(raw.images, n, how, path)
     else:
         picture, pixels = True, pictures.read(path)[None]

@@ -1,6 +1,6 @@
 """What a file format hands over: the arrays of each split, as the files have them.
 
-`interpret` makes images and classes of them, the same way for every format.
+`interpret` makes images of them and `class_labels` classes, the same way for every format.
 """
 
 import re

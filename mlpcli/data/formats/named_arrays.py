@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.interpret import MAX_CLASSES
+from mlpcli.data.class_labels import MAX_CLASSES
 from mlpcli.data.raw import WHOLE, Parts, Raw, Reading, split_of, words
 from mlpcli.errors import DataError
 

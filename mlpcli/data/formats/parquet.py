@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data import pictures
+from mlpcli.data.class_labels import listed
 from mlpcli.data.fit import sized, stacked
 from mlpcli.data.formats import extra
 from mlpcli.data.formats.form import Format
 from mlpcli.data.formats.named_arrays import LABEL_WORDS
-from mlpcli.data.interpret import listed
 from mlpcli.data.preprocessing import SIDE
 from mlpcli.data.raw import WHOLE, Parts, Raw, Reading
 from mlpcli.data.size_limits import is_plausible_size
