@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from mlpcli.api import eval as api_eval
 from mlpcli.api import gradcheck, settings
+from mlpcli.api.find_run import find
 from mlpcli.api.settings import Changes
 from mlpcli.api.trainer import Event
 from mlpcli.api.trainer import train as train_run
@@ -196,10 +197,14 @@ def train(
 
 
 def load(run: str | Path, *, weights: Weights = "best") -> Model:
-    """The network of a run, with its "best" or its "last" weights; raises CheckpointError."""
+    """The network of a run, with its "best" or its "last" weights; raises CheckpointError.
+
+    run: its folder, or its name in the folder runs/.
+    """
     _one_of("weights", weights, get_args(Weights))
-    metadata, params, _ = RunFolder(Path(run)).load_weights(weights)
-    return Model(Path(run), weights, metadata.config, metadata.classes, params)
+    folder = find(run)
+    metadata, params, _ = RunFolder(folder).load_weights(weights)
+    return Model(folder, weights, metadata.config, metadata.classes, params)
 
 
 def evaluate(
@@ -219,7 +224,7 @@ def evaluate(
     `mlp predict` does, and `notes` say how. Raises MlpError.
     """
     _one_of("split", split, get_args(Part))
-    folder, own = (run.run, run.weights) if isinstance(run, Model) else (Path(run), "best")
+    folder, own = (run.run, run.weights) if isinstance(run, Model) else (find(run), "best")
     _one_of("weights", weights or own, get_args(Weights))
     other = None if data is None else str(data)
     result = api_eval.evaluate_run(

@@ -232,7 +232,7 @@ BAD: dict[str, tuple[Callable[[mlpcli.Model], object], str]] = {
         "^seed: expected text, a number, a list or a section, got <built-in function len>",
     ),
     "folder": (lambda m: mlpcli.train(m.config, m.run), "already contains a run"),
-    "run": (lambda m: mlpcli.load(m.run / "none"), "no such run folder"),
+    "run": (lambda m: mlpcli.load(m.run / "none"), "no such run"),
     "part": (
         lambda m: mlpcli.evaluate(m.run, split="val"),  # type: ignore[arg-type]  # wrong
         "split: must be one of 'test', 'validation', 'train', got 'val'",

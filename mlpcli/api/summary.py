@@ -1,10 +1,10 @@
 """What a configured network costs: parameters, operations and memory, layer by layer."""
 
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mlpcli.config.keys import Changes
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.runs.folder import RunFolder
@@ -69,7 +69,7 @@ def summarize(config: Config, *, classes: int | None = None) -> Summary:
     )
 
 
-def summarize_config(config: str | None, changes: Sequence[str] = ()) -> Summary:
+def summarize_config(config: str | None, changes: Changes = ()) -> Summary:
     """The costs of the network that a config and its changes describe; raises ConfigError."""
     return summarize(load_config(config, changes))
 

@@ -2,7 +2,16 @@
 
 from typing import Annotated
 
-from mlpcli.cli.options import DataOpt, JsonOpt, OfflineOpt, RunsArg, SplitOpt, WeightsOpt, flag
+from mlpcli.cli.options import (
+    DataOpt,
+    JsonOpt,
+    OfflineOpt,
+    RunsArg,
+    SplitOpt,
+    WeightsOpt,
+    chosen_run,
+    flag,
+)
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed, ConfigError
 
@@ -26,21 +35,22 @@ def compare(
     Examples:
 
     \b
-      mlp compare runs/first runs/second
-      mlp compare runs/five runs/wide --split validation
-      mlp compare runs/first runs/second runs/third
+      mlp compare first second
+      mlp compare five wide --split validation
+      mlp compare first second third
     """
     from mlpcli.api import compare as api
     from mlpcli.show import compare as view
 
     if len(runs) < 2:
         raise ConfigError(f"compare: takes at least two runs, got {len(runs)}")
+    folders = [chosen_run(run) for run in runs]
     if len(runs) == 2:
-        pair = api.compare(*runs, split=split, data=data, weights=weights, offline=offline)
+        pair = api.compare(*folders, split=split, data=data, weights=weights, offline=offline)
         print_result(pair, view.as_text, view.as_json, json=json)
         failures = [view.failure(pair, pair.p)] if pair.verdict == "worse" else []
     else:
-        ranking = api.rank(runs, split=split, data=data, weights=weights, offline=offline)
+        ranking = api.rank(folders, split=split, data=data, weights=weights, offline=offline)
         print_result(ranking, view.ranking_as_text, view.ranking_as_json, json=json)
         failures = [view.failure(worse.comparison, worse.p_holm) for worse in ranking.worse]
     if fail_if_worse and failures:

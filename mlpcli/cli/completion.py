@@ -1,9 +1,10 @@
-"""Shell completion: names of data sets, configs and runs.
+"""Shell completion: names of data sets, configs and runs, settings and their values.
 
 Typer keeps those that begin like the word; when none does, the shell offers files. An answer must
 come at once, so nothing here imports NumPy, YAML, pydantic or rich.
 """
 
+import os
 import sys
 from glob import escape, iglob
 from itertools import chain, islice
@@ -20,6 +21,21 @@ def swiftly() -> None:
     """
     for name in ("pydantic", "rich"):
         sys.modules[name] = None  # type: ignore[assignment]  # how Python marks such a module
+    if os.environ.get("_MLP_COMPLETE") == "complete_bash":
+        _join_option_and_value()
+
+
+def _join_option_and_value() -> None:
+    """Undo how Bash splits words at an equals sign, as far as the parser must not see it."""
+    words = os.environ.get("COMP_WORDS", "").split("\n")
+    current = int(os.environ.get("COMP_CWORD", "0"))
+    if words[current : current + 1] == ["="]:  # the cursor is behind it
+        words.insert(current + 1, "")
+        current += 1
+    if words[current - 1] == "=" and words[current - 2].startswith("--"):
+        del words[current - 1]
+        current -= 1
+    os.environ |= {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(current)}
 
 
 def published() -> list[str]:
@@ -34,9 +50,39 @@ def datasets() -> list[str]:
     return ["synth", *published()]
 
 
-def changes() -> list[str]:
-    """Settings for --set that take the name of a data set."""
-    return [f"data.name={name}" for name in datasets()]
+def settings_words(ctx: object, args: list[str], incomplete: str) -> list[str]:
+    """`key=value` for every setting; a key alone until its value is asked for.
+
+    Bash takes the equals sign for a word of its own, and wants the value alone.
+    """
+    from mlpcli.config.keys import settings
+
+    known = settings()
+    key, equals, _ = incomplete.partition("=")
+    if args[-1:] == ["="] and args[-2:-1]:
+        return _values(args[-2])
+    if equals:
+        return [f"{key}={value}" for value in _values(key)]
+    # beside the key, its default: with one candidate alone, a shell would end the word
+    return [word for s in known.values() for word in (f"{s.key}=", f"{s.key}={s.default}")]
+
+
+def sources_and_settings(ctx: object, args: list[str], incomplete: str) -> list[str]:
+    """Names of configs and data sets, and what `settings_words` gives."""
+    words = settings_words(ctx, args, incomplete)
+    if args[-1:] == ["="]:
+        return words
+    return [*dict.fromkeys([*configs(incomplete), *datasets()]), *words]
+
+
+def _values(key: str) -> list[str]:
+    """What a setting may be: its few values, the names of data, or its default."""
+    from mlpcli.config.keys import settings
+
+    setting = settings().get(key)
+    if not setting:
+        return []
+    return datasets() if key == "data.name" else list(setting.values or [setting.default])
 
 
 def configs(incomplete: str) -> list[str]:
@@ -52,4 +98,7 @@ def runs(incomplete: str) -> list[str]:
     started = iglob(f"{escape(incomplete)}*/run.json")
     folders = {Path(file).parent for file in islice(chain(started, below), MAX_RUNS)}
     folders |= {folder.parent for folder in folders if folder.name.startswith(("seed-", "fold-"))}
-    return sorted(folder.as_posix() for folder in folders)
+    names = [folder.as_posix() for folder in folders]
+    if incomplete:  # the short name too
+        names += [name.removeprefix("runs/") for name in names]
+    return sorted(set(names))

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import typer
 
 from mlpcli import signals
-from mlpcli.cli import completion
+from mlpcli.cli import completion, hints
 from mlpcli.cli.help import Group
 from mlpcli.cli.output import echo
 from mlpcli.crash import DEBUG
@@ -78,18 +78,18 @@ def _refuse_empty(args: list[str]) -> None:
 
 def _misused(err: Any, command: str) -> NoReturn:
     """Report what the parser did not understand, with the nearest right word or where help is."""
-    message, near = str(err.format_message()), ""
+    message = str(err.format_message())
     if err.ctx and message == err.ctx.get_help():  # a group without a command shows its help
         _print(message)
         raise typer.Exit(2) from err
+    near = hints.nearest_word(err)
     if hasattr(err, "possibilities"):
         message = f"no such option {err.option_name!r}"
-        near = f"{err.possibilities[0]!r}?" if err.possibilities else ""
     else:
-        message, _, near = message.partition(". Did you mean ")
+        message = message.partition(". Did you mean ")[0]
         message = message.replace("Value error, ", "").replace("Input should be", "expected")
         message = message.partition(", unable to parse")[0]  # the parser says the same twice
-    hint = f"did you mean {near}" if near else f"see `{command} --help`"
+    hint = f"did you mean {near!r}?" if near else f"see `{command} --help`"
     _print(one_line(f"error: {message[:1].lower()}{message[1:].rstrip('.')}; {hint}"))
     raise typer.Exit(2) from err
 

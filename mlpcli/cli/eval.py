@@ -13,6 +13,7 @@ from mlpcli.cli.options import (
     SplitOpt,
     Threshold,
     WeightsOpt,
+    chosen_run,
     parse_threshold,
 )
 from mlpcli.cli.output import echo, print_result
@@ -20,7 +21,7 @@ from mlpcli.errors import CheckFailed, ConfigError
 
 
 def eval_(
-    run: RunArg,
+    run: RunArg = None,
     split: SplitOpt = "test",
     data: OtherDataOpt = None,
     weights: WeightsOpt = "best",
@@ -49,8 +50,8 @@ def eval_(
     Examples:
 
     \b
-      mlp eval runs/first
-      mlp eval runs/first --split validation --json
+      mlp eval
+      mlp eval first --split validation --json
       mlp eval runs/first --fail-under 0.98
       mlp eval runs/first --fail-under 0.98 --fail-under macro_f1=0.97 --junit eval.xml
       mlp eval runs/first --data photos/
@@ -63,10 +64,11 @@ def eval_(
     from mlpcli.show.junit import report
 
     with report(junit, "eval") as checks:
-        result = evaluate(run, split=split, data=data, weights=weights, offline=offline)
+        folder = chosen_run(run)
+        result = evaluate(folder, split=split, data=data, weights=weights, offline=offline)
         checks += cases(result, fail_under or ())
     for note in notes(result):
         echo(f"note: {data}: {note}", err=True)
     print_result(result, as_text, as_json, json=json)
     if failures := [check.failure for check in checks if check.failure]:
-        raise CheckFailed(f"{run}: {'; '.join(failures)}")
+        raise CheckFailed(f"{folder}: {'; '.join(failures)}")

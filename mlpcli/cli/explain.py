@@ -10,15 +10,18 @@ from mlpcli.cli.options import (
     JsonOpt,
     RunOpt,
     SetOpt,
+    SettingsArg,
+    chosen_run,
     flag,
+    read_settings,
     refuse_settings_of,
-    with_data,
 )
 from mlpcli.cli.output import print_result
 from mlpcli.errors import ConfigError
 
 
 def explain_(
+    words: SettingsArg = None,
     config: ConfigOpt = None,
     set_: SetOpt = None,
     data: DataOpt = None,
@@ -44,14 +47,15 @@ def explain_(
       mlp explain --layer 2 --markdown
       mlp explain --run runs/first --image 7
     """
-    changes = with_data(set_, data)
-    refuse_settings_of(run, config, changes)
+    given = read_settings(words, config, set_, {"data.name": data})
+    refuse_settings_of(run, given)
     if markdown and json:
         raise ConfigError("--json: prints an object, not Markdown; leave out --json or --markdown")
 
     from mlpcli.api.explain import explain
     from mlpcli.show.explain import as_json, as_markdown, as_text
 
-    result = explain(config, changes, run=run, image=image, layer=layer)
+    folder = chosen_run(run) if run else None
+    result = explain(*given, run=folder, image=image, layer=layer)
     form = as_markdown if markdown else as_text
     print_result(result, form, as_json, json=json, wrap=not markdown)

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 from typer import Option
 
-from mlpcli.cli.options import JsonOpt, OverwriteFileOpt, RunArg, WeightsOpt, out_option
+from mlpcli.cli.options import JsonOpt, OverwriteFileOpt, RunArg, WeightsOpt, chosen_run, out_option
 from mlpcli.cli.output import print_result
 
 
 def export(
-    run: RunArg,
+    run: RunArg = None,
     form: Annotated[
         Literal["onnx", "safetensors", "npz"], Option("--format", help="File format.")
     ] = "onnx",
@@ -30,12 +30,13 @@ def export(
     Examples:
 
     \b
-      mlp export runs/first
+      mlp export
       mlp export runs/first --format npz --out digits.npz
     """
     from mlpcli.api import export as api
     from mlpcli.show.export import as_text
     from mlpcli.show.format import json_object
 
-    result = api.export(run, out, form=form, weights=weights, overwrite=overwrite)
+    folder = chosen_run(run)
+    result = api.export(folder, out, form=form, weights=weights, overwrite=overwrite)
     print_result(result, as_text, json_object, json=json)

@@ -14,10 +14,12 @@ from mlpcli.cli.options import (
     OverwriteFileOpt,
     RunOpt,
     SetOpt,
+    SettingsArg,
+    chosen_run,
     flag,
+    read_settings,
     refuse_beside,
     refuse_settings_of,
-    with_data,
 )
 from mlpcli.cli.output import moved, print_result
 from mlpcli.cli.workbook import workbook as workbook_
@@ -25,6 +27,7 @@ from mlpcli.errors import CheckFailed, ConfigError
 
 
 def gradcheck(
+    words: SettingsArg = None,
     config: ConfigOpt = None,
     set_: SetOpt = None,
     data: DataOpt = None,
@@ -53,8 +56,8 @@ def gradcheck(
 
     \b
       mlp gradcheck
-      mlp gradcheck --config mnist --json
-      mlp gradcheck --run runs/first --quick
+      mlp gradcheck mnist --json
+      mlp gradcheck --run latest --quick
       mlp gradcheck --self-test
     """
     modes = {
@@ -64,7 +67,14 @@ def gradcheck(
         "--backward": backward,
         "--template": template,
     }
-    problem = {"--config": config, "--set": set_, "--data": data, "--run": run, "--quick": quick}
+    problem: dict[str, object] = {
+        "a config": words,
+        "--config": config,
+        "--set": set_,
+        "--data": data,
+        "--run": run,
+        "--quick": quick,
+    }
     for mode in [mode for mode, value in modes.items() if value]:
         others = {option: value for option, value in modes.items() if option != mode}
         refuse_beside(mode, {**others, **problem})
@@ -72,8 +82,8 @@ def gradcheck(
         raise ConfigError("--overwrite: works only with --png")
     if timeout and not backward:
         raise ConfigError("--timeout: is an option of `mlp grade`")
-    changes = with_data(set_, data)
-    refuse_settings_of(run, config, changes)
+    settings = read_settings(words, config, set_, {"data.name": data})
+    refuse_settings_of(run, settings)
     if template or backward:
         old, new = ("template", "--template") if template else ("backward", "FILE.py")
         moved(f"mlp gradcheck --{old}", f"mlp grade {new}")
@@ -108,7 +118,8 @@ def gradcheck(
             raise CheckFailed(step_size.summary(sizes.curves))
     else:
         with report(junit, "gradcheck") as cases:
-            result = api.check(config, changes, run=run, quick=quick)
+            folder = chosen_run(run) if run else None
+            result = api.check(*settings, run=folder, quick=quick)
             cases += show.cases(result)
         print_result(result, show.as_text, show.as_json, json=json)
         if not result.ok:

@@ -4,12 +4,12 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from mlpcli.cli.options import JsonOpt, OverwriteFileOpt, RunsArg, out_option
+from mlpcli.cli.options import JsonOpt, OverwriteFileOpt, RunsOrLatestArg, chosen_runs, out_option
 from mlpcli.cli.output import print_drawing, print_result
 
 
 def plot(
-    runs: RunsArg,
+    runs: RunsOrLatestArg = None,
     out: Annotated[
         Path | None, out_option("FILE.svg|FILE.png", "Draw into a file instead.")
     ] = None,
@@ -25,15 +25,15 @@ def plot(
     Examples:
 
     \b
-      mlp plot runs/first
-      mlp plot runs/first runs/second
-      mlp plot runs/first --out curves.svg
-      mlp plot runs/five --json
+      mlp plot
+      mlp plot first second
+      mlp plot first --out curves.svg
+      mlp plot five --json
     """
     from mlpcli.api.plot import plot as read
     from mlpcli.show import plot as show
 
-    drawn = read(runs)
+    drawn = read(chosen_runs(runs))
     if out is None and not json:
         print_drawing(partial(show.drawing, drawn))
     else:

@@ -2,23 +2,26 @@
 
 import io
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from typer import Argument, Option
 
-from mlpcli.cli.options import JsonOpt, RunArg, WeightsOpt
+from mlpcli.cli.completion import runs
+from mlpcli.cli.options import JsonOpt, WeightsOpt, chosen_run
 from mlpcli.cli.output import echo
 from mlpcli.errors import ConfigError
 
 
 def predict_(
-    run: RunArg,
-    images: Annotated[
+    words: Annotated[
         list[str],
         Argument(
-            metavar="IMAGE|FOLDER|-...",
-            help="Pictures, data of any format, folders, or - for standard input.",
+            metavar="[RUN] IMAGE|FOLDER|-...",
+            help="A run (default: the latest finished one), then pictures, data of any format, "
+            "folders, or - for standard input.",
+            autocompletion=runs,
         ),
     ],
     top: Annotated[int, Option(metavar="K", min=1, help="Number of classes to name.")] = 3,
@@ -47,9 +50,9 @@ def predict_(
     Examples:
 
     \b
-      mlp predict runs/first digit.png
-      mlp predict runs/first scans/ --top 1 --format csv
-      mlp predict runs/first digit.png --json
+      mlp predict digit.png
+      mlp predict first scans/ --top 1 --format csv
+      mlp predict first digit.png --json
       find . -name '*.jpg' | mlp predict runs/first - --format jsonl
     """
     if json and form:
@@ -58,13 +61,30 @@ def predict_(
     from mlpcli.api.predict import open_run, predict
     from mlpcli.show.predict import as_json, stream
 
-    checkpoint = open_run(run, weights)
+    run, images = _run_and_images(words)
+    folder = chosen_run(run)
+    checkpoint = open_run(folder, weights)
     stdin = getattr(sys.stdin, "buffer", None) or io.BytesIO()  # None where it was closed
     events = predict(checkpoint, images, stdin, top=top, invert=invert, center=center)
     classes = checkpoint.metadata.classes
     decided = {"inverts": invert is None, "centers": center is None}
     result = stream(events, "json" if json else form or "table", classes, **decided, echo=echo)
     if json:
-        echo(as_json(str(run), weights, result))
+        echo(as_json(str(folder), weights, result))
     if result.errors:
         raise typer.Exit(2)
+
+
+def _run_and_images(words: list[str]) -> tuple[str | None, list[str]]:
+    """The run, if the first word names one, and the images."""
+    from mlpcli.api.find_run import lookup
+
+    first, *rest = words
+    if first == "latest" or lookup(first):
+        if not rest:
+            raise ConfigError(f"{first}: is a run; name images too, or - for standard input")
+        return first, rest
+    if run := next((word for word in rest if lookup(word)), None):
+        raise ConfigError(f"{run}: is a run, and comes first: `mlp predict {run} {first}`")
+    named_a_run = rest and first != "-" and not Path(first).exists()
+    return (first, rest) if named_a_run else (None, words)

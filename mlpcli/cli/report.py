@@ -4,20 +4,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Argument
 
-from mlpcli.cli.completion import runs as runs_
-from mlpcli.cli.options import JsonOpt, OfflineOpt, OverwriteFileOpt, SplitOpt, flag, out_option
+from mlpcli.cli.options import (
+    JsonOpt,
+    OfflineOpt,
+    OverwriteFileOpt,
+    RunsOrLatestArg,
+    SplitOpt,
+    chosen_runs,
+    flag,
+    out_option,
+)
 from mlpcli.cli.output import print_result
 
 
 def report(
-    runs: Annotated[
-        list[Path],
-        Argument(
-            metavar="RUN", help="Folders of runs, or of several seeds' runs.", autocompletion=runs_
-        ),
-    ],
+    runs: RunsOrLatestArg = None,
     out: Annotated[
         Path | None,
         out_option("FILE.html", "The file (default: report.html, in the folder of a single RUN)."),
@@ -35,15 +37,16 @@ def report(
     Examples:
 
     \b
-      mlp report runs/first --open
-      mlp report runs/first runs/second --out both.html
+      mlp report --open
+      mlp report first second --out both.html
     """
     from mlpcli.api.report import analyze, claim, default_path, select_runs
     from mlpcli.show import console
     from mlpcli.show import report as show
 
-    folders = select_runs(runs)
-    path = out or default_path(runs)
+    chosen = chosen_runs(runs)
+    folders = select_runs(chosen)
+    path = out or default_path(chosen)
     claim(path, folders, overwrite=overwrite)
     analyses = [analyze(folder, split=split, offline=offline) for folder in folders]
     print_result(show.write(path, analyses), show.as_text, show.as_json, json=json)

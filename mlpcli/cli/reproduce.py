@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
-from mlpcli.cli.options import JsonOpt, OfflineOpt, QuietOpt, RunArg, out_option
+from mlpcli.cli.options import JsonOpt, OfflineOpt, QuietOpt, RunArg, chosen_run, out_option
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed
 
 
 def reproduce(
-    run: RunArg,
+    run: RunArg = None,
     out: Annotated[Path | None, out_option("DIR", "Keep the retrained run in this folder.")] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
@@ -30,14 +30,15 @@ def reproduce(
     from mlpcli.show import console
     from mlpcli.show.reproduce import as_json, as_text
 
-    then = api.recorded(run, offline=offline)
+    original = chosen_run(run)
+    then = api.recorded(original, offline=offline)
     console.warn_of_threads(then.record.environment.threads)
-    with api.repetition_folder(run, out) as folder:
+    with api.repetition_folder(original, out) as folder:
         events = api.train_again(then, folder)
         console.watch(events, epochs=then.last.metadata.config.train.epochs, quiet=quiet)
         result = api.compare(then, folder)
     if out is None and folder.exists():
-        console.warn(f"{folder}: cannot be removed; the next `mlp reproduce {run}` removes it")
+        console.warn(f"{folder}: cannot be removed; the next `mlp reproduce {original}` removes it")
     print_result(result, as_text, as_json, json=json)
     if result.verdict == "different":
-        raise CheckFailed(f"{run}: the repetition differs from epoch {result.since} on")
+        raise CheckFailed(f"{original}: the repetition differs from epoch {result.since} on")

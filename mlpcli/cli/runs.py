@@ -7,7 +7,7 @@ import typer
 from typer import Option
 
 from mlpcli.cli.help import Group
-from mlpcli.cli.options import JsonOpt, RunArg, RunsArg, flag
+from mlpcli.cli.options import JsonOpt, RunArg, RunsArg, chosen_run, flag
 from mlpcli.cli.output import print_result
 from mlpcli.errors import ConfigError
 
@@ -59,7 +59,7 @@ def list_(
 
 
 @app.command()
-def show(run: RunArg, json: JsonOpt = False) -> None:
+def show(run: RunArg = None, json: JsonOpt = False) -> None:
     """Show the details of a run and the settings that differ from the defaults.
 
     Examples:
@@ -71,7 +71,7 @@ def show(run: RunArg, json: JsonOpt = False) -> None:
     from mlpcli.api.runs import details
     from mlpcli.show.runs import details_as_json, details_as_text
 
-    print_result(details(run), details_as_text, details_as_json, json=json)
+    print_result(details(chosen_run(run)), details_as_text, details_as_json, json=json)
 
 
 @app.command()
@@ -83,12 +83,13 @@ def rm(runs: RunsArg, json: JsonOpt = False) -> None:
     \b
       mlp runs rm runs/first runs/second
     """
+    from mlpcli.api.find_run import find
     from mlpcli.api.runs import remove
     from mlpcli.show.runs import removed_as_json, removed_as_text
 
     removed: list[str] = []
     try:
-        for run in runs:
+        for run in map(find, runs):
             remove(run)
             removed.append(str(run))
     finally:  # an error does not undo what came before it

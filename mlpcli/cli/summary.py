@@ -1,11 +1,24 @@
 """`mlp summary`: the layers of a network and what they cost."""
 
-from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, refuse_settings_of
+from mlpcli.cli.options import (
+    ConfigOpt,
+    JsonOpt,
+    RunOpt,
+    SetOpt,
+    SettingsArg,
+    chosen_run,
+    read_settings,
+    refuse_settings_of,
+)
 from mlpcli.cli.output import print_result
 
 
 def summary(
-    config: ConfigOpt = None, set_: SetOpt = None, run: RunOpt = None, json: JsonOpt = False
+    words: SettingsArg = None,
+    config: ConfigOpt = None,
+    set_: SetOpt = None,
+    run: RunOpt = None,
+    json: JsonOpt = False,
 ) -> None:
     """Show a network's layers: shapes, parameters, FLOPs and memory.
 
@@ -13,13 +26,14 @@ def summary(
 
     \b
       mlp summary
-      mlp summary --config mnist --set 'network.hidden=[800]'
+      mlp summary mnist network.hidden=800
       mlp summary --run runs/first --json
     """
-    refuse_settings_of(run, config, set_ or [])
+    given = read_settings(words, config, set_, {})
+    refuse_settings_of(run, given)
 
     from mlpcli.api.summary import summarize_config, summarize_run
     from mlpcli.show.summary import as_json, as_text
 
-    result = summarize_run(run) if run else summarize_config(config, set_ or [])
+    result = summarize_run(chosen_run(run)) if run else summarize_config(*given)
     print_result(result, as_text, as_json, json=json)

@@ -15,23 +15,31 @@ from mlpcli.cli.options import (
     OverwriteOpt,
     QuietOpt,
     SetOpt,
+    SettingsArg,
+    chosen_run,
     flag,
     out_option,
     parse_duration,
-    with_data,
+    read_settings,
+    setting,
 )
 from mlpcli.cli.output import print_result
 
 
 def train(
+    words: SettingsArg = None,
+    data: DataOpt = None,
+    lr: Annotated[str | None, setting("optimizer.lr", "RATE")] = None,
+    batch_size: Annotated[str | None, setting("train.batch_size", "N")] = None,
+    hidden: Annotated[str | None, setting("network.hidden", "N,N,...")] = None,
+    optimizer: Annotated[str | None, setting("optimizer.name", "NAME")] = None,
+    epochs: Annotated[str | None, setting("train.epochs", "N")] = None,
+    seed: Annotated[str | None, setting("seed", "N")] = None,
+    dropout: Annotated[str | None, setting("network.dropout", "FRACTION")] = None,
     config: ConfigOpt = None,
     set_: SetOpt = None,
-    data: DataOpt = None,
     out: Annotated[Path | None, out_option("DIR", "Folder of the run.")] = None,
     name: Annotated[str | None, Option(metavar="N", help="Short for --out runs/N.")] = None,
-    epochs: Annotated[
-        int | None, Option(metavar="N", help="Short for --set train.epochs=N.")
-    ] = None,
     time_budget: Annotated[
         float | None,
         Option(
@@ -47,7 +55,6 @@ def train(
             help="Stop at this validation accuracy, such as 0.98, or other train.metric.",
         ),
     ] = None,
-    seed: Annotated[int | None, Option(metavar="N", help="Short for --set seed=N.")] = None,
     seeds: Annotated[
         int | None,
         Option(
@@ -68,7 +75,7 @@ def train(
     ] = None,
     overwrite: OverwriteOpt = False,
     resume: Annotated[
-        Path | None, Option(metavar="RUN", help="Resume a run.", autocompletion=runs)
+        str | None, Option(metavar="RUN", help="Resume a run.", autocompletion=runs)
     ] = None,
     auto_resume: Annotated[
         bool, flag("--auto-resume", "Resume the run in --out, or start it if there is none.")
@@ -84,9 +91,10 @@ def train(
     json: JsonOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
-    """Train a network and keep everything about it in a run folder.
+    """Train a network into a run folder.
 
-    Without a config it trains on the embedded digits, which need no download.
+    The folder keeps everything about the run. Without a config it trains on the embedded
+    digits, which need no download. `mlp config schema` lists every KEY.
 
     A run that was stopped continues with --resume and ends with the same weights. With
     --auto-resume, the same command starts a run, resumes it, and leaves it when it is finished.
@@ -95,35 +103,38 @@ def train(
 
     \b
       mlp train
-      mlp train --config mnist --name first --epochs 5
-      mlp train --data path/to/digits --epochs 20
-      mlp train --config mnist --set optimizer.name=adam --set optimizer.lr=1e-3
-      mlp train --config mnist --time-budget 20s --target 0.98
-      mlp train --config mnist --seeds 5 --name five
-      mlp train --resume runs/first --epochs 10
-      mlp train --config mnist --name job --auto-resume
+      mlp train mnist --name first --epochs 5
+      mlp train path/to/digits --hidden 256,128 --lr 0.05
+      mlp train mnist --optimizer adam optimizer.beta1=0.8
+      mlp train mnist --time-budget 20s --target 0.98
+      mlp train mnist --seeds 5 --name five
+      mlp train --resume first --epochs 10
+      mlp train mnist --name job --auto-resume
     """
     from mlpcli.api import train as api
     from mlpcli.show import console
     from mlpcli.show.train import as_json, as_text
 
-    settings = {
+    options = {
+        "data.name": data,
+        "optimizer.lr": lr,
+        "train.batch_size": batch_size,
+        "network.hidden": hidden,
+        "optimizer.name": optimizer,
         "train.epochs": epochs,
+        "seed": seed,
+        "network.dropout": dropout,
         "train.time_budget": time_budget,
         "train.target": target,
-        "seed": seed,
     }
-    changes = with_data(set_, data)
-    changes += [f"{key}={n}" for key, n in settings.items() if n is not None]
     plan = api.plan(
-        config,
-        changes,
+        *read_settings(words, config, set_, options),
         out=out,
         name=name,
         seeds=seeds,
         folds=folds,
         threads=threads,
-        resume=resume,
+        resume=chosen_run(resume) if resume else None,
         auto_resume=auto_resume,
         force=force,
         overwrite=overwrite,

@@ -1,17 +1,19 @@
-"""From a config's name or file and `--set` to checked settings, with every error at once."""
+"""From a config's name or file and overrides to checked settings, with every error at once."""
 
+import codecs
 import errno
 import json
-from collections.abc import Sequence
-from functools import cache, reduce
+import re
+from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mlpcli import files
 from mlpcli.config import yaml_source
+from mlpcli.config.keys import Changes, Override, find, read_override, settings
 from mlpcli.config.schema import Config
 from mlpcli.config.shipped import shipped
 from mlpcli.config.yaml_source import Keys, Tree
@@ -24,18 +26,20 @@ MAX_ERRORS = 50  # reported at once
 DEFAULT_KINDS = {"optimizer": Config().optimizer.name, "schedule": Config().schedule.name}
 
 
-def load_config(source: str | None, overrides: Sequence[str] = ()) -> Config:
-    """Settings from a shipped config's name or a file's path, changed by `key=value` overrides.
+def load_config(source: str | None, overrides: Changes = ()) -> Config:
+    """Settings from a shipped config's name or a file's path, changed by overrides.
 
-    source: None gives the defaults. Raises ConfigError with one line for each thing that is wrong.
+    source: None gives the defaults. Of two overrides for the same setting the last one holds.
+    Raises ConfigError with a line for each mistake.
     """
     tree = yaml_source.parse(*_read(source)) if source is not None else Tree({}, {})
-    for override in overrides:
-        key, _, name = override.partition(".name=")
-        section = tree.values.get(key) if key in DEFAULT_KINDS else None
-        if isinstance(section, dict) and section.get("name", DEFAULT_KINDS[key]) != name:
+    changes = [o if isinstance(o, Override) else read_override(o, f"--set {o}") for o in overrides]
+    # the kind of a section first, which brings the defaults of the others
+    for change in sorted(changes, key=lambda change: not _is_kind(change)):
+        section = tree.values.get(change.key.removesuffix(".name"))
+        if _is_kind(change) and isinstance(section, dict) and _changes_kind(change, section):
             section.clear()  # its settings were those of another kind
-        yaml_source.apply(tree, override)
+        yaml_source.apply(tree, change)
     try:
         config = Config.model_validate(tree.values)
     except ValidationError as err:
@@ -53,7 +57,7 @@ def load_config(source: str | None, overrides: Sequence[str] = ()) -> Config:
     return config
 
 
-def load_for_check(source: str | None, overrides: Sequence[str] = ()) -> Config:
+def load_for_check(source: str | None, overrides: Changes = ()) -> Config:
     """As `load_config`; without a source, the workbook's network on MNIST, the loss as there."""
     return load_config(source, overrides if source else ["data.name=mnist", *overrides])
 
@@ -105,38 +109,75 @@ def _read(source: str) -> tuple[str, str]:
     except OSError as err:
         hint = "; is it a config?" if err.errno == errno.EFBIG else ""
         raise ConfigError(f"{source}: cannot read the config: {err.strerror}{hint}") from err
+    # Windows PowerShell's > writes UTF-16
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return data.decode("utf-8-sig"), source
+        return data.decode("utf-16" if marked else "utf-8-sig"), source
     except UnicodeDecodeError as err:
         raise ConfigError(f"{source}: not UTF-8 text at byte {err.start}; is it a config?") from err
 
 
-SYNONYMS = {"learning_rate": "lr", "l2": "weight_decay", "dataset": "data", "model": "network"}
+def _is_kind(change: Override) -> bool:
+    return change.key in [f"{section}.name" for section in DEFAULT_KINDS]
+
+
+def _changes_kind(change: Override, section: dict[str, Any]) -> bool:
+    kind = section.get("name", DEFAULT_KINDS[change.key.removesuffix(".name")])
+    return change.text.strip().lower() != str(kind).lower()
 
 
 def _line(detail: ErrorDetails, tree: Tree) -> str:
     """One line for one of pydantic's errors: where, what is wrong, what to do."""
     kind, keys = detail["type"], detail["loc"]
     if kind == "union_tag_invalid":
-        keys, value = (*keys, "name"), detail["ctx"]["tag"]
-        expected = detail["ctx"]["expected_tags"]
-        return f"{tree.place(keys)}: name must be one of {expected}, got {value!r}"
-    keys, value = _setting(keys), detail["input"]
-    if keys != detail["loc"]:  # the whole value, not a part of it
-        value = reduce(lambda part, key: part[key], keys, cast(Any, tree.values))
+        keys, expected = (*keys, "name"), detail["ctx"]["expected_tags"]
+        value = _value(tree, keys, detail["ctx"]["tag"])
+        near = nearest(str(value).lower(), re.findall(r"\w+", expected))
+        hint = f"; did you mean {near!r}?" if near else ""
+        return f"{tree.place(keys)}: name must be one of {expected}, got {_yaml(value)}{hint}"
+    keys = _setting(keys)
     schema = _schema(keys)
     if keys[0] in DEFAULT_KINDS:  # pydantic names the kind too, which is no key of the file
         keys = (keys[0], *keys[2:])
     place, key = tree.place(keys), keys[-1]
     if kind == "extra_forbidden":
-        known = schema["properties"]
-        synonym = SYNONYMS.get(str(key))
-        near = synonym if synonym in known else nearest(str(key), known)
-        hint = f"did you mean {near!r}?" if near else f"expected one of {', '.join(known)}"
         section = f" in {'.'.join(map(str, keys[:-1]))}" if keys[1:] else ""
-        return f"{place}: unknown key {key!r}{section}; {hint}"
+        return f"{place}: unknown key {key!r}{section}; {_hint(keys, schema['properties'])}"
     name = key if isinstance(key, str) else f"entry {key + 1} of {keys[-2]}"
-    return f"{place}: {name} must be {_expected(schema)}, got {value!r}"
+    value = _value(tree, keys, detail["input"])
+    return f"{place}: {name} must be {_expected(schema)}, got {_yaml(value)}"
+
+
+def _hint(keys: Keys, known: dict[str, Any]) -> str:
+    """What to write in place of an unknown key; known: those of its section, by name."""
+    *sections, key = map(str, keys)
+    here = [".".join([*sections, name]) for name in known]
+    of_section = find(key, among=[each for each in here if each in settings()])
+    if of_section:
+        return f"did you mean {of_section.key.rpartition('.')[2]!r}?"
+    elsewhere = find(key)
+    other_section = elsewhere and elsewhere.key.split(".")[0] not in sections
+    if near := nearest(key, known) or (elsewhere and other_section and elsewhere.key):
+        return f"did you mean {near!r}?"
+    return f"expected one of {', '.join(known)}"
+
+
+def _value(tree: Tree, keys: Keys, read: Any) -> Any:
+    """The value as it was written, rather than as it was read."""
+    part: Any = tree.values
+    for key in keys:
+        if isinstance(part, str):  # a list that was written as text
+            return read
+        try:
+            part = part[key]
+        except (LookupError, TypeError):  # it was not written
+            return read
+    return part
+
+
+def _yaml(value: Any) -> str:
+    """A value for a message."""
+    return "null" if value is None else repr(value)
 
 
 def _setting(keys: Keys) -> Keys:

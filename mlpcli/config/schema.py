@@ -3,9 +3,11 @@
 A config file is a set of changes to it; `load` reads such files and reports what is wrong.
 """
 
-from typing import Annotated, Any, Literal, Self
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from mlpcli.nn.activation import ACTIVATIONS
 
@@ -13,34 +15,64 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1, le=100_000_000)]
 CountOrNone = Annotated[int, Field(ge=0, le=100_000_000)]
-Rate = Annotated[float, Field(gt=0, le=100, description="learning rate at its highest")]
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1"]
 Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 WARMUP = "fraction of the training in which lr rises from 0, along a line"
 Warmup = Annotated[float, Field(ge=0, lt=1, description=WARMUP)]
 DECAY = "factor of W in its gradient; biases do not decay"
-Decay = Annotated[float, Field(ge=0, le=1, description=DECAY)]
+RATE = "learning rate at its highest"
+SYNONYMS = "x-synonyms"  # of the JSON Schema: what other programs call a setting
 
 
-def field(default: Any, description: str, **limits: Any) -> Any:
-    """A field with its default; limits: its range, as pydantic's ge, gt, le and lt."""
-    return Field(default=default, description=description, **limits)
+def field(default: Any, description: str, *, synonyms: str = "", **limits: Any) -> Any:
+    """A field with its default; limits: its range, as pydantic's ge, gt, le and lt.
+
+    synonyms: what other programs call it; a message about such a key names this one.
+    """
+    extra: Any = {SYNONYMS: synonyms.split()} if synonyms else None
+    return Field(default=default, description=description, json_schema_extra=extra, **limits)
 
 
-class Section(BaseModel):
-    """Part of the settings: unknown keys, coerced types and later changes are refused."""
+def rate(default: float) -> Any:
+    """The field of a learning rate."""
+    synonyms = "learning_rate learning_rate_init lr0 eta step_size"
+    return field(default, RATE, synonyms=synonyms, gt=0, le=100)
+
+
+def decay(default: float) -> Any:
+    """The field of a weight decay that is part of the gradient."""
+    return field(default, DECAY, synonyms="l2 alpha wd", ge=0, le=1)
+
+
+class Frozen(BaseModel):
+    """A record: unknown keys, coerced types and later changes are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     def replace(self, **changes: Any) -> Self:
-        """The section with these values in place of its own, checked as a file's are."""
+        """The record with these values in place of its own, checked as a file's are."""
         return self.model_validate({**dict(self), **changes})
+
+
+class Section(Frozen):
+    """Part of the settings, whose values may be written as people do."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, values: Any) -> Any:
+        """The values as the fields have them, where people write them more simply."""
+        if not isinstance(values, dict):
+            return values
+        fields = cls.model_fields
+        return {k: _plain(v, fields[k].annotation) if k in fields else v for k, v in values.items()}
 
 
 class Data(Section):
     """What the network is trained on."""
 
-    name: str = field("synth", "a data set's name, synth, or a path", min_length=1)
+    name: str = field(
+        "synth", "a data set's name, synth, or a path", synonyms="dataset source", min_length=1
+    )
     validation: Share | CountOrNone | Annotated[str, Field(min_length=1)] | None = field(
         None,
         "images kept for validation: a share or a number of the training images, 0 for none, or a "
@@ -72,14 +104,20 @@ class Network(Section):
     """Layers between the 1024 inputs and one output per class."""
 
     hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = field(
-        (512, 256), "units of each hidden layer", strict=False, max_length=32
+        (512, 256),
+        "units of each hidden layer",
+        synonyms="hidden_layer_sizes hidden_sizes hidden_layers hidden_units units layers",
+        strict=False,
+        max_length=32,
     )
     activation: Literal[tuple(ACTIVATIONS)] = field(  # type: ignore[valid-type]  # from one table
-        "relu", "function of the hidden layers"
+        "relu", "function of the hidden layers", synonyms="act nonlinearity"
     )
     init: Literal["he", "glorot", "lecun"] = field("he", "variance of the initial weights")
     input_dropout: Fraction = field(0.0, "fraction of the inputs dropped in each step")
-    dropout: Fraction = field(0.0, "fraction of the hidden units dropped in each step")
+    dropout: Fraction = field(
+        0.0, "fraction of the hidden units dropped in each step", synonyms="dropout_rate drop"
+    )
     max_norm: float | None = field(
         None, "largest length of a hidden unit's weight vector", gt=0, le=1000
     )
@@ -88,18 +126,18 @@ class Network(Section):
 class Sgd(Section):
     """Stochastic gradient descent with momentum."""
 
-    name: Literal["sgd"] = "sgd"
-    lr: Rate = 0.1
+    name: Literal["sgd"] = field("sgd", "kind of optimizer", synonyms="solver optim")
+    lr: float = rate(0.1)
     momentum: Fraction = field(0.9, "share of the velocity kept at each step")
     nesterov: bool = field(False, "look ahead along the velocity")
-    weight_decay: Decay = 0.0
+    weight_decay: float = decay(0.0)
 
 
 class AdaptiveMoments(Section):
     """What Adam and AdamW share."""
 
     name: str
-    lr: Rate = 1e-3
+    lr: float = rate(1e-3)
     beta1: Fraction = field(0.9, "share of the mean gradient kept at each step")
     beta2: Fraction = field(0.999, "share of the mean square kept at each step")
     eps: float = field(1e-8, "added to the root mean square", gt=0, le=1)
@@ -109,7 +147,7 @@ class Adam(AdaptiveMoments):
     """Adam."""
 
     name: Literal["adam"] = "adam"
-    weight_decay: Decay = 0.0
+    weight_decay: float = decay(0.0)
 
 
 class AdamW(AdaptiveMoments):
@@ -122,7 +160,7 @@ class AdamW(AdaptiveMoments):
 class Constant(Section):
     """A constant learning rate."""
 
-    name: Literal["constant"] = "constant"
+    name: Literal["constant"] = field("constant", "kind of schedule", synonyms="scheduler")
     warmup: Warmup = 0.0
 
 
@@ -160,7 +198,7 @@ def _named(default: str) -> Discriminator:
 
     def name(value: Any) -> str:
         if isinstance(value, dict):
-            return str(value.get("name", default))
+            return str(value.get("name", default)).lower()
         return getattr(value, "name", default)
 
     return Discriminator(name)
@@ -182,13 +220,27 @@ Schedule = Annotated[
 class Train(Section):
     """How long, and in batches of what size."""
 
-    epochs: int = field(10, "passes over the training images", ge=1, le=100_000)
-    batch_size: int = field(128, "images in one step", ge=1, le=60_000)
+    epochs: int = field(
+        10,
+        "passes over the training images",
+        synonyms="epoch max_epochs num_epochs n_epochs num_train_epochs max_iter",
+        ge=1,
+        le=100_000,
+    )
+    batch_size: int = field(128, "images in one step", synonyms="batch batchsize", ge=1, le=60_000)
     patience: int | None = field(
-        None, "epochs without a better train.metric before stopping early", ge=1, le=100_000
+        None,
+        "epochs without a better train.metric before stopping early",
+        synonyms="early_stopping n_iter_no_change",
+        ge=1,
+        le=100_000,
     )
     time_budget: float | None = field(
-        None, "seconds for steps, validation and saving; the schedule ends with them", gt=0, le=1e7
+        None,
+        "seconds for steps, validation and saving; the schedule ends with them",
+        synonyms="max_time timeout",
+        gt=0,
+        le=1e7,
     )
     target: float | None = field(
         None, "value of train.metric, a fraction, that ends training", gt=0, le=1
@@ -248,7 +300,13 @@ class Log(Section):
 class Config(Section):
     """Everything that decides a run, apart from the machine."""
 
-    seed: int = field(0, "decides every random choice", ge=0, lt=2**63)
+    seed: int = field(
+        0,
+        "decides every random choice",
+        synonyms="random_state random_seed manual_seed",
+        ge=0,
+        lt=2**63,
+    )
     data: Data = Data()
     network: Network = Network()
     optimizer: Optimizer = Sgd()
@@ -257,3 +315,34 @@ class Config(Section):
     augment: Augment = Augment()
     checkpoint: Checkpoints = Checkpoints()
     log: Log = Log()
+
+
+def _plain(value: Any, annotation: Any) -> Any:
+    """A name in capitals as the name, and numbers without brackets as their list.
+
+    >>> _plain("64,32", tuple[int, ...]), _plain(256, tuple[int, ...]), _plain("A", Literal["a"])
+    ([64, 32], [256], 'a')
+    """
+    kinds = list(_kinds(annotation))
+    if isinstance(value, str):
+        names = {name for kind in kinds if get_origin(kind) is Literal for name in get_args(kind)}
+        if value.lower() in names:
+            return value.lower()
+    if any(get_origin(kind) is tuple for kind in kinds):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return [value]
+        if isinstance(value, str) and "," in value:
+            try:
+                return json.loads(f"[{value.strip('()')}]")
+            except ValueError:
+                return value
+    return value
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The types that an annotation allows."""
+    if get_origin(annotation) in (Literal, tuple, dict) or not get_args(annotation):
+        yield annotation
+        return
+    for part in get_args(annotation):
+        yield from _kinds(part)

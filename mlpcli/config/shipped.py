@@ -1,13 +1,18 @@
-"""The configs that come with the package, listed without reading them."""
+"""The configs that come with the package, and their schema, listed without reading them."""
 
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 
-def shipped() -> dict[str, Traversable]:
-    """The shipped configs by name."""
-    inside = resources.files("mlpcli") / "configs"  # in an installed wheel
-    folder = inside if inside.is_dir() else Path(__file__).parents[2] / "configs"  # in a checkout
-    files = sorted(folder.iterdir(), key=lambda file: file.name)
-    return {file.name.removesuffix(".yaml"): file for file in files if file.name.endswith(".yaml")}
+def shipped() -> dict[str, Path]:
+    """The files of the shipped configs by name."""
+    return {file.stem: file for file in sorted(_folder().glob("*.yaml"))}
+
+
+def schema_file() -> Path:
+    """The JSON Schema of a config file, which `make docs` writes."""
+    return _folder() / "config.schema.json"
+
+
+def _folder() -> Path:
+    inside = Path(__file__).parents[1] / "configs"  # in an installed wheel
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "configs"  # in a checkout

@@ -5,7 +5,7 @@ and mappings are built. Aliases are refused, since a few of them can stand for g
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any, NamedTuple
 
@@ -13,20 +13,23 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from mlpcli.config.keys import SURROGATE, Override
 from mlpcli.errors import ConfigError
 
-SURROGATE = re.compile("[\ud800-\udfff]")  # half a character; text with one cannot be written
 MAX_NESTING_MARKS = 1000  # of each kind: [ and {
 VALUE_TAGS = {"map", "seq", "str", "int", "float", "bool", "null"}  # of YAML's values
 
+VARIABLE = re.compile(r"\$\{\w+\}")
+
 Keys = tuple[str | int, ...]  # the way to a value: ("optimizer", "lr"), ("network", "hidden", 0)
+At = Callable[[Any], str]  # from a mark of the YAML reader, or None, to a place for messages
 
 
 class Tree(NamedTuple):
     """Values as read, and where each key or list entry stood."""
 
     values: dict[str, Any]
-    places: dict[Keys, str]  # "file:line:column" or "--set key=value"
+    places: dict[Keys, str]  # "file:line:column", or an override as it was typed
 
     def place(self, keys: Keys) -> str:
         """Where a value stood or, if it was never written, the section that lacks it."""
@@ -39,28 +42,11 @@ def parse(text: str, label: str) -> Tree:
 
     Raises ConfigError for text that is not YAML or no mapping, for aliases and repeated keys.
     """
-    # the reader takes seconds to refuse deep nesting
-    if max(map(text.count, "[{")) > MAX_NESTING_MARKS:
-        raise ConfigError(f"{label}: nested too deeply, or not a config")
-    try:
-        root = YAML(typ="safe", pure=True).compose(StringIO(text))
-        if root is None:
-            return Tree({}, {})
-        if not isinstance(root, MappingNode):
-            raise ConfigError(f"{_at(root.start_mark, label)}: expected settings as `key: value`")
-        places = dict(_places(root, (), label, set()))
-        # duplicate keys and unknown tags are refused by the constructor, with a mark
-        return Tree(YAML(typ="safe", pure=True).constructor.construct_document(root), places)
-    except MarkedYAMLError as err:
-        place = _at(err.problem_mark or err.context_mark, label)
-        raise ConfigError(f"{place}: not valid YAML: {err.problem or err.context}") from err
-    except (YAMLError, ValueError) as err:
-        reason = str(err).partition("\n")[0]
-        raise ConfigError(f"{label}: not valid YAML: {reason}") from err
-    except LookupError as err:  # such as `!!bool x`
-        raise ConfigError(f"{label}: not valid YAML: a tag that does not fit its value") from err
-    except RecursionError as err:
-        raise ConfigError(f"{label}: nested too deeply") from err
+
+    def at(mark: Any) -> str:
+        return f"{label}:{mark.line + 1}:{mark.column + 1}" if mark else label
+
+    return _parse(text, at)
 
 
 def dump(values: dict[str, Any]) -> str:
@@ -73,12 +59,9 @@ def dump(values: dict[str, Any]) -> str:
     return stream.getvalue()
 
 
-def apply(tree: Tree, override: str) -> None:
-    """Mutates tree by one `key=value`, the value read by the same rules as a file's."""
-    key, equals, text = override.partition("=")
-    label = f"--set {override}"
-    if not (key and equals) or SURROGATE.search(key):
-        raise ConfigError(f"{label}: expected key=value, e.g. --set optimizer.lr=0.05")
+def apply(tree: Tree, override: Override) -> None:
+    """Mutates tree by an override, its value read by the same rules as a file's."""
+    key, text, label = override
     keys = tuple(key.split("."))
     section = tree.values
     for depth, name in enumerate(keys[:-1], 1):
@@ -88,16 +71,41 @@ def apply(tree: Tree, override: str) -> None:
             place = tree.place(keys[:depth])
             raise ConfigError(f"{place}: {name} must be a section of settings, got {part!r}")
         section = part
-    section[keys[-1]] = parse(f"value: {text}", label).values["value"]
+    section[keys[-1]] = _parse(f"value: {text}", lambda _: label).values["value"]
     for old in [old for old in tree.places if old[: len(keys)] == keys]:
         del tree.places[old]
     tree.places[keys] = label
 
 
-def _places(node: Node, keys: Keys, label: str, seen: set[int]) -> Iterator[tuple[Keys, str]]:
-    place = _at(node.start_mark, label)
+def _parse(text: str, at: At) -> Tree:
+    # the reader takes seconds to refuse deep nesting
+    if max(map(text.count, "[{")) > MAX_NESTING_MARKS:
+        raise ConfigError(f"{at(None)}: nested too deeply, or not a config")
+    try:
+        root = YAML(typ="safe", pure=True).compose(StringIO(text))
+        if root is None:
+            return Tree({}, {})
+        if not isinstance(root, MappingNode):
+            raise ConfigError(f"{at(root.start_mark)}: expected settings as `key: value`")
+        places = dict(_places(root, (), at, set()))
+        # duplicate keys and unknown tags are refused by the constructor, with a mark
+        return Tree(YAML(typ="safe", pure=True).constructor.construct_document(root), places)
+    except MarkedYAMLError as err:
+        place = at(err.problem_mark or err.context_mark)
+        raise ConfigError(f"{place}: not valid YAML: {err.problem or err.context}") from err
+    except (YAMLError, ValueError) as err:
+        reason = str(err).partition("\n")[0]
+        raise ConfigError(f"{at(None)}: not valid YAML: {reason}") from err
+    except LookupError as err:  # such as `!!bool x`
+        raise ConfigError(f"{at(None)}: not valid YAML: a tag that does not fit its value") from err
+    except RecursionError as err:
+        raise ConfigError(f"{at(None)}: nested too deeply") from err
+
+
+def _places(node: Node, keys: Keys, at: At, seen: set[int]) -> Iterator[tuple[Keys, str]]:
+    place = at(node.start_mark)
     if id(node) in seen:
-        raise ConfigError(f"{place}: aliases are not allowed; write the value out")
+        raise ConfigError(f"{place}: aliases are not supported; write the value out")
     seen.add(id(node))
     kind = (node.tag or "").removeprefix("tag:yaml.org,2002:")
     if kind not in VALUE_TAGS:  # a date, a set, an object of Python, ...
@@ -106,18 +114,19 @@ def _places(node: Node, keys: Keys, label: str, seen: set[int]) -> Iterator[tupl
             "is it text that needs quotes?"
         )
     if isinstance(node, ScalarNode):
+        if VARIABLE.search(node.value):
+            raise ConfigError(
+                f"{place}: variables are not supported, got {node.value!r}; write the value out, "
+                "or set it on the command line"
+            )
         return
     mapping = isinstance(node, MappingNode)
     pairs = node.value if mapping else [(each, each) for each in node.value]
     for i, (key_node, value_node) in enumerate(pairs):
-        place, key = _at(key_node.start_mark, label), str(key_node.value) if mapping else i
+        place, key = at(key_node.start_mark), str(key_node.value) if mapping else i
+        if mapping and str(key_node.tag).endswith(":merge"):
+            raise ConfigError(f"{place}: merge keys (<<) are not supported; write the settings out")
         if mapping and (not str(key_node.tag).endswith(":str") or SURROGATE.search(str(key))):
             raise ConfigError(f"{place}: expected a setting's name; a number or null needs quotes")
         yield (*keys, key), place
-        yield from _places(value_node, (*keys, key), label, seen)
-
-
-def _at(mark: Any, label: str) -> str:
-    if mark is None or label.startswith("--set"):
-        return label
-    return f"{label}:{mark.line + 1}:{mark.column + 1}"
+        yield from _places(value_node, (*keys, key), at, seen)

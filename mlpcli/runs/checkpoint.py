@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from mlpcli import atomic, files
-from mlpcli.config.schema import Config, Section
+from mlpcli.config.schema import Config, Frozen
 from mlpcli.data.outliers import Traits
 from mlpcli.data.placement import Placement
 from mlpcli.errors import CheckpointError
@@ -28,7 +28,7 @@ TENSOR_TYPES = ("F16", "F32", "F64")  # as safetensors names them
 Tensors = dict[str, np.ndarray[Any, Any]]
 
 
-class Metadata(Section):
+class Metadata(Frozen):
     """What a checkpoint records of its training."""
 
     model_config = ConfigDict(populate_by_name=True)

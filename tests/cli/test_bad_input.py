@@ -70,10 +70,7 @@ def bad_runs(run: str) -> None:
             "train --set optimizer.lr=fast",
             "--set optimizer.lr=fast: lr must be a number in (0, 100], got 'fast'",
         ),
-        (
-            "train --epochs 0",
-            "--set train.epochs=0: epochs must be an integer in [1, 100000], got 0",
-        ),
+        ("train --epochs 0", "--epochs 0: epochs must be an integer in [1, 100000], got 0"),
         (
             "train --config none.yaml",
             "none.yaml: cannot read the config: No such file or directory",
@@ -93,7 +90,8 @@ def test_each_bad_setting_has_its_line() -> None:
     status, out, err = call("train", "--epochs", "0", "--seed", "-1", "--set", "data.nam=x")
 
     assert (status, out) == (2, "")
-    assert [line[:12] for line in err.splitlines()] == ["error: --set"] * 3
+    starts = ["error: --seed -1: ", "error: --set data.nam=x: ", "error: --epochs 0: "]
+    assert all(map(str.startswith, err.splitlines(), starts))
 
 
 @pytest.mark.parametrize(
@@ -121,12 +119,11 @@ def test_bad_data_is_one_line_and_leaves_no_run(name: str, where: str, wrong: st
 @pytest.mark.parametrize(
     ("command", "where", "wrong"),
     [
-        ("eval none", "none: ", "no such run folder"),
-        ("summary --run none", "none: ", "no such run folder"),
-        ("gradcheck --run none", "none: ", "no such run folder"),
-        ("explain --run none", "none: ", "no such run folder"),
-        ("runs show none", "none: ", "no such run folder"),
-        ("eval .", "best.safetensors: ", "no such file; is this a run folder?"),
+        ("eval none", "none: ", "no such run"),
+        ("summary --run none", "none: ", "no such run"),
+        ("gradcheck --run none", "none: ", "no such run"),
+        ("explain --run none", "none: ", "no such run"),
+        ("runs show none", "none: ", "no such run"),
         (
             "eval run",
             "run/best.safetensors: ",
@@ -195,8 +192,8 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
         ("--zzz", "no such option '--zzz'; see `mlp --help`"),
         ("train -z", "no such option '-z'; see `mlp train --help`"),
         ("train --set", "option '--set' requires an argument; see `mlp train --help`"),
-        ("runs rm", "missing argument 'RUN'; see `mlp runs rm --help`"),
-        ("eval", "missing argument 'RUN'; see `mlp eval --help`"),
+        ("runs rm", "missing argument 'RUN...'; see `mlp runs rm --help`"),
+        ("eval", "no finished run in runs/; `mlp train` makes one, or name its folder"),
         (
             "eval a --fail-under 2",
             "invalid value for '--fail-under': expected a fraction in [0, 1] or METRIC=FRACTION, "
@@ -219,7 +216,7 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
         ),
         (
             "train --epochs many",
-            "invalid value for '--epochs': expected a valid integer; see `mlp train --help`",
+            "--epochs many: epochs must be an integer in [1, 100000], got 'many'",
         ),
         ("train --out ''", "--out: expected a value, got an empty one; see `mlp --help`"),
         ("export a --out=", "--out: expected a value, got an empty one; see `mlp --help`"),

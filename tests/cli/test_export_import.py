@@ -69,7 +69,7 @@ def test_a_graph_that_differs_fails_the_check(run: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("none", "none: no such run folder"),
+        ("none", "none: no such run"),
         ("run --format pt", "invalid value for '--format'"),
         ("run --weights last --format npz", "run/last.safetensors: not a readable"),
         ("run --format npz --out no/x.npz", "no/x.npz: cannot write: no is no folder"),

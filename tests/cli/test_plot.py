@@ -146,7 +146,7 @@ def test_what_cannot_be_drawn_is_refused(run: str) -> None:
         refusal("plot", run, "-o", "a.pdf")
         == "--out a.pdf: expected a name that ends in .svg or .png"
     )
-    assert refusal("plot", "none").startswith("none: no such run folder")
+    assert refusal("plot", "none").startswith("none: no such run")
     assert not Path("a.pdf").exists()
 
 

@@ -153,10 +153,10 @@ def test_a_bad_image_among_good_ones_is_told_and_the_others_go_on(run: str) -> N
         ("run empty", "empty: is empty"),
         ("run text.png", "text.png: is not an image"),
         ("run -", "-: is empty"),
-        ("none light.png", "none: no such run folder"),
+        ("none light.png", "none: no such run"),
         ("half light.png", "half/best.safetensors: no such file"),
         ("run light.png --format xml", "invalid value for '--format'"),
-        ("run", "missing argument 'IMAGE|FOLDER|-...'"),
+        ("run", "run: is a run; name images too, or - for standard input"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(run: str, words: str, told: str) -> None:

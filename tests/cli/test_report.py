@@ -99,9 +99,9 @@ def test_refusals_give_one_line_and_write_nothing(run: str, place: Path) -> None
     Path("notes.html").write_text("mine")
     before = sorted(place.rglob("*"))
     for args, told in (
-        (["nowhere"], "nowhere: no such run folder; `mlp train` makes one"),
+        (["nowhere"], "nowhere: no such run; `mlp train` makes one"),
         (["empty"], "empty: no config.yaml here; is this a run folder?"),
-        (["notes.html"], "notes.html: no such run folder"),
+        (["notes.html"], "notes.html: is a file, not the folder of a run"),
         ([run, run], "report: takes each run once"),
         ([run, f"{run}/../{run}"], "report: takes each run once"),
         ([run] * 9, "report: takes at most 8 runs, got 9"),

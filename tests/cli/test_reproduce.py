@@ -99,5 +99,5 @@ def test_the_threads_of_the_record_are_used(small: list[str]) -> None:
 
 
 def test_what_is_no_run_is_named() -> None:
-    assert refusal("reproduce", "none") == "none: no such run folder; `mlp train` makes one"
+    assert refusal("reproduce", "none") == "none: no such run; `mlp train` makes one"
     assert os.listdir() == []

@@ -56,7 +56,7 @@ def test_removed_runs_are_gone(two: None) -> None:
         (("runs", "--in", ".", "--sort", "size"), "--sort size: expected one of run,"),
         (("runs", "--json", "--csv"), "--json and --csv: give one of them"),
         (("runs", "--best", "--sort", "seed"), "--best and --sort: give one of them"),
-        (("runs", "rm", "nowhere"), "nowhere: no such run folder"),
+        (("runs", "rm", "nowhere"), "nowhere: no such run"),
     ],
 )
 def test_bad_usage_gives_one_line_and_exit_status_2(args: tuple[str, ...], told: str) -> None:

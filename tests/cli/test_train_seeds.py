@@ -96,7 +96,7 @@ def test_resume_asks_how_many_seeds_and_does_what_is_left(five: str, small: list
         ("--time-budget soon", "expected a time such as 20s, 2m or 1h, got 'soon'"),
         ("--time-budget 0s", "time_budget must be a number in (0, 10000000.0] or null"),
         ("--target 98", "target must be a number in (0, 1] or null, got 98.0"),
-        ("--resume none --seeds 2", "none: no runs of several seeds"),
+        ("--resume none --seeds 2", "none: no such run"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(words: str, told: str) -> None:

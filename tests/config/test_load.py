@@ -77,7 +77,10 @@ def test_words_that_yaml_1_1_took_for_booleans_are_text(text: str, write: Write)
             "1:23: entry 2 of hidden must be an integer in [1, 65536], got 0",
         ),
         ("optimizer: {lr: .nan}", "1:13: lr must be a number in (0, 100], got nan"),
-        ("optimizer: {name: adm}", "1:13: name must be one of 'sgd', 'adam', 'adamw', got 'adm'"),
+        (
+            "optimizer: {name: Adm}",
+            "1:13: name must be one of 'sgd', 'adam', 'adamw', got 'Adm'; did you mean 'adam'?",
+        ),
         (
             "optimizer: {name: adam, momentum: 0.9}",
             "1:25: unknown key 'momentum' in optimizer; expected one of name, lr, beta1, beta2, "
@@ -117,7 +120,7 @@ def test_words_that_yaml_1_1_took_for_booleans_are_text(text: str, write: Write)
         ),
         ("- 1", "1:1: expected settings as `key: value`"),
         ("a: [1", "1:6: not valid YAML: expected ',' or ']', but got '<stream end>'"),
-        ("a: &x [1]\nb: *x", "1:4: aliases are not allowed; write the value out"),
+        ("a: &x [1]\nb: *x", "1:4: aliases are not supported; write the value out"),
         (
             "seed: !!python/object/apply:os.system ['true']",  # would build an object
             "1:7: expected text, a number, a list or a section, got "
@@ -139,9 +142,15 @@ NO_SETTING = {  # by message: what YAML allows, or nearly, and a config does not
         ["seed: !!bool x", "seed: !!int ''", "seed: !!int abc", "seed: !!float ."]
     ),
     r"x\.yaml:1:\d: expected a setting's name; a number or null needs quotes$": (
-        ["1: 2", "null: 3", "? [a]\n: 1", "<<: {seed: 1}", "data: {1: 2}"]
+        ["1: 2", "null: 3", "? [a]\n: 1", "data: {1: 2}"]
     ),
     r"x\.yaml:2:1: not valid YAML: found duplicate key": ["seed: 1\nseed: 2"],
+    r"x\.yaml:\d:\d+: merge keys \(<<\) are not supported; write the settings out$": (
+        ["<<: {seed: 1}", "data: &b {name: mnist}\ntrain:\n  <<: *b"]
+    ),
+    r"x\.yaml:1:\d+: variables are not supported, got '.*\$\{DIR\}.*'; write the value out": (
+        ["data: {name: '${DIR}'}", "data: {name: 'a/${DIR}/b'}", "network: {hidden: [1, '${DIR}']}"]
+    ),
 }
 
 
@@ -189,6 +198,71 @@ def test_an_override_inside_of_what_is_no_section_is_refused(write: Write) -> No
     ]
 
 
+SAME = {  # texts for one value
+    "network.hidden": ["[64, 32]", "64,32", "(64,32)", "64, 32"],
+    "network.activation": ["tanh", "Tanh", "TANH"],
+    "optimizer.name": ["adam", "Adam", "ADAM"],
+    "schedule.name": ["one_cycle", "One_Cycle"],
+    "data.shape": ["[28, 20]", "28,20"],
+    "train.class_weight": ["[1, 0.5]", "1,0.5"],
+    "data.background": ["light", "Light"],
+}
+
+
+@pytest.mark.parametrize("key", SAME)
+def test_a_value_is_read_as_people_type_it(key: str, write: Write) -> None:
+    first, *others = SAME[key]
+    section, name = key.split(".")
+    files = [f"{section}:\n  {name}: {text}" for text in SAME[key]]
+
+    assert {load_config(None, [f"{key}={text}"]) for text in others} == {
+        load_config(None, [f"{key}={first}"])
+    }
+    assert {load_config(write(file)) for file in files} == {load_config(None, [f"{key}={first}"])}
+
+
+def test_one_number_is_a_list_of_one() -> None:
+    assert load_config(None, ["network.hidden=256"]).network.hidden == (256,)
+    assert complaint(None, "network.hidden=64-32") == [
+        "--set network.hidden=64-32: hidden must be a list, got '64-32'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [
+        ("lr=0.1", "unknown key 'lr'; did you mean 'optimizer.lr'?"),
+        ("epochs=3", "unknown key 'epochs'; did you mean 'train.epochs'?"),
+        ("learning_rate=3", "unknown key 'learning_rate'; did you mean 'optimizer.lr'?"),
+        ("random_state=3", "unknown key 'random_state'; did you mean 'seed'?"),
+        ("train.lr=3", "unknown key 'lr' in train; did you mean 'optimizer.lr'?"),
+        ("network.hidden_layer_sizes=3", "... in network; did you mean 'hidden'?"),
+        ("train.batch=3", "unknown key 'batch' in train; did you mean 'batch_size'?"),
+        ("optimizer.nmae=adam", "unknown key 'nmae' in optimizer; did you mean 'name'?"),
+    ],
+)
+def test_a_key_of_another_place_or_program_is_answered_with_ours(override: str, hint: str) -> None:
+    (line,) = complaint(None, override)
+
+    assert line.endswith(hint.removeprefix("...")), line
+
+
+def test_the_kind_of_a_section_may_come_after_its_settings() -> None:
+    first = load_config("mnist", ["optimizer.lr=1e-3", "optimizer.name=adam"])
+
+    assert first == load_config("mnist", ["optimizer.name=adam", "optimizer.lr=1e-3"])
+    assert first.optimizer == Adam(lr=1e-3)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_file_that_windows_wrote_is_read(encoding: str, write: Write, tmp_path: Path) -> None:
+    write("")
+    mark = "\ufeff" if encoding.endswith("e") else ""
+    (tmp_path / "x.yaml").write_bytes(f"{mark}seed: 3\r\n".encode(encoding))
+
+    assert load_config("x.yaml").seed == 3
+
+
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     assert complaint("quickstar") == [
         "unknown config 'quickstar'; did you mean 'quickstart'? `mlp config list` shows what "
@@ -225,18 +299,18 @@ def test_the_shipped_schema_is_the_models() -> None:
     assert shipped.read_text(encoding="utf-8") == json_schema()
 
 
-def test_another_schedule_or_optimizer_begins_with_its_own_defaults() -> None:
-    warm = ["schedule.warmup=0.9"]
+def test_another_schedule_or_optimizer_begins_with_its_own_defaults(write: Write) -> None:
+    warm = write("schedule: {warmup: 0.9}")
     adam = load_config("mnist", ["optimizer.name=adam", "optimizer.lr=1e-3"]).optimizer
 
-    assert load_config(None, [*warm, "schedule.name=one_cycle"]).schedule == OneCycle()
-    assert load_config(None, [*warm, "schedule.name=cosine"]).schedule == Cosine(warmup=0.9)
+    assert load_config(warm, ["schedule.name=one_cycle"]).schedule == OneCycle()
+    assert load_config(warm, ["schedule.name=Cosine"]).schedule == Cosine(warmup=0.9)
     assert adam == Adam(lr=1e-3)
     assert load_config("mnist", ["optimizer.name=sgd"]) == load_config("mnist")
 
 
 @pytest.mark.parametrize(
-    "text", ["-3", "Balanced", "[1, -2]", "['1', 2]", "{cat: -1}", "{cat: many}", "[1, [2]]"]
+    "text", ["-3", "balance", "[1, -2]", "['1', 2]", "{cat: -1}", "{cat: many}", "[1, [2]]"]
 )
 def test_class_weights_are_a_word_a_list_or_a_map(text: str, write: Write) -> None:
     (line,) = complaint(write(f"train: {{class_weight: {text}}}"))
