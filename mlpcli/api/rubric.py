@@ -1,4 +1,4 @@
-"""A rubric: points by step, in a YAML file."""
+"""A rubric: points by step or question, in a YAML file."""
 
 import math
 from collections.abc import Collection
@@ -13,10 +13,11 @@ MAX_FILE = 1 << 16  # bytes
 MAX_POINTS = 1_000_000
 
 
-def read(path: Path, names: Collection[str]) -> dict[str, float]:
+def read(path: Path, names: Collection[str], *, kind: str = "step") -> dict[str, float]:
     """The points of each name in a file of lines such as `grad_z3: 2`.
 
-    names: those that may have points. Raises ConfigError, with the line of the mistake.
+    names: those that may have points; kind: what they name. Raises ConfigError, with the line of
+    the mistake.
     """
     try:
         text = files.read(path, limit=MAX_FILE).decode()
@@ -30,7 +31,7 @@ def read(path: Path, names: Collection[str]) -> dict[str, float]:
         if name not in names:
             near = nearest(str(name), names)
             hint = f"; did you mean {near!r}?" if near else ""
-            raise ConfigError(f"{place}: unknown step {name!r:.60}{hint}")
+            raise ConfigError(f"{place}: unknown {kind} {name!r:.60}{hint}")
         if not _is_number(points) or not 0 <= points <= MAX_POINTS:
             text = f"{place}: {name} must be a number of points in [0, {MAX_POINTS}]"
             raise ConfigError(f"{text}, got {points!r:.60}")

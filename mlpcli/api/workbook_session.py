@@ -10,7 +10,7 @@ from mlpcli.checks.questions.judging import judge
 from mlpcli.checks.questions.question import QUESTIONS, Question, find
 from mlpcli.errors import ConfigError, nearest
 
-COMMANDS = ("hint", "answer", "skip", "quit", "help")
+Questions = Sequence[Question]
 YES, NO = ("y", "yes"), ("n", "no")
 
 Kind = Literal[
@@ -31,8 +31,8 @@ class Reply(NamedTuple):
 class Session:
     """The questions that are asked, and where it stands; `reply` moves it on."""
 
-    chosen: Sequence[Question]
-    questions: Sequence[Question]  # of the chosen ones, those that are asked
+    chosen: Questions
+    questions: Questions  # of the chosen ones, those that are asked
     progress: Progress
     position: int = 0
     hints: int = 0  # that were given to the current question
@@ -100,14 +100,14 @@ class Session:
         self.position, self.hints, self.answer = self.position + 1, 0, None
 
 
-def begin(questions: Sequence[Question], *, again: bool) -> Session:
+def begin(questions: Questions, *, again: bool) -> Session:
     """A session with the questions that are not done yet; again: with all."""
     progress = workbook_progress.load()
     left = [question for question in questions if again or not progress.is_done(question)]
     return Session(questions, left, progress)
 
 
-def select(section: str | None, name: str | None) -> Sequence[Question]:
+def select(section: str | None, name: str | None) -> Questions:
     """All questions, those of a section or workbook, or one; raises ConfigError for another."""
     if section and name:
         raise ConfigError("--question: names one question; leave out --section")

@@ -1,15 +1,16 @@
 """`mlp workbook`: questions and their answers, and the statements that prove them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from mlpcli.cli.options import JsonOpt, JunitOpt, flag
-from mlpcli.cli.output import ask, print_result, say
+from mlpcli.cli.options import GradescopeOpt, JsonOpt, JunitOpt, flag
+from mlpcli.cli.output import ask, echo, print_result, say
 from mlpcli.errors import CheckFailed, ConfigError, Interrupted
 
 if TYPE_CHECKING:
-    from mlpcli.api.workbook_session import Session
+    from mlpcli.api.workbook_session import Questions, Session
 
 
 def workbook(
@@ -21,14 +22,24 @@ def workbook(
     ] = None,
     list_: Annotated[bool, flag("--list", "List the questions and your progress.")] = False,
     restart: Annotated[bool, flag("--restart", "Forget the answers, and begin again.")] = False,
+    template: Annotated[bool, flag("--template", "Print a file for answers, and exit.")] = False,
+    answers: Annotated[
+        Path | None, Option(metavar="FILE", help="Judge the answers in a file.")
+    ] = None,
+    rubric: Annotated[
+        Path | None, Option(metavar="FILE", help="Points by question, as `W3.13: 2`, in YAML.")
+    ] = None,
     verify: Annotated[bool, flag("--verify", "Check every statement on the full network.")] = False,
     json: JsonOpt = False,
     junit: JunitOpt = None,
+    gradescope: GradescopeOpt = None,
 ) -> None:
     """Work through the backprop workbooks: questions, hints, and answers that are judged.
 
     An answer is judged by its value, at many points and on the 1024-512-256-10 network,
     and not by its spelling. Progress is kept, so that you can stop at any time.
+
+    --answers judges a file instead; a wrong or blank answer exits with 1.
 
     --verify proves the answers: each statement of the workbooks is measured on the
     network with one image; a statement that does not hold exits with 1.
@@ -40,31 +51,88 @@ def workbook(
       mlp workbook --section z3
       mlp workbook --question W3.13
       mlp workbook --list
+      mlp workbook --section 01 --template > answers.yaml
+      mlp workbook --section 01 --answers answers.yaml
+      mlp workbook --answers answers.yaml --rubric points.yaml
       mlp workbook --verify
     """
+    modes = {
+        "--verify": verify,
+        "--answers": answers,
+        "--template": template,
+        "--list": list_,
+        "--restart": restart,
+    }
+    _refuse_combinations(
+        [name for name, value in modes.items() if value],
+        {"--json": json, "--junit": junit, "--rubric": rubric, "--gradescope": gradescope},
+    )
     if verify:
-        if section or question or list_ or restart:
-            raise ConfigError("--verify: checks all statements; leave out the other options")
+        if section or question:
+            raise ConfigError("--verify: checks all statements; leave out --section and --question")
         _verify(json=json, junit=junit)
         return
-    if junit or (json and not list_):
-        raise ConfigError(f"{'--junit' if junit else '--json'}: goes with --verify")
 
     from mlpcli.api import workbook_progress
+    from mlpcli.api.workbook_answers import template as blank
     from mlpcli.api.workbook_session import begin, select
 
     chosen = select(section, question)
-    if restart:
-        workbook_progress.restart(chosen)
-    if list_:
+    if template:
+        echo(blank(chosen), nl=False)
+    elif answers:
+        _judge(answers, chosen, rubric=rubric, json=json, junit=junit, gradescope=gradescope)
+    elif list_:
         from mlpcli.show.workbook_session import list_json, list_text
 
         progress = workbook_progress.load()
         print_result(
             chosen, lambda q: list_text(q, progress), lambda q: list_json(q, progress), json=json
         )
-        return
-    _converse(begin(chosen, again=question is not None), whole=len(chosen) > 1)
+    else:
+        if restart:
+            workbook_progress.restart(chosen)
+        _converse(begin(chosen, again=question is not None), whole=len(chosen) > 1)
+
+
+ALLOWED = {  # options of output, and what they go with
+    "--json": ("--verify", "--list", "--answers"),
+    "--junit": ("--verify", "--answers"),
+    "--rubric": ("--answers",),
+    "--gradescope": ("--answers",),
+}
+
+
+def _refuse_combinations(modes: list[str], outputs: dict[str, object]) -> None:
+    if len(modes) > 1:
+        raise ConfigError(f"{modes[0]}: does not go with {modes[1]}; give one of them")
+    for name, value in outputs.items():
+        if value and not set(modes) & set(ALLOWED[name]):
+            raise ConfigError(f"{name}: goes with {' or '.join(ALLOWED[name])}")
+
+
+def _judge(
+    file: Path,
+    questions: "Questions",
+    *,
+    rubric: Path | None,
+    json: bool,
+    junit: Path | None,
+    gradescope: Path | None,
+) -> None:
+    from mlpcli.api.workbook_answers import judge_file
+    from mlpcli.show import gradescope as results
+    from mlpcli.show.junit import report
+    from mlpcli.show.workbook_answers import as_json, as_text, cases, summary, tests
+
+    name = "workbook --answers"
+    with report(junit, name) as found, results.report(gradescope, name) as scores:
+        result = judge_file(file, questions, rubric=rubric)
+        found += cases(result)
+        scores += tests(result)
+    print_result(result, as_text, as_json, json=json)
+    if not result.ok:
+        raise CheckFailed(f"{file}: {summary(result)}")
 
 
 def _verify(*, json: bool, junit: JunitOpt) -> None:

@@ -180,7 +180,7 @@ def test_a_misspelled_name_gets_the_nearest() -> None:
         "--section: no such section 'calculs'; did you mean 'calculus'?"
     )
     assert refusal("workbook", "--json").startswith("--json: goes with")
-    assert refusal("workbook", "--verify", "--list").startswith("--verify: checks all statements")
+    assert refusal("workbook", "--verify", "--list").startswith("--verify: does not go with --list")
 
 
 def test_a_foreign_file_of_progress_is_not_overwritten(tmp_path: Path) -> None:
