@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data import outliers, pictures, placement
-from mlpcli.data.mnist_style import (
+from mlpcli.data.background import (
     MIN_CONTRAST,
     darkest_background,
     has_light_background,

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data import pictures
-from mlpcli.data.mnist_style import has_light_background
+from mlpcli.data.background import has_light_background
 from mlpcli.data.preprocessing import SIDE, center_view
 from mlpcli.data.raw import Reading
 from mlpcli.errors import DataError

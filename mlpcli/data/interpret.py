@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.data.mnist_style import light_share
+from mlpcli.data.background import light_share
 from mlpcli.data.raw import Reading, describe
 from mlpcli.errors import DataError
 

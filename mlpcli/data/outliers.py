@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data import pictures
-from mlpcli.data.mnist_style import INK_THRESHOLD, normalize_contrast
+from mlpcli.data.background import INK_THRESHOLD, normalize_contrast
 from mlpcli.data.placement import dark
 
 Array = NDArray[Any]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli.data import pictures
-from mlpcli.data.mnist_style import (
+from mlpcli.data.background import (
     INK_THRESHOLD,
     MIN_CONTRAST,
     background,

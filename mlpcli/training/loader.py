@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from mlpcli.config.schema import Augment, Config
 from mlpcli.data import dataset, outliers, placement, preprocessing, subsets, synth
+from mlpcli.data.background import light_share
 from mlpcli.data.dataset import Split
-from mlpcli.data.mnist_style import light_share
 from mlpcli.data.outliers import Traits
 from mlpcli.data.placement import Placement
 from mlpcli.data.preprocessing import SIDE

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlpcli.config.schema import Config
 from mlpcli.data import preprocessing
-from mlpcli.data.mnist_style import has_light_background
+from mlpcli.data.background import has_light_background
 from mlpcli.data.quality import copies
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.mlp import Params

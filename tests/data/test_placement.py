@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from mlpcli.data import idx, mnist_style, placement, synth
+from mlpcli.data import background, idx, placement, synth
 from mlpcli.data.placement import MNIST, Rule, arrange, measure, obeys
 
 FILES = Path(__file__).parents[2].parent / "shared" / "data" / "mnist"
@@ -97,7 +97,7 @@ def test_a_line_of_any_length_fits() -> None:
 @pytest.mark.skipif(not FILES.is_dir(), reason="needs the published files in ../shared/data")
 def test_mnists_own_digits_come_back_as_they_are() -> None:
     images = np.asarray(idx.images(FILES / "t10k-images-idx3-ubyte.gz")[:2000])
-    level = 255 * mnist_style.INK_THRESHOLD
+    level = 255 * background.INK_THRESHOLD
     framed = [image for image in images if frame(image, 0) == frame(image, level)]
 
     assert len(framed) > 400

@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from mlpcli.data import synth
-from mlpcli.data.mnist_style import has_light_background, normalize_contrast
+from mlpcli.data.background import has_light_background, normalize_contrast
 
 Pixels = NDArray[np.uint8]
 

@@ -1,4 +1,4 @@
-"""Background and ink of an image: light or dark, and made black and white.
+"""The background of an image: light or dark, and distinguished from the ink.
 
 MNIST was scanned in black and white; a photo first needs its background made black and its ink
 white.
