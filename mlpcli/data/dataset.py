@@ -58,7 +58,7 @@ def load(
     how: what the files leave open, found in the training images otherwise.
     drawn: number of images of synth.
     classes: of a network that is to see the images; labels are matched by their names.
-    Only the files of this split are opened, and those of the training images if they must tell
+    Only the files of this split are opened, and those of the training images if these decide
     how to read it. Raises DataError.
     """
     if name == "synth":
@@ -131,25 +131,19 @@ def _own(name: str, path: Path, split: str, how: Reading, classes: tuple[str, ..
     train = parts.get("train") or parts.get(WHOLE)
     read = train if split == "train" else parts.get(split)
     if read is None:
-        have = ", ".join(parts)
-        raise DataError(f"{path}: has no {split} split, only {have}")
-    raw = read()
-    source = f"{path}"
+        raise DataError(f"{path}: has no {split} split, only {', '.join(parts)}")
+    raw, source = read(), f"{path}"
     pixels, labels = _pixels(raw, path, split, how)
     codes, names = encode(labels, raw.classes, len(pixels), how, source=source)
-    white, light = how.white, how.background == "light"
-    rest: Split | None = None
-    if (
-        split != "train"
-        and train
-        and (classes is None or white is None or how.background == "auto")
-    ):
-        rest = _own(name, path, "train", how, None)
-        white, light = rest.white, rest.light
-        codes, _ = renumber(codes, names, rest.classes, source=source)
-        names = rest.classes
+    is_open = classes is None or how.white is None or how.background == "auto"
+    if train and split != "train" and is_open:
+        model = _own(name, path, "train", how, None)
+        white, light = model.white, model.light
+        codes, _ = renumber(codes, names, model.classes, source=source)
+        names = model.classes
     else:
-        white = white or interpret.white_level(pixels, source=source)
+        white = how.white or interpret.white_level(pixels, source=source)
+        light = how.background == "light"
         if how.background == "auto":
             light = interpret.has_light_background(pixels, white)
     images = interpret.to_bytes(pixels, white, invert=light)

@@ -89,7 +89,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _is_picture(path: Path) -> bool:
-    """Whether a file in a folder is a picture, also one that cannot be read, which is told."""
+    """Whether a file in a folder is a picture, or cannot be read, which is an error later."""
     try:
         return pictures.reason_to_skip(path) != pictures.NO_PICTURE
     except OSError:
@@ -126,7 +126,7 @@ def _read_named(path: str, how: Reading) -> Source | DataError:
     except OSError as err:
         return DataError(f"{path}: not readable: {err.strerror}")
     except ValueError:
-        pass  # told by what follows
+        pass  # a path that cannot be one, which `_read_file` reports
     return _read_file(path, how)
 
 

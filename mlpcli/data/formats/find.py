@@ -22,7 +22,7 @@ from mlpcli.data.pictures import SUFFIXES
 from mlpcli.data.raw import SPLITS, WHOLE, Parts, Raw, Reading, joined, split_of
 from mlpcli.errors import DataError
 
-HEAD_SIZE = 512  # bytes that tell a format
+HEAD_SIZE = 512  # bytes by which a format is known
 MAX_LISTED_FILES = 100  # of a folder, that are looked at to say what is in it
 HUB_FOLDER = "data"  # of a repository of the Hugging Face hub
 HELP = "`mlp data formats` lists what is read"
@@ -74,10 +74,11 @@ def _folder_of_files(folder: Path, how: Reading) -> Parts:
                 by_split.setdefault(name, []).append(read)
     if WHOLE in by_split and len(by_split) == 2 and "test" in by_split:  # digits.csv, test.csv
         by_split["train"] = by_split.pop(WHOLE)
-    return {
-        split: partial(lambda reads: joined(read() for read in reads), reads)
-        for split, reads in by_split.items()
-    }
+    return {split: partial(_read_all, reads) for split, reads in by_split.items()}
+
+
+def _read_all(reads: list[Callable[[], Raw]]) -> Raw:
+    return joined(read() for read in reads)
 
 
 def _format(path: Path, head: bytes | None) -> Format | None:
@@ -117,7 +118,7 @@ def _archive(path: Path, how: Reading) -> Parts:
     content = archives.unpacked(path)
 
     def read(inner: Callable[[], Raw]) -> Raw:
-        with _told_of(path, content):
+        with _errors_of(path, content):
             raw = inner()
         notes = tuple(note.replace(str(content.top), str(path)) for note in raw.notes)
         skipped = tuple(
@@ -125,13 +126,13 @@ def _archive(path: Path, how: Reading) -> Parts:
         )
         return raw._replace(files={path.name: content.sha256}, notes=notes, skipped=skipped)
 
-    with _told_of(path, content):
+    with _errors_of(path, content):
         found = parts(content.root, how)
     return {split: partial(read, inner) for split, inner in found.items()}
 
 
 @contextmanager
-def _told_of(path: Path, content: archives.Unpacked) -> Iterator[None]:
+def _errors_of(path: Path, content: archives.Unpacked) -> Iterator[None]:
     """Errors name the archive, not the folder that it was unpacked into."""
     try:
         yield

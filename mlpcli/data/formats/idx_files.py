@@ -95,7 +95,7 @@ def _entries(folder: Path) -> list["os.DirEntry[str]"]:
 def _files(entries: list["os.DirEntry[str]"]) -> Iterator[tuple[Path, str]]:
     """The IDX files of a folder, and what they hold.
 
-    A name such as t10k-images-idx3-ubyte.gz tells it, of others the first bytes do.
+    By a name such as t10k-images-idx3-ubyte.gz, else by the first bytes.
     """
     for entry in entries:
         if not WORD.search(entry.name) or entry.name.lower().endswith(PICTURES):

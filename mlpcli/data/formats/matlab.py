@@ -28,7 +28,7 @@ def _parts(path: Path, how: Reading) -> Parts:
 
 
 def with_notes(parts: Parts, how: Reading) -> Parts:
-    """The same splits; a note says how rows of pixels were read, which no file tells."""
+    """The same splits; a note says how rows of pixels were read, which no file states."""
 
     def noted(read: Callable[[], Raw]) -> Raw:
         raw = read()

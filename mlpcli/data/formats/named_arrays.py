@@ -26,7 +26,7 @@ IMAGE_WORDS = {
     "fea",
 }
 LABEL_WORDS = {"y", "label", "labels", "target", "targets", "class", "gnd"}
-OTHER_WORDS = {  # of arrays that tell more about images or labels
+OTHER_WORDS = {  # of arrays that describe images or labels
     *("id", "ids", "index", "indices", "idx", "name", "names", "path", "paths", "file", "files"),
     *("mean", "std", "shape", "size", "weight", "weights", "mask", "masks"),
 }

@@ -20,7 +20,7 @@ from mlpcli.data.raw import WHOLE, Parts, Raw, Reading, natural, split_of
 from mlpcli.errors import DataError
 
 MAX_DEPTH = 4  # folders within the data's own that lead to pictures
-SAMPLE_SIZE = 20  # files of a folder that tell whether it holds pictures
+SAMPLE_SIZE = 20  # files of a folder by which it is known to hold pictures
 
 NO_SPLIT = "not in the folder of a split"
 UNLABELED = (
@@ -50,10 +50,10 @@ def _parts(path: Path, how: Reading) -> Parts:
     if not by_split:
         return {WHOLE: partial(_read, root, how, table)}
     skipped = (*_left_out(root, _files(root), NO_SPLIT), *others)
-    told = "train" if "train" in by_split else next(iter(by_split))  # once
+    reporter = "train" if "train" in by_split else next(iter(by_split))  # of what is skipped
     return {
         split: partial(
-            _read, _root(folder, in_split=True), how, table, skipped if split == told else ()
+            _read, _root(folder, in_split=True), how, table, skipped if split == reporter else ()
         )
         for split, folder in by_split.items()
     }
@@ -82,7 +82,7 @@ def _leads_to_pictures(path: Path, depth: int = 0) -> bool:
 def _read(root: Path, how: Reading, above: Path | None, beside: Skipped = ()) -> Raw:
     """The pictures in root, labelled by their folders or by a table there or above.
 
-    beside: pictures elsewhere, of which a note tells.
+    beside: pictures elsewhere, which a note lists.
     """
     digest = hashlib.sha256()  # over the files' bytes, in order
     skipped = list(beside)
