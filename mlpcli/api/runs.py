@@ -1,36 +1,59 @@
 """`mlp runs`: the runs below a folder, listed, filtered, sorted and removed."""
 
-import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpcli.config.load import changed_settings, flat_settings
+from mlpcli.api import run_columns
+from mlpcli.api.run_columns import Entry, Line
+from mlpcli.api.significance import Summary, accuracy_summary
+from mlpcli.config.load import changed_settings
 from mlpcli.errors import CheckpointError, ConfigError
-from mlpcli.runs.folder import INCOMPLETE, RECORD, RunFolder
+from mlpcli.runs.folder import INCOMPLETE, RECORD, SERIES_KINDS, RunFolder
 from mlpcli.runs.record import RunRecord
+from mlpcli.runs.tags import Tags
 
 
-class Entry(NamedTuple):
-    """One run, as a row of the list; None where it is not known."""
+class Listing(NamedTuple):
+    """The runs that `mlp runs` lists."""
 
-    run: str  # its folder
-    data: str | None
-    status: str  # of run.json, or "damaged", or "incomplete"
-    accuracy: float | None  # validation accuracy of the best epoch, a fraction
-    loss: float | None  # its validation loss, in nats
-    epochs: int | None  # done
-    seconds: float | None
-    seed: int | None
-    parameters: int | None
-    started: str | None  # ISO 8601, UTC
+    folder: Path  # below which they are
+    lines: list[Line]
+    columns: tuple[str, ...]  # that were asked for; none for those that tell most
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Every run in it."""
+        return [entry for line in self.lines for entry in line.entries]
 
 
 def list_runs(
-    folder: Path, *, conditions: Sequence[str] = (), key: str = "started", descending: bool = False
-) -> list[Entry]:
-    """The runs below a folder that meet every condition, as `where` and `sort` take them."""
-    return sort(where(find(folder), conditions), key, descending=descending)
+    folder: Path,
+    *,
+    conditions: Sequence[str] = (),
+    key: str | None = None,
+    best: bool = False,
+    limit: int | None = None,
+    columns: Sequence[str] | None = None,
+    members: bool = False,
+) -> Listing:
+    """The runs below a folder that meet every condition, as `where` and `sort` take them.
+
+    key: the order; without one, and unless the best are to come first, that of their starts, of
+    which a limit leaves the latest. members: list each of several seeds or folds on its own.
+    """
+    chosen = [run_columns.find(name, "--columns") for name in columns or () if name != "all"]
+    entries = where(find(folder), conditions)
+    if columns and "all" in columns:
+        chosen = [*run_columns.FIELDS, *run_columns.differing(entries)]
+    lines = [Line([entry]) for entry in entries] if members else group(entries)
+    if best:
+        metrics = {entry.metric for entry in entries if entry.metric}
+        key = metrics.pop() if len(metrics) == 1 else "accuracy"
+    lines = sort(lines, key or "started", descending=best)
+    if limit is not None:
+        lines = lines[:limit] if key else lines[-limit:]
+    return Listing(folder, lines, tuple(chosen))
 
 
 def find(folder: Path) -> list[Entry]:
@@ -46,21 +69,33 @@ def find(folder: Path) -> list[Entry]:
 def where(entries: Iterable[Entry], conditions: Sequence[str]) -> list[Entry]:
     """The runs that meet every condition `key=value`.
 
-    key: a field of Entry, or a setting such as `optimizer.name`, which a run may lack.
-    Raises ConfigError for text that is not a condition.
+    key: a column as `run_columns.find` takes it, or `tag`. Raises ConfigError for text that is not
+    a condition.
     """
-    tests = [_test(condition) for condition in conditions]
-    return [entry for entry in entries if all(test(entry) for test in tests)]
+    tests = []
+    for condition in conditions:
+        name, equals, value = condition.partition("=")
+        if not (name and equals):
+            raise ConfigError(f"--where {condition}: expected key=value, e.g. --where data=mnist")
+        tests.append((run_columns.find(name, f"--where {condition}"), value))
+    return [entry for entry in entries if all(entry.matches(*test) for test in tests)]
 
 
-def sort(entries: Iterable[Entry], key: str, *, descending: bool = False) -> list[Entry]:
-    """The runs by a field of Entry, those that lack it last; raises ConfigError."""
-    if key not in Entry._fields:
-        raise ConfigError(f"--sort {key}: expected one of {', '.join(Entry._fields)}")
-    value = operator.attrgetter(key)
-    known = [entry for entry in entries if value(entry) is not None]
-    unknown = [entry for entry in entries if value(entry) is None]
-    return [*sorted(known, key=value, reverse=descending), *unknown]
+def group(entries: Iterable[Entry]) -> list[Line]:
+    """A line for each run, and one for all runs of a series."""
+    lines: dict[str, Line] = {}
+    for entry in entries:
+        lines.setdefault(entry.series or entry.run, Line([])).entries.append(entry)
+    return list(lines.values())
+
+
+def sort(lines: Iterable[Line], key: str, *, descending: bool = False) -> list[Line]:
+    """The lines by a column, those that lack it last; raises ConfigError."""
+    column = run_columns.find(key, f"--sort {key}")
+    values = [(line.value(column), line) for line in lines]
+    known = [(value, line) for value, line in values if value is not None]
+    known.sort(key=lambda pair: _order(pair[0]), reverse=descending)
+    return [line for _, line in [*known, *(pair for pair in values if pair[0] is None)]]
 
 
 class RunDetails(NamedTuple):
@@ -69,58 +104,98 @@ class RunDetails(NamedTuple):
     run: str  # its folder
     record: RunRecord
     changed: dict[str, Any]  # settings that are not the defaults, by their dotted keys
+    tags: Tags = Tags()
 
 
-def details(folder: Path) -> RunDetails:
-    """What is known of a run; raises CheckpointError or ConfigError."""
+class SeriesDetails(NamedTuple):
+    """The runs of several seeds or folds in full."""
+
+    run: str  # their folder
+    kind: str  # what they differ in, "seed" or "fold"
+    members: dict[int, RunDetails]  # by seed or fold, the lowest first
+    accuracy: Summary | None  # of each run's best validation accuracy, where at least two have one
+
+
+def details(folder: Path) -> RunDetails | SeriesDetails:
+    """What is known of a run or of several; raises CheckpointError or ConfigError."""
     run = RunFolder(folder)
+    if not (kind := run.series_kind()):
+        return _details(run)
+    members = {member.number: _details(member) for member in run.series()}
+    best = [member.record.best for member in members.values()]
+    values = [epoch.validation_accuracy for epoch in best if epoch]
+    known = [value for value in values if value is not None]
+    summary = accuracy_summary(known) if len(known) > 1 else None
+    return SeriesDetails(str(run), kind, members, summary)
+
+
+def remove(folders: Sequence[Path]) -> Iterator[tuple[str, int]]:
+    """Remove runs, and yield each folder with how many it held; first, whether all can be removed.
+
+    Raises as `RunFolder.remove` does.
+    """
+    runs = [RunFolder(folder) for folder in dict.fromkeys(folders)]
+    counts = [len(run.removable()) for run in runs]
+    for run, count in zip(runs, counts, strict=True):
+        run.remove()
+        yield str(run), count
+
+
+def _details(run: RunFolder) -> RunDetails:
     run.require()
-    return RunDetails(str(run), run.load_record(), changed_settings(run.load_config()))
-
-
-def remove(folder: Path) -> None:
-    """As `RunFolder.remove`."""
-    RunFolder(folder).remove()
+    changed = changed_settings(run.load_config())
+    return RunDetails(str(run), run.load_record(), changed, run.load_tags())
 
 
 def _entry(folder: Path) -> Entry:
     run = RunFolder(folder)
+    kind, _, number = folder.name.partition("-")
+    series = str(folder.parent) if kind in SERIES_KINDS and number.isdecimal() else None
     try:
         record = run.load_record()
     except CheckpointError:
         status = "incomplete" if run.is_incomplete() else "damaged"
-        return Entry(str(folder), None, status, *[None] * 7)
+        return Entry(str(folder), None, status, series=series)
+    tags, note = _tags(run)
+    best = record.best
     return Entry(
         run=str(folder),
         data=record.data.name,
         status=record.status,
-        accuracy=record.best.validation_accuracy if record.best else None,
-        loss=record.best.validation_loss if record.best else None,
+        accuracy=best.validation_accuracy if best else None,
+        loss=best.validation_loss if best else None,
         epochs=record.epochs,
         seconds=record.seconds,
         seed=record.seed,
         parameters=record.parameters,
         started=record.started,
+        metric=record.metric,
+        balanced_accuracy=best.validation_balanced_accuracy if best else None,
+        macro_f1=best.validation_macro_f1 if best else None,
+        tags=tags,
+        note=note or None,
+        series=series,
+        settings=_settings(run),
     )
 
 
-def _test(condition: str) -> Callable[[Entry], bool]:
-    key, equals, value = condition.partition("=")
-    if not (key and equals):
-        raise ConfigError(f"--where {condition}: expected key=value, e.g. --where data=mnist")
-    if key in Entry._fields:
-        return lambda entry: str(getattr(entry, key)) == value
-    if "." not in key:
-        raise ConfigError(
-            f"--where {condition}: unknown key {key!r}; expected one of "
-            f"{', '.join(Entry._fields)}, or a setting such as optimizer.name"
-        )
-    return lambda entry: str(_settings(Path(entry.run)).get(key)) == value
-
-
-def _settings(folder: Path) -> dict[str, Any]:
+def _settings(run: RunFolder) -> dict[str, Any]:
     """A run's settings by their dotted keys; empty where they cannot be read."""
     try:
-        return flat_settings(RunFolder(folder).load_config())
+        return run.load_settings()
     except ConfigError:
         return {}
+
+
+def _tags(run: RunFolder) -> Tags:
+    """A run's tags and note; none where they cannot be read."""
+    try:
+        return run.load_tags()
+    except CheckpointError:
+        return Tags()
+
+
+def _order(value: Any) -> tuple[str, Any]:
+    """What orders values of one column, which may be of several types."""
+    is_number = isinstance(value, int | float)
+    return ("", value) if is_number else (type(value).__name__, value)

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from mlpcli.api import multi_run
+from mlpcli.api import multi_run, tags
 from mlpcli.api.multi_run import SeriesResult, TrainResult
 from mlpcli.api.resume import earlier_epochs, resume
 from mlpcli.api.trainer import AlreadyFinished, Event, train
@@ -14,6 +14,7 @@ from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.tags import require_note
 from mlpcli.training.progress import Metrics
 from mlpcli.training.threads import cores
 
@@ -91,11 +92,20 @@ def plan(
     return Plan(settings, folder, series, threads or cores(), bool(resume), force, overwrite)
 
 
-def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Iterator[StartedRun]:
+def start(
+    plan: Plan, *, offline: bool = False, preflight: bool = True, note: str | None = None
+) -> Iterator[StartedRun]:
     """Each run of a plan; its events must be taken before the next one is asked for.
 
-    Raises what training or resuming a run does.
+    note: text to keep with each of the runs. Raises what training or resuming a run does.
     """
+    if note:
+        require_note(note)
+    for run in _start(plan, offline=offline, preflight=preflight):
+        yield run._replace(events=_noted(run, note)) if note else run
+
+
+def _start(plan: Plan, *, offline: bool, preflight: bool) -> Iterator[StartedRun]:
     config, folder, series, threads, resumed, force, overwrite = plan
     if series:
         done = True
@@ -128,6 +138,14 @@ def start(plan: Plan, *, offline: bool = False, preflight: bool = True) -> Itera
             threads=threads,
         )
         yield StartedRun(folder, None, events)
+
+
+def _noted(run: StartedRun, text: str) -> Iterator[Event]:
+    """The events of a run; once the first has come, the run lies in its folder and gets a note."""
+    for number, event in enumerate(run.events):
+        if not number:
+            tags.note([run.folder], text)
+        yield event
 
 
 def result(plan: Plan) -> TrainResult | SeriesResult:

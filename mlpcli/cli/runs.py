@@ -1,11 +1,12 @@
-"""`mlp runs`: list runs, show the details of one, or remove them."""
+"""`mlp runs`: list runs, show the details of one, tag, note or remove them."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
+from mlpcli.cli.completion import runs as names
 from mlpcli.cli.help import Group
 from mlpcli.cli.options import JsonOpt, RunArg, RunsArg, chosen_run, flag
 from mlpcli.cli.output import print_result
@@ -26,47 +27,67 @@ def list_(
     sort: Annotated[
         str | None, Option(metavar="KEY", help="Sort by this column (default: started).")
     ] = None,
-    best: Annotated[bool, flag("--best", "Highest validation accuracy first.")] = False,
+    best: Annotated[bool, flag("--best", "Highest accuracy, or train.metric, first.")] = False,
+    limit: Annotated[
+        int | None,
+        Option(metavar="N", min=1, help="Only the first N; without an order, the latest."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        Option(metavar="A,B,...", help="These columns: facts or settings, such as lr; or all."),
+    ] = None,
+    members: Annotated[
+        bool, flag("--members", "List each seed's or fold's run on its own line.")
+    ] = False,
     json: JsonOpt = False,
     csv: Annotated[bool, flag("--csv", "Print CSV, one run per line.")] = False,
 ) -> None:
-    """List runs; show or remove one.
+    """List runs; show, tag or remove them.
 
     Examples:
 
     \b
       mlp runs --best
-      mlp runs --where data=mnist --where optimizer.name=adamw
+      mlp runs --where data=mnist --where optimizer=adamw --where tag=good
+      mlp runs --columns run,accuracy,lr,hidden --limit 10
       mlp runs --sort seconds --csv > runs.csv
-      mlp runs show runs/first
+      mlp runs show first
     """
     if ctx.invoked_subcommand:
         return
     from mlpcli.api.runs import list_runs
-    from mlpcli.show.runs import as_csv, as_json, as_text
+    from mlpcli.show.run_table import as_text
+    from mlpcli.show.runs import as_csv, as_json
 
     if json and csv:
         raise ConfigError("--json and --csv: give one of them")
+    if json and columns:
+        raise ConfigError("--json and --columns: JSON has all columns; leave out --columns")
     if best and sort:
         raise ConfigError("--best and --sort: give one of them")
-    entries = list_runs(
+    listing = list_runs(
         folder,
         conditions=where or [],
-        key="accuracy" if best else sort or "started",
-        descending=best,
+        key=sort,
+        best=best,
+        limit=limit,
+        columns=columns.split(",") if columns else None,
+        members=members or json or csv,
     )
-    print_result(entries, as_csv if csv else as_text, as_json, json=json, wrap=not csv)
+    print_result(listing, as_csv if csv else as_text, as_json, json=json, wrap=not csv)
 
 
 @app.command()
 def show(run: RunArg = None, json: JsonOpt = False) -> None:
     """Show the details of a run and the settings that differ from the defaults.
 
+    Of the folder of several seeds or folds, it shows each run and their mean.
+
     Examples:
 
     \b
-      mlp runs show runs/first
-      mlp runs show runs/first --json
+      mlp runs show first
+      mlp runs show first --json
     """
     from mlpcli.api.runs import details
     from mlpcli.show.runs import details_as_json, details_as_text
@@ -78,20 +99,69 @@ def show(run: RunArg = None, json: JsonOpt = False) -> None:
 def rm(runs: RunsArg, json: JsonOpt = False) -> None:
     """Remove runs: their files, and each folder if nothing else is in it.
 
+    Nothing is removed unless all of them can be. Of the folder of several seeds or folds, all runs
+    are removed.
+
     Examples:
 
     \b
-      mlp runs rm runs/first runs/second
+      mlp runs rm first second
+      mlp runs rm five
     """
     from mlpcli.api.find_run import find
     from mlpcli.api.runs import remove
     from mlpcli.show.runs import removed_as_json, removed_as_text
 
-    removed: list[str] = []
+    removed: dict[str, int] = {}
     try:
-        for run in map(find, runs):
-            remove(run)
-            removed.append(str(run))
+        for run, count in remove([find(run) for run in runs]):
+            removed[run] = count
     finally:  # an error does not undo what came before it
         if removed:
             print_result(removed, removed_as_text, removed_as_json, json=json)
+
+
+@app.command()
+def tag(
+    runs: RunsArg,
+    word: Annotated[str, Argument(metavar="WORD", help="The tag.")],
+    remove: Annotated[bool, flag("--remove", "Remove the tag.")] = False,
+    json: JsonOpt = False,
+) -> None:
+    """Give runs a tag, a word to find them by.
+
+    Examples:
+
+    \b
+      mlp runs tag first second good
+      mlp runs tag first good --remove
+      mlp runs --where tag=good
+    """
+    from mlpcli.api import tags as api
+    from mlpcli.show.tags import as_json, as_text
+
+    change = api.untag if remove else api.tag
+    print_result(change(map(chosen_run, runs), word), as_text, as_json, json=json)
+
+
+@app.command()
+def note(
+    run: Annotated[str, Argument(metavar="RUN", help="The run.", autocompletion=names)],
+    text: Annotated[str | None, Argument(metavar="TEXT", help="The note.")] = None,
+    remove: Annotated[bool, flag("--remove", "Remove the note.")] = False,
+    json: JsonOpt = False,
+) -> None:
+    """Keep a note with a run, in place of an earlier one.
+
+    Examples:
+
+    \b
+      mlp runs note first "as in the paper, but without dropout"
+      mlp runs note first --remove
+    """
+    from mlpcli.api import tags as api
+    from mlpcli.show.tags import as_json, as_text
+
+    if (text is None) != remove:
+        raise ConfigError("runs note: give a text, or --remove")
+    print_result(api.note([chosen_run(run)], text or ""), as_text, as_json, json=json)

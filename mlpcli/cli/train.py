@@ -73,6 +73,9 @@ def train(
             help="Train K times, each time validating on another K-th of the images.",
         ),
     ] = None,
+    note: Annotated[
+        str | None, Option(metavar="TEXT", help="Keep a note with the run; `mlp runs` shows it.")
+    ] = None,
     overwrite: OverwriteOpt = False,
     resume: Annotated[
         str | None, Option(metavar="RUN", help="Resume a run.", autocompletion=runs)
@@ -141,7 +144,7 @@ def train(
     )
     console.warn_of_threads(plan.threads)
     trained = False
-    for run in api.start(plan, offline=offline, preflight=preflight):
+    for run in api.start(plan, offline=offline, preflight=preflight, note=note):
         if run.member is not None and not quiet:
             console.note(f"{run.member}: {run.folder}")
         trained |= console.watch(

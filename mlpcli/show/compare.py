@@ -45,15 +45,15 @@ def ranking_as_text(result: Ranking) -> str:
     """A table of more than two runs, each compared with the best, and how to read it."""
     pairs = [rival.comparison for rival in result.rivals]
     rows = [
-        ["", "accuracy", "difference", "95% interval", "p", "verdict"],
-        [result.best, percent(max(result.accuracy)), "", "", "", "best"],
+        ["", "accuracy", "verdict", "difference", "95% interval", "p"],
+        [result.best, percent(max(result.accuracy)), "best", "", "", ""],
     ]
     for rival in result.rivals:
         pair = rival.comparison
         low, high = map(points, pair.ci95)
         p = probability(rival.p_holm).removeprefix("p = ").removeprefix("p ")
-        cells = (percent(pair.accuracy[1]), points(pair.difference), f"{low} to {high}", p)
-        rows.append([pair.runs[1], *cells, rival.verdict])
+        cells = (rival.verdict, points(pair.difference), f"{low} to {high}", p)
+        rows.append([pair.runs[1], percent(pair.accuracy[1]), *cells])
     tests = " or ".join(TESTS[test] for test in sorted({pair.test for pair in pairs}))
     worse = sum(rival.verdict == "worse" for rival in result.rivals)
     unclear = f"cannot tell for {len(pairs) - worse} (p of {SIGNIFICANCE_LEVEL} or more)"

@@ -1,34 +1,62 @@
-"""Runs as a table, as CSV, as JSON, and one of them in full."""
+"""Runs as CSV and JSON, and one of them, or several seeds or folds, in full."""
 
 import json
 from typing import Any
 
-from mlpcli.api.runs import Entry, RunDetails
-from mlpcli.show.format import counted, csv_line, fixed, json_object, percent, table
-
-COLUMNS = ("run", "data", "status", "accuracy", "loss", "epochs", "seconds", "seed")  # of the table
-
-
-def as_text(entries: list[Entry]) -> str:
-    """The runs, one per line, below a header."""
-    if not entries:
-        return "no runs"
-    rows = [[_cell(name, getattr(entry, name)) for name in COLUMNS] for entry in entries]
-    return "\n".join(table([list(COLUMNS), *rows]))
+from mlpcli.api.run_columns import FIELDS, Line, differing, text
+from mlpcli.api.runs import Listing, RunDetails, SeriesDetails, group
+from mlpcli.show.format import counted, csv_line, fixed, json_object, percent, pick, table
+from mlpcli.show.train import mean_and_interval, spread
 
 
-def as_csv(entries: list[Entry]) -> str:
-    """The runs with all their columns, below a header."""
-    return "\n".join(map(csv_line, (Entry._fields, *entries)))
+def as_csv(listing: Listing) -> str:
+    """The runs with all their columns, or those that were asked for, below a header."""
+    entries = listing.entries
+    columns = listing.columns or (*FIELDS, *differing(entries))
+    rows = ([_plain(entry.value(column)) for column in columns] for entry in entries)
+    return "\n".join(map(csv_line, (columns, *rows)))
 
 
-def as_json(entries: list[Entry]) -> str:
+def as_json(listing: Listing) -> str:
     """The runs as one JSON object."""
-    return json_object({"runs": entries})
+    entries = listing.entries
+    series = [_series_values(line) for line in group(entries) if line.kind]
+    return json_object({"runs": entries, "series": series})
 
 
-def details_as_text(run: RunDetails) -> str:
-    """A run's record and the settings in which it differs from the defaults."""
+def _series_values(line: Line) -> dict[str, Any]:
+    return {
+        "run": line.run,
+        "kind": line.kind,
+        "n": len(line.entries),
+        "accuracy": line.value("accuracy"),
+        "sd": line.sd("accuracy"),
+        "seconds": line.value("seconds"),
+    }
+
+
+def details_as_text(found: RunDetails | SeriesDetails) -> str:
+    """A run's record and the settings in which it differs from the defaults; or several runs."""
+    return _series(found) if isinstance(found, SeriesDetails) else _single(found)
+
+
+def details_as_json(found: RunDetails | SeriesDetails) -> str:
+    """The same as one JSON object."""
+    if isinstance(found, RunDetails):
+        return json_object(_values(found))
+    members = [{found.kind: n, **_values(run)} for n, run in found.members.items()]
+    accuracy = found.accuracy and found.accuracy.mean
+    return json_object(
+        {
+            "run": found.run,
+            "validation_accuracy": accuracy,
+            **spread(found.accuracy),
+            f"{found.kind}s": members,
+        }
+    )
+
+
+def _single(run: RunDetails) -> str:
     record, changed = run.record, run.changed
     best, data, e = record.best, record.data, record.environment
     images = (
@@ -36,6 +64,8 @@ def details_as_text(run: RunDetails) -> str:
     )
     facts = {
         "run": run.run,
+        "tags": " ".join(run.tags.tags),
+        "note": run.tags.note,
         "status": record.status,
         "error": record.error,
         "data": f"{data.name}, {images}" if data.training_images else data.name,
@@ -50,25 +80,70 @@ def details_as_text(run: RunDetails) -> str:
         "versions": f"mlpcli {e.mlpcli}, numpy {e.numpy}, Python {e.python}",
     }
     lines = [f"{term}: {fact}" for term, fact in facts.items() if fact]
-    lines.append("settings other than the defaults:" if changed else "settings: the defaults")
-    return "\n".join([*lines, *(f"  {key}: {json.dumps(v)}" for key, v in changed.items())])
+    return "\n".join([*lines, *_settings(changed)])
 
 
-def details_as_json(run: RunDetails) -> str:
+def _series(found: SeriesDetails) -> str:
+    first, *others = found.members.values()
+    rows = [[found.kind, "status", "accuracy", "loss", "best epoch", "seconds"]]
+    for number, (_, record, _, _) in found.members.items():
+        best = record.best
+        cells = ("-", "-", "-")
+        if best:
+            cells = (
+                percent(best.validation_accuracy),
+                fixed(best.validation_loss),
+                f"{best.epoch} of {record.epochs}",
+            )
+        rows.append([str(number), record.status, *cells, f"{record.seconds:.1f}"])
+    names = (f"{found.kind}", "data.fold")
+    changed = {key: value for key, value in first.changed.items() if key not in names}
+    tags = dict.fromkeys(tag for run in (first, *others) for tag in run.tags.tags)
+    notes = dict.fromkeys(run.tags.note for run in (first, *others) if run.tags.note)
+    facts = {"tags": " ".join(tags), "note": "; ".join(notes)}
+    return "\n".join(
+        [
+            f"run: {found.run}, {counted(len(found.members), found.kind)}",
+            *(f"{term}: {fact}" for term, fact in facts.items() if fact),
+            *table(rows),
+            *(
+                [f"validation accuracy: {mean_and_interval(found.accuracy, found.kind)}"]
+                if found.accuracy
+                else []
+            ),
+            *_settings(changed),
+        ]
+    )
+
+
+def removed_as_text(runs: dict[str, int]) -> str:
+    """The folders that were removed, one per line, with how many runs each held."""
+    return "\n".join(
+        f"{run}: removed{f' ({count} runs)' * (count > 1)}" for run, count in runs.items()
+    )
+
+
+def removed_as_json(runs: dict[str, int]) -> str:
     """The same as one JSON object."""
-    return json_object({"run": run.run, "changed": run.changed, "record": run.record.as_dict()})
+    return json_object({"removed": list(runs)})
 
 
-def removed_as_text(runs: list[str]) -> str:
-    """The runs that were removed, one per line."""
-    return "\n".join(f"{run}: removed" for run in runs)
+def _settings(changed: dict[str, Any]) -> list[str]:
+    head = "settings other than the defaults:" if changed else "settings: the defaults"
+    return [head, *(f"  {key}: {json.dumps(value)}" for key, value in changed.items())]
 
 
-def removed_as_json(runs: list[str]) -> str:
-    """The same as one JSON object."""
-    return json_object({"removed": runs})
+def _values(run: RunDetails) -> dict[str, Any]:
+    return {
+        **pick(run, "run", "changed"),
+        "tags": run.tags.tags,
+        "note": run.tags.note or None,
+        "record": run.record.as_dict(),
+    }
 
 
-def _cell(name: str, value: Any) -> str:
-    form = {"accuracy": percent, "loss": "{:.4f}".format, "seconds": "{:.1f}".format}.get(name, str)
-    return "-" if value is None else form(value)
+def _plain(value: Any) -> Any:
+    """A value as a cell of CSV."""
+    if isinstance(value, tuple):
+        return " ".join(value)
+    return text(value) if isinstance(value, list | dict | bool) else value

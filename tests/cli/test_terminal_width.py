@@ -24,10 +24,13 @@ COMMANDS = [
     "predict {run} shown.png",
     "runs show {run}",
     "runs --in .",
+    "runs --in . --columns all",
+    "runs show five",
     "summary",
     "workbook --verify",
 ]
-ONCE = ("data write {data} written", "gradcheck --sweep")  # refuses; its plot is of letters
+# refuses; its plot is of letters; leaves out columns and says which
+ONCE = ("data write {data} written", "gradcheck --sweep", "runs --in .")
 
 
 @pytest.fixture

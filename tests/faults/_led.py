@@ -11,7 +11,7 @@ import atheris
 
 WATCHED = ("mlpcli", "ruamel", "zipfile", "gzip", "ast")  # packages whose lines lead
 COMMANDS = ("eval", "import_weights", "predict", "reproduce", "runs", "train")
-OTHERS = ("data.fetch", "show.console", "show.eval", "show.runs")
+OTHERS = ("data.fetch", "show.console", "show.eval", "show.run_table", "show.runs")
 
 
 def load() -> None:

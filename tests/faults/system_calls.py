@@ -85,6 +85,11 @@ def of_files(place: Path) -> Any:
     return {f"{path.relative_to(place)}": path.read_bytes() for path in files}
 
 
+def of_tags(place: Path) -> Any:
+    """A run and what is said of it."""
+    return result(place / "run"), RunFolder(place / "run").load_tags()
+
+
 def of_cache(place: Path) -> Any:
     """The same without temporary files, which the next download removes where the disk refused."""
     files = of_files(place).items()
@@ -153,8 +158,12 @@ COMMANDS = {
         "reproduce run --out again", of_repetition, "train {train} --out run", removed
     ),
     "runs rm": Command(
-        "runs rm run", of_files, "train {train} --set log.tensorboard=true --out run"
+        "runs rm run", of_files, "train {train} --set log.tensorboard=true --out run --note x"
     ),
+    "runs rm, several": Command(
+        "runs rm run", of_files, "train {train} --epochs 1 --seeds 2 --out run"
+    ),
+    "runs tag": Command("runs tag run good", of_tags, "train {train} --out run --note x"),
     "export to ONNX": Command("export {old} --out net.onnx", of_files),
     "export to safetensors": Command(
         "export {old} --format safetensors --out net.st",

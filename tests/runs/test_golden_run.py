@@ -19,6 +19,8 @@ import pytest
 from mlpcli.api import runs
 from mlpcli.api.eval import evaluate_run
 from mlpcli.api.resume import resume
+from mlpcli.api.run_columns import Entry
+from mlpcli.config.load import flat_settings
 from mlpcli.config.schema import Adam, Constant
 from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import METRICS, RECORD, RunFolder
@@ -106,10 +108,11 @@ def test_it_is_resumed_for_another_epoch_as_0_1_0_did(run: RunFolder) -> None:
 
 
 def test_it_is_listed_with_its_result_and_its_settings(run: RunFolder) -> None:
-    (entry,) = runs.list_runs(run.path.parent, conditions=["optimizer.name=adam"])
+    (entry,) = runs.list_runs(run.path.parent, conditions=["optimizer.name=adam"]).entries
     details = runs.details(run.path)
 
-    assert entry == runs.Entry(
+    assert entry.settings == flat_settings(run.load_config())
+    assert entry._replace(settings={}) == Entry(
         run=str(run),
         data="synth",
         status="finished",
@@ -120,7 +123,9 @@ def test_it_is_listed_with_its_result_and_its_settings(run: RunFolder) -> None:
         seed=0,
         parameters=8290,
         started="2026-11-26T01:06:47+00:00",
+        metric="accuracy",
     )
+    assert isinstance(details, runs.RunDetails)
     assert details.changed == {
         "data.validation": 0.1,
         "data.images": 500,
