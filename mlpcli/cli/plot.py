@@ -6,6 +6,7 @@ from typing import Annotated
 
 from mlpcli.cli.options import JsonOpt, OverwriteFileOpt, RunsOrLatestArg, chosen_runs, out_option
 from mlpcli.cli.output import print_drawing, print_result
+from mlpcli.errors import ConfigError
 
 
 def plot(
@@ -33,12 +34,14 @@ def plot(
     from mlpcli.api.plot import plot as read
     from mlpcli.show import plot as show
 
+    if overwrite and out is None:
+        raise ConfigError("--overwrite: is for the file of --out; name one")
     drawn = read(chosen_runs(runs))
-    if out is None and not json:
-        print_drawing(partial(show.drawing, drawn))
-    else:
-        if out is not None:
-            show.claim(out, overwrite=overwrite)
-            show.write(drawn, out)
+    if out is not None:
+        show.claim(out, overwrite=overwrite)
+        show.write(drawn, out)
+    if out is not None or json:
         as_text = partial(show.figure_as_text, path=out or Path())
         print_result(drawn, as_text, partial(show.as_json, path=out), json=json)
+    else:
+        print_drawing(partial(show.drawing, drawn))

@@ -43,7 +43,7 @@ def small_drawing(plot: Plot, canvas: Canvas) -> list[Text]:
     """Loss and accuracy side by side in a few lines; one of them where it is narrow."""
     panels = _panels(plot)
     canvas = canvas._replace(height=min(SMALL_HEIGHT, canvas.height - 1))
-    head = [_names(plot, canvas)] if len(plot.tracks) > 1 else []
+    head = [_names(plot, canvas)] if len(plot.tracks) > 1 or plot.tracks[0].of else []
     if len(panels) == 1 or canvas.width < MIN_BESIDE:
         return [*head, *panels[-1](canvas, epochs=True)]
     half = canvas._replace(width=(canvas.width - 2) // 2)
@@ -117,8 +117,11 @@ def _legend(plot: Plot, i: int, canvas: Canvas) -> Text:
 
 
 def _names(plot: Plot, canvas: Canvas) -> Text:
-    """The symbols of the runs with the last part of their names, in a line."""
+    """The symbols of the runs with the last part of their names, in a line; what a mean is of."""
     line = Text()
+    if len(plot.tracks) == 1:
+        line.append(plot.tracks[0].of)
+        return line
     for track, symbol, style in zip(plot.tracks, _symbols(canvas), STYLES, strict=False):
         line.append(symbol, style)
         line.append(f" {one_line(Path(track.name).name)}  ")

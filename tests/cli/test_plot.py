@@ -139,13 +139,18 @@ def test_only_a_figure_of_ours_is_replaced(run: str, name: str) -> None:
 
 
 def test_what_cannot_be_drawn_is_refused(run: str) -> None:
-    weights: dict[str, Any] = {"W1": np.zeros((1024, 3), "f4"), "b1": np.zeros(3, "f4")}
+    weights: dict[str, Any] = {"W1": np.zeros((1024, 10), "f4"), "b1": np.zeros(10, "f4")}
     save_file(weights, "w.safetensors")
 
     assert (
         refusal("plot", run, "-o", "a.pdf")
         == "--out a.pdf: expected a name that ends in .svg or .png"
     )
+    assert refusal("plot", run, "--overwrite").startswith("--overwrite: is for the file of --out")
+    assert refusal("plot", "w.safetensors").startswith("w.safetensors: ")
+    assert call("import", "w.safetensors", "--out", "imported").status == 0
+    told = refusal("plot", "imported")
+    assert told == "imported: was imported, so it has no epochs to plot"
     assert refusal("plot", "none").startswith("none: no such run")
     assert not Path("a.pdf").exists()
 
