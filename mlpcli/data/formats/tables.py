@@ -9,14 +9,15 @@ import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpcli import files
+from mlpcli.data.formats import table_columns
 from mlpcli.data.formats.form import Format
-from mlpcli.data.formats.named_arrays import LABEL_WORDS
+from mlpcli.data.formats.table_columns import Columns
 from mlpcli.data.idx import GZIP_PREFIX
 from mlpcli.data.raw import WHOLE, Parts, Raw, Reading
 from mlpcli.data.size_limits import MAX_FILE_SIZE, is_plausible_size
@@ -24,23 +25,9 @@ from mlpcli.errors import DataError
 
 SEPARATORS = ",\t;"
 MAX_LINE_SIZE = 4 << 20  # bytes
-MIN_COLUMNS = 5  # 2x2 pixels and a label
 SAMPLE_SIZE = 50  # lines that the columns are known by
-INDEX_NAMES = {"id", "index", "idx", "unnamed: 0", ""}  # of columns that are left out
-MAX_NAMES = 6  # columns listed in a message
 COLUMNS_CHANGED = re.compile(r"number of columns changed from (\d+) to (\d+) at row (\d+)")
 NO_NUMBER = re.compile(r"could not convert string (.*) to \w+ at row (\d+)")
-
-
-class Columns(NamedTuple):
-    """What the columns of a table are; pixels stand between the others."""
-
-    separator: str
-    header: bool  # whether the first line names them
-    before: int  # columns before the pixels
-    after: int  # columns after them
-    label: int | None  # which of these has the labels; None: not known yet, or there are none
-    note: str = ""
 
 
 def _parts(path: Path, how: Reading) -> Parts:
@@ -48,92 +35,18 @@ def _parts(path: Path, how: Reading) -> Parts:
 
 
 def _read(path: Path, how: Reading) -> Raw:
-    columns = _columns(path, *_sample(path), how)
+    columns = table_columns.recognize(path, *_sample(path), how)
     try:
         pixels, texts, files = _load(path, columns, np.uint8)
     except ValueError:  # fractions, or more than 8 bits
         pixels, texts, files = _load_floats(path, columns)
     labels: NDArray[Any] | None = np.array(texts) if texts else None
     note = columns.note
-    if columns.label is None and _is_square(pixels.shape[1] - 1, how):
-        pixels, labels, note = _split_edge(path, pixels, how)
+    if columns.label is None and table_columns.is_square(pixels.shape[1] - 1, how):
+        pixels, labels, note = table_columns.split_edge(path, pixels, how)
     elif labels is not None:
         labels = _numbers(labels)
     return Raw(pixels, labels, files, notes=(note,) if note else ())
-
-
-def _columns(path: Path, separator: str, rows: list[list[str]], how: Reading) -> Columns:
-    """What the columns are, by the first lines; raises DataError where that cannot be known."""
-    if not rows or len(rows[0]) < MIN_COLUMNS:
-        raise DataError(f"{path}: is not a table of pixels, with a line for each image")
-    first, second = rows[0], rows[-1]
-    header = len(rows) > 1 and any(
-        not _is_number(a) and _is_number(b) for a, b in zip(first, second, strict=False)
-    )
-    names = [name.strip().lower() for name in first] if header else []
-    count = len(first)
-    label = _label(path, names, count, how)
-    if label is None and not header:
-        texts = [i for i in (0, count - 1) if not _is_number(first[i])]
-        label = texts[0] if len(texts) == 1 else None
-    others = {i for i, name in enumerate(names) if name in INDEX_NAMES}
-    others |= set() if label is None else {label}
-    before = next(i for i in range(count + 1) if i not in others)
-    after = next(i for i in range(count + 1) if count - 1 - i not in others)
-    if sorted(others) != [*range(before), *range(count - after, count)]:
-        raise DataError(f"{path}: columns that are no pixels must be the first or the last ones")
-    pixels = count - before - after
-    alone = label is None and _is_square(pixels - 1, how)  # the label is the first or the last
-    if not (_is_square(pixels, how) or alone):
-        raise DataError(
-            f"{path}: has {count:,} columns, which are not a label and a square number of pixels; "
-            "--set data.label names the column of the labels, 'data.shape=[height,width]' the size"
-        )
-    left_out = sorted(others - {label})
-    note = f"left out the column {first[left_out[0]].strip()!r}" if left_out else ""
-    own = None if label is None else sorted(others).index(label)
-    return Columns(separator, header, before, after, own, note)
-
-
-def _label(path: Path, names: list[str], count: int, how: Reading) -> int | None:
-    """The position of the labels by the setting, or by their name."""
-    if how.label is None:
-        named = [i for i, name in enumerate(names) if name in LABEL_WORDS]
-        if len(named) > 1:
-            raise DataError(
-                f"{path}: its columns {names[named[0]]!r} and {names[named[1]]!r} may both be the "
-                "labels; --set data.label=NAME chooses one"
-            )
-        return named[0] if named else None
-    if how.label.strip().lower() in names:
-        return names.index(how.label.strip().lower())
-    if how.label.isdecimal() and int(how.label) < count:
-        return int(how.label)
-    shown = ", ".join(names[:MAX_NAMES]) if names else f"0 to {count - 1}"
-    raise DataError(f"{path}: has no column {how.label!r}; data.label is one of {shown}, ...")
-
-
-def _split_edge(
-    path: Path, table: NDArray[Any], how: Reading
-) -> tuple[NDArray[Any], NDArray[Any], str]:
-    """Pixels and labels of a table without names, whose first or last column has the labels."""
-    edges = {"first": table[:, 0], "last": table[:, -1]}
-    likely = [name for name, column in edges.items() if _may_be_labels(column)]
-    if len(likely) != 1:
-        raise DataError(
-            f"{path}: its first or its last column may have the labels; --set data.label=0 or "
-            f"--set data.label={table.shape[1] - 1} chooses one"
-        )
-    pixels = table[:, 1:] if likely == ["first"] else table[:, :-1]
-    return pixels, edges[likely[0]], f"labels are in the {likely[0]} column"
-
-
-def _may_be_labels(column: NDArray[Any]) -> bool:
-    """Whether a column has the numbers from 0 or 1 up to another, without larger gaps."""
-    distinct = np.unique(column)
-    if len(distinct) < 2 or distinct[0] not in (0, 1):
-        return False
-    return bool((distinct == np.rint(distinct)).all() and np.diff(distinct).max() <= 2)
 
 
 def _load(
@@ -246,20 +159,6 @@ def _sample(path: Path) -> tuple[str, list[list[str]]]:
         raise DataError(f"{path}: not a table: {err}") from err
 
 
-def _is_square(pixels: int, how: Reading) -> bool:
-    if how.shape:
-        return pixels == how.shape[0] * how.shape[1]
-    return pixels > 0 and round(pixels**0.5) ** 2 == pixels
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _fits(path: Path, head: bytes | None) -> bool:
     """Whether the first line has many cells; what is in them is decided later."""
     if head is None:
@@ -272,7 +171,10 @@ def _fits(path: Path, head: bytes | None) -> bool:
             return False
     line = head.partition(b"\n")[0]
     text = b"\0" not in head and not head.lstrip().startswith((b"<", b"%", b"@", b"{"))
-    return text and max(line.count(each.encode()) for each in SEPARATORS) >= MIN_COLUMNS - 1
+    return (
+        text
+        and max(line.count(each.encode()) for each in SEPARATORS) >= table_columns.MIN_COLUMNS - 1
+    )
 
 
 FORMATS = (
