@@ -6,12 +6,13 @@ from typing import Any, Literal, NamedTuple
 
 from mlpcli import files
 from mlpcli.api import rubric as rubrics
+from mlpcli.api.workbook_session import named
 from mlpcli.checks.questions.judging import judge
 from mlpcli.checks.questions.notation import plain_text
-from mlpcli.checks.questions.question import QUESTIONS, Question, find
+from mlpcli.checks.questions.question import Question
 from mlpcli.config import yaml_source
 from mlpcli.config.yaml_source import Tree
-from mlpcli.errors import ConfigError, nearest
+from mlpcli.errors import ConfigError
 
 MAX_FILE_SIZE = 4_000_000  # bytes
 WIDTH = 98  # columns of a template
@@ -123,11 +124,10 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _id(tree: Tree, key: str) -> str:
-    if question := find(key):
-        return question.id
-    near = nearest(key, [question.id for question in QUESTIONS])
-    hint = f"did you mean {near!r}?" if near else "`mlp workbook --list` shows all"
-    raise ConfigError(f"{tree.place((key,))}: no such question {key!r:.60}; {hint}")
+    try:
+        return named(key).id
+    except ConfigError as err:
+        raise ConfigError(f"{tree.place((key,))}: {err}") from err
 
 
 def _text(tree: Tree, key: str) -> str:

@@ -112,10 +112,7 @@ def select(section: str | None, name: str | None) -> Questions:
     if section and name:
         raise ConfigError("--question: names one question; leave out --section")
     if name:
-        if question := find(name):
-            return [question]
-        near = nearest(name, [question.id for question in QUESTIONS])
-        raise ConfigError(f"--question: no such question {name!r}; {_hint(near)}")
+        return [named(name)]
     if section is None:
         return QUESTIONS
     wanted = section.strip().lower()
@@ -126,6 +123,14 @@ def select(section: str | None, name: str | None) -> Questions:
         near = nearest(section, dict.fromkeys(question.code for question in QUESTIONS))
         raise ConfigError(f"--section: no such section {section!r}; {_hint(near)}")
     return found
+
+
+def named(name: str) -> Question:
+    """The question with an id; raises ConfigError with the nearest one."""
+    if question := find(name):
+        return question
+    near = nearest(name, [question.id for question in QUESTIONS])
+    raise ConfigError(f"no such question {name!r:.60}; {_hint(near)}")
 
 
 def _hint(near: str | None) -> str:

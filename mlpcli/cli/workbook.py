@@ -29,6 +29,9 @@ def workbook(
     rubric: Annotated[
         Path | None, Option(metavar="FILE", help="Points by question, as `W3.13: 2`, in YAML.")
     ] = None,
+    notebook: Annotated[
+        Path | None, Option(metavar="FILE.ipynb", help="Write a notebook with the questions.")
+    ] = None,
     verify: Annotated[bool, flag("--verify", "Check every statement on the full network.")] = False,
     json: JsonOpt = False,
     junit: JunitOpt = None,
@@ -54,12 +57,14 @@ def workbook(
       mlp workbook --section 01 --template > answers.yaml
       mlp workbook --section 01 --answers answers.yaml
       mlp workbook --answers answers.yaml --rubric points.yaml
+      mlp workbook --section 01 --notebook workbook.ipynb
       mlp workbook --verify
     """
     modes = {
         "--verify": verify,
         "--answers": answers,
         "--template": template,
+        "--notebook": notebook,
         "--list": list_,
         "--restart": restart,
     }
@@ -80,6 +85,11 @@ def workbook(
     chosen = select(section, question)
     if template:
         echo(blank(chosen), nl=False)
+    elif notebook:
+        from mlpcli.api.workbook_notebook import write
+
+        write(notebook, chosen)
+        say(f"notebook: {notebook}")
     elif answers:
         _judge(answers, chosen, rubric=rubric, json=json, junit=junit, gradescope=gradescope)
     elif list_:

@@ -174,7 +174,7 @@ def test_the_list_as_json_is_as_the_contract_has_it() -> None:
 
 def test_a_misspelled_name_gets_the_nearest() -> None:
     assert refusal("workbook", "--question", "W3.31") == (
-        "--question: no such question 'W3.31'; did you mean 'W3.1'?"
+        "no such question 'W3.31'; did you mean 'W3.1'?"
     )
     assert refusal("workbook", "--section", "calculs") == (
         "--section: no such section 'calculs'; did you mean 'calculus'?"

@@ -77,8 +77,10 @@ def _set(text: str) -> str:
 
 
 def _side(text: str) -> str:
-    if text in ("y*", "y^*"):
-        return "y^*"
+    if re.fullmatch(r"y\^?\*|[fg]'?", text):
+        return text.replace("y*", "y^*")
+    if text == "f ∘ g":
+        return r"f \circ g"
     if re.fullmatch(r"\(?[i-n], ?[i-n]\)?", text):
         return text
     return latex(parse(sides(text)[-1]))
@@ -147,8 +149,8 @@ def _derivative(node: Node, style: Style) -> str:
     simple = of.op in ("symbol", "index")
     if style.latex:
         top = _text(of, style) if simple else ""
-        rest = "" if simple else f" {_inside(of, ATOM, style)}"
-        return rf"\frac{{\partial {top}}}{{\partial {variable}}}{rest}"
+        rest = "" if simple else f" {_inside(of, POWER, style)}"
+        return rf"\frac{{\partial{' ' + top if top else ''}}}{{\partial {variable}}}{rest}"
     text = _inside(of, PREFIX, style)
     return f"∂{text}/∂{variable}" if simple else f"∂/∂{variable} {text}"
 
