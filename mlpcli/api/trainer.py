@@ -26,6 +26,7 @@ from mlpcli.training.loader import TrainingData, load_split, prepare
 from mlpcli.training.loop import fit, stop_reason
 from mlpcli.training.preflight import preflight as preflight_findings
 from mlpcli.training.progress import Epoch, Progress, State, Step
+from mlpcli.training.time_budget import TRIAL_SAVES
 
 
 class Notice(NamedTuple):
@@ -128,7 +129,6 @@ def follow(
     event = None
     progress = since.progress if since else Progress()
     seconds = before = run.record.seconds
-    saved = started = time.perf_counter()
     try:
         rare = [] if since else _rare_classes(run)
         findings = preflight_findings(run.config, run.data) if preflight else ()
@@ -136,6 +136,8 @@ def follow(
             run.record = run.record.replace(warnings=(*run.record.warnings, text))
             yield Notice(text)
         with event_log(run.config, run.folder) as log:
+            started = time.perf_counter()
+            saved, trials = started, 0 if run.config.train.time_budget is None else TRIAL_SAVES
             for event in _events(run, since):
                 now, progress = time.perf_counter(), event.progress
                 seconds = round(before + now - started, 3)
@@ -144,14 +146,17 @@ def follow(
                     run.folder.require_in_place("the run in it is saved; resume it there")
                     log(event.metrics)
                     saved = now
-                elif now - saved >= run.config.checkpoint.every_seconds:
+                elif trials or now - saved >= run.config.checkpoint.every_seconds:
+                    trials = max(0, trials - 1)
                     save(run, event, "last")
+                    run.folder.save_record(run.record.replace(seconds=seconds))
                     run.folder.require_in_place("the run in it is saved; resume it there")
                     saved = now
                 yield event
                 if request.signal is not None:
                     save(run, event, "last")
                     raise Interrupted(f"after {_done(event)}; {_hint(run.folder)}", request.signal)
+            seconds = round(before + time.perf_counter() - started, 3)
         reason = stop_reason(run.config, progress)
         unpredicted = _unpredicted_classes(run)
         warnings = dict.fromkeys([*run.record.warnings, *unpredicted])  # a resumed run may have it

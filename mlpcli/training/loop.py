@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from mlpcli.config.schema import Config
@@ -18,6 +19,8 @@ from mlpcli.training.scoring import Scores, scorer
 from mlpcli.training.threads import step_team
 from mlpcli.training.time_budget import TimeBudget
 
+TRIAL_ROWS = 500  # validation images for each member, whose time tells that of all
+
 
 def fit(
     config: Config, data: TrainingData, *, threads: int = 1, since: State | None = None
@@ -27,16 +30,19 @@ def fit(
     threads: at most so many members share a step, and the exact result depends on their number.
     since: where an earlier training stopped; the result is bit-identical to that of an unbroken
     training, unless a time budget makes it depend on the clock.
-    Ends for the first reason that `stop_reason` finds; the time budget also cuts a pass short.
+    Ends for the first reason that `stop_reason` finds; the time budget also cuts a pass short. It
+    runs from here on. With one, the caller saves after the first TRIAL_SAVES steps, so that it is
+    known from the beginning how long that takes.
     Raises CheckFailed when a value is not finite, with the parameters left as they were.
     """
+    budget = TimeBudget(config.train.time_budget, used=since.progress.used if since else 0.0)
     weights = parameter_count(build.layer_sizes(config, classes=len(data.split.classes)))
     with step_team(threads, batch_size=config.train.batch_size, weights=weights) as team:
-        yield from _fit(config, data, team, since)
+        yield from _fit(config, data, team, since, budget)
 
 
 def _fit(
-    config: Config, data: TrainingData, team: Team, since: State | None
+    config: Config, data: TrainingData, team: Team, since: State | None, budget: TimeBudget
 ) -> Iterator[Step | Epoch]:
     order = team.zeros(len(data.train_rows), "int64")
     engine = build.make_engine(
@@ -53,16 +59,17 @@ def _fit(
     steps = math.ceil(len(order) / size)
     total = config.train.epochs * steps
     learning_rate = build.learning_rate(config)
-    budget = TimeBudget(config.train.time_budget, used=at.used)
-    activation, rows = build.activation(config), data.validation_rows
-    measure = scorer(lambda: engine.params, data.split, activation=activation, rows=rows, team=team)
+    rows = data.validation_rows
+    score_rows = partial(
+        scorer, lambda: engine.params, data.split, activation=build.activation(config), team=team
+    )
+    measure, measure_some = score_rows(rows=rows), score_rows(rows=rows[: TRIAL_ROWS * team.size])
 
     def validate() -> Scores | None:
         return measure() if len(rows) else None
 
-    if budget.limit is not None:
-        with budget.ending():
-            validate()
+    if budget.limit is not None and len(rows):
+        budget.try_validation(measure_some, share=min(1.0, TRIAL_ROWS * team.size / len(rows)))
     while stop_reason(config, at) is None:
         epoch, first, started = at.epoch + 1, at.step, time.perf_counter()
         order[:] = stream(config.seed, "order", epoch).permutation(data.train_rows)
@@ -72,16 +79,19 @@ def _fit(
             lr = learning_rate(max(engine.steps / total, budget.done()))
             n = min(size, len(order) - begin)
             try:
-                loss = engine.step_at(n, epoch, begin, lr=lr)
+                with budget.measured("step"):
+                    loss = engine.step_at(n, epoch, begin, lr=lr)
             except FloatingPointError as err:
                 raise CheckFailed(_not_finite(config, f"{err}", at.step + 1, at, lr)) from err
             loss_sum = at.loss_sum + loss * n
             at = at._replace(step=at.step + 1, loss_sum=loss_sum, used=budget.used())
-            yield Step(at, steps, begin + n, max(engine.steps / total, budget.done()), loss, engine)
+            done = max(engine.steps / total, budget.done())
+            with budget.after_step():
+                yield Step(at, steps, begin + n, done, loss, engine)
             if budget.is_up():
                 break
         seconds = time.perf_counter() - started
-        with budget.ending():
+        with budget.measured("validation"):
             started = time.perf_counter()
             try:
                 scores = validate()
@@ -104,8 +114,9 @@ def _fit(
                 weight_norms=weight_norms,
                 gradient_norms=gradient_norms,
             )
-            score = scores and scores.value(config.train.metric)
-            at = _after_pass(at, score, budget)
+        score = scores and scores.value(config.train.metric)
+        at = _after_pass(at, score, budget)
+        with budget.measured("saving"):
             yield Epoch(at, metrics, at.best_epoch == epoch, engine)
 
 
@@ -143,9 +154,9 @@ def _after_pass(at: Progress, score: float | None, budget: TimeBudget) -> Progre
         at = at._replace(best_epoch=at.epoch)
     elif score > at.best_score:
         at = at._replace(best_epoch=at.epoch, best_score=score)
-    if budget.limit is not None and budget.is_up(endings=2):  # this one and that of another pass
-        at = at._replace(used=budget.limit)
-    return at
+    if budget.limit is None:
+        return at
+    return at._replace(used=budget.limit if budget.is_up(saving=True) else budget.used())
 
 
 def _not_finite(config: Config, name: str, step: int, at: Progress, lr: float) -> str:

@@ -133,7 +133,7 @@ def test_a_time_budget_resumes_where_it_was_and_may_grow(
     settings = changed(settings, "train.epochs=1000", "train.time_budget=3")
     events = train(settings, folder, preflight=False)
     for event in events:
-        if isinstance(event, Step) and event.progress.used > 1:
+        if isinstance(event, Step) and event.progress.used > 1 and event.progress.step == 1:
             break
     events.close()
     stopped, now = checkpoint.load(folder / LAST).metadata.progress, 1e6
@@ -141,7 +141,7 @@ def test_a_time_budget_resumes_where_it_was_and_may_grow(
     event = next(resume(settings, folder))
 
     assert isinstance(event, Step)
-    assert 1 < stopped.used < event.progress.used < 1.3
+    assert 1 < stopped.used < event.progress.used < 1.5
 
     list(resume(settings, folder))
     record, best = RunFolder(folder).load_record(), (folder / BEST).read_bytes()
