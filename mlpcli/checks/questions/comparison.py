@@ -1,6 +1,7 @@
 """Whether an answer has the same value as an answer of ours, at all points."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -20,7 +21,17 @@ def tree(question: Question, text: str) -> Node:
     """An answer as a tree: a shape or a formula."""
     if question.kind == "value":
         text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)  # 657,920
-    return _shape(text) if question.kind == "shape" else read(text)
+    node = _shape(text) if question.kind == "shape" else read(text)
+    return _with_powers(node, question.variables) if question.variables else node
+
+
+def _with_powers(node: Node, variables: Mapping[str, object]) -> Node:
+    """z^2, read as layer 2 of the network's z, as a square where z is a scalar."""
+    name, digit = node.text[:1], node.text[1:]
+    if node.op == "symbol" and digit and node.text not in variables and name in variables:
+        parts = (node._replace(text=name), Node("number", text=digit))
+        return Node("power", parts, depth=node.depth + 1)
+    return node._replace(args=tuple(_with_powers(arg, variables) for arg in node.args))
 
 
 def points(question: Question) -> list[Point]:

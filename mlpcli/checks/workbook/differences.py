@@ -60,21 +60,21 @@ def _numeric_at_kink(s: TrustValues, step: float) -> tuple[float, float]:
 # by section, then by number and text
 _SIDES: dict[str, dict[str, Sides]] = {
     DIFFERENCES: {
-        "1 ((x + h)^3 - x^3) / h = 3x^2 + 3xh + h^2: the error of a forward difference is as h": (
+        "1 ((x + t)^3 - x^3) / t = 3x^2 + 3xt + t^2: the error of a forward difference is as t": (
             lambda s: (((X + H) ** 3 - X**3) / H, 3 * X**2 + 3 * X * H + H**2)
         ),
-        "2 ((x + h)^3 - (x - h)^3) / 2h = 3x^2 + h^2: that of a central one is as h^2": lambda s: (
+        "2 ((x + t)^3 - (x - t)^3) / 2t = 3x^2 + t^2: that of a central one is as t^2": lambda s: (
             ((X + H) ** 3 - (X - H) ** 3) / (2 * H),
             3 * X**2 + H**2,
         ),
-        "3a for a weight of the network, half of h halves the error of a forward difference": (
+        "3a for a weight of the network, half of t halves the error of a forward difference": (
             lambda s: (_ratio(_forward_errors(s)), 2.0)
         ),
         "3b and quarters that of a central one": lambda s: (_ratio(_central_errors(s)), 4.0),
         "4 a number near 1 is known to eps / 2 = 2^-53: what is smaller gets lost beside it": (
             lambda s: ([1 + EPS / 2 - 1, 1 + EPS - 1], [0.0, EPS])
         ),
-        "5a both errors against h, in logarithms: rounding has slope -1, as eps / h": lambda s: (
+        "5a both errors against t, in logarithms: rounding has slope -1, as eps / t": lambda s: (
             [curve.rounding.measured for curve in s.curves[1:]],
             [-1.0, -1.0],
         ),
@@ -82,15 +82,15 @@ _SIDES: dict[str, dict[str, Sides]] = {
             [curve.truncation.measured for curve in s.curves[1:]],
             [2.0, 1.0],
         ),
-        "6a h/2 + eps/h is least for h = sqrt(2 eps)": lambda s: (
+        "6a t/2 + eps/t is least for t = sqrt(2 eps)": lambda s: (
             (SHORT_STEPS / 2 + EPS / SHORT_STEPS).min(),
             np.sqrt(2 * EPS),
         ),
-        "6b h^2/6 + eps/h is least for h = (3 eps)^(1/3)": lambda s: (
+        "6b t^2/6 + eps/t is least for t = (3 eps)^(1/3)": lambda s: (
             (SHORT_STEPS**2 / 6 + EPS / SHORT_STEPS).min(),
             (3 * EPS) ** (2 / 3) / 2,
         ),
-        "7a so the best h of a forward difference is near 10^-7.7, to a factor of 10": lambda s: (
+        "7a so the best t of a forward difference is near 10^-7.7, to a factor of 10": lambda s: (
             _log_best_step(s, 2),
             np.log10(np.sqrt(2 * EPS)),
         ),
@@ -105,17 +105,17 @@ _SIDES: dict[str, dict[str, Sides]] = {
         "8b in float64 the same step measures the slope": lambda s: (s.forward(1e-9), s.slope),
     },
     IMAGINARY: {
-        "9 Im (x + ih)^3 / h = 3x^2 - h^2: the error is as h^2, without any difference": lambda s: (
+        "9 Im (x + it)^3 / t = 3x^2 - t^2: the error is as t^2, without any difference": lambda s: (
             ((X + H * 1j) ** 3).imag / H,
             3 * X**2 - H**2,
         ),
-        "10a h = 1e-30 measures along any direction d what the gradient says: grad . d": (
+        "10a t = 1e-30 measures along any direction d what the gradient says: grad . d": (
             lambda s: (
                 along(s.image, direction(s.image.params, 1)),
                 flat(s.gradient) @ flat(direction(s.image.params, 1)),
             )
         ),
-        "10b a forward difference with this h is 0": lambda s: (s.forward(COMPLEX_STEP), 0.0),
+        "10b a forward difference with this t is 0": lambda s: (s.forward(COMPLEX_STEP), 0.0),
         "11 the real part is the loss, as it is without the step": lambda s: (
             s.ce(COMPLEX_STEP * 1j).real,
             loss(s.image),
@@ -138,15 +138,15 @@ _SIDES: dict[str, dict[str, Sides]] = {
         ),
     },
     KINKS: {
-        "15 for |z| < h a central difference of relu is (z + h) / 2h, neither 0 nor 1": lambda s: (
+        "15 for |z| < t a central difference of relu is (z + t) / 2t, neither 0 nor 1": lambda s: (
             [(RELU.f(z + H) - RELU.f(z - H)) / (2 * H) for z in H * np.array([[-0.5], [0], [0.5]])],
             [[0.25], [0.5], [0.75]],
         ),
-        "16 at z = 0 it is 1/2 for every h": lambda s: (
+        "16 at z = 0 it is 1/2 for every t": lambda s: (
             [(RELU.f(h) - RELU.f(-h)) / (2 * h) for h in X],
             np.full(5, 0.5),
         ),
-        "17 in the network, with z2_i = h/2, it is 3/4 of the derivative with respect to b2_i": (
+        "17 in the network, with z2_i = t/2, it is 3/4 of the derivative with respect to b2_i": (
             lambda s: (
                 np.diff(s.ce_of_bias(s.at_kink(KINK_STEP / 2), np.array([-KINK_STEP, KINK_STEP])))[
                     0
@@ -155,11 +155,11 @@ _SIDES: dict[str, dict[str, Sides]] = {
                 0.75 * derived_gradient(s.at_kink(KINK_STEP / 2))[1].b[s.kink],
             )
         ),
-        "18a the two ends show it: unit i is active at one of them; for h/4 at both": lambda s: (
+        "18a the two ends show it: unit i is active at one of them; for t/4 at both": lambda s: (
             [_numeric_at_kink(s, h)[1] for h in (KINK_STEP, KINK_STEP / 4)],
             [1.0, 0.0],
         ),
-        "18b with h/4 the difference is right": lambda s: (
+        "18b with t/4 the difference is right": lambda s: (
             _numeric_at_kink(s, KINK_STEP / 4)[0],
             derived_gradient(s.at_kink(KINK_STEP / 2))[1].b[s.kink],
         ),

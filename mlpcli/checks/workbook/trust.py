@@ -148,7 +148,7 @@ _SIDES: dict[str, dict[str, Sides]] = {
                 derived_gradient(s.batch._replace(masks=dropout_masks(s.batch, 3)))[2].b[s.star],
             )
         ),
-        "29b with new masks for the second loss, a tenth of h makes it 10 times as large": (
+        "29b with new masks for the second loss, a tenth of t makes it 10 times as large": (
             lambda s: (_quotient(s, 1e-6, 3, 4) / _quotient(s, 1e-5, 3, 4), 10.0)
         ),
         "30 code for values that do not occur is not checked: relu6' is relu' here": lambda s: (

@@ -8,7 +8,9 @@ import pytest
 from mlpcli.checks.questions.judging import judge
 from mlpcli.checks.questions.question import QUESTIONS, Question, find
 
-SPELLINGS = tomllib.loads(Path(__file__).with_name("spellings.toml").read_text(encoding="utf-8"))
+SPELLINGS: dict[str, dict[str, list[str]]] = {}
+for path in sorted(Path(__file__).parent.glob("spellings*.toml")):
+    SPELLINGS |= tomllib.loads(path.read_text(encoding="utf-8"))
 JUDGED = [question for question in QUESTIONS if question.judged]
 each = pytest.mark.parametrize("question", JUDGED, ids=lambda question: question.id)
 
@@ -109,6 +111,13 @@ def test_a_model_answer_has_the_value_of_the_measured_derivative(
     found = reason(name, derivative)
 
     assert found.startswith("the value is right, but")  # only its form is not
+
+
+def test_a_square_of_a_scalar_is_no_layer() -> None:
+    assert (
+        judge(asked("2.31b"), "1 - z^2").reason
+        == "it is `tanh(z)`, the activation, that is squared"
+    )
 
 
 @pytest.mark.parametrize(

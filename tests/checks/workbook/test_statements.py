@@ -13,7 +13,7 @@ from mlpcli.checks.workbook import output_layer, trust
 from mlpcli.checks.workbook.statement import Statement, compare
 from mlpcli.checks.workbook.statements import STATEMENTS, check_statements
 from mlpcli.cli.workbook import workbook as command
-from mlpcli.errors import CheckFailed, ConfigError
+from mlpcli.errors import CheckFailed
 from mlpcli.nn import Array, mlp, optim
 
 Sides = dict[str, tuple[Array, Array]]
@@ -265,8 +265,3 @@ def test_the_command_fails_with_the_names_of_what_is_wrong(
     with pytest.raises(CheckFailed, match=r"wrong: .*z3.12"):
         command(verify=True)
     assert "WRONG" in capsys.readouterr().out
-
-
-def test_the_command_verifies_only_when_asked() -> None:
-    with pytest.raises(ConfigError, match="give --verify"):
-        command()
