@@ -164,6 +164,15 @@ def test_the_order_of_a_dict_does_not_matter() -> None:
     assert one.optimizer.lr == 2e-3
 
 
+def test_a_section_may_be_given_by_its_name() -> None:
+    config = mlpcli.load_config({"optimizer": "adam", "data": Path("digits"), "schedule": "cosine"})
+
+    assert (config.optimizer.name, config.schedule.name) == ("adam", "cosine")
+    assert config.data.name == "digits"
+    with pytest.raises(mlpcli.MlpError, match=r"optimizer\.name=.*adamm.*; did you mean 'adam'"):
+        mlpcli.load_config({"optimizer": "adamm"})
+
+
 def test_values_of_a_dict_may_be_of_numpy_or_paths(dots: str) -> None:
     values = {"network.hidden": np.array([4, 3]), "optimizer.lr": np.float64(0.05)}
     config = mlpcli.load_config({**values, "data.name": Path(dots), "seed": np.int64(3)})

@@ -26,7 +26,7 @@ class Track(NamedTuple):
     """What is drawn of a run, or of several as their mean."""
 
     name: str  # their folder
-    of: str  # such as "mean of 12 seeds"; empty for one run
+    note: str  # such as "mean of 12 seeds", or the status of a run that has not finished
     epochs: list[int]
     train_loss: list[float]  # nats
     validation_loss: list[float]  # nats; empty without validation images
@@ -83,7 +83,7 @@ def _track(history: History, metric: Metric) -> Track:
     epochs = history.epochs
     return Track(
         name=history.run,
-        of="",
+        note="" if history.record.status == "finished" else history.record.status,
         epochs=[each.epoch for each in epochs],
         train_loss=[each.train_loss for each in epochs],
         validation_loss=_known([each.validation_loss for each in epochs]),
@@ -111,7 +111,7 @@ def _mean(name: str, group: Sequence[History], metric: Metric) -> Track:
     kind = RunFolder(Path(name)).series_kind()
     return Track(
         name=name,
-        of=f"mean of {len(tracks)} {kind}s",
+        note=f"mean of {len(tracks)} {kind}s",
         epochs=list(range(1, len(train_loss) + 1)),
         train_loss=train_loss,
         validation_loss=mean(lambda track: track.validation_loss),

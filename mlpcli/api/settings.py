@@ -9,6 +9,7 @@ from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.errors import ConfigError
 
+DEFAULTS = Config()
 Changes = Mapping[str, Any] | Iterable[str]  # by dotted keys or sections, or `key=value` each
 
 
@@ -36,10 +37,12 @@ def _texts(changes: Changes) -> Iterator[str]:
 
 
 def _pairs(changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Values by dotted keys; a section is changed, not replaced."""
+    """Values by dotted keys; a section is changed, not replaced, and text is its name."""
     for key, value in changes.items():
         if isinstance(value, Mapping) and "." not in str(key):
             yield from ((f"{key}.{name}", each) for name, each in value.items())
+        elif isinstance(value, str | Path) and hasattr(getattr(DEFAULTS, str(key), None), "name"):
+            yield f"{key}.name", value
         else:
             yield str(key), value
 

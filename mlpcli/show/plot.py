@@ -43,7 +43,7 @@ def small_drawing(plot: Plot, canvas: Canvas) -> list[Text]:
     """Loss and accuracy side by side in a few lines; one of them where it is narrow."""
     panels = _panels(plot)
     canvas = canvas._replace(height=min(SMALL_HEIGHT, canvas.height - 1))
-    head = [_names(plot, canvas)] if len(plot.tracks) > 1 or plot.tracks[0].of else []
+    head = [_names(plot, canvas)] if len(plot.tracks) > 1 or plot.tracks[0].note else []
     if len(panels) == 1 or canvas.width < MIN_BESIDE:
         return [*head, *panels[-1](canvas, epochs=True)]
     half = canvas._replace(width=(canvas.width - 2) // 2)
@@ -91,7 +91,7 @@ def write(plot: Plot, path: Path) -> None:
     panels = [Panel(title, losses, log=True)]
     if scores:
         panels.append(Panel(f"validation {METRICS[plot.metric]}", scores, percent=True))
-    names = [f"{track.name}{f', {track.of}' if track.of else ''}" for track in plot.tracks]
+    names = [f"{track.name}{f', {track.note}' if track.note else ''}" for track in plot.tracks]
     plots.save_history(path, panels, names)
 
 
@@ -103,7 +103,7 @@ def figure_as_text(plot: Plot, path: Path) -> str:
 def _legend(plot: Plot, i: int, canvas: Canvas) -> Text:
     """What a run has reached, in words."""
     track, metric = plot.tracks[i], METRICS[plot.metric]
-    facts = [track.of or counted(track.epochs[-1], "epoch")]
+    facts = [*filter(None, [track.note]), counted(track.epochs[-1], "epoch")]
     if track.score and track.best:
         best = percent(track.score[track.best - 1])
         facts.append(f"best {metric} {best} in epoch {track.best}")
@@ -120,7 +120,7 @@ def _names(plot: Plot, canvas: Canvas) -> Text:
     """The symbols of the runs with the last part of their names, in a line; what a mean is of."""
     line = Text()
     if len(plot.tracks) == 1:
-        line.append(plot.tracks[0].of)
+        line.append(plot.tracks[0].note)
         return line
     for track, symbol, style in zip(plot.tracks, _symbols(canvas), STYLES, strict=False):
         line.append(symbol, style)

@@ -9,6 +9,7 @@ from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.runs.folder import METRICS, RunFolder
+from mlpcli.training.progress import Epoch
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def test_a_run_is_drawn_by_its_epochs(run: Path) -> None:
     (track,) = plot([run]).tracks
     epochs = RunFolder(run).load_metrics()
 
-    assert (track.name, track.of, track.epochs) == (str(run), "", [1, 2, 3])
+    assert (track.name, track.note, track.epochs) == (str(run), "", [1, 2, 3])
     assert track.train_loss == [each.train_loss for each in epochs]
     assert track.validation_loss == [each.validation_loss for each in epochs]
     assert track.score == [each.validation_accuracy for each in epochs]
@@ -70,8 +71,18 @@ def test_many_runs_are_drawn_as_the_mean_of_each_folder(seeds: Path) -> None:
     losses = [[each.train_loss for each in history.epochs][:2] for history in drawn.histories[:3]]
     assert len(drawn.histories) == 9 > MAX_CURVES
     assert len(others) == 2
-    assert (track.name, track.of, track.epochs) == (str(seeds), "mean of 3 seeds", [1, 2])
+    assert (track.name, track.note, track.epochs) == (str(seeds), "mean of 3 seeds", [1, 2])
     assert track.train_loss == [fmean(each) for each in zip(*losses, strict=True)]
+
+
+def test_a_run_that_was_stopped_says_so(settings: Config, folder: Path) -> None:
+    events = train(settings, folder, preflight=False)
+    next(event for event in events if isinstance(event, Epoch))
+    events.close()
+
+    (track,) = plot([folder]).tracks
+
+    assert (track.note, track.epochs) == ("interrupted", [1])
 
 
 def test_what_cannot_be_drawn_is_refused(run: Path, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from mlpcli.show.plot import drawing, small_drawing
 LOSSES, SCORES = [0.9, 0.5, 0.3], [0.7, 0.8, 0.9]
 
 
-def track(name: str = "runs/a", of: str = "", *, validated: bool = True) -> Track:
+def track(name: str = "runs/a", note: str = "", *, validated: bool = True) -> Track:
     scores, losses = (SCORES, LOSSES) if validated else ([], [])
-    best = 0 if of or not validated else 3
-    return Track(name, of, [1, 2, 3], [2 * loss for loss in LOSSES], losses, scores, best)
+    best = 0 if note or not validated else 3
+    return Track(name, note, [1, 2, 3], [2 * loss for loss in LOSSES], losses, scores, best)
 
 
 def plain(*tracks: Track, width: int = 80, ascii_: bool = False, small: bool = True) -> list[str]:
@@ -45,7 +45,7 @@ def test_a_mean_says_so() -> None:
     mean = track("runs/many", "mean of 12 seeds")
 
     assert plain(mean)[0] == "mean of 12 seeds"
-    text = "runs/many: mean of 12 seeds, accuracy 90.00% in the last epoch"
+    text = "runs/many: mean of 12 seeds, 3 epochs, accuracy 90.00% in the last epoch"
     assert plain(mean, small=False)[0] == text
 
 
