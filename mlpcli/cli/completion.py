@@ -102,3 +102,13 @@ def runs(incomplete: str) -> list[str]:
     if incomplete:  # the short name too
         names += [name.removeprefix("runs/") for name in names]
     return sorted(set(names))
+
+
+def columns(incomplete: str) -> list[str]:
+    """Columns of `mlp runs`; after a comma, another one."""
+    from mlpcli.api.run_columns import FIELDS, short_name
+    from mlpcli.config.keys import settings
+
+    before, comma, _ = incomplete.rpartition(",")
+    names = dict.fromkeys([*FIELDS, *map(short_name, settings())])
+    return [f"{before}{comma}{name}" for name in names]

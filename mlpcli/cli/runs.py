@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from mlpcli.cli.completion import columns as columns_
 from mlpcli.cli.completion import runs as names
 from mlpcli.cli.help import Group
 from mlpcli.cli.options import JsonOpt, RunArg, RunsArg, chosen_run, flag
@@ -25,7 +26,10 @@ def list_(
         list[str] | None, Option(metavar="KEY=VALUE", help="Only matching runs; repeatable.")
     ] = None,
     sort: Annotated[
-        str | None, Option(metavar="KEY", help="Sort by this column (default: started).")
+        str | None,
+        Option(
+            metavar="KEY", help="Sort by this column (default: started).", autocompletion=columns_
+        ),
     ] = None,
     best: Annotated[bool, flag("--best", "Highest accuracy, or train.metric, first.")] = False,
     limit: Annotated[
@@ -34,7 +38,11 @@ def list_(
     ] = None,
     columns: Annotated[
         str | None,
-        Option(metavar="A,B,...", help="These columns: facts or settings, such as lr; or all."),
+        Option(
+            metavar="A,B,...",
+            help="These columns: facts or settings, such as lr; or all.",
+            autocompletion=columns_,
+        ),
     ] = None,
     members: Annotated[
         bool, flag("--members", "List each seed's or fold's run on its own line.")

@@ -5,7 +5,9 @@ from typing import Any
 
 from mlpcli.api.run_columns import FIELDS, Line, differing, text
 from mlpcli.api.runs import Listing, RunDetails, SeriesDetails, group
-from mlpcli.show.format import counted, csv_line, fixed, json_object, percent, pick, table
+from mlpcli.config.schema import Metric
+from mlpcli.runs.record import RunRecord
+from mlpcli.show.format import METRICS, counted, csv_line, fixed, json_object, percent, pick, table
 from mlpcli.show.train import mean_and_interval, spread
 
 
@@ -73,8 +75,16 @@ def _single(run: RunDetails) -> str:
         "epochs": str(record.epochs),
         "stop reason": record.ended_by,
         "best": best
-        and f"epoch {best.epoch}, validation accuracy {percent(best.validation_accuracy)}, "
-        f"loss {fixed(best.validation_loss)}",
+        and ", ".join(
+            [
+                f"epoch {best.epoch}",
+                *(
+                    f"validation {METRICS[name]} {percent(value)}"
+                    for name, value in _scores(record)
+                ),
+                f"loss {fixed(best.validation_loss)}",
+            ]
+        ),
         "started": f"{record.started}, {record.seconds:.1f} s",
         "machine": f"{e.cpu}, {counted(e.threads, 'thread')}",
         "versions": f"mlpcli {e.mlpcli}, numpy {e.numpy}, Python {e.python}",
@@ -85,16 +95,14 @@ def _single(run: RunDetails) -> str:
 
 def _series(found: SeriesDetails) -> str:
     first, *others = found.members.values()
-    rows = [[found.kind, "status", "accuracy", "loss", "best epoch", "seconds"]]
+    scores = [METRICS[name] for name, _ in _scores(first.record)]
+    rows = [[found.kind, "status", *scores, "loss", "best epoch", "seconds"]]
     for number, (_, record, _, _) in found.members.items():
         best = record.best
-        cells = ("-", "-", "-")
+        cells = ["-"] * (len(scores) + 2)
         if best:
-            cells = (
-                percent(best.validation_accuracy),
-                fixed(best.validation_loss),
-                f"{best.epoch} of {record.epochs}",
-            )
+            cells = [percent(value) for _, value in _scores(record)]
+            cells += [fixed(best.validation_loss), f"{best.epoch} of {record.epochs}"]
         rows.append([str(number), record.status, *cells, f"{record.seconds:.1f}"])
     names = (f"{found.kind}", "data.fold")
     changed = {key: value for key, value in first.changed.items() if key not in names}
@@ -126,6 +134,12 @@ def removed_as_text(runs: dict[str, int]) -> str:
 def removed_as_json(runs: dict[str, int]) -> str:
     """The same as one JSON object."""
     return json_object({"removed": list(runs)})
+
+
+def _scores(record: RunRecord) -> list[tuple[Metric, float | None]]:
+    """The accuracy of the best epoch and, where another metric decided, that."""
+    metrics: list[Metric] = ["accuracy", *([record.metric] if record.metric != "accuracy" else [])]
+    return [(name, getattr(record.best, f"validation_{name}", None)) for name in metrics]
 
 
 def _settings(changed: dict[str, Any]) -> list[str]:

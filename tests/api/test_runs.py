@@ -8,6 +8,7 @@ import pytest
 from mlpcli.api import run_columns, runs, tags
 from mlpcli.api.run_columns import Entry, Line
 from mlpcli.api.trainer import train
+from mlpcli.config import saved
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.runs.folder import RunFolder
@@ -205,6 +206,16 @@ def test_the_best_are_so_by_the_metric_that_all_have(folder: Path) -> None:
     found = names(runs.list_runs(folder, best=True).lines, folder)
 
     assert found == ["deep/seed-1", "b", "a", "torn"]
+
+
+def test_a_list_is_made_without_the_slow_reader(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved, "load_config", None)
+
+    found = runs.list_runs(folder, conditions=["status=finished", "epochs=3"]).entries
+
+    assert [entry.settings["network.hidden"] for entry in found] == [[16, 8]] * 3
 
 
 def test_settings_that_differ_are_found_in_the_order_of_the_schema() -> None:

@@ -57,6 +57,14 @@ def test_runs_are_completed_wherever_they_lie() -> None:
     assert asked("mlp train --resume elsewhere/") == ["elsewhere/second"]
 
 
+def test_columns_of_runs_are_completed_one_after_another() -> None:
+    assert asked("mlp runs --sort acc") == ["accuracy"]
+    assert asked("mlp runs --columns run,hid") == ["run,hidden"]
+    assert set(asked("mlp runs --columns run,ba")) == {
+        *("run,balanced_accuracy", "run,batch_size", "run,background")
+    }
+
+
 def test_a_folder_with_the_signs_of_a_pattern_is_completed_as_itself() -> None:
     finished("a[1]/x", "a1/x")
 

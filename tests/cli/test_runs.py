@@ -182,6 +182,21 @@ def test_bad_usage_gives_one_line_and_exit_status_2(args: tuple[str, ...], told:
     assert refusal(*args).startswith(told)
 
 
+def test_the_metric_that_decides_is_shown(small: list[str]) -> None:
+    words = ("train", *small, "--set", "train.metric=macro_f1", "--quiet", "--out")
+    assert call(*words, "a").status == 0
+    assert call(*words, "b", "--seeds", "2").status == 0
+
+    assert re.search(
+        r"\nbest: epoch \d, validation accuracy \S+%, validation macro F1 \S+%, loss ",
+        output(call("runs", "show", "a")),
+    )
+    assert re.search(
+        r"\nseed +status +accuracy +macro F1 +loss ", output(call("runs", "show", "b"))
+    )
+    assert "  macro_f1  " in output(call("runs", "--in", "."))
+
+
 def test_nothing_is_removed_unless_all_can_be(run: str) -> None:
     Path("other").mkdir()
 
