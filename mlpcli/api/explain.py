@@ -42,7 +42,7 @@ def explain(
     if run or config or changes or image is not None:
         problem, title = _full_network(config, changes, run, image)
     else:
-        problem, title = checks.example(), "A 4-3-2 network and one image"
+        problem, title = checks.example(), "A 5-4-3-2 network and one image"
     if layer and layer > len(problem.params):
         raise ConfigError(f"--layer: must be in [1, {len(problem.params)}], got {layer}")
     return Explained(title, checks.explain(problem), layer)

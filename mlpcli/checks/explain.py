@@ -15,8 +15,9 @@ from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import ACTIVATIONS
 from mlpcli.nn.mlp import Layer
 
-EXAMPLE_SIZES = (4, 3, 2)  # small enough to show in full
-EXAMPLE_SEED = 317  # no number is 0, one hidden unit is dead, the predicted class is wrong
+EXAMPLE_SIZES = (5, 4, 3, 2)  # small enough to show in full
+# no number is 0, a unit of each hidden layer is off, the predicted class is wrong
+EXAMPLE_SEED = 17507
 
 Kind = Literal[
     "affine", "activation", "softmax", "loss", "error", "outer", "bias", "back", "derivative"
@@ -50,7 +51,7 @@ class Explanation(NamedTuple):
 
 
 def example() -> Problem:
-    """A 4-3-2 network and one image, with numbers short enough to follow by hand."""
+    """A 5-4-3-2 network and one image, with numbers short enough to follow by hand."""
     rng = np.random.default_rng(EXAMPLE_SEED)
     params = tuple(
         Layer(W.round(1), (0.2 * rng.standard_normal(len(b))).round(1) + 0.0)

@@ -1,5 +1,6 @@
 """`mlp explain`: one image through the network and back, with the numbers in the formulas."""
 
+from pathlib import Path
 from typing import Annotated
 
 from typer import Option
@@ -16,7 +17,7 @@ from mlpcli.cli.options import (
     read_settings,
     refuse_settings_of,
 )
-from mlpcli.cli.output import print_result
+from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import ConfigError
 
 
@@ -33,11 +34,14 @@ def explain_(
         int | None, Option(metavar="K", min=1, help="Show only this layer, counted from 1.")
     ] = None,
     markdown: Annotated[bool, flag("--markdown", "Print Markdown.")] = False,
+    html: Annotated[
+        Path | None, Option(metavar="FILE", help="Write a page to read instead.")
+    ] = None,
     json: JsonOpt = False,
 ) -> None:
     """Show one image's forward and backward pass, with the numbers in the formulas.
 
-    By default a 4-3-2 network in full; with --config, --data, --run or --image a real image
+    By default a 5-4-3-2 network in full; with --config, --data, --run or --image a real image
     in a full network, with the largest terms.
 
     Examples:
@@ -45,17 +49,29 @@ def explain_(
     \b
       mlp explain
       mlp explain --layer 2 --markdown
+      mlp explain --html explained.html
       mlp explain --run runs/first --image 7
     """
     given = read_settings(words, config, set_, {"data.name": data})
     refuse_settings_of(run, given)
     if markdown and json:
         raise ConfigError("--json: prints an object, not Markdown; leave out --json or --markdown")
+    if html and (markdown or json):
+        other = "--markdown" if markdown else "--json"
+        raise ConfigError(f"--html: writes a page and prints nothing else; leave out {other}")
 
     from mlpcli.api.explain import explain
-    from mlpcli.show.explain import as_json, as_markdown, as_text
+    from mlpcli.show import explain as show
 
+    if html:
+        from mlpcli.show import explain_page
+
+        explain_page.claim(html)
     folder = chosen_run(run) if run else None
     result = explain(*given, run=folder, image=image, layer=layer)
-    form = as_markdown if markdown else as_text
-    print_result(result, form, as_json, json=json, wrap=not markdown)
+    if html:
+        explain_page.write(html, result)
+        echo(f"page: {html}")
+        return
+    form = show.as_markdown if markdown else show.as_text
+    print_result(result, form, show.as_json, json=json, wrap=not markdown)

@@ -1,6 +1,6 @@
 """One image through the network and back, as text, Markdown and JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def as_json(result: Explained) -> str:
             "given": [{"name": name, **_array(a)} for name, a in e.given.items()],
             "steps": [
                 {**pick(s, "layer", "name", "formula"), **_array(s.value)}
-                for s in _chosen(e, result.layer)
+                for s in chosen(e, result.layer)
             ],
         }
     )
@@ -55,13 +55,14 @@ def _array(a: Array) -> dict[str, Any]:
     return {"shape": a.shape, "value": a if a.size <= MAX_JSON else None, "largest": largest}
 
 
-def _chosen(e: Explanation, layer: int | None) -> list[Quantity]:
+def chosen(e: Explanation, layer: int | None) -> list[Quantity]:
+    """The steps of one layer, or all."""
     return [step for step in e.steps if layer in (None, step.layer)]
 
 
 def _sections(e: Explanation, layer: int | None) -> list[tuple[str, list[str]]]:
     sections = [("given", _given(e, layer))]
-    for step in _chosen(e, layer):
+    for step in chosen(e, layer):
         shape = f"   {_shape(step.value)}" if step.value.ndim else ""
         sections.append((f"{step.name} = {step.formula}{shape}", _step(e, step)))
     return sections
@@ -81,19 +82,31 @@ def _given(e: Explanation, layer: int | None) -> list[str]:
 
 def _step(e: Explanation, step: Quantity) -> list[str]:
     a = step.value
-    if max(e.sizes) <= MAX_TERMS:
-        return [line for at in np.ndindex(a.shape) for line in _entry(e, step, at)]
-    lines = [f"{np.count_nonzero(a):,} of {a.size:,} are not 0; the largest:"] if a.ndim else []
-    return lines + [line for at in _largest(a, LARGEST_SHOWN) for line in _entry(e, step, at)]
+    lines = []
+    if a.ndim and not is_small(e):
+        lines = [f"{np.count_nonzero(a):,} of {a.size:,} are not 0; the largest:"]
+    for name, *sides in entries(e, step):
+        names = [name, *[" " * len(name)] * len(sides)]
+        lines += [f"{name} = {side}" for name, side in zip(names, sides, strict=False)]
+    return lines
 
 
-def _entry(e: Explanation, step: Quantity, at: tuple[int, ...]) -> list[str]:
-    """The entry's formula in symbols, the same with its numbers, and its value, line by line."""
-    values, name = e.values, _symbol(step.name, *at)
-    numbers = _formula(e, step, at, lambda array, *index: _number(values[array][index]))
-    value = _number(step.value[at])
-    sides = [_formula(e, step, at, _symbol), numbers, *([value] if value != numbers else [])]
-    return [f"{name if i == 0 else ' ' * len(name)} = {side}" for i, side in enumerate(sides)]
+def is_small(e: Explanation) -> bool:
+    """Whether every entry is shown, with every term."""
+    return max(e.sizes) <= MAX_TERMS
+
+
+def entries(e: Explanation, step: Quantity) -> Iterator[list[str]]:
+    """Of every entry of a small network, or the largest ones: its name, and what it is equal to.
+
+    That is the formula in symbols, the same with its numbers, and its value, if that is more.
+    """
+    a, values = step.value, e.values
+    for at in np.ndindex(a.shape) if is_small(e) else _largest(a, LARGEST_SHOWN):
+        numbers = _formula(e, step, at, lambda array, *index: _number(values[array][index]))
+        value = _number(float(a[at]))
+        sides = [_formula(e, step, at, _symbol), numbers, *([value] if value != numbers else [])]
+        yield [_symbol(step.name, *at), *sides]
 
 
 def _formula(e: Explanation, step: Quantity, at: tuple[int, ...], w: Write) -> str:

@@ -24,14 +24,19 @@ def test_every_line_of_numbers_comes_to_the_value_below_it() -> None:
         got = eval(formula, {"relu": relu, "exp": math.exp, "log": math.log})
         assert got == pytest.approx(float(stated.removeprefix("= ")), rel=2e-5, abs=1e-6), name
         tried += 1
-    assert tried == 3 + 3 + 2 + 2 + 1 + 2 + 6 + 2 + 3 + 3 + 12 + 3
+    forward = (4 + 4) + (3 + 3) + (2 + 2) + 1
+    backward = (2 + 6 + 2) + (3 + 3 + 12 + 3) + (4 + 4 + 20 + 4)
+    assert tried == forward + backward
 
 
 def test_the_formulas_stand_in_the_workbooks_order() -> None:
     out = call("explain").out
 
-    heads = ["z1 = h0 @ W1 + b1", "h1 = relu(z1)", "z2 = h1 @ W2 + b2", "h2 = softmax(z2)", "CE = "]
-    heads += ["grad_z2 = h2 - y", "grad_W2 = h1 outer grad_z2", "grad_b2 = grad_z2"]
+    heads = ["z1 = h0 @ W1 + b1", "h1 = relu(z1)", "z2 = h1 @ W2 + b2", "h2 = relu(z2)"]
+    heads += ["z3 = h2 @ W3 + b3", "h3 = softmax(z3)", "CE = "]
+    heads += ["grad_z3 = h3 - y", "grad_W3 = h2 outer grad_z3", "grad_b3 = grad_z3"]
+    heads += ["grad_h2 = W3 @ grad_z3", "grad_z2 = grad_h2 * (z2 > 0)"]
+    heads += ["grad_W2 = h1 outer grad_z2", "grad_b2 = grad_z2"]
     heads += ["grad_h1 = W2 @ grad_z2", "grad_z1 = grad_h1 * (z1 > 0)"]
     heads += ["grad_W1 = h0 outer grad_z1", "grad_b1 = grad_z1"]
     places = [out.index(f"\n{head}") for head in heads]
@@ -51,9 +56,16 @@ def test_markdown_has_a_heading_and_a_block_for_each_step() -> None:
     out = call("explain", "--markdown").out
 
     assert out.startswith("# ")
-    assert out.count("\n### ") == 13  # what is given, and twelve steps
-    assert out.count("```text\n") == 13
+    assert out.count("\n### ") == 19  # what is given, and 18 steps
+    assert out.count("```text\n") == 19
     assert "$" not in out
+
+
+def test_a_page_is_written_in_place_of_the_text() -> None:
+    status, out, err = call("explain", "--html", "page.html")
+
+    assert (status, out, err) == (0, "page: page.html\n", "")
+    assert "<h2>Back through layer 3</h2>" in Path("page.html").read_text(encoding="utf-8")
 
 
 def test_json_has_every_number_of_the_small_network() -> None:
@@ -62,7 +74,16 @@ def test_json_has_every_number_of_the_small_network() -> None:
     assert documented(found)
     assert [step["name"] for step in found["steps"]][:2] == ["z1", "h1"]
     assert all(step["value"] is not None for step in found["steps"])
-    assert {given["name"] for given in found["given"]} == {"h0", "y", "W1", "b1", "W2", "b2"}
+    assert {given["name"] for given in found["given"]} == {
+        "h0",
+        "y",
+        "W1",
+        "b1",
+        "W2",
+        "b2",
+        "W3",
+        "b3",
+    }
 
 
 def test_a_real_image_goes_through_the_full_network(dots: str) -> None:
@@ -101,7 +122,12 @@ def test_other_settings_change_the_formulas(dots: str) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--layer", "3"), "--layer: must be in [1, 2], got 3"),
+        (("--layer", "4"), "--layer: must be in [1, 3], got 4"),
+        (
+            ("--html", "a.html", "--json"),
+            "--html: writes a page and prints nothing else; leave out",
+        ),
+        (("--html", "no/a.html"), "no/a.html: cannot write"),
         (("--markdown", "--json"), "--json: prints an object, not Markdown"),
         (("--config", "quickstart", "--image", "20000"), "--image: must be in [0, 19999]"),
         (("--image", "3"), "--image: mnist is not in the cache; run `mlp download mnist`"),
