@@ -25,6 +25,7 @@ True
 >>> folder.cleanup()
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -192,7 +193,11 @@ def train(
     threads, config = threads or cores(), _settings(config)
     events = train_run(config, Path(out), overwrite=overwrite, offline=offline, threads=threads)
     with closing(events):  # so that the folder is free again, whatever on_epoch does
-        _watch(_calling(on_epoch, events) if on_epoch else events, config, progress=progress)
+        seen = _calling(on_epoch, events) if on_epoch else events
+        if progress:
+            _watch(seen, config, Path(out))
+        else:
+            deque(seen, maxlen=0)
     return load(out)
 
 
@@ -257,12 +262,8 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise ConfigError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
-def _watch(events: Iterable[Event], config: Config, *, progress: bool) -> None:
-    """Run a training to its end, and show it if asked."""
-    if not progress:
-        for _ in events:
-            pass
-        return
+def _watch(events: Iterable[Event], config: Config, folder: Path) -> None:
+    """Run a training to its end and show it, in a notebook or as `mlp train` does."""
     from mlpcli.show import console, notebook
 
     epochs, metric = config.train.epochs, config.train.metric
@@ -270,6 +271,7 @@ def _watch(events: Iterable[Event], config: Config, *, progress: bool) -> None:
         notebook.watch(events, epochs=epochs, metric=metric)
     else:
         console.watch(events, epochs=epochs, metric=metric, quiet=False)
+        console.curves(folder)
 
 
 def _calling(on_epoch: Callable[[Metrics], object], events: Iterable[Event]) -> Iterator[Event]:

@@ -22,6 +22,7 @@ from mlpcli.checks.problem import derived_gradient
 from mlpcli.nn import mlp
 from mlpcli.nn.mlp import Layer
 from mlpcli.runs.folder import RunFolder
+from mlpcli.show import console
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -193,6 +194,21 @@ def test_progress_is_shown_if_asked(
     assert data.startswith("data: 300 images")
     assert [line[:9] for line in epochs] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     assert len(seen) == 3
+
+
+def test_progress_on_a_terminal_ends_with_the_curves(
+    settings: mlpcli.Config,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(console, "is_live", lambda _: True)
+    mlpcli.train(settings, tmp_path / "run", progress=True)
+    out, err = capsys.readouterr()
+
+    assert out == ""
+    assert err.rstrip().splitlines()[-1].split()[-1] == "3\x1b[0m"
+    assert "validation accuracy" in err.rpartition("epoch 3/3")[2]
 
 
 def test_a_model_can_be_evaluated_with_its_own_weights(model: mlpcli.Model) -> None:

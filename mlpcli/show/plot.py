@@ -13,7 +13,7 @@ from mlpcli.show.curves import Canvas, Curve, Scale
 from mlpcli.show.format import METRICS, counted, json_object, percent, pick, size
 from mlpcli.terminal import one_line
 
-STYLES = ("cyan", "magenta", "green", "yellow", "blue", "red", "white", "bright_black")
+STYLES = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_black")
 SYMBOLS = "●■▲◆▼★✚✖"  # of the runs, as in the report
 LETTERS = "abcdefgh"  # the same in ASCII
 TRAIN, VALIDATION, BEST = "magenta", "green", "●"  # of a single run, in the colors of the live view
