@@ -5,6 +5,7 @@ from typing import Annotated
 from mlpcli.cli.options import (
     DataOpt,
     JsonOpt,
+    MarkdownOpt,
     OfflineOpt,
     RunsArg,
     SplitOpt,
@@ -26,6 +27,7 @@ def compare(
     ] = False,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
+    markdown: MarkdownOpt = False,
 ) -> None:
     """Test whether runs differ significantly in accuracy.
 
@@ -47,11 +49,12 @@ def compare(
     folders = [chosen_run(run) for run in runs]
     if len(runs) == 2:
         pair = api.compare(*folders, split=split, data=data, weights=weights, offline=offline)
-        print_result(pair, view.as_text, view.as_json, json=json)
+        print_result(pair, view.as_blocks, view.as_json, json=json, markdown=markdown)
         failures = [view.failure(pair, pair.p)] if pair.verdict == "worse" else []
     else:
         ranking = api.rank(folders, split=split, data=data, weights=weights, offline=offline)
-        print_result(ranking, view.ranking_as_text, view.ranking_as_json, json=json)
+        blocks, as_json = view.ranking_as_blocks, view.ranking_as_json
+        print_result(ranking, blocks, as_json, json=json, markdown=markdown)
         failures = [view.failure(worse.comparison, worse.p_holm) for worse in ranking.worse]
     if fail_if_worse and failures:
         raise CheckFailed(*failures)

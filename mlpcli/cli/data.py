@@ -13,6 +13,7 @@ from mlpcli.cli.options import (
     DataArg,
     JsonOpt,
     JunitOpt,
+    MarkdownOpt,
     OfflineOpt,
     OverwriteFileOpt,
     SetOpt,
@@ -73,6 +74,7 @@ def check(
     set_: SetOpt = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
+    markdown: MarkdownOpt = False,
     junit: JunitOpt = None,
 ) -> None:
     """Count images and classes, and look for what is suspect.
@@ -88,14 +90,14 @@ def check(
       mlp data check digits.csv --set data.label=kind --json
     """
     from mlpcli.api import data as api
-    from mlpcli.show.data import quality_as_json, quality_as_text, quality_cases
+    from mlpcli.show.data import quality_as_blocks, quality_as_json, quality_cases
     from mlpcli.show.format import counted
     from mlpcli.show.junit import report
 
     with report(junit, "data check") as cases:
         quality = api.check(name, set_ or [], offline=offline)
         cases += quality_cases(quality)
-    print_result(quality, quality_as_text, quality_as_json, json=json)
+    print_result(quality, quality_as_blocks, quality_as_json, json=json, markdown=markdown)
     if quality.findings:
         raise CheckFailed(f"{name}: {counted(len(quality.findings), 'finding')}")
 

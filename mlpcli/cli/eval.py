@@ -7,6 +7,7 @@ from typer import Option
 from mlpcli.cli.options import (
     JsonOpt,
     JunitOpt,
+    MarkdownOpt,
     OfflineOpt,
     OtherDataOpt,
     RunArg,
@@ -36,6 +37,7 @@ def eval_(
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
+    markdown: MarkdownOpt = False,
     junit: JunitOpt = None,
 ) -> None:
     """Evaluate a run: metrics with their 95% intervals, loss, scores per class, confusion matrix.
@@ -54,13 +56,14 @@ def eval_(
       mlp eval first --split validation --json
       mlp eval runs/first --fail-under 0.98
       mlp eval runs/first --fail-under 0.98 --fail-under macro_f1=0.97 --junit eval.xml
+      mlp eval runs/first --markdown >> "$GITHUB_STEP_SUMMARY"
       mlp eval runs/first --data photos/
     """
     if junit and not fail_under:
         raise ConfigError("--junit: reports on the thresholds of --fail-under; give one")
 
     from mlpcli.api.eval import evaluate
-    from mlpcli.show.eval import as_json, as_text, cases, notes
+    from mlpcli.show.eval import as_blocks, as_json, cases, notes
     from mlpcli.show.junit import report
 
     with report(junit, "eval") as checks:
@@ -69,6 +72,6 @@ def eval_(
         checks += cases(result, fail_under or ())
     for note in notes(result):
         echo(f"note: {data}: {note}", err=True)
-    print_result(result, as_text, as_json, json=json)
+    print_result(result, as_blocks, as_json, json=json, markdown=markdown)
     if failures := [check.failure for check in checks if check.failure]:
         raise CheckFailed(f"{folder}: {'; '.join(failures)}")

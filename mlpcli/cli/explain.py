@@ -9,11 +9,11 @@ from mlpcli.cli.options import (
     ConfigOpt,
     DataOpt,
     JsonOpt,
+    MarkdownOpt,
     RunOpt,
     SetOpt,
     SettingsArg,
     chosen_run,
-    flag,
     read_settings,
     refuse_settings_of,
 )
@@ -33,7 +33,7 @@ def explain_(
     layer: Annotated[
         int | None, Option(metavar="K", min=1, help="Show only this layer, counted from 1.")
     ] = None,
-    markdown: Annotated[bool, flag("--markdown", "Print Markdown.")] = False,
+    markdown: MarkdownOpt = False,
     html: Annotated[
         Path | None, Option(metavar="FILE", help="Write a page to read instead.")
     ] = None,
@@ -54,8 +54,6 @@ def explain_(
     """
     given = read_settings(words, config, set_, {"data.name": data})
     refuse_settings_of(run, given)
-    if markdown and json:
-        raise ConfigError("--json: prints an object, not Markdown; leave out --json or --markdown")
     if html and (markdown or json):
         other = "--markdown" if markdown else "--json"
         raise ConfigError(f"--html: writes a page and prints nothing else; leave out {other}")

@@ -11,6 +11,7 @@ from mlpcli.cli.options import (
     DataOpt,
     JsonOpt,
     JunitOpt,
+    MarkdownOpt,
     OverwriteFileOpt,
     RunOpt,
     SetOpt,
@@ -46,6 +47,7 @@ def gradcheck(
     template: Annotated[bool, Option("--template", hidden=True)] = False,
     timeout: Annotated[int | None, Option(min=1, max=3600, hidden=True)] = None,
     json: JsonOpt = False,
+    markdown: MarkdownOpt = False,
     junit: JunitOpt = None,
 ) -> None:
     """Compare the hand-derived gradient with numeric derivatives, for every parameter.
@@ -87,11 +89,13 @@ def gradcheck(
     if template or backward:
         old, new = ("template", "--template") if template else ("backward", "FILE.py")
         moved(f"mlp gradcheck --{old}", f"mlp grade {new}")
-        grade(backward, template=template, timeout=timeout, json=json, junit=junit)
+        grade(
+            backward, template=template, timeout=timeout, json=json, markdown=markdown, junit=junit
+        )
         return
     if workbook:
         moved("mlp gradcheck --workbook", "mlp workbook --verify")
-        workbook_(verify=True, json=json, junit=junit)
+        workbook_(verify=True, json=json, markdown=markdown, junit=junit)
         return
     from mlpcli.api import gradcheck as api
     from mlpcli.show import figure, step_size
@@ -102,7 +106,14 @@ def gradcheck(
         with report(junit, "gradcheck --self-test") as cases:
             tested = api.self_test()
             cases += show.self_test_cases(tested)
-        print_result(tested, show.self_test_as_text, show.self_test_as_json, json=json)
+        print_result(
+            tested,
+            show.self_test_as_text,
+            show.self_test_as_json,
+            blocks=show.self_test_as_blocks,
+            json=json,
+            markdown=markdown,
+        )
         if not tested.ok:
             raise CheckFailed("the gradient check missed a mutant or accused a correct network")
     elif sweep or png:
@@ -113,7 +124,14 @@ def gradcheck(
             cases += step_size.cases(sizes)
         if png:
             step_size.png(png, sizes.curves)
-        print_result(sizes, step_size.as_text, step_size.as_json, json=json)
+        print_result(
+            sizes,
+            step_size.as_text,
+            step_size.as_json,
+            blocks=step_size.as_blocks,
+            json=json,
+            markdown=markdown,
+        )
         if not sizes.ok:
             raise CheckFailed(step_size.summary(sizes.curves))
     else:
@@ -121,6 +139,8 @@ def gradcheck(
             folder = chosen_run(run) if run else None
             result = api.check(*settings, run=folder, quick=quick)
             cases += show.cases(result)
-        print_result(result, show.as_text, show.as_json, json=json)
+        print_result(
+            result, show.as_text, show.as_json, blocks=show.as_blocks, json=json, markdown=markdown
+        )
         if not result.ok:
             raise CheckFailed(show.summary(result))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from mlpcli.cli.options import GradescopeOpt, JsonOpt, JunitOpt, flag, refuse_beside
+from mlpcli.cli.options import GradescopeOpt, JsonOpt, JunitOpt, MarkdownOpt, flag, refuse_beside
 from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import CheckFailed, ConfigError
 
@@ -33,6 +33,7 @@ def grade(
         Path | None, Option(metavar="FILE", help="Points by step, such as `grad_z3: 2`, in YAML.")
     ] = None,
     json: JsonOpt = False,
+    markdown: MarkdownOpt = False,
     junit: JunitOpt = None,
     gradescope: GradescopeOpt = None,
 ) -> None:
@@ -52,8 +53,9 @@ def grade(
     """
     if template:
         limits = {"--timeout": timeout, "--seed": seed is not None, "--strict": strict}
-        outputs = {"--json": json, "--junit": junit, "--gradescope": gradescope}
-        refuse_beside("--template", {"FILE.py": file, **limits, "--rubric": rubric, **outputs})
+        files = {"FILE.py": file, "--rubric": rubric, "--gradescope": gradescope, "--junit": junit}
+        form = {"--json": json, "--markdown": markdown}
+        refuse_beside("--template", {**files, **limits, **form})
     if not file and not template:
         raise ConfigError("FILE.py: name a file to grade, or give --template to start one")
     if style and not template:
@@ -61,7 +63,7 @@ def grade(
 
     from mlpcli.api import grade as api
     from mlpcli.show import gradescope as results
-    from mlpcli.show.grade import as_json, as_text, cases, score, tests
+    from mlpcli.show.grade import as_blocks, as_json, as_text, cases, score, tests
     from mlpcli.show.junit import report
 
     if not file:
@@ -71,6 +73,6 @@ def grade(
         result = api.grade(file, timeout=timeout or 10, seed=seed, strict=strict, rubric=rubric)
         steps += cases(result)
         scores += tests(result)
-    print_result(result, as_text, as_json, json=json)
+    print_result(result, as_text, as_json, blocks=as_blocks, json=json, markdown=markdown)
     if not result.ok:
         raise CheckFailed(f"{file}: {score(result)}")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast, get_args
 
-from typer import Argument, BadParameter, Option
+from typer import Argument, BadParameter, CallbackParam, Context, Option
 
 from mlpcli.cli.completion import configs, datasets, runs, settings_words, sources_and_settings
 from mlpcli.cli.output import echo
@@ -19,6 +19,14 @@ from mlpcli.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from mlpcli.config.schema import Metric
+
+
+def _only_form(ctx: Context, param: CallbackParam, value: bool) -> bool:
+    """Refuse --json beside --markdown, whichever is read later."""
+    if value and ctx.params.get({"json": "markdown"}.get(str(param.name), "json")):
+        raise ConfigError("--json and --markdown: give one of them")
+    return value
+
 
 RunArg = Annotated[
     str | None,
@@ -90,7 +98,10 @@ SplitOpt = Annotated[Literal["test", "validation", "train"], Option(help="Split 
 WeightsOpt = Annotated[Literal["best", "last"], Option(help="Best or final weights.")]
 OverwriteOpt = Annotated[bool, Option("--overwrite", help="Replace the run in the folder.")]
 OverwriteFileOpt = Annotated[bool, Option("--overwrite", help="Replace any file of that name.")]
-JsonOpt = Annotated[bool, Option("--json", help="Print one JSON object.")]
+JsonOpt = Annotated[bool, Option("--json", callback=_only_form, help="Print one JSON object.")]
+MarkdownOpt = Annotated[
+    bool, Option("--markdown", callback=_only_form, help="Print Markdown, for a job's summary.")
+]
 JunitOpt = Annotated[
     Path | None, Option("--junit", metavar="FILE", help="Also write the checks as JUnit XML.")
 ]

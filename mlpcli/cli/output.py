@@ -1,7 +1,7 @@
 """The one place that prints: names from files and options never reach a terminal raw."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO, TypeVar
@@ -15,27 +15,37 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from mlpcli.show.curves import Canvas
+    from mlpcli.show.format import Block
 
 Result = TypeVar("Result")
 
 
 def print_result(
     result: Result,
-    as_text: Callable[[Result], str],
+    as_text: "Callable[[Result], str | Sequence[Block]]",
     as_json: Callable[[Result], str],
     *,
     json: bool,
+    markdown: bool = False,
+    blocks: "Callable[[Result], Sequence[Block]] | None" = None,
     wrap: bool = True,
 ) -> None:
-    """Print a result as one JSON object or, without json, for people.
+    """Print a result as one JSON object, as Markdown or, without these, for people.
 
-    wrap: whether the text is prose and tables, whose lines are fitted to a terminal.
+    as_text: text, or its blocks, which can be Markdown too. blocks: those of the Markdown, if they
+    are others. wrap: whether the text is prose and tables, whose lines are fitted to a terminal.
     """
     if json:
         echo(as_json(result))
-    else:
-        text = printable(as_text(result))
-        typer.echo(_fitted(text, sys.stdout) if wrap else text)
+        return
+    text = blocks(result) if markdown and blocks else as_text(result)
+    if not isinstance(text, str):
+        from mlpcli.show.format import plain
+        from mlpcli.show.markdown import markdown as as_markdown
+
+        text = as_markdown(text) if markdown else plain(text)
+    text = printable(text)
+    typer.echo(_fitted(text, sys.stdout) if wrap and not markdown else text)
 
 
 def print_drawing(draw: "Callable[[Canvas], list[Text]]") -> None:

@@ -9,7 +9,7 @@ from typer import Argument, Option
 from mlpcli.cli.completion import columns as columns_
 from mlpcli.cli.completion import runs as names
 from mlpcli.cli.help import Group
-from mlpcli.cli.options import JsonOpt, RunArg, RunsArg, chosen_run, flag
+from mlpcli.cli.options import JsonOpt, MarkdownOpt, RunArg, RunsArg, chosen_run, flag
 from mlpcli.cli.output import print_result
 from mlpcli.errors import ConfigError
 
@@ -48,6 +48,7 @@ def list_(
         bool, flag("--members", "List each seed's or fold's run on its own line.")
     ] = False,
     json: JsonOpt = False,
+    markdown: MarkdownOpt = False,
     csv: Annotated[bool, flag("--csv", "Print CSV, one run per line.")] = False,
 ) -> None:
     """List runs; show, tag or remove them.
@@ -64,11 +65,11 @@ def list_(
     if ctx.invoked_subcommand:
         return
     from mlpcli.api.runs import list_runs
-    from mlpcli.show.run_table import as_text
+    from mlpcli.show.run_table import as_blocks, as_text
     from mlpcli.show.runs import as_csv, as_json
 
-    if json and csv:
-        raise ConfigError("--json and --csv: give one of them")
+    if csv and (json or markdown):
+        raise ConfigError(f"{'--json' if json else '--markdown'} and --csv: give one of them")
     if json and columns:
         raise ConfigError("--json and --columns: JSON has all columns; leave out --columns")
     if best and sort:
@@ -82,7 +83,8 @@ def list_(
         columns=columns.split(",") if columns else None,
         members=members or json or csv,
     )
-    print_result(listing, as_csv if csv else as_text, as_json, json=json, wrap=not csv)
+    form, text = {"json": json, "markdown": markdown}, as_csv if csv else as_text
+    print_result(listing, text, as_json, blocks=as_blocks, wrap=not csv, **form)
 
 
 @app.command()

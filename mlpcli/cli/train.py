@@ -11,6 +11,7 @@ from mlpcli.cli.options import (
     ConfigOpt,
     DataOpt,
     JsonOpt,
+    MarkdownOpt,
     OfflineOpt,
     OverwriteOpt,
     QuietOpt,
@@ -92,6 +93,7 @@ def train(
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
+    markdown: MarkdownOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
     """Train a network into a run folder.
@@ -116,7 +118,7 @@ def train(
     """
     from mlpcli.api import train as api
     from mlpcli.show import console
-    from mlpcli.show.train import as_json, as_text
+    from mlpcli.show.train import as_blocks, as_json
 
     options = {
         "data.name": data,
@@ -158,7 +160,8 @@ def train(
         console.curves(plan.folder)
     print_result(
         api.result(plan),
-        partial(as_text, trained=trained),
+        partial(as_blocks, trained=trained),
         partial(as_json, trained=trained),
         json=json,
+        markdown=markdown,
     )

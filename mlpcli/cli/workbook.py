@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from mlpcli.cli.options import GradescopeOpt, JsonOpt, JunitOpt, flag
+from mlpcli.cli.options import GradescopeOpt, JsonOpt, JunitOpt, MarkdownOpt, flag
 from mlpcli.cli.output import ask, echo, print_result, say
 from mlpcli.errors import CheckFailed, ConfigError, Interrupted
 
@@ -34,6 +34,7 @@ def workbook(
     ] = None,
     verify: Annotated[bool, flag("--verify", "Check every statement on the full network.")] = False,
     json: JsonOpt = False,
+    markdown: MarkdownOpt = False,
     junit: JunitOpt = None,
     gradescope: GradescopeOpt = None,
 ) -> None:
@@ -68,14 +69,15 @@ def workbook(
         "--list": list_,
         "--restart": restart,
     }
+    form = {"--json": json, "--markdown": markdown}
     _refuse_combinations(
         [name for name, value in modes.items() if value],
-        {"--json": json, "--junit": junit, "--rubric": rubric, "--gradescope": gradescope},
+        {**form, "--junit": junit, "--rubric": rubric, "--gradescope": gradescope},
     )
     if verify:
         if section or question:
             raise ConfigError("--verify: checks all statements; leave out --section and --question")
-        _verify(json=json, junit=junit)
+        _verify(json=json, markdown=markdown, junit=junit)
         return
 
     from mlpcli.api import workbook_progress
@@ -91,7 +93,15 @@ def workbook(
         write(notebook, chosen)
         say(f"notebook: {notebook}")
     elif answers:
-        _judge(answers, chosen, rubric=rubric, json=json, junit=junit, gradescope=gradescope)
+        _judge(
+            answers,
+            chosen,
+            rubric=rubric,
+            json=json,
+            markdown=markdown,
+            junit=junit,
+            gradescope=gradescope,
+        )
     elif list_:
         from mlpcli.show.workbook_session import list_json, list_text
 
@@ -107,6 +117,7 @@ def workbook(
 
 ALLOWED = {  # options of output, and what they go with
     "--json": ("--verify", "--list", "--answers"),
+    "--markdown": ("--verify", "--answers"),
     "--junit": ("--verify", "--answers"),
     "--rubric": ("--answers",),
     "--gradescope": ("--answers",),
@@ -127,33 +138,34 @@ def _judge(
     *,
     rubric: Path | None,
     json: bool,
+    markdown: bool,
     junit: Path | None,
     gradescope: Path | None,
 ) -> None:
     from mlpcli.api.workbook_answers import judge_file
     from mlpcli.show import gradescope as results
     from mlpcli.show.junit import report
-    from mlpcli.show.workbook_answers import as_json, as_text, cases, summary, tests
+    from mlpcli.show.workbook_answers import as_blocks, as_json, as_text, cases, summary, tests
 
     name = "workbook --answers"
     with report(junit, name) as found, results.report(gradescope, name) as scores:
         result = judge_file(file, questions, rubric=rubric)
         found += cases(result)
         scores += tests(result)
-    print_result(result, as_text, as_json, json=json)
+    print_result(result, as_text, as_json, blocks=as_blocks, json=json, markdown=markdown)
     if not result.ok:
         raise CheckFailed(f"{file}: {summary(result)}")
 
 
-def _verify(*, json: bool, junit: JunitOpt) -> None:
+def _verify(*, json: bool, markdown: bool, junit: JunitOpt) -> None:
     from mlpcli.api import workbook as api
     from mlpcli.show.junit import report
-    from mlpcli.show.workbook import as_json, as_text, cases, summary
+    from mlpcli.show.workbook import as_blocks, as_json, as_text, cases, summary
 
     with report(junit, "workbook --verify") as statements:
         result = api.verify()
         statements += cases(result)
-    print_result(result, as_text, as_json, json=json)
+    print_result(result, as_text, as_json, blocks=as_blocks, json=json, markdown=markdown)
     if not result.ok:
         raise CheckFailed(summary(result))
 

@@ -1,7 +1,7 @@
 """The output of `mlp compare`: accuracies, their differences, and which are significant."""
 
 from mlpcli.api.compare import SIGNIFICANCE_LEVEL, Comparison, Ranking
-from mlpcli.show.format import json_object, percent, points, probability, subject, table
+from mlpcli.show.format import Block, json_object, percent, points, probability, subject
 
 TESTS = {
     "mcnemar-exact": "McNemar's exact test",
@@ -10,7 +10,7 @@ TESTS = {
 }
 
 
-def as_text(result: Comparison) -> str:
+def as_blocks(result: Comparison) -> list[Block]:
     """A table of both runs, the test, and the verdict on the second."""
     a, b = result.runs
     rows = [["", "accuracy"], [a, percent(result.accuracy[0])], [b, percent(result.accuracy[1])]]
@@ -23,15 +23,13 @@ def as_text(result: Comparison) -> str:
         "worse": f"{b} is worse than {a}",
         "cannot tell": f"cannot tell which is better (p of {SIGNIFICANCE_LEVEL} or more)",
     }
-    return "\n".join(
-        [
-            _head(result),
-            *table(rows),
-            f"difference: {points(result.difference)} points (95% interval {low} to {high})",
-            f"{probability(result.p)}, {TESTS[result.test]}, {_members(result)}",
-            f"verdict: {verdict[result.verdict]}",
-        ]
-    )
+    return [
+        _head(result),
+        rows,
+        f"difference: {points(result.difference)} points (95% interval {low} to {high})",
+        f"{probability(result.p)}, {TESTS[result.test]}, {_members(result)}",
+        f"verdict: {verdict[result.verdict]}",
+    ]
 
 
 def as_json(result: Comparison) -> str:
@@ -41,7 +39,7 @@ def as_json(result: Comparison) -> str:
     return json_object(values)
 
 
-def ranking_as_text(result: Ranking) -> str:
+def ranking_as_blocks(result: Ranking) -> list[Block]:
     """A table of more than two runs, each compared with the best, and how to read it."""
     pairs = [rival.comparison for rival in result.rivals]
     rows = [
@@ -62,15 +60,13 @@ def ranking_as_text(result: Ranking) -> str:
         verdict = f"{result.best} is better than all others"
     elif not worse:
         verdict = f"cannot tell which is best (p of {SIGNIFICANCE_LEVEL} or more)"
-    return "\n".join(
-        [
-            _head(pairs[0]),
-            *table(rows),
-            f"difference: from {result.best}, in points; the intervals are not corrected",
-            f"p: {tests}, {_members(pairs[0])}; corrected for {result.pairs} pairs of runs (Holm)",
-            f"verdict: {verdict}",
-        ]
-    )
+    return [
+        _head(pairs[0]),
+        rows,
+        f"difference: from {result.best}, in points; the intervals are not corrected",
+        f"p: {tests}, {_members(pairs[0])}; corrected for {result.pairs} pairs of runs (Holm)",
+        f"verdict: {verdict}",
+    ]
 
 
 def ranking_as_json(result: Ranking) -> str:

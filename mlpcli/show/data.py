@@ -9,7 +9,7 @@ from mlpcli.config.schema import Augment
 from mlpcli.data.preprocessing import SIDE
 from mlpcli.data.quality import Quality
 from mlpcli.show.figure import DPI, figure, save
-from mlpcli.show.format import json_object, pick, size, table
+from mlpcli.show.format import Block, json_object, pick, size
 from mlpcli.show.junit import Case
 
 GAP = 2  # pixels of an image between images
@@ -53,7 +53,7 @@ def samples_as_json(samples: Samples, path: Path) -> str:
     )
 
 
-def quality_as_text(quality: Quality) -> str:
+def quality_as_blocks(quality: Quality) -> list[Block]:
     """A table of the splits, how they were read, and the findings."""
     rows = [["split", "images", "size", "pixels", "smallest class", "largest class"]]
     rows[0] += ["copies", "two labels", "blank"]
@@ -66,15 +66,13 @@ def quality_as_text(quality: Quality) -> str:
         rows.append([name, f"{c.images:,}", size_, span, *sizes, *map("{:,}".format, numbers)])
     classes = len(next(iter(quality.splits.values())).classes)
     files = f"white {quality.white:g}, {quality.background} background"
-    return "\n".join(
-        [
-            f"{quality.data}: {classes:,} classes; in the files: {files}",
-            *table(rows),
-            *(f"note: {note}" for note in quality.notes if not note.startswith("left out ")),
-            *(f"left out: {name}: {reason}" for name, reason in quality.skipped),
-            *(f"finding: {finding}" for finding in quality.findings or ["none"]),
-        ]
-    )
+    return [
+        f"{quality.data}: {classes:,} classes; in the files: {files}",
+        rows,
+        *(f"note: {note}" for note in quality.notes if not note.startswith("left out ")),
+        *(f"left out: {name}: {reason}" for name, reason in quality.skipped),
+        *(f"finding: {finding}" for finding in quality.findings or ["none"]),
+    ]
 
 
 def quality_as_json(quality: Quality) -> str:

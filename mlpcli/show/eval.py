@@ -6,7 +6,7 @@ from typing import Any
 from mlpcli.api.eval import Evaluation, Evaluations
 from mlpcli.config.schema import Metric
 from mlpcli.show.format import METRICS as NAMES
-from mlpcli.show.format import json_object, percent, pick, subject, table
+from mlpcli.show.format import Block, json_object, percent, pick, subject
 from mlpcli.show.junit import Case
 from mlpcli.show.train import mean_and_interval, spread
 from mlpcli.training.intervals import OF_METRIC
@@ -15,7 +15,7 @@ from mlpcli.training.scoring import METRICS, ClassScores, Scores, by_class
 MAX_MATRIX_CLASSES = 20  # of a larger confusion matrix, the largest entries are listed
 
 
-def as_text(result: Evaluation | Evaluations) -> str:
+def as_blocks(result: Evaluation | Evaluations) -> list[Block]:
     """Accuracy with its interval, scores per class, confusion matrix; of several runs, a table."""
     return _series(result) if isinstance(result, Evaluations) else _single(result)
 
@@ -62,7 +62,7 @@ def notes(result: Evaluation | Evaluations) -> tuple[str, ...]:
     return result.notes
 
 
-def mistakes(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
+def mistakes(confusion: list[list[int]], names: tuple[str, ...]) -> list[Block]:
     """The ten largest entries off the diagonal."""
     pairs = [
         (count, names[i], names[j])
@@ -72,27 +72,25 @@ def mistakes(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
     ]
     rows = [["true", "predicted", "images"]]
     rows += [[true, wrong, str(n)] for n, true, wrong in sorted(pairs, reverse=True)[:10]]
-    return ["most frequent mistakes", *table(rows)]
+    return ["most frequent mistakes", rows]
 
 
-def _single(result: Evaluation) -> str:
+def _single(result: Evaluation) -> list[Block]:
     scores = result.scores
     low, high = map(percent, OF_METRIC["accuracy"](scores.confusion))
     confusion = scores.confusion.tolist()
     few = len(result.classes) <= MAX_MATRIX_CLASSES
-    return "\n".join(
-        [
-            f"{result.run} ({result.weights} weights) on {subject(result.split, result.data)}",
-            f"accuracy: {percent(scores.accuracy)} ({scores.correct:,} of {scores.n:,} correct)",
-            f"95% interval: {low} to {high}",
-            *(_metric(scores, metric) for metric in METRICS[1:]),
-            f"loss: {scores.loss:.4f}",
-            "",
-            *_classes(by_class(scores.confusion, result.classes)),
-            "",
-            *(_matrix if few else mistakes)(confusion, result.classes),
-        ]
-    )
+    return [
+        f"{result.run} ({result.weights} weights) on {subject(result.split, result.data)}",
+        f"accuracy: {percent(scores.accuracy)} ({scores.correct:,} of {scores.n:,} correct)",
+        f"95% interval: {low} to {high}",
+        *(_metric(scores, metric) for metric in METRICS[1:]),
+        f"loss: {scores.loss:.4f}",
+        "",
+        _classes(by_class(scores.confusion, result.classes)),
+        "",
+        *(_matrix if few else mistakes)(confusion, result.classes),
+    ]
 
 
 def _metric(scores: Scores, metric: Metric) -> str:
@@ -109,7 +107,7 @@ def _metrics(scores: Scores) -> dict[str, Any]:
     return values
 
 
-def _series(result: Evaluations) -> str:
+def _series(result: Evaluations) -> list[Block]:
     one = next(iter(result.results.values()))
     rows = [[result.kind, "accuracy", "correct", "images", "loss"]]
     for number, each in result.results.items():
@@ -118,22 +116,20 @@ def _series(result: Evaluations) -> str:
             [str(number), percent(s.accuracy), f"{s.correct:,}", f"{s.n:,}", f"{s.loss:.4f}"]
         )
     head = f"{result.run} ({one.weights} weights) on {subject(one.split, one.data)}"
-    return "\n".join(
-        [head, *table(rows), f"accuracy: {mean_and_interval(result.summary, result.kind)}"]
-    )
+    return [head, rows, f"accuracy: {mean_and_interval(result.summary, result.kind)}"]
 
 
-def _classes(scores: list[ClassScores]) -> list[str]:
+def _classes(scores: list[ClassScores]) -> list[list[str]]:
     rows = [["class", "images", "precision", "recall", "F1"]]
     for s in scores:
         fractions = ["-" if f is None else f"{f:.4f}" for f in (s.precision, s.recall, s.f1)]
         if s.n or s.precision is not None:  # other data may have some of the classes
             rows.append([s.name, str(s.n), *fractions])
-    return table(rows)
+    return rows
 
 
-def _matrix(confusion: list[list[int]], names: tuple[str, ...]) -> list[str]:
+def _matrix(confusion: list[list[int]], names: tuple[str, ...]) -> list[Block]:
     """Confusion matrix by class number, since names can be long."""
     rows = [["", *map(str, range(len(names)))]]
     rows += [[str(i), *map(str, counts)] for i, counts in enumerate(confusion)]
-    return ["rows: true class, columns: predicted class", *table(rows)]
+    return ["rows: true class, columns: predicted class", rows]

@@ -17,6 +17,7 @@ from mlpcli.terminal import one_line, terminal_width
 SCHEMA = 1  # of every JSON object printed; see docs/contract.md
 FORMULA = re.compile(r"[=+\-@\t\r].", re.DOTALL)  # how it begins, for a spreadsheet
 NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?")
+Block = str | list[list[str]]  # of a result: a line, or the rows of a table, its head first
 NOT_RECORDED = "not recorded"
 
 
@@ -58,6 +59,14 @@ def csv_line(cells: Iterable[Any]) -> str:
 def _inert(cell: Any) -> Any:
     is_formula = isinstance(cell, str) and FORMULA.match(cell) and not NUMBER.fullmatch(cell)
     return f"'{cell}" if is_formula else cell
+
+
+def plain(blocks: Iterable[Block]) -> str:
+    """Blocks as text."""
+    lines = []
+    for block in blocks:
+        lines += [block] if isinstance(block, str) else table(block)
+    return "\n".join(lines)
 
 
 def table(rows: list[list[str]]) -> list[str]:

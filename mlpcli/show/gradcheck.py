@@ -10,8 +10,9 @@ from mlpcli.checks.gradcheck import GradientVerdict, TensorVerdict, Verdict
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.selftest import Trial
 from mlpcli.nn.mlp import layer_sizes, parameter_count
-from mlpcli.show.format import counted, json_object, pick, table
+from mlpcli.show.format import Block, counted, json_object, pick, table
 from mlpcli.show.junit import Case
+from mlpcli.show.markdown import check_blocks
 
 RULE = (
     "rule: error = |derived - numeric| / max(|derived|, |numeric|, "
@@ -56,6 +57,12 @@ def as_json(result: GradientCheck) -> str:
             "points": [_point(v) for v in result.verdicts],
         }
     )
+
+
+def as_blocks(result: GradientCheck) -> list[Block]:
+    """The verdict of each comparison."""
+    first = result.points[0]
+    return check_blocks(heading(first.problem, first.data), summary(result), cases(result))
 
 
 def cases(result: GradientCheck) -> list[Case]:
@@ -158,6 +165,12 @@ def self_test_cases(result: SelfTest) -> list[Case]:
         Case("mutants", t.mutant.name, "" if t.killed and t.diagnosed else _trial(t))
         for t in result.trials
     ] + [Case("correct networks", "false alarms", alarms.partition("\n")[0], details=alarms)]
+
+
+def self_test_as_blocks(result: SelfTest) -> list[Block]:
+    """The verdict on each mutant."""
+    killed = f"{sum(t.killed for t in result.trials)} of {len(result.trials)} mutants killed"
+    return check_blocks("self-test of the gradient check", killed, self_test_cases(result))
 
 
 def _verdict(result: Verdict) -> str:

@@ -4,9 +4,10 @@ from mlpcli.api.grade import Grade
 from mlpcli.checks.grading.answers import WHOLE
 from mlpcli.checks.grading.verdict import StepVerdict
 from mlpcli.nn.mlp import layer_sizes
-from mlpcli.show.format import json_object, pick
+from mlpcli.show.format import Block, json_object, pick
 from mlpcli.show.gradescope import Test
 from mlpcli.show.junit import Case
+from mlpcli.show.markdown import check_blocks
 
 
 def as_text(result: Grade) -> str:
@@ -23,6 +24,11 @@ def as_text(result: Grade) -> str:
     missing = result.verdict.missing
     lines += ["", f"not defined: {', '.join(missing)}"] if missing else []
     return "\n".join([*lines, "", score(result)])
+
+
+def as_blocks(result: Grade) -> list[Block]:
+    """The verdict on each step."""
+    return check_blocks(result.file, score(result), cases(result))
 
 
 def as_json(result: Grade) -> str:

@@ -14,7 +14,7 @@ from mlpcli.api.eval import Evaluation
 from mlpcli.api.trainer import AlreadyFinished, DataSummary, Event, Notice
 from mlpcli.config.schema import Metric
 from mlpcli.show import eval as show_eval
-from mlpcli.show.format import METRICS, counted, fixed, percent, seconds, subject
+from mlpcli.show.format import METRICS, counted, fixed, percent, plain, seconds, subject
 from mlpcli.show.live import data_lines, duration
 from mlpcli.terminal import one_line
 from mlpcli.training.intervals import OF_METRIC
@@ -150,8 +150,8 @@ def evaluation(result: Evaluation) -> str:
     confusion = scores.confusion.tolist()
     if len(result.classes) <= show_eval.MAX_MATRIX_CLASSES:
         return _framed(head + _matrix(confusion, result.classes))
-    lines = show_eval.mistakes(confusion, result.classes)
-    return _framed(f"{head}<pre>{escape(chr(10).join(lines))}</pre>")
+    lines = plain(show_eval.mistakes(confusion, result.classes))
+    return _framed(f"{head}<pre>{escape(lines)}</pre>")
 
 
 def _matrix(confusion: list[list[int]], names: Sequence[str]) -> str:

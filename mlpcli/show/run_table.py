@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from mlpcli.api.run_columns import Line, differing, short_name, text
 from mlpcli.api.runs import Listing
-from mlpcli.show.format import aligned, counted, percent
+from mlpcli.show.format import Block, aligned, counted, percent
 from mlpcli.terminal import terminal_width
 
 FIXED = ("run", "data", "status", "accuracy", "loss", "epochs", "seconds", "seed")
@@ -32,6 +32,14 @@ def as_text(listing: Listing) -> str:
     if width is None:
         return "\n".join(aligned(_rows(listing.lines, columns), width))
     return _fitted(listing, columns, width)
+
+
+def as_blocks(listing: Listing) -> list[Block]:
+    """The runs as a table with all its columns."""
+    if not listing.lines:
+        return ["no runs"]
+    columns = listing.columns or _columns(listing)
+    return [f"runs in {listing.folder}", _rows(listing.lines, columns)]
 
 
 def _columns(listing: Listing) -> list[str]:

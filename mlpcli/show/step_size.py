@@ -8,9 +8,10 @@ import numpy as np
 from mlpcli.api.gradcheck import StepSizes
 from mlpcli.checks.step_size import DIRECTION_COUNT, STEPS, STEPS_PER_DECADE, Curve, Slope
 from mlpcli.show.figure import figure, save
-from mlpcli.show.format import json_object, pick, table
+from mlpcli.show.format import Block, json_object, pick, table
 from mlpcli.show.gradcheck import heading
 from mlpcli.show.junit import Case
+from mlpcli.show.markdown import check_blocks
 from mlpcli.terminal import terminal_width
 
 MARKERS = "ox."  # of the curves, in their order
@@ -55,6 +56,12 @@ def as_json(result: StepSizes) -> str:
             ],
         }
     )
+
+
+def as_blocks(result: StepSizes) -> list[Block]:
+    """The verdict on each curve."""
+    title = "error of finite differences against their step"
+    return check_blocks(title, summary(result.curves), cases(result))
 
 
 def cases(result: StepSizes) -> list[Case]:

@@ -4,16 +4,16 @@ from typing import Any
 
 from mlpcli.api.multi_run import SeriesResult, TrainResult
 from mlpcli.api.significance import Summary
-from mlpcli.show.format import METRICS, counted, json_object, percent, pick, table
+from mlpcli.show.format import METRICS, Block, counted, json_object, percent, pick
 
 
-def as_text(result: TrainResult | SeriesResult, *, trained: bool = True) -> str:
+def as_blocks(result: TrainResult | SeriesResult, *, trained: bool = True) -> list[Block]:
     """Facts line by line; of several runs, a table and their statistics.
 
     trained: whether anything was; else they are an earlier command's, and only the run is named.
     """
     if not trained:
-        return f"run: {result.run}"
+        return [f"run: {result.run}"]
     return _series(result) if isinstance(result, SeriesResult) else _single(result)
 
 
@@ -64,44 +64,42 @@ def stop_reason(result: TrainResult) -> str:
     )
 
 
-def _single(result: TrainResult) -> str:
+def _single(result: TrainResult) -> list[Block]:
     record, values = result.record, _values(result)
     best = record.best.epoch if record.best else 0
     metrics = dict.fromkeys(["accuracy", record.metric])  # the one that decided, if it is another
-    scores = "".join(
+    scores = [
         f"validation {METRICS[metric]}: {percent(values[f'validation_{metric}'])}"
-        f" (epoch {best} of {record.epochs})\n"
+        f" (epoch {best} of {record.epochs})"
         for metric in metrics
-    )
+    ]
     if values["validation_accuracy"] is None:
-        scores = "validation: no images were kept for it, so the last weights are the best\n"
-    return (
-        f"run: {result.run}\n"
-        f"{scores}"
-        f"train loss: {values['train_loss']:.4f}\n"
-        f"time: {record.seconds:.1f} s, {values['images_per_second']:,} images/s\n"
-        f"parameters: {record.parameters:,}\n"
-        f"stopped: {stop_reason(result)}"
-    )
+        scores = ["validation: no images were kept for it, so the last weights are the best"]
+    return [
+        f"run: {result.run}",
+        *scores,
+        f"train loss: {values['train_loss']:.4f}",
+        f"time: {record.seconds:.1f} s, {values['images_per_second']:,} images/s",
+        f"parameters: {record.parameters:,}",
+        f"stopped: {stop_reason(result)}",
+    ]
 
 
-def _series(result: SeriesResult) -> str:
+def _series(result: SeriesResult) -> list[Block]:
     rows = [[result.kind, "validation accuracy", "best epoch", "seconds", "stop reason"]]
     for number, run in result.runs.items():
         record, values = run.record, _values(run)
         best = f"{record.best.epoch if record.best else 0} of {record.epochs}"
         accuracy, seconds = percent(values["validation_accuracy"]), f"{record.seconds:.1f}"
         rows.append([str(number), accuracy, best, seconds, str(record.ended_by)])
-    return "\n".join(
-        [
-            f"run: {result.run}",
-            *table(rows),
-            f"validation accuracy: {mean_and_interval(result.accuracy, result.kind)}"
-            if result.accuracy
-            else "validation: no images were kept for it",
-            f"time: {_seconds(result) / len(result.runs):.1f} s a {result.kind}",
-        ]
-    )
+    return [
+        f"run: {result.run}",
+        rows,
+        f"validation accuracy: {mean_and_interval(result.accuracy, result.kind)}"
+        if result.accuracy
+        else "validation: no images were kept for it",
+        f"time: {_seconds(result) / len(result.runs):.1f} s a {result.kind}",
+    ]
 
 
 def _seconds(result: SeriesResult) -> float:

@@ -13,9 +13,10 @@ from mlpcli.checks.workbook.measurements import first_image
 from mlpcli.checks.workbook.statement import Result
 from mlpcli.checks.workbook.statements import WORKBOOKS
 from mlpcli.nn import Array
-from mlpcli.show.format import aligned, json_object, pick
+from mlpcli.show.format import Block, aligned, json_object, pick
 from mlpcli.show.gradcheck import heading
 from mlpcli.show.junit import Case
+from mlpcli.show.markdown import check_blocks
 from mlpcli.terminal import terminal_width
 
 
@@ -61,6 +62,12 @@ def cases(result: Verification) -> list[Case]:
         )
         for r in result.results
     ]
+
+
+def as_blocks(result: Verification) -> list[Block]:
+    """The verdict on each statement."""
+    title = heading(first_image(result.point.problem), result.point.data)
+    return check_blocks(title, summary(result), cases(result))
 
 
 def as_json(result: Verification) -> str:

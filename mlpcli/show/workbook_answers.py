@@ -5,9 +5,10 @@ from itertools import groupby
 
 from mlpcli.api.workbook_answers import Answer, Answers
 from mlpcli.checks.questions.notation import plain_text
-from mlpcli.show.format import counted, json_object, pick
+from mlpcli.show.format import Block, counted, json_object, pick
 from mlpcli.show.gradescope import Test
 from mlpcli.show.junit import Case
+from mlpcli.show.markdown import check_blocks
 
 SHOWN = {
     "right": "right",
@@ -48,6 +49,11 @@ def summary(result: Answers) -> str:
     if result.has_rubric:
         text += f"; {_points(result):g} of {_max_points(result):g} points"
     return text
+
+
+def as_blocks(result: Answers) -> list[Block]:
+    """The verdict on each answer."""
+    return check_blocks(result.file, summary(result), cases(result))
 
 
 def as_json(result: Answers) -> str:

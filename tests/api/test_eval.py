@@ -13,7 +13,8 @@ from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed, CheckpointError, DataError
 from mlpcli.runs.folder import RunFolder
-from mlpcli.show.eval import as_json, as_text
+from mlpcli.show.eval import as_blocks, as_json
+from mlpcli.show.format import plain
 from tests.trainings import train_seeds
 
 
@@ -87,7 +88,7 @@ def test_class_folders_alone_are_evaluated_as_predict_prepares_them(
 
     assert (result.split, result.scores.n) == ("all", 90)
     assert result.accuracy > 0.95
-    assert " on all images of " in as_text(result)
+    assert " on all images of " in plain(as_blocks(result))
     assert result.notes == (
         "dark on light, so inverted",
         "images were shrunk to the size of the training images",
@@ -165,9 +166,11 @@ def test_some_of_the_classes_are_evaluated_alone(
     result = evaluate_run(run, data=path)
 
     assert result.scores.confusion.sum(axis=1).tolist() == [0, 30, 30]
-    rows = [line.split()[:2] for line in as_text(result).splitlines()]
+    rows = [line.split()[:2] for line in plain(as_blocks(result)).splitlines()]
     assert ["1", "30"] in rows
-    assert ["0", "0", "-"] not in [line.split()[:3] for line in as_text(result).splitlines()]
+    assert ["0", "0", "-"] not in [
+        line.split()[:3] for line in plain(as_blocks(result)).splitlines()
+    ]
     assert '"n": 0' in as_json(result)
 
 

@@ -128,7 +128,7 @@ def test_other_settings_change_the_formulas(dots: str) -> None:
             "--html: writes a page and prints nothing else; leave out",
         ),
         (("--html", "no/a.html"), "no/a.html: cannot write"),
-        (("--markdown", "--json"), "--json: prints an object, not Markdown"),
+        (("--markdown", "--json"), "--json and --markdown: give one of them"),
         (("--config", "quickstart", "--image", "20000"), "--image: must be in [0, 19999]"),
         (("--image", "3"), "--image: mnist is not in the cache; run `mlp download mnist`"),
         (("--run", "nowhere", "--config", "mnist"), "--run: brings its own settings"),
