@@ -49,8 +49,8 @@ def list_runs(
     lines = [Line([entry]) for entry in entries] if members else group(entries)
     if best:
         metrics = {entry.metric for entry in entries if entry.metric}
-        key = metrics.pop() if len(metrics) == 1 else "accuracy"
-    lines = sort(lines, key or "started", descending=best)
+        key = f"-{metrics.pop() if len(metrics) == 1 else 'accuracy'}"
+    lines = sort(lines, key or "started")
     if limit is not None:
         lines = lines[:limit] if key else lines[-limit:]
     return Listing(folder, lines, tuple(chosen))
@@ -89,12 +89,15 @@ def group(entries: Iterable[Entry]) -> list[Line]:
     return list(lines.values())
 
 
-def sort(lines: Iterable[Line], key: str, *, descending: bool = False) -> list[Line]:
-    """The lines by a column, those that lack it last; raises ConfigError."""
-    column = run_columns.find(key, f"--sort {key}")
+def sort(lines: Iterable[Line], key: str) -> list[Line]:
+    """The lines by a column, highest first after a "-", those that lack it last.
+
+    Raises ConfigError for another key.
+    """
+    column = run_columns.find(key.removeprefix("-"), f"--sort {key}")
     values = [(line.value(column), line) for line in lines]
     known = [(value, line) for value, line in values if value is not None]
-    known.sort(key=lambda pair: _order(pair[0]), reverse=descending)
+    known.sort(key=lambda pair: _order(pair[0]), reverse=key.startswith("-"))
     return [line for _, line in [*known, *(pair for pair in values if pair[0] is None)]]
 
 

@@ -28,13 +28,21 @@ def list_(
     sort: Annotated[
         str | None,
         Option(
-            metavar="KEY", help="Sort by this column (default: started).", autocompletion=columns_
+            metavar="KEY",
+            help="Sort by this column, or -KEY, highest first (default: started).",
+            autocompletion=columns_,
         ),
     ] = None,
     best: Annotated[bool, flag("--best", "Highest accuracy, or train.metric, first.")] = False,
     limit: Annotated[
         int | None,
-        Option(metavar="N", min=1, help="Only the first N; without an order, the latest."),
+        Option(
+            "--limit",
+            "-n",
+            metavar="N",
+            min=1,
+            help="Only the first N; without an order, the latest.",
+        ),
     ] = None,
     columns: Annotated[
         str | None,
@@ -59,7 +67,7 @@ def list_(
       mlp runs --best
       mlp runs --where data=mnist --where optimizer=adamw --where tag=good
       mlp runs --columns run,accuracy,lr,hidden --limit 10
-      mlp runs --sort seconds --csv > runs.csv
+      mlp runs --sort -seconds --csv > runs.csv
       mlp runs show first
     """
     if ctx.invoked_subcommand:

@@ -62,7 +62,7 @@ def test_conditions_are_met_all_at_once(
 
 
 def test_runs_are_sorted_with_the_unknown_last(folder: Path) -> None:
-    found = runs.sort(runs.group(runs.find(folder)), "seed", descending=True)
+    found = runs.sort(runs.group(runs.find(folder)), "-seed")
 
     assert names(found, folder) == ["deep/seed-1", "a", "b", "torn"]
 
@@ -192,6 +192,7 @@ def test_a_limit_leaves_the_first_of_an_order_and_else_the_latest(folder: Path) 
     assert listed(limit=2) == ["deep/seed-1", "b"]
     assert listed(limit=2, key="started") == ["a", "deep/seed-1"]
     assert listed(limit=1, key="run") == ["a"]
+    assert listed(limit=2, key="-started") == ["b", "deep/seed-1"]
     assert listed(limit=9, key="lr") == ["b", "a", "deep/seed-1"]
 
 
