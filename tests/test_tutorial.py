@@ -57,7 +57,8 @@ def check(folder: Path, language: str, typed: str, shown: list[str]) -> None:
     done = subprocess.run(
         [*program, typed if language == "python" else mlp + typed],
         cwd=folder,
-        env=os.environ | {"MLPCLI_DATA": str(DATA), "COLUMNS": "80"},
+        env=os.environ
+        | {"MLPCLI_DATA": str(DATA), "MLPCLI_STATE": str(folder / "state"), "COLUMNS": "80"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

@@ -12,14 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks.questions.grammar import STAR, Node
-from mlpcli.checks.questions.points import POINT, Point, moved
+from mlpcli.checks.questions.points import POINT, Point, cost, moved
 from mlpcli.checks.questions.spelling import UnreadableError
 from mlpcli.checks.reference import COMPLEX_STEP
 from mlpcli.nn import Array, mlp
 
 MAX_SIZE = 4_000_000  # entries of an array
 MAX_WORK = 150_000_000  # entries of all arrays that are made for a formula at one point
-MOVE = 10_000  # entries that a forward pass behind a move makes, roughly
 NETWORK_NAMES = "hzWb"
 
 
@@ -51,8 +50,7 @@ class MisfitError(UnreadableError):
 
 def evaluate(node: Node, point: Point) -> Value:
     """The value at a point; raises UnreadableError, with a reason in a learner's words."""
-    with np.errstate(all="ignore"):
-        return _value(node, Scope(point, work=[MAX_WORK]))
+    return _value(node, Scope(point, work=[MAX_WORK]))
 
 
 def align(*values: Value) -> tuple[list[Array], tuple[str, ...]]:
@@ -268,10 +266,13 @@ def _derivative(node: Node, scope: Scope) -> Value:
             raise MisfitError(f"{name} has {len(at.shape)} indices, got {len(names)}")
         names = tuple(f"·{i}" for i in range(len(at.shape)))  # a whole symbol: as own axes
     ranges = [_entries(each, n, scope) for each, n in zip(names, at.shape, strict=True)]
-    _spend(scope, prod(map(len, ranges)) * (MOVE + at.array.size))
+    layer = scope.point.layer
+    needed = any(p.op == "symbol" and full_name(p.text, layer) == name for p in body.walk())
+    if layer:
+        _spend(scope, prod(map(len, ranges)) * cost(scope.point.values, name, needed=needed))
     slopes = []
     for entry in itertools.product(*ranges):
-        values = _moved(scope.point, name, tuple(map(int, entry)))
+        values = _moved(scope.point, name, tuple(map(int, entry)), needed=needed)
         fixed = {n: int(i) for n, i in zip(names, entry, strict=True) if n.isalpha()}
         here = Scope(
             scope.point._replace(values=values),
@@ -284,9 +285,9 @@ def _derivative(node: Node, scope: Scope) -> Value:
     return _stacked(slopes, names, [len(r) for r in ranges], scope)
 
 
-def _moved(point: Point, name: str, entry: tuple[int, ...]) -> Mapping[str, Array]:
+def _moved(point: Point, name: str, entry: tuple[int, ...], *, needed: bool) -> Mapping[str, Array]:
     if point.layer:
-        return moved(point.values, name, entry)
+        return moved(point.values, name, entry, needed=needed)
     return {**point.values, name: point.values[name] + COMPLEX_STEP * 1j}
 
 
@@ -296,7 +297,7 @@ def _stacked(
     """The derivatives at all entries as one value, with the indices that are still free."""
     arrays = np.stack([np.imag(slope.array) / COMPLEX_STEP for slope in slopes])
     inner = slopes[0].indices
-    array = arrays.reshape(*lengths, *arrays.shape[1:])
+    array = arrays.reshape((*lengths, *arrays.shape[1:]))
     single = tuple(i for i, n in enumerate(names) if n in scope.fixed or n == STAR or n.isdigit())
     free = tuple(n for i, n in enumerate(names) if i not in single)
     array = array.squeeze(single)

@@ -15,6 +15,7 @@ from lark import Lark, Transformer, v_args
 from mlpcli.checks.questions.spelling import MAX_DIGITS, UnreadableError, sides
 
 MAX_DEPTH = 80  # of the tree
+MAX_INDICES = 4  # at one symbol
 PRODUCTS = ("times", "implicit", "dot", "div", "outer", "matmul")
 ALIASES = {"ln": "log", "SOFTMAX": "softmax", "loss": "CE", "dot": "dot_product"}
 STAR = "y*"  # the correct class, as an index
@@ -68,7 +69,7 @@ def _complaint(side: str, err: lark.exceptions.UnexpectedInput) -> str:
     rest = side[at:]
     if isinstance(err, lark.exceptions.UnexpectedToken) and err.token.type == "$END":
         return "it ends too early"
-    word = re.match(r"[A-Za-z]+|.", rest)
+    word = re.match(r"[A-Za-z]{1,20}|.", rest)
     before = f" behind {side[max(0, at - 12) : at].strip()!r}" if at else ""
     return f"{word[0] if word else rest!r} is not understood{before}"
 
@@ -139,7 +140,7 @@ def _names(text: str) -> tuple[str, ...]:
     """The indices in a subscript or in square brackets: letters, numbers, or y*."""
     inner = re.sub(r"y ?_? ?\^? ?\{? ?(\*|star) ?\}?|\bstar\b", " * ", text.strip("_ "))
     if re.search(r"[^\s\w,;*:(){}\[\]]", inner):
-        raise UnreadableError(f"the index {text.strip()!r} is not understood")
+        raise UnreadableError(f"the index {text.strip()!r:.40} is not understood")
     names = re.findall(r"\*|None|newaxis|:|[0-9]+|[A-Za-z]", inner)
     if not names:
         raise UnreadableError("an index is empty")
@@ -234,7 +235,7 @@ class _Builder(Transformer[Any, Node]):
         index, _, first = (below[1].strip("{}() ") if below else "").partition("=")
         last = above[1].strip("{} ") if above else ""
         if not re.fullmatch("[i-n]", index.strip()):
-            raise UnreadableError(f"a sum needs an index from i to n, got {index.strip()!r}")
+            raise UnreadableError(f"a sum needs an index from i to n, got {index.strip()!r:.40}")
         return _sum(_closed(body), index.strip(), (first.strip(), last) if first else ())
 
     def raised(self, exponent: Node) -> Node:
@@ -293,7 +294,7 @@ def _bare_symbol(text: str) -> Node:
     """The symbol in `∇_W3` or `∇_{W^{(3)}}`."""
     name = re.sub(r"[_ {}()^]", "", text)
     if not re.fullmatch("[A-Za-z][0-9]?", name):
-        raise UnreadableError(f"the gradient with respect to {name!r} is not understood")
+        raise UnreadableError(f"the gradient with respect to {name!r:.40} is not understood")
     return _node("symbol", text=name)
 
 
@@ -325,6 +326,8 @@ def _indexed(base: Node, names: tuple[str, ...]) -> Node:
         base, names = _node("symbol", text=base.text + names[0]), names[1:]  # h_3 is h3
         if not names:
             return base
+    if len(base.indices) + len(names) > MAX_INDICES:
+        raise UnreadableError("there are too many indices")
     if set(names) & {":", "None", "newaxis"}:
         return _node("newaxis", base, indices=names)
     if base.op == "index":  # W3_i_j is W3_ij

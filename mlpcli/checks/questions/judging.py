@@ -7,6 +7,8 @@ term or an index that would make it right.
 import re
 from typing import NamedTuple
 
+import numpy as np
+
 from mlpcli.checks.questions import forms
 from mlpcli.checks.questions.comparison import agree, expected, tree, values
 from mlpcli.checks.questions.evaluation import MisfitError
@@ -36,12 +38,17 @@ def judge(question: Question, text: str) -> Judgement:
     try:
         if question.kind == "sign":
             return _judge_sign(question, text)
-        node = tree(question, text)
-        found = values(question, node)
+        with np.errstate(all="ignore"):  # a formula may overflow, or divide by 0
+            return _judge_formula(question, text)
     except MisfitError as err:
         return Judgement(False, str(err))
     except UnreadableError as err:
         return Judgement(False, str(err), readable=False)
+
+
+def _judge_formula(question: Question, text: str) -> Judgement:
+    node = tree(question, text)
+    found = values(question, node)
     if not agree(question, expected(question, question.answer), found):
         return Judgement(False, reason(question, found))
     complaint = forms.complaint(node, question)

@@ -108,27 +108,47 @@ def forward(values: Mapping[str, Array]) -> dict[str, Array]:
     return found
 
 
-def moved(values: Mapping[str, Array], name: str, entry: tuple[int, ...]) -> dict[str, Array]:
-    """The values after an imaginary step in one entry of a symbol, and what follows from it."""
-    found, step = dict(values), np.zeros(values[name].shape, dtype=complex)
-    step[entry or ...] = COMPLEX_STEP * 1j
-    found[name] = values[name] + step
-    kind, layer = name[0], int(name[1:] or 0) if name[0] in "hzWb" else 0
+def moved(
+    values: Mapping[str, Array], name: str, entry: tuple[int, ...], *, needed: bool
+) -> dict[str, Array]:
+    """The values after an imaginary step in one entry of a symbol, and what follows from it.
+
+    needed: whether the symbol itself is; otherwise, weights are not copied.
+    """
+    found, (kind, layer) = dict(values), _place(name)
+    if needed or kind != "W":
+        found[name] = values[name].astype(complex)
+        found[name][entry or ...] += COMPLEX_STEP * 1j
     if kind == "x":
         found["h0"] = found["x"]
     for i in LAYERS:
         before, z = found[f"h{i - 1}"], f"z{i}"
-        if i == layer and kind == "W":  # before @ step, of which one entry is not 0
+        if i == layer and kind == "W":  # of the step in W, one entry is not 0
             found[z] = values[z].astype(complex)
             found[z][..., entry[1]] += before[..., entry[0]] * COMPLEX_STEP * 1j
         elif i == layer and kind == "b":
-            found[z] = values[z] + step
+            found[z] = values[z] + (found[name] - values[name])
         elif np.iscomplexobj(before) and z != name:
-            found[z] = values[z] + 1j * (before.imag @ values[f"W{i}"])
+            step = np.ascontiguousarray(before.imag)  # which BLAS takes
+            found[z] = values[z] + 1j * (step @ values[f"W{i}"])
         if np.iscomplexobj(found[z]) and f"h{i}" != name:
             found[f"h{i}"] = _activation(i)(found[z])
     found["CE"] = _cross_entropy(found) if name != "CE" else found["CE"]
     return found
+
+
+def cost(values: Mapping[str, Array], name: str, *, needed: bool) -> int:
+    """About how many entries a move touches."""
+    layer = _place(name)[1]
+    behind = sum(values[f"W{i}"].size for i in LAYERS if i > layer)
+    return 2000 + behind + (values[name].size if needed else 0)
+
+
+def _place(name: str) -> tuple[str, int]:
+    """The kind of a symbol and its layer: h2 is ("h", 2); x is before the first layer."""
+    if name[0] in "hzWb":
+        return name[0], int(name[1:])
+    return name, 0 if name == "x" else LAYERS[-1]
 
 
 def _activation(layer: int) -> Function:
