@@ -79,7 +79,8 @@ def template(questions: Iterable[Question]) -> str:
             lines.append(f"# Workbook {question.workbook:02}: {section}\n")
         text = plain_text(question.prompt) + ("" if question.judged else " (in words)")
         lines += [f"# {line}" for line in wrap(text, WIDTH, break_long_words=False)]
-        lines.append(f"{question.id}: ''\n")
+        key = f"'{question.id}'" if question.id[0].isdecimal() else question.id  # 2.3 is a number
+        lines.append(f"{key}: ''\n")
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

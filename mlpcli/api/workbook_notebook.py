@@ -58,7 +58,7 @@ def _cells(questions: list[Question]) -> Iterable[tuple[str, str, str]]:
     for question in questions:
         if question.section != section:
             section = question.section
-            yield "markdown", f"section-{question.code}", f"## {section}"
+            yield "markdown", f"section-{question.id}", f"## {section}"
         name = question.id.replace(".", "_")
         name = f"answer_{name}" if name[0].isdecimal() else name
         prompt = f"**{question.number}.** {markdown(question.prompt)}"

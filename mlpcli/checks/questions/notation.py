@@ -12,8 +12,9 @@ SUM, PRODUCT, PREFIX, POWER, ATOM = range(5)
 TIGHTNESS = {"add": SUM, "sub": SUM, "neg": SUM, "sum": PREFIX, "derivative": PREFIX}
 TIGHTNESS |= dict.fromkeys(("times", "implicit", "dot", "div", "outer", "matmul"), PRODUCT)
 TIGHTNESS |= {"power": POWER, "gradient": PREFIX}
+ARRAY = re.compile("[hzWb][0-9]")
 FORMULA = re.compile("`([^`]*)`")
-RELATIONS = re.compile(r"(≠|:=|=)")
+RELATIONS = re.compile(r"(≠|:=|=|<|>)")
 
 
 class Style(NamedTuple):
@@ -68,7 +69,7 @@ def _set(text: str) -> str:
     parts = RELATIONS.split(normalized(text))
     try:
         written = [
-            {"≠": r" \neq ", "=": " = ", ":=": " := "}[part] if i % 2 else _side(part.strip())
+            (r" \neq " if part == "≠" else f" {part} ") if i % 2 else _side(part.strip())
             for i, part in enumerate(parts)
         ]
     except UnreadableError:
@@ -94,6 +95,8 @@ def _inside(node: Node, place: int, style: Style) -> str:
     """A part, in parentheses if it is looser than its place."""
     text = _text(node, style)
     tight = TIGHTNESS.get(node.op, ATOM) >= place
+    if style.latex and node.op == "gradient" and place >= PRODUCT:
+        tight = False  # CE behind it would take the next parentheses for its own
     return text if tight or (style.latex and node.op == "div") else _parenthesized(text, style)
 
 
@@ -198,10 +201,20 @@ def _product(node: Node, style: Style) -> str:
     if node.op == "div":
         return f"{first} / {_inside(right, PREFIX, style)}"
     sign = style.signs[node.op]
+    if style.latex and node.op == "times" and all(map(_is_array, (left, right))):
+        sign = r" \odot "
     last = right.args[0] if right.op == "power" else right
     if node.op == "implicit" and (last.op == "number" or right.op == "neg"):
         sign = style.signs["times"]
     return first + sign + _inside(right, PREFIX, style)
+
+
+def _is_array(node: Node) -> bool:
+    """Whether a factor looks like a whole vector or matrix, not like an entry or a number."""
+    parts = list(node.walk())
+    if any(part.op in ("index", "derivative") for part in parts):
+        return False
+    return any(part.op == "symbol" and ARRAY.fullmatch(part.text) for part in parts)
 
 
 _WRITERS: dict[str, Callable[[Node, Style], str]] = {
