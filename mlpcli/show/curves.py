@@ -175,7 +175,7 @@ def _labels(low: float, high: float, count: int, scale: Scale) -> list[tuple[flo
         return [(low, f"{low:.4g}{scale.unit}")]
     if scale.log:
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        for factors in ((1, 2, 5), (1, 3), (1,)):
+        for factors in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
             values = [factor * 10.0**power for power in powers for factor in factors]
             values = [value for value in values if low <= value <= high]
             if len(values) <= count:

@@ -103,12 +103,15 @@ def figure_as_text(plot: Plot, path: Path) -> str:
 def _legend(plot: Plot, i: int, canvas: Canvas) -> Text:
     """What a run has reached, in words."""
     track, metric = plot.tracks[i], METRICS[plot.metric]
-    facts = [*filter(None, [track.note]), counted(track.epochs[-1], "epoch")]
+    epochs = counted(track.epochs[-1], "epoch")
+    facts = [*filter(None, [track.note]), epochs]
     if track.score and track.best:
         best = percent(track.score[track.best - 1])
         facts.append(f"best {metric} {best} in epoch {track.best}")
     elif track.score:
         facts.append(f"{metric} {percent(track.score[-1])} in the last epoch")
+    if len(facts) > 1 and len(f"  {track.name}: {', '.join(facts)}") > canvas.width:
+        facts.remove(epochs)  # which the axis shows
     line = Text(f"{one_line(track.name)}: {', '.join(facts)}")
     if len(plot.tracks) > 1:
         line = Text.assemble((_symbols(canvas)[i], STYLES[i]), " ", line)

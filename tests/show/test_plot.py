@@ -49,6 +49,13 @@ def test_a_mean_says_so() -> None:
     assert plain(mean, small=False)[0] == text
 
 
+def test_what_the_axis_shows_is_left_out_first() -> None:
+    (head, *_), (short, *_) = (plain(track(), small=False, width=width) for width in (80, 50))
+
+    assert head == "runs/a: 3 epochs, best accuracy 90.00% in epoch 3"
+    assert short == "runs/a: best accuracy 90.00% in epoch 3"
+
+
 def test_long_names_are_cut() -> None:
     lines = plain(track("runs/" + 90 * "a"), track("runs/" + 90 * "\u304a"), small=False, width=50)
 
