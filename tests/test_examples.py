@@ -1,5 +1,6 @@
-"""The job scripts in `examples/`: a scheduler that stops and restarts them loses nothing."""
+"""The scripts in `examples/`, each as its user runs it: nothing is lost, all results are there."""
 
+import json
 import os
 import re
 import shutil
@@ -9,11 +10,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
 from mlpcli.runs.folder import LAST, METRICS
+from tests.cli.outcome import Outcome
 from tests.faults.processes import appears, ended, popen
 from tests.fingerprint import result
 
@@ -120,13 +124,23 @@ def workflow() -> Mapping[str, Any]:
     return dict(loaded)
 
 
-def attempt(env: dict[str, str], *, stop: bool = False) -> list[int]:
-    """The status of each command of the workflow's job; stop: cancel its training."""
-    statuses: list[int] = []
+@pytest.fixture
+def job_env(config: str, env: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The environment of the workflow's job on GitHub."""
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(tmp_path)}
+    github["GITHUB_STEP_SUMMARY"] = str(tmp_path / "summary.md")
+    return env | github | workflow()["env"] | {"CONFIG": config, "RUN": "run"}
+
+
+def attempt(env: dict[str, str], *, stop: bool = False) -> list[Outcome]:
+    """What each command of the workflow's job does; stop: cancel its training."""
+    outcomes: list[Outcome] = []
     for step in workflow()["jobs"]["train"]["steps"]:
         assert ("run" in step) != ("uses" in step)
-        if "run" not in step or (any(statuses) and step.get("if") != "always()"):
+        failed = any(outcome.status for outcome in outcomes)
+        if "run" not in step or (failed and step.get("if") != "always()"):
             continue
+        assert "${{" not in step["run"], "a value from outside would be run as code"
         Path("step.sh").write_text(step["run"])
         process = popen(["bash", "-e", "step.sh"], env=env)  # as GitHub runs it
         if stop and "mlp train" in step["run"]:
@@ -134,27 +148,100 @@ def attempt(env: dict[str, str], *, stop: bool = False) -> list[int]:
             process.send_signal(signal.SIGINT)  # to the shell alone
         done = ended(process)
         assert "Traceback" not in done.err
-        statuses.append(done.status)
-    return statuses
+        outcomes.append(done)
+    return outcomes
+
+
+def statuses(outcomes: list[Outcome]) -> list[int]:
+    return [outcome.status for outcome in outcomes]
 
 
 def test_a_workflow_that_is_canceled_and_run_again_ends_as_if_it_had_not(
-    config: str, env: dict[str, str]
+    config: str, env: dict[str, str], job_env: dict[str, str]
 ) -> None:
     subprocess.run(["mlp", "train", "--config", config, "--out", "whole"], env=env, check=True)
-    env |= {**workflow()["env"], "CONFIG": config, "RUN": "run"}
 
-    assert attempt(env, stop=True) == [0, 130, 0]  # the installation, the training, the report
-    assert attempt(env) == [0, 0, 0, 0]
+    # the installation, the config, the training, the report
+    assert statuses(attempt(job_env, stop=True)) == [0, 0, 130, 0]
+    assert statuses(attempt(job_env)) == [0] * 6
     assert result(Path("run")) == result(Path("whole"))
     assert Path("run", "report.html").exists()
     assert requeues() == ["pip install ."] * 2
 
 
-def test_a_workflow_fails_when_the_accuracy_is_too_low(config: str, env: dict[str, str]) -> None:
-    env |= {**workflow()["env"], "CONFIG": config, "RUN": "run", "MIN_ACCURACY": "1"}
+def test_a_workflow_shows_its_results_in_the_summary_and_as_tests(job_env: dict[str, str]) -> None:
+    outcomes = attempt(job_env)
+
+    summary = Path("summary.md").read_text(encoding="utf-8")
+    headings = [line for line in summary.splitlines() if line.startswith("#")]
+    assert statuses(outcomes) == [0] * 6
+    assert [heading.split()[:2] for heading in headings] == [["###", "gradient"], ["###", "run"]]
+    assert failures("gradcheck") == failures("eval") == []
+
+
+def test_a_workflow_fails_when_the_accuracy_is_too_low(
+    config: str, job_env: dict[str, str]
+) -> None:
     shutil.copy(config, "noise.yaml")
     with Path("noise.yaml").open("a", encoding="utf-8") as file:
         file.write("\noptimizer: {lr: 1e-6}\n")
 
-    assert attempt(env | {"CONFIG": "noise.yaml"}) == [0, 0, 1, 0]
+    outcomes = attempt(job_env | {"CONFIG": "noise.yaml", "MIN_ACCURACY": "1"})
+
+    assert statuses(outcomes) == [0, 0, 0, 0, 1, 0]
+    (message,) = failures("eval")
+    assert f"::error title=mlp eval::run: {message}\n" in outcomes[4].err
+    assert "### run (best weights)" in Path("summary.md").read_text(encoding="utf-8")
+
+
+def test_a_workflow_marks_a_mistake_in_the_config(job_env: dict[str, str]) -> None:
+    Path("own.yaml").write_text("train:\n  epoch: 5\n")
+
+    outcomes = attempt(job_env | {"CONFIG": "own.yaml"})
+
+    assert statuses(outcomes)[:2] == [0, 2]
+    assert "::error title=mlp config,file=own.yaml,line=2,col=3::own.yaml:2:3: " in outcomes[1].err
+
+
+def failures(command: str) -> list[str]:
+    """What the failed tests of a command's report say."""
+    tree = ElementTree.parse(Path("reports", f"{command}.xml"))
+    return [each.get("message", "") for each in tree.iter("failure")]
+
+
+def check_script(env: dict[str, str], *args: str) -> Outcome:
+    return ended(popen([str(EXAMPLES / "check.sh"), *args], env=env))
+
+
+def test_the_script_trains_and_checks_and_prints_the_accuracy(
+    env: dict[str, str], dots: str
+) -> None:
+    words = (dots, "0.9", "--set", "network.hidden=[16, 8]", "--set", "train.batch_size=8")
+    done = check_script(env, *words)
+
+    evaluated = json.loads(Path("reports/eval.json").read_text(encoding="utf-8"))
+    assert done.status == 0, done
+    assert done.out.splitlines()[1:] == [f"accuracy: {evaluated['accuracy']}", "all checks passed"]
+    assert [failures(name) for name in ("data", "gradcheck", "eval")] == [[], [], []]
+
+
+def test_the_script_tries_all_checks_and_fails_if_one_does(env: dict[str, str], dots: str) -> None:
+    arrays = dict(np.load(dots))
+    arrays["x_test"][:9] = arrays["x_train"][:9]
+    np.savez("leak.npz", allow_pickle=False, **arrays)
+
+    done = check_script(env, "leak.npz", "1", "--epochs", "1", "--set", "network.hidden=[8]")
+
+    assert done.status == 1, done
+    assert done.out.splitlines()[-1] == "a check failed"
+    assert failures("data") == ["test: 9 of its 90 images are also in train"]
+    assert failures("gradcheck") == []
+    assert len(failures("eval")) == 1
+
+
+def test_the_script_stops_where_something_cannot_be_done(env: dict[str, str]) -> None:
+    done = check_script(env, "mnits")
+
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("error: data set 'mnits': no such name; did you mean 'mnist'?")
+    assert list(Path("reports").iterdir()) == []
