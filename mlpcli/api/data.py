@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.config.keys import Changes
+from mlpcli.config.keys import Overrides
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Augment, Config
 from mlpcli.data import dataset, quality, write_idx
@@ -39,7 +39,7 @@ class Samples(NamedTuple):
 
 
 def samples(
-    name: str, config: str | None, changes: Changes, *, augment: bool, offline: bool
+    name: str, config: str | None, changes: Overrides, *, augment: bool, offline: bool
 ) -> Samples:
     """COLUMNS training images of each class of the data set with a name or at a path.
 
@@ -65,7 +65,7 @@ def draw(config: Config, split: Split, *, ranges: Augment | None = None) -> Samp
     return Samples(split.name, images, classes, ranges)
 
 
-def check(name: str, changes: Changes, *, offline: bool) -> Quality:
+def check(name: str, changes: Overrides, *, offline: bool) -> Quality:
     """What is in the data set with a name or at a path, and what is suspect in it.
 
     changes: of the settings by which it is read. Raises ConfigError, and DataError where the

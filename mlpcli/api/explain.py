@@ -9,7 +9,7 @@ from mlpcli.api.gradcheck import batch, point_of_run, points_of_config
 from mlpcli.checks import explain as checks
 from mlpcli.checks.explain import Explanation
 from mlpcli.checks.problem import Problem
-from mlpcli.config.keys import Changes
+from mlpcli.config.keys import Overrides
 from mlpcli.config.load import load_for_check
 from mlpcli.config.schema import Config
 from mlpcli.data.registry import DATASETS
@@ -28,7 +28,7 @@ class Explained(NamedTuple):
 
 def explain(
     config: str | None = None,
-    changes: Changes = (),
+    changes: Overrides = (),
     *,
     run: Path | None = None,
     image: int | None = None,
@@ -49,7 +49,7 @@ def explain(
 
 
 def _full_network(
-    config: str | None, changes: Changes, run: Path | None, image: int | None
+    config: str | None, changes: Overrides, run: Path | None, image: int | None
 ) -> tuple[Problem, str]:
     """A configured or trained network at an image, and their name."""
     settings = load_for_check(config, changes)

@@ -13,7 +13,7 @@ from mlpcli.checks.gradcheck import Verdict
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.selftest import Trial
 from mlpcli.checks.step_size import Curve, sweep
-from mlpcli.config.keys import Changes
+from mlpcli.config.keys import Overrides
 from mlpcli.config.load import load_for_check
 from mlpcli.config.schema import Config
 from mlpcli.data import dataset, preprocessing, registry
@@ -86,7 +86,7 @@ class StepSizes(NamedTuple):
 
 
 def check(
-    config: str | None, changes: Changes, *, run: Path | None = None, quick: bool = False
+    config: str | None, changes: Overrides, *, run: Path | None = None, quick: bool = False
 ) -> GradientCheck:
     """Check a configured network, or that of a run; quick: by the complex step alone."""
     points = [point_of_run(run)] if run else list(points_of_config(load_for_check(config, changes)))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlpcli.config.keys import Override, read_override
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.errors import ConfigError
@@ -18,22 +19,19 @@ def load(source: str | Path | Mapping[str, Any] | None, changes: Changes = ()) -
 
     A mapping as the source changes the defaults. Raises ConfigError, whose lines name the keys.
     """
-    texts = list(_texts(source)) if isinstance(source, Mapping) else []
+    first = list(_overrides(source)) if isinstance(source, Mapping) else []
     name = None if source is None or isinstance(source, Mapping) else str(source)
-    try:
-        return load_config(name, [*texts, *_texts(changes)])
-    except ConfigError as err:
-        raise ConfigError(str(err).replace("--set ", "")) from err
+    return load_config(name, [*first, *_overrides(changes)])
 
 
-def _texts(changes: Changes) -> Iterator[str]:
-    """Changes as `key=value`; the kind of a section first, since it resets the section."""
+def _overrides(changes: Changes) -> Iterator[Override]:
     if isinstance(changes, Mapping):
-        pairs = list(_pairs(changes))
-        for key, value in sorted(pairs, key=lambda pair: not pair[0].endswith(".name")):
-            yield f"{key}={_text(key, value)}"
+        for key, value in _pairs(changes):
+            text = _text(key, value)
+            yield Override(key, text, f"{key}={text}")
     else:
-        yield from [changes] if isinstance(changes, str) else changes
+        for text in [changes] if isinstance(changes, str) else changes:
+            yield read_override(text, text)
 
 
 def _pairs(changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

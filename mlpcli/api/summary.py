@@ -4,7 +4,7 @@ import itertools
 from pathlib import Path
 from typing import NamedTuple
 
-from mlpcli.config.keys import Changes
+from mlpcli.config.keys import Overrides
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.runs.folder import RunFolder
@@ -69,7 +69,7 @@ def summarize(config: Config, *, classes: int | None = None) -> Summary:
     )
 
 
-def summarize_config(config: str | None, changes: Changes = ()) -> Summary:
+def summarize_config(config: str | None, changes: Overrides = ()) -> Summary:
     """The costs of the network that a config and its changes describe; raises ConfigError."""
     return summarize(load_config(config, changes))
 

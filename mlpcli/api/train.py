@@ -9,7 +9,7 @@ from mlpcli.api import multi_run, tags
 from mlpcli.api.multi_run import SeriesResult, TrainResult
 from mlpcli.api.resume import earlier_epochs, resume
 from mlpcli.api.trainer import AlreadyFinished, Event, train
-from mlpcli.config.keys import Changes
+from mlpcli.config.keys import Overrides
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError
@@ -42,7 +42,7 @@ class StartedRun(NamedTuple):
 
 def plan(
     config: str | None,
-    changes: Changes,
+    changes: Overrides,
     *,
     out: Path | None = None,
     name: str | None = None,

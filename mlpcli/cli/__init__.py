@@ -19,6 +19,7 @@ from mlpcli.cli.explain import explain_
 from mlpcli.cli.export import export
 from mlpcli.cli.gradcheck import gradcheck
 from mlpcli.cli.grade import grade
+from mlpcli.cli.help import help_
 from mlpcli.cli.import_weights import import_
 from mlpcli.cli.output import echo
 from mlpcli.cli.plot import plot
@@ -42,41 +43,65 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        echo(f"mlp {__version__}")
+        version()
         raise typer.Exit
+
+
+def version() -> None:
+    """Print the version."""
+    echo(f"mlp {__version__}")
 
 
 @app.callback()
 def main(
-    version: Annotated[
-        bool, Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    _asked: Annotated[
+        bool, Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
     _debug: Annotated[
         bool, Option(DEBUG, help="Print the details of an internal error, rather than a file.")
     ] = False,
 ) -> None:
-    """Train, evaluate and check a multilayer perceptron on MNIST-like data, using only NumPy."""
+    """Train, evaluate and check a multilayer perceptron on MNIST-like data, using only NumPy.
+
+    Examples:
+
+    \b
+      mlp train mnist --name first
+      mlp report first --open
+      mlp gradcheck
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a class name may not fit the terminal's encoding
             stream.reconfigure(errors="backslashreplace")
 
 
-app.command()(download)
-app.command()(train)
-app.command("eval")(eval_)
-app.command()(compare)
-app.command()(reproduce)
-app.command()(plot)
-app.command()(report)
-app.command("predict")(predict_)
-app.command()(export)
-app.command("import")(import_)
-app.command()(gradcheck)
-app.command()(grade)
-app.command()(workbook)
-app.command("explain")(explain_)
-app.command()(summary)
+TRAIN, INSPECT, USE = "Train", "Inspect", "Use"  # the sections of the help
+VERIFY, MANAGE = "Verify", "Manage"
 
-app.add_typer(runs.app)
-app.add_typer(config.app)
-app.add_typer(data.app)
+app.command(rich_help_panel=TRAIN)(train)
+
+app.command("eval", rich_help_panel=INSPECT)(eval_)
+app.command(rich_help_panel=INSPECT)(compare)
+app.command(rich_help_panel=INSPECT)(plot)
+app.command(rich_help_panel=INSPECT)(report)
+app.command(rich_help_panel=INSPECT)(summary)
+
+app.command("predict", rich_help_panel=USE)(predict_)
+app.command(rich_help_panel=USE)(export)
+app.command("import", rich_help_panel=USE)(import_)
+
+app.command(rich_help_panel=VERIFY)(gradcheck)
+app.command(rich_help_panel=VERIFY)(workbook)
+app.command(rich_help_panel=VERIFY)(grade)
+app.command("explain", rich_help_panel=VERIFY)(explain_)
+app.command(rich_help_panel=VERIFY)(reproduce)
+
+app.add_typer(runs.app, rich_help_panel=MANAGE)
+app.command(rich_help_panel=MANAGE)(download)
+app.add_typer(data.app, rich_help_panel=MANAGE)
+app.add_typer(config.app, rich_help_panel=MANAGE)
+
+# what people guess; each has its own way, which the help names
+app.command("help", hidden=True)(help_)
+app.command(hidden=True)(version)
+app.command("ls", hidden=True)(runs.list_)

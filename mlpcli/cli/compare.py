@@ -29,7 +29,7 @@ def compare(
     json: JsonOpt = False,
     markdown: MarkdownOpt = False,
 ) -> None:
-    """Test whether runs differ significantly in accuracy.
+    """Test whether runs differ in accuracy.
 
     Two runs are compared image by image, the runs of several seeds seed by seed. Of more than
     two, each is compared with the best, and the p-values are corrected (Holm).

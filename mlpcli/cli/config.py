@@ -10,36 +10,30 @@ from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import ConfigError
 
 app = typer.Typer(
-    name="config",
-    cls=Group,
-    no_args_is_help=True,
-    help="List, show and check the settings of a run.",
+    name="config", cls=Group, no_args_is_help=True, help="List, show and check configs."
 )
 
 
 @app.command("list")
 def list_(json: JsonOpt = False) -> None:
-    """List the shipped configs, one per line.
+    """List the shipped configs.
+
+    Accuracy on test images and time of training are those of docs/results.md.
 
     Examples:
 
     \b
       mlp config list
     """
-    from mlpcli.config.shipped import shipped
+    from mlpcli.config.shipped import descriptions
+    from mlpcli.show.config import list_as_json, list_as_text
 
-    if json:
-        from mlpcli.show.config import list_as_json  # takes a moment
-
-        echo(list_as_json(shipped()))
-        return
-    for name in shipped():
-        echo(name)
+    print_result(descriptions(), list_as_text, list_as_json, json=json)
 
 
 @app.command()
 def show(name: ConfigArg, json: JsonOpt = False) -> None:
-    """Print a config with every default filled in, as a run would use it.
+    """Print a config with every default.
 
     Examples:
 
@@ -56,7 +50,9 @@ def show(name: ConfigArg, json: JsonOpt = False) -> None:
 
 @app.command()
 def check(file: ConfigArg, json: JsonOpt = False) -> None:
-    """Say that a config is valid, or everything that is wrong with it (exit status 2).
+    """List everything wrong with a config.
+
+    Exits with 2 where something is.
 
     Examples:
 
@@ -77,7 +73,9 @@ def check(file: ConfigArg, json: JsonOpt = False) -> None:
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of a config file, for editors that complete keys.
+    """Print the JSON Schema of a config file.
+
+    Editors complete keys by it.
 
     Examples:
 

@@ -24,11 +24,23 @@ from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed
 
 app = typer.Typer(
-    name="data",
-    cls=Group,
-    no_args_is_help=True,
-    help="Check a data set, look at it, or write it to files.",
+    name="data", cls=Group, no_args_is_help=True, help="List, check, draw or write data sets."
 )
+
+
+@app.command("list")
+def list_(json: JsonOpt = False) -> None:
+    """List the data sets that have a name.
+
+    Examples:
+
+    \b
+      mlp data list
+    """
+    from mlpcli.api.download import list_datasets
+    from mlpcli.show.download import list_as_json, list_as_text
+
+    print_result(list_datasets(), list_as_text, list_as_json, json=json)
 
 
 @app.command()
@@ -42,7 +54,9 @@ def show(
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Draw training images of each class into a picture.
+    """Draw images of each class.
+
+    They are training images, in one picture.
 
     With --augment, draw variants of one image of each class, by the settings or, if
     they have no augmentation, by ranges that suit handwriting.
@@ -77,7 +91,9 @@ def check(
     markdown: MarkdownOpt = False,
     junit: JunitOpt = None,
 ) -> None:
-    """Count images and classes, and look for what is suspect.
+    """Find what is suspect in a data set.
+
+    Images and classes are counted too.
 
     Suspect are images with several labels, images of the test split that are also in
     training, many copies, blank images, classes without images, unknown labels. Exits with 1
@@ -104,7 +120,7 @@ def check(
 
 @app.command()
 def formats(json: JsonOpt = False) -> None:
-    """List the forms of data that are read, with an example of each.
+    """List the forms of data that are read.
 
     Examples:
 
@@ -127,9 +143,9 @@ def write(
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Write a data set as plain IDX files, which are memory-mapped during training.
+    """Write a data set as plain IDX files.
 
-    Only the disk limits the number of drawn images.
+    Training memory-maps them, so only the disk limits the number of drawn images.
 
     Examples:
 

@@ -29,7 +29,9 @@ def download(
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Fetch data sets into the cache: MLPCLI_DATA, or the platform's cache folder.
+    """Fetch data sets into the cache.
+
+    The cache is the folder MLPCLI_DATA or, without it, the platform's cache folder.
 
     Mirrors are tried in order; only files with the published checksum are kept.
 

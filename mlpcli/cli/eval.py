@@ -40,7 +40,9 @@ def eval_(
     markdown: MarkdownOpt = False,
     junit: JunitOpt = None,
 ) -> None:
-    """Evaluate a run: metrics with their 95% intervals, loss, scores per class, confusion matrix.
+    """Evaluate a run on its test images.
+
+    Prints metrics with their 95% intervals, loss, scores per class and confusion matrix.
 
     The metrics are accuracy, balanced accuracy (mean recall of the classes) and macro F1.
 

@@ -39,7 +39,7 @@ def explain_(
     ] = None,
     json: JsonOpt = False,
 ) -> None:
-    """Show one image's forward and backward pass, with the numbers in the formulas.
+    """Show a forward and backward pass in numbers.
 
     By default a 5-4-3-2 network in full; with --config, --data, --run or --image a real image
     in a full network, with the largest terms.

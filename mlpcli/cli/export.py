@@ -19,7 +19,7 @@ def export(
     overwrite: OverwriteFileOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Write a run's network into a file for other programs.
+    """Write a network for other programs.
 
     onnx (extra `onnx`): a graph from uint8 pixels (n, 32, 32) to probabilities,
     including normalization and softmax. It is written only if onnxruntime gives

@@ -50,9 +50,10 @@ def gradcheck(
     markdown: MarkdownOpt = False,
     junit: JunitOpt = None,
 ) -> None:
-    """Compare the hand-derived gradient with numeric derivatives, for every parameter.
+    """Check the gradient of every parameter.
 
-    A wrong gradient exits with 1, and the mistake is named if it is recognized.
+    The hand-derived gradient is compared with numeric derivatives. A wrong
+    gradient exits with 1, and the mistake is named if it is recognized.
 
     Examples:
 

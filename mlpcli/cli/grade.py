@@ -37,7 +37,9 @@ def grade(
     junit: JunitOpt = None,
     gradescope: GradescopeOpt = None,
 ) -> None:
-    """Grade your own backward pass, step by step. This runs the code in FILE.py.
+    """Grade your own backward pass, step by step.
+
+    This runs the code in FILE.py.
 
     Each step is checked independently, so one mistake is counted once. A wrong step
     exits with 1, and the mistake is named if it is recognized.

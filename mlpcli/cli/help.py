@@ -1,10 +1,14 @@
 """Help as plain text, which needs none of rich's imports: they would take most of its time."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+from typer import Argument
 from typer.core import TyperGroup
+
+from mlpcli.cli.output import echo
+from mlpcli.errors import ConfigError
 
 HelpFormatter: Any = typer.Context.formatter_class
 UNBREAKABLE_HYPHEN = "\u2011"
@@ -12,6 +16,10 @@ UNBREAKABLE_HYPHEN = "\u2011"
 
 class Formatter(HelpFormatter):  # type: ignore[misc]  # Typer has no public name for it
     """Breaks lines between words alone, and an example where a shell lets it continue."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """Write how the command is used."""
+        super().write_usage(prog, _unnested(args), prefix)
 
     def write_text(self, text: str) -> None:
         """Write paragraphs; those that begin with a backspace are kept line by line."""
@@ -26,7 +34,7 @@ class Formatter(HelpFormatter):  # type: ignore[misc]  # Typer has no public nam
 
     def write_dl(self, rows: Any, *args: Any, **options: Any) -> None:
         """Write terms beside their definitions."""
-        rows = [(_unbreakable(term), _unbreakable(text)) for term, text in rows]
+        rows = [(_unbreakable(_plain(term)), _unbreakable(text)) for term, text in rows]
         super().write_dl(rows, *args, **options)
 
     def getvalue(self) -> str:
@@ -53,10 +61,16 @@ class Group(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the section of commands."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, c.get_short_help_str(limit=1000)) for name, c in commands if c is not None]
-            )
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, command in commands:
+            if command is not None and not command.hidden:
+                section = getattr(command, "rich_help_panel", None) or "Commands"
+                summary = command.get_short_help_str(limit=1000)
+                sections.setdefault(section, []).append((name, summary))
+        width = max(len(name) for rows in sections.values() for name, _ in rows)
+        for section, rows in sections.items():
+            with formatter.section(section):
+                formatter.write_dl([(name.ljust(width), summary) for name, summary in rows])
 
 
 def _continued(line: str, width: int) -> str:
@@ -83,5 +97,46 @@ def _continued(line: str, width: int) -> str:
     return " \\\n".join(lines)
 
 
+def _unnested(usage: str) -> str:
+    """Words that say themselves that they are optional or repeated, without the parser's marks.
+
+    >>> _unnested("[OPTIONS] [[RUN]]"), _unnested("[[RUN]...]..."), _unnested("{RUN...}...")
+    ('[OPTIONS] [RUN]', '[RUN]...', 'RUN...')
+    >>> _unnested("[[NAME|PATH] [KEY=VALUE]...]...")
+    '[NAME|PATH] [KEY=VALUE]...'
+    """
+    usage = re.sub(r"\[((?:\[[^\[\]]*\](?:\.\.\.)? ?)+)\](?:\.\.\.)?", r"\1", usage)
+    return re.sub(r"\{(.*?)\}\.\.\.", r"\1", usage)
+
+
+def _plain(term: str) -> str:
+    """An argument or option without its type, choices without brackets.
+
+    >>> _plain("RUN... <list[str]>"), _plain("--split <test|train>")
+    ('RUN...', '--split test|train')
+    """
+    return re.sub(r"<(\w+(?:\|\w+)+)>", r"\1", re.sub(r" <[\w\[\]]+>", "", term))
+
+
 def _unbreakable(text: str) -> str:
     return text.replace("-", UNBREAKABLE_HYPHEN)
+
+
+def help_(
+    ctx: typer.Context,
+    words: Annotated[list[str] | None, Argument(metavar="[COMMAND]...", show_default=False)] = None,
+) -> None:
+    """Show the help of a command.
+
+    Examples:
+
+    \b
+      mlp help train
+    """
+    context: Any = ctx.find_root()
+    for word in words or []:
+        command = getattr(context.command, "commands", {}).get(word)
+        if command is None:
+            raise ConfigError(f"no such command {word!r}; see `{context.command_path} --help`")
+        context = Context(command, info_name=word, parent=context)
+    echo(context.get_help())

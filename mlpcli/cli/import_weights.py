@@ -23,10 +23,10 @@ def import_(
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Import a PyTorch network of linear layers as a run.
+    """Make a run of a PyTorch network.
 
-    The settings name its data and activation; the layer widths come from the file.
-    It must have 784 inputs (28x28 pixels) or 1024. The run can be used with eval,
+    Its layers are linear. The settings name its data and activation; the widths come
+    from the file. It must have 784 inputs (28x28 pixels) or 1024. The run can be used with eval,
     predict and export.
 
     In PyTorch: safetensors.torch.save_file(model.state_dict(), "net.safetensors")

@@ -17,7 +17,7 @@ def plot(
     overwrite: OverwriteFileOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Draw a run's loss and accuracy by epoch.
+    """Draw loss and accuracy by epoch.
 
     Several runs share the axes: the terminal shows their validation loss and accuracy,
     a file the train loss too. A folder of several seeds gives a curve for each or, with

@@ -39,7 +39,9 @@ def predict_(
     weights: WeightsOpt = "best",
     json: JsonOpt = False,
 ) -> None:
-    """Classify images: the most probable classes, with probabilities.
+    """Classify your own images.
+
+    Prints the most probable classes, with probabilities.
 
     Images of any size are prepared as the training images lie: light on dark or
     the reverse, and scaled and centered where those have a common size and place.

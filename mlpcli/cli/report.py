@@ -30,7 +30,9 @@ def report(
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
-    """Write an HTML page about a run: curves, mistakes, calibration, filters, gradient, settings.
+    """Write an HTML page about a run.
+
+    It has curves, mistakes, calibration, filters, gradient and settings.
 
     Several runs stand side by side, compared with the best. The file needs nothing else.
 

@@ -15,7 +15,7 @@ def reproduce(
     json: JsonOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
-    """Retrain a run from its record and check that the result is bit-identical.
+    """Retrain a run and compare every bit.
 
     Every epoch and the weights are compared; a difference exits with 1, unless it is
     small and versions, BLAS, threads or processor differ too.

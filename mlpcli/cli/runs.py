@@ -95,9 +95,14 @@ def list_(
     print_result(listing, text, as_json, blocks=as_blocks, wrap=not csv, **form)
 
 
+app.command("list", hidden=True)(list_)
+
+
 @app.command()
 def show(run: RunArg = None, json: JsonOpt = False) -> None:
-    """Show the details of a run and the settings that differ from the defaults.
+    """Show the details of a run.
+
+    They include the settings that differ from the defaults.
 
     Of the folder of several seeds or folds, it shows each run and their mean.
 
@@ -115,7 +120,9 @@ def show(run: RunArg = None, json: JsonOpt = False) -> None:
 
 @app.command()
 def rm(runs: RunsArg, json: JsonOpt = False) -> None:
-    """Remove runs: their files, and each folder if nothing else is in it.
+    """Remove runs.
+
+    Their files go, and each folder if nothing else is in it.
 
     Nothing is removed unless all of them can be. Of the folder of several seeds or folds, all runs
     are removed.
@@ -169,7 +176,9 @@ def note(
     remove: Annotated[bool, flag("--remove", "Remove the note.")] = False,
     json: JsonOpt = False,
 ) -> None:
-    """Keep a note with a run, in place of an earlier one.
+    """Keep a note with a run.
+
+    It replaces an earlier one.
 
     Examples:
 

@@ -20,7 +20,7 @@ def summary(
     run: RunOpt = None,
     json: JsonOpt = False,
 ) -> None:
-    """Show a network's layers: shapes, parameters, FLOPs and memory.
+    """Show layers, shapes, parameters and FLOPs.
 
     Examples:
 

@@ -38,7 +38,9 @@ def workbook(
     junit: JunitOpt = None,
     gradescope: GradescopeOpt = None,
 ) -> None:
-    """Work through the backprop workbooks: questions, hints, and answers that are judged.
+    """Work through the backprop workbooks.
+
+    Their questions have hints, and your answers are judged.
 
     An answer is judged by its value, at many points and on the 1024-512-256-10 network,
     and not by its spelling. Progress is kept, so that you can stop at any time.

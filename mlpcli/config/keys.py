@@ -40,7 +40,7 @@ class Override(NamedTuple):
     label: str  # as it was typed, for messages: "--lr 0.1"
 
 
-Changes = Sequence[str | Override]  # a text is `key=value`
+Overrides = Sequence[str | Override]  # a text is `key=value`
 
 
 def read_override(text: str, label: str) -> Override:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from mlpcli import files
 from mlpcli.config import yaml_source
-from mlpcli.config.keys import Changes, Override, find, read_override, settings
+from mlpcli.config.keys import Override, Overrides, find, read_override, settings
 from mlpcli.config.schema import Config
 from mlpcli.config.shipped import shipped
 from mlpcli.config.yaml_source import Keys, Tree
@@ -26,7 +26,7 @@ MAX_ERRORS = 50  # reported at once
 DEFAULT_KINDS = {"optimizer": Config().optimizer.name, "schedule": Config().schedule.name}
 
 
-def load_config(source: str | None, overrides: Changes = ()) -> Config:
+def load_config(source: str | None, overrides: Overrides = ()) -> Config:
     """Settings from a shipped config's name or a file's path, changed by overrides.
 
     source: None gives the defaults. Of two overrides for the same setting the last one holds.
@@ -57,7 +57,7 @@ def load_config(source: str | None, overrides: Changes = ()) -> Config:
     return config
 
 
-def load_for_check(source: str | None, overrides: Changes = ()) -> Config:
+def load_for_check(source: str | None, overrides: Overrides = ()) -> Config:
     """As `load_config`; without a source, the workbook's network on MNIST, the loss as there."""
     return load_config(source, overrides if source else ["data.name=mnist", *overrides])
 

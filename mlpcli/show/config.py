@@ -1,19 +1,35 @@
 """Configs as JSON: the shipped ones, the settings of one, and its mistakes."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mlpcli.config.load import dump_config
 from mlpcli.config.schema import Config
-from mlpcli.show.format import json_object
+from mlpcli.config.shipped import ShippedConfig
+from mlpcli.show.format import json_object, percent
+from mlpcli.show.format import seconds as duration
 
 PLACE = re.compile(r".+?:(\d+):(\d+): (.*)", re.DOTALL)
 
 
-def list_as_json(names: Iterable[str]) -> str:
-    """The names of the shipped configs, as one JSON object."""
-    return json_object({"configs": [{"name": name} for name in names]})
+def list_as_text(configs: Sequence[ShippedConfig]) -> str:
+    """The shipped configs with what is known of them, a line for each."""
+    rows = [("config", "accuracy", "training", "")]
+    for each in configs:
+        accuracy = "-" if each.accuracy is None else percent(each.accuracy)
+        time = "-" if each.seconds is None else duration(each.seconds)
+        rows.append((each.name, accuracy, time, each.text))
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    return "\n".join(
+        f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip()
+        for row in rows
+    )
+
+
+def list_as_json(configs: Sequence[ShippedConfig]) -> str:
+    """The same as one JSON object."""
+    return json_object({"configs": configs})
 
 
 def settings_as_text(config: Config) -> str:

@@ -3,13 +3,14 @@
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
 from mlpcli.cli import app
-from tests.cli.outcome import call, output
+from tests.cli.outcome import call, output, refusal
 
 ROOT: Any = typer.main.get_command(app)
 
@@ -18,7 +19,8 @@ def commands(command: Any = ROOT, path: tuple[str, ...] = ("mlp",)) -> Iterator[
     """Every command by its words, groups included."""
     yield " ".join(path), command
     for name, below in getattr(command, "commands", {}).items():
-        yield from commands(below, (*path, name))
+        if not below.hidden:
+            yield from commands(below, (*path, name))
 
 
 def listed(command: Any) -> str:
@@ -42,6 +44,57 @@ def test_every_command_has_an_example_of_itself(words: str) -> None:
     assert any(use[: len(own)] == own for use in examples(DOING[words]))
 
 
+@pytest.mark.parametrize("words", [words for words in ALL if words != "mlp"])
+def test_a_summary_is_short(words: str) -> None:
+    summary = ALL[words].get_short_help_str(limit=1000)
+
+    assert len(summary) <= 45
+    assert summary.endswith(".")
+
+
+def test_the_commands_stand_in_sections_and_three_examples_above() -> None:
+    out = output(call("--help"))
+    sections = re.findall(r"^(\w+):$", out, re.MULTILINE)
+
+    assert sections == ["Options", "Train", "Inspect", "Use", "Verify", "Manage"]
+    assert len(examples(ROOT)) == 3
+    assert max(map(len, out.splitlines())) < 80
+    assert all(f"\n  {name} " in out for name, c in ROOT.commands.items() if not c.hidden)
+
+
+@pytest.mark.parametrize(
+    ("guess", "words"),
+    [
+        ("version", "--version"),
+        ("-V", "--version"),
+        ("help", "--help"),
+        ("help train", "train --help"),
+        ("help runs show", "runs show --help"),
+    ],
+)
+def test_a_guess_does_what_the_command_does(guess: str, words: str) -> None:
+    assert output(call(*guess.split())) == output(call(*words.split()))
+
+
+def test_runs_are_listed_by_each_name_of_it() -> None:
+    Path("runs").mkdir()
+
+    assert {call(*words.split()) for words in ("runs", "runs list", "ls")} == {(0, "no runs\n", "")}
+    assert output(call("runs", "list", "--json")) == output(call("runs", "--json"))
+
+
+def test_data_and_configs_are_listed() -> None:
+    assert "fashion-mnist" in output(call("data", "list"))
+    lines = {line.split()[0]: line for line in output(call("config", "list")).splitlines()}
+    assert re.search(r"98\.\d\d% +\d+\.\d s  Plain MNIST: the workbook's network", lines["mnist"])
+    assert re.search(r" - +-  The embedded digits", lines["quickstart"])
+
+
+def test_help_of_what_does_not_exist_is_one_line() -> None:
+    assert refusal("help", "trian") == "no such command 'trian'; see `mlp --help`"
+    assert refusal("help", "runs", "xyz") == "no such command 'xyz'; see `mlp runs --help`"
+
+
 @pytest.mark.parametrize("words", DOING)
 def test_every_example_is_understood(words: str) -> None:
     for name, *rest in examples(DOING[words]):
@@ -56,7 +109,7 @@ def test_every_command_has_help_with_readable_values(words: str) -> None:
     out = output(call(*words.split()[1:], "--help"))
 
     assert f"Usage: {words}" in out
-    assert "<int range>" not in out
+    assert not re.search(r"<[a-z]", out)
 
 
 @pytest.mark.parametrize("columns", [80, 50])

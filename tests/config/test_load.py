@@ -41,7 +41,7 @@ def test_every_shipped_config_loads_and_opens_with_its_command() -> None:
         lines = file.read_text(encoding="utf-8").splitlines()
 
         assert isinstance(load_config(name), Config)
-        assert lines[0] == f"# mlp train --config {name}"
+        assert lines[0] == f"# mlp train {name}"
         assert lines[1] == "# yaml-language-server: $schema=./config.schema.json"
 
 
