@@ -62,6 +62,7 @@ def workbook(
       mlp workbook --answers answers.yaml --rubric points.yaml
       mlp workbook --section 01 --notebook workbook.ipynb
       mlp workbook --verify
+      mlp workbook --verify --question 2.21
     """
     modes = {
         "--verify": verify,
@@ -77,9 +78,7 @@ def workbook(
         {**form, "--junit": junit, "--rubric": rubric, "--gradescope": gradescope},
     )
     if verify:
-        if section or question:
-            raise ConfigError("--verify: checks all statements; leave out --section and --question")
-        _verify(json=json, markdown=markdown, junit=junit)
+        _verify(section, question, json=json, markdown=markdown, junit=junit)
         return
 
     from mlpcli.api import workbook_progress
@@ -159,13 +158,17 @@ def _judge(
         raise CheckFailed(f"{file}: {summary(result)}")
 
 
-def _verify(*, json: bool, markdown: bool, junit: JunitOpt) -> None:
+def _verify(
+    section: str | None, question: str | None, *, json: bool, markdown: bool, junit: JunitOpt
+) -> None:
     from mlpcli.api import workbook as api
+    from mlpcli.api.workbook_session import select
     from mlpcli.show.junit import report
     from mlpcli.show.workbook import as_blocks, as_json, as_text, cases, summary
 
+    chosen = api.proving(select(section, question))
     with report(junit, "workbook --verify") as statements:
-        result = api.verify()
+        result = api.verify(chosen)
         statements += cases(result)
     print_result(result, as_text, as_json, blocks=as_blocks, json=json, markdown=markdown)
     if not result.ok:

@@ -183,6 +183,15 @@ def test_a_misspelled_name_gets_the_nearest() -> None:
     assert refusal("workbook", "--verify", "--list").startswith("--verify: does not go with --list")
 
 
+def test_verify_checks_the_statements_behind_one_question_or_section() -> None:
+    one = facts(call("workbook", "--verify", "--question", "2.21", "--json"))
+    section = facts(call("workbook", "--verify", "--section", "calculus", "--json"))
+
+    assert [s["id"] for s in one["statements"]] == ["2.21a", "2.21b"]
+    assert {s["section"] for s in section["statements"]} == {"Calculus"}
+    assert len(section["statements"]) == 10
+
+
 def test_a_foreign_file_of_progress_is_not_overwritten(tmp_path: Path) -> None:
     place = tmp_path / "state"
     place.mkdir()

@@ -42,3 +42,9 @@ def test_formulas_in_text_are_closed(question: Question) -> None:
 @each
 def test_a_statement_proves_each_question(question: Question) -> None:
     assert all((question.section, number) in PROVED for number in question.proof)
+
+
+def test_each_statement_proves_a_question() -> None:
+    proofs = {(q.section, number) for q in QUESTIONS for number in q.proof}
+
+    assert PROVED - proofs == set()
