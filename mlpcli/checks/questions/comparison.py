@@ -7,12 +7,13 @@ from functools import cache
 import numpy as np
 
 from mlpcli.checks.questions.evaluation import Value, align, evaluate
-from mlpcli.checks.questions.grammar import Node, parse, read
+from mlpcli.checks.questions.grammar import Node, read
 from mlpcli.checks.questions.points import Point, networks, scalars
 from mlpcli.checks.questions.question import Question
-from mlpcli.checks.questions.spelling import UnreadableError, normalized, sides
+from mlpcli.checks.questions.spelling import UnreadableError, as_tuple
 from mlpcli.nn import Array
 
+NUMBERS = {"zero": "0", "one": "1", "minus one": "-1", "two": "2", "one half": "1/2"}
 TOLERANCE = 1e-9  # of an entry, relative to it or to MIN_SCALE of the largest
 MIN_SCALE = 1e-3
 
@@ -20,8 +21,9 @@ MIN_SCALE = 1e-3
 def tree(question: Question, text: str) -> Node:
     """An answer as a tree: a shape or a formula."""
     if question.kind == "value":
+        text = NUMBERS.get(text.strip().rstrip(".").lower(), text)
         text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)  # 657,920
-    node = _shape(text) if question.kind == "shape" else read(text)
+    node = read(as_tuple(text) if question.kind == "shape" else text)
     return _with_powers(node, question.variables) if question.variables else node
 
 
@@ -106,20 +108,6 @@ def _close(a: Array, b: Array) -> bool:
     size = np.maximum(abs(a), abs(b))
     scale = np.maximum(size, MIN_SCALE * abs(a).max(initial=0.0))
     return bool((abs(a - b) <= TOLERANCE * scale + 1e-13).all())
-
-
-def _shape(text: str) -> Node:
-    """A shape as a tuple: also `256 x 10`, `[256, 10]`, `10`, and one that begins a sentence."""
-    plain = normalized(text).strip()
-    plain = re.sub(r"^(the )?shape( is)?:? |^R ?\^ ?", "", plain, flags=re.IGNORECASE)
-    plain = re.sub(r"^[\[{]([^\[\]{}]*)[\]}]", r"(\1)", plain)
-    if begins := re.match(r"(\([^()]*\))[.:;,]? *[A-Z]", plain):
-        plain = begins[1]
-    parts = re.sub(r"(?<=\w) ?(\u00d7|\bx\b|\bby\b|\*|-by-) ?(?=\w)", ", ", plain.strip("()"))
-    if parts != plain.strip("()") or "(" not in plain:
-        plain = f"({parts},)" if "," not in parts else f"({parts})"
-    node = parse(sides(plain.replace(",,", ","))[-1])
-    return node if node.op == "tuple" else Node("tuple", (node,), depth=node.depth + 1)
 
 
 @cache

@@ -101,7 +101,9 @@ def _symbol(name: str, scope: Scope) -> Value:
 
 
 def full_name(name: str, layer: int) -> str:
-    """A symbol with the number of its layer: h is h3."""
+    """A symbol with the number of its layer: h is h3. L is the loss."""
+    if layer and name == "L":
+        return "CE"
     return f"{name}{layer}" if layer and len(name) == 1 and name in NETWORK_NAMES else name
 
 

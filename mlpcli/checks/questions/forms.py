@@ -28,7 +28,8 @@ def symbols(node: Node, question: Question) -> set[str]:
 
 def _only(node: Node, question: Question) -> str:
     known = question.only if len(question.only) > 1 else (question.only[0],)
-    unwanted = sorted(symbols(node, question) - set(question.only))
+    known_by = {"S"} if "z3" in question.only else set()  # the sum of exp(z3)
+    unwanted = sorted(symbols(node, question) - set(question.only) - known_by)
     unwanted += sorted({part.text for part in node.walk() if part.text in UNFOLDED})
     if unwanted:
         return f"write it by means of {' and '.join(known)} alone, without {', '.join(unwanted)}"

@@ -50,7 +50,7 @@ def _judge_formula(question: Question, text: str) -> Judgement:
     node = tree(question, text)
     found = values(question, node)
     if not agree(question, expected(question, question.answer), found):
-        return Judgement(False, reason(question, found))
+        return Judgement(False, reason(question, node, found))
     complaint = forms.complaint(node, question)
     return Judgement(not complaint, f"the value is right, but {complaint}" if complaint else "")
 

@@ -104,7 +104,7 @@ def forward(values: Mapping[str, Array]) -> dict[str, Array]:
     for i in LAYERS:
         found[f"z{i}"] = found[f"h{i - 1}"] @ found[f"W{i}"] + found[f"b{i}"]
         found[f"h{i}"] = _activation(i)(found[f"z{i}"])
-    found["CE"] = _cross_entropy(found)
+    _finish(found)
     return found
 
 
@@ -133,7 +133,8 @@ def moved(
             found[z] = values[z] + 1j * (step @ values[f"W{i}"])
         if np.iscomplexobj(found[z]) and f"h{i}" != name:
             found[f"h{i}"] = _activation(i)(found[z])
-    found["CE"] = _cross_entropy(found) if name != "CE" else found["CE"]
+    if name not in ("CE", "S"):
+        _finish(found)
     return found
 
 
@@ -155,8 +156,11 @@ def _activation(layer: int) -> Function:
     return mlp.softmax if layer == LAYERS[-1] else RELU.f
 
 
-def _cross_entropy(values: Mapping[str, Array]) -> Array:
-    return -np.log((values[f"h{LAYERS[-1]}"] * values["y"]).sum(axis=-1)).mean()
+def _finish(values: dict[str, Array]) -> None:
+    """Mutates values by those behind the last layer: S, the sum of exp(z3), and CE."""
+    last = LAYERS[-1]
+    values["S"] = np.exp(values[f"z{last}"]).sum(axis=-1)
+    values["CE"] = -np.log((values[f"h{last}"] * values["y"]).sum(axis=-1)).mean()
 
 
 def _gradient(problem: Problem, name: str) -> Array:

@@ -18,8 +18,8 @@ MAX_FACTORS = 5  # of a product, of which some are left out to find what is miss
 MAX_CHANGES = 60  # of a model answer
 
 
-def reason(question: Question, found: list[Value]) -> str:
-    """What is wrong with values that are not the right ones; empty if no reason is found."""
+def reason(question: Question, node: Node, found: list[Value]) -> str:
+    """What is wrong with a formula of other values; empty if no reason is found."""
     for wrong in question.wrong:
         if agree(question, expected(question, wrong.answer), found):
             return wrong.reason
@@ -29,6 +29,7 @@ def reason(question: Question, found: list[Value]) -> str:
         return ""
     return (
         _wrong_sign(question, found)
+        or _loose_function(question, node)
         or _missing_part(question, found)
         or _wrong_factor(question, found)
     )
@@ -78,6 +79,32 @@ def _missing_part(question: Question, found: list[Value]) -> str:
         if agree(question, wrong, found):
             return told
     return ""
+
+
+def _loose_function(question: Question, node: Node) -> str:
+    """`log a / b`, which is read as (log a) / b, where the logarithm of all was meant."""
+    right = expected(question, question.answer)
+    for part in node.walk():
+        if part.op not in ("div", "times") or part.args[0].op not in ("call", "neg"):
+            continue
+        first = part.args[0].args[0] if part.args[0].op == "neg" else part.args[0]
+        if first.op != "call" or len(first.args) != 1:
+            continue
+        whole = first._replace(args=(part._replace(args=(first.args[0], part.args[1])),))
+        whole = Node("neg", (whole,)) if part.args[0].op == "neg" else whole
+        try:
+            meant = agree(question, right, values(question, _replaced(node, part, whole)))
+        except UnreadableError:
+            continue
+        if meant:
+            return f"{first.text} holds its first part alone; put all of it in parentheses"
+    return ""
+
+
+def _replaced(node: Node, part: Node, by: Node) -> Node:
+    if node is part:
+        return by
+    return node._replace(args=tuple(_replaced(arg, part, by) for arg in node.args))
 
 
 def _changes(node: Node) -> Iterator[tuple[Node, str]]:

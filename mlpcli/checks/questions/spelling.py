@@ -25,6 +25,7 @@ SYMBOLS = str.maketrans(
         **dict.fromkeys("⊤⊺", "T"),
         **dict.fromkeys("\u00a0\u2009\u202f\u2062\u200b\t", " "),
         "÷": "/",
+        "ℝ": "R",
         "∕": "/",
         "⟂": "T",
     }
@@ -86,6 +87,7 @@ def normalized(text: str) -> str:
     text = LAYOUT.sub(" ", text)
     text = COMMAND.sub(_command, text)
     text = re.sub(r"(?<=[\w)\]}*]) \. (?=[\w(])", " · ", text)
+    text = re.sub(r"(?<!\\)\bfrac(?= ?\{)", r"\\frac", text)
     text = re.sub(r"\\frac ?(\w) ?(\w)", r"\\frac{\1}{\2}", text)
     text = re.sub(r"\^ ?(\{ ?' ?\}|')", "'", text)
     text = FRACTION.sub(r"∂/∂\1 ", text)
@@ -94,9 +96,28 @@ def normalized(text: str) -> str:
     for letter, word in LETTERS.items():
         text = word.sub(letter, text)
     text = STEP.sub(r" relu'(\1)", text)  # (z2 > 0) is 1 or 0
+    text = re.sub(r"\bsum over ([i-n]) of\b", r"sum_\1", text)
+    text = re.sub(r"\bouter product of ([^,]+?) and (.+)", r"outer(\1, \2)", text)
+    text = re.sub(r"\.reshape\( ?-1 ?, ?1 ?\)", "[:, None]", text)
+    text = re.sub(r"\.reshape\( ?1 ?, ?-1 ?\)", "[None, :]", text)
     text = INFIX.sub(lambda match: WORDS[match[1]], text)
     text = re.sub(r"\b(np|numpy|math)\.", " ", re.sub(r"\bouter\b", " outerof", text))
     return re.sub(r"[ ]+", " ", text)
+
+
+def as_tuple(text: str) -> str:
+    """A shape as a tuple: also `256 x 10`, `[256, 10]`, `10`, and one in a sentence.
+
+    >>> as_tuple("256 x 10"), as_tuple("[10]"), as_tuple("The shape is (10,). There are 10.")
+    ('(256, 10)', '(10,)', '(10,)')
+    """
+    text = text.replace("×", ",")
+    if found := re.search(r"[(\[]([\w\s]+(,[\w\s]*)*)[)\]]", text):
+        text = found[1]
+    text = re.sub(r"(?<=\w) ?(-by-|\bby\b|x|\*) ?(?=\w)", ", ", normalized(text))
+    text = re.sub(r"\b[A-Za-z]{2,}\b|R ?\^|[{}.:]", " ", text)  # words; letters may be lengths
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
 
 
 def _plain(char: str) -> str:

@@ -75,6 +75,8 @@ def test_a_named_wrong_answer_gets_its_reason(question: Question) -> None:
             "-log(exp(z3_y*) / sum_j exp(z3_j))",
             "the value is right, but a quotient is left",
         ),
+        ("z3.2b", "-log exp(z3_y*) / sum_j exp(z3_j)", "put all of it in parentheses"),
+        ("calculus.1", "1/x^2", ""),
         ("z3.9", "softmax(z3)_i", "the value is right, but write it by means of h3 alone"),
         ("W3.9", "h3 - y", "that is a whole array; the entry j is asked for"),
         ("z3.12", "h3_i - y_i", "it contains the index i; the answer contains no index"),
@@ -85,6 +87,29 @@ def test_a_named_wrong_answer_gets_its_reason(question: Question) -> None:
 )
 def test_a_wrong_answer_gets_a_reason(name: str, answer: str, words: str) -> None:
     assert words in reason(name, answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("concept.1a", "256x10"),
+        ("concept.1a", "It is 256 by 10."),
+        ("concept.1a", "256 rows, 10 columns"),
+        ("concept.1a", "ℝ^{256×10}"),  # noqa: RUF001
+        ("z3.5a", "zero"),
+        ("z3.5b", "Minus one"),
+        ("z3.7", "1/S dS/dz_i"),
+        ("z3.7", r"\frac{1}{\sum_j e^{z_j}} \frac{\partial \sum_j e^{z_j}}{\partial z_i}"),
+        ("z3.4", "-z3_y* + log(sum over j of exp(z3_j))"),
+        ("W3.7", "dz_j/dW_ij * dL/dz_j"),
+        ("W3.7", "d(z3_j)/d(W3_ij) * d(CE)/d(z3_j)"),
+        ("W3.13", "h2.reshape(-1, 1) @ (h3 - y).reshape(1, -1)"),
+        ("W3.13", "outer product of h2 and (h3 - y)"),
+        ("calculus.1", "frac{1}{x}"),
+    ],
+)
+def test_what_people_write_is_understood(name: str, answer: str) -> None:
+    assert judge(asked(name), answer).right is True
 
 
 # the question's own derivative, measured by an imaginary step, in the place of the answer
