@@ -1,5 +1,6 @@
 """`mlp eval`: the accuracy of a run, with its confidence interval."""
 
+from functools import partial
 from typing import Annotated
 
 from typer import Option
@@ -65,7 +66,7 @@ def eval_(
         raise ConfigError("--junit: reports on the thresholds of --fail-under; give one")
 
     from mlpcli.api.eval import evaluate
-    from mlpcli.show.eval import as_blocks, as_json, cases, notes
+    from mlpcli.show.eval import as_blocks, as_json, cases, checked_blocks, notes
     from mlpcli.show.junit import report
 
     with report(junit, "eval") as checks:
@@ -74,6 +75,7 @@ def eval_(
         checks += cases(result, fail_under or ())
     for note in notes(result):
         echo(f"note: {data}: {note}", err=True)
-    print_result(result, as_blocks, as_json, json=json, markdown=markdown)
+    blocks = partial(checked_blocks, checks=checks)
+    print_result(result, as_blocks, as_json, json=json, markdown=markdown, blocks=blocks)
     if failures := [check.failure for check in checks if check.failure]:
         raise CheckFailed(f"{folder}: {'; '.join(failures)}")

@@ -71,6 +71,7 @@ def list_(
       mlp runs show first
     """
     if ctx.invoked_subcommand:
+        _refuse_options(ctx)
         return
     from mlpcli.api.runs import list_runs
     from mlpcli.show.run_table import as_blocks, as_text
@@ -96,6 +97,17 @@ def list_(
 
 
 app.command("list", hidden=True)(list_)
+
+
+def _refuse_options(ctx: typer.Context) -> None:
+    """Raise ConfigError for an option of the list before a subcommand, which would ignore it."""
+    for param in ctx.command.params:
+        source = ctx.get_parameter_source(str(param.name))
+        if source and source.name == "COMMANDLINE":
+            raise ConfigError(
+                f"{param.opts[0]}: is an option of the list; leave it out, or give it behind "
+                f"{ctx.invoked_subcommand!r}"
+            )
 
 
 @app.command()

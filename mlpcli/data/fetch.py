@@ -17,6 +17,7 @@ import pooch
 from tqdm import tqdm
 
 from mlpcli import lock
+from mlpcli.annotation import annotation
 from mlpcli.data import download
 from mlpcli.data.cache import copy_of, expand, folder, is_valid, path_of
 from mlpcli.data.download import DownloadError
@@ -97,7 +98,9 @@ def _exclusive(spec: DatasetSpec) -> Iterator[None]:
         try:
             where.mkdir(parents=True, exist_ok=True)
             if stack.enter_context(lock.folder_lock(where, wait)) == "soft":
-                tqdm.write(f"warning: {lock.soft_warning(where)}", file=sys.stderr)
+                warning = f"warning: {lock.soft_warning(where)}"
+                for line in filter(None, [warning, annotation(warning)]):
+                    tqdm.write(line, file=sys.stderr)
             # temporary files of pooch in a killed process
             for leftover in where.glob(f"{gettempprefix()}????????"):
                 leftover.unlink(missing_ok=True)

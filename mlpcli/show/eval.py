@@ -1,6 +1,6 @@
 """Scores of a run, or of each of several with their mean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mlpcli.api.eval import Evaluation, Evaluations
@@ -8,6 +8,7 @@ from mlpcli.config.schema import Metric
 from mlpcli.show.format import METRICS as NAMES
 from mlpcli.show.format import Block, json_object, percent, pick, subject
 from mlpcli.show.junit import Case
+from mlpcli.show.markdown import check_table
 from mlpcli.show.train import mean_and_interval, spread
 from mlpcli.training.intervals import OF_METRIC
 from mlpcli.training.scoring import METRICS, ClassScores, Scores, by_class
@@ -53,6 +54,12 @@ def cases(
         failure = f"{NAMES[metric]} must be at least {least}, got {got}" if got < least else ""
         checks.append(Case(result.run, f"{NAMES[metric]} at least {least}", failure))
     return checks
+
+
+def checked_blocks(result: Evaluation | Evaluations, checks: Sequence[Case]) -> list[Block]:
+    """The same with a table of the thresholds, if there are some."""
+    title, *blocks = as_blocks(result)
+    return [title, *([check_table(checks)] if checks else []), *blocks]
 
 
 def notes(result: Evaluation | Evaluations) -> tuple[str, ...]:

@@ -33,11 +33,16 @@ def markdown(blocks: Iterable[Block]) -> str:
 
 def check_blocks(title: str, summary: str, cases: Sequence[Case]) -> list[Block]:
     """A table of checks and their verdicts, and what is known about the failures."""
-    several = len({case.group for case in cases}) > 1
-    rows = [["checked", "check", "verdict"][not several :]]
-    rows += [[case.group, case.name, _verdict(case)][not several :] for case in cases]
     details = dict.fromkeys(line for case in cases for line in case.details.split("\n") if line)
-    return [title, summary, *(details if any(case.failure for case in cases) else ()), rows]
+    known = details if any(case.failure for case in cases) else ()
+    return [title, summary, *known, check_table(cases)]
+
+
+def check_table(cases: Sequence[Case]) -> list[list[str]]:
+    """A row for each check, with what is checked unless it is always the same."""
+    first = 0 if len({case.group for case in cases}) > 1 else 1
+    rows = [[case.group, case.name, _verdict(case)][first:] for case in cases]
+    return [["checked", "check", "verdict"][first:], *rows]
 
 
 def _verdict(case: Case) -> str:

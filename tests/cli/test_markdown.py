@@ -36,7 +36,9 @@ def test_a_failed_check_prints_its_result(run: str, spoiled: str) -> None:
     )
 
     assert status == 1
-    assert len(tables(out)) == 2
+    assert tables(out)[0] == ["check", "accuracy at least 1.0"]
+    assert "| failed: accuracy must be at least 1.0, got 0.9" in out
+    assert len(tables(out)) == 3
     assert err.startswith("error: run: accuracy must be at least 1.0")
 
 

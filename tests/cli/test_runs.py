@@ -175,6 +175,8 @@ def test_the_folder_of_several_seeds_is_shown_and_removed(several: None) -> None
         (("runs", "note", "nowhere", "text", "--remove"), "runs note: give a text, or --remove"),
         (("runs", "--json", "--csv"), "--json and --csv: give one of them"),
         (("runs", "--best", "--sort", "seed"), "--best and --sort: give one of them"),
+        (("runs", "--json", "show", "x"), "--json: is an option of the list; leave it out, or"),
+        (("runs", "--in", "runs", "rm", "x"), "--in: is an option of the list; leave it out, or"),
         (("runs", "rm", "nowhere"), "nowhere: no such run"),
     ],
 )
