@@ -34,6 +34,7 @@ from mlpcli.runs.checkpoint import tensors
 Style = Literal["functions", "dict", "class"]
 
 CLASSES = 10
+MAX_DRAWS = 100  # of weights
 MAX_MEMORY = 2 << 30  # bytes of address space
 STEPS = [f"grad_{q}{i}" for i in range(1, MAX_LAYERS + 1) for q in "zWb"]  # that may have points
 STEPS += [
@@ -56,6 +57,7 @@ class Grade(NamedTuple):
     file: str
     problem: Problem  # the arguments of its functions
     verdict: GradeVerdict
+    constants: Constants  # what the file says of its network and its conventions
     rubric: dict[str, float] | None = None  # points of the steps
 
     @property
@@ -103,22 +105,27 @@ def grade(
     problem = problem._replace(activation=ACTIVATIONS[constants.activation])
     calls = run(file, problem, constants, timeout=timeout)
     verdict = evaluate(problem, calls, strict=strict, bias=constants.bias)
-    return Grade(str(file), problem, verdict, points)
+    return Grade(str(file), problem, verdict, constants, points)
 
 
 def drawn_problem(rng: np.random.Generator, sizes: Sequence[int] | None = None) -> Problem:
     """A problem of which nothing can be known before: 3 to 8 images, but not 4.
 
-    sizes: width of every layer, input first; default: new hidden widths.
+    sizes: width of every layer, input first; default: new hidden widths. There are at most as many
+    images as inputs of any layer: with more, any numbers would be the gradient of something.
     """
     images = int(rng.choice([3, 5, 6, 7, 8]))
     hidden = int(rng.integers(300, 500)), int(rng.integers(100, 250))
     sizes = sizes or (INPUTS, *hidden, CLASSES)
-    params = mlp.init(sizes, rng=rng, dtype="float64")
-    params = tuple(Layer(W, 0.1 * rng.standard_normal(b.shape)) for W, b in params)
+    images = min(images, *sizes[:-1])
     lit = rng.random((images, sizes[0])) < 0.3  # most pixels are dark, as in digits
     x = rng.random((images, sizes[0])) * lit
     x[:, 0] = rng.random(images)  # no image is black
+    for _ in range(MAX_DRAWS):
+        params = mlp.init(sizes, rng=rng, dtype="float64")
+        params = tuple(Layer(W, 0.1 * rng.standard_normal(b.shape)) for W, b in params)
+        if all((h > 0).any(axis=1).all() for h in mlp.forward(params, x).h):
+            break  # in no layer are all units off
     labels = np.resize(rng.permutation(sizes[-1]), images)
     return Problem(params, x, mlp.one_hot(labels, sizes[-1]))
 

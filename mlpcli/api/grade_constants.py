@@ -66,9 +66,8 @@ def _sizes(place: str, value: Any) -> tuple[int, ...]:
     if not whole or not 1 <= len(value) - 1 <= MAX_LAYERS:
         text = f"{place} must be 2 to {MAX_LAYERS + 1} whole numbers, input first"
         raise SubmissionError(f"{text}, such as (784, 128, 10), got {value!r:.60}")
-    if min(value) < 1 or value[-1] < 2:
-        text = f"{place}: widths must be at least 1, and 2 for the classes"
-        raise SubmissionError(f"{text}, got {value!r:.60}")
+    if min(value) < 2:
+        raise SubmissionError(f"{place}: widths must be at least 2, got {value!r:.60}")
     if max(value) > MAX_PARAMETERS or mlp.parameter_count(value) > MAX_PARAMETERS:
         text = f"{place}: a network may have at most {MAX_PARAMETERS:,} parameters"
         raise SubmissionError(f"{text}; choose smaller widths")

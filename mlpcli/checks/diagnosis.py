@@ -15,7 +15,15 @@ import numpy as np
 
 from mlpcli.checks import hypotheses, reference
 from mlpcli.checks.hypotheses import Hidden, Hypothesis, Last
-from mlpcli.checks.matching import MATCH_TOLERANCE, combination, factor, fits, ratio, same
+from mlpcli.checks.matching import (
+    MATCH_TOLERANCE,
+    PROBE_TOLERANCE,
+    combination,
+    factor,
+    fits,
+    ratio,
+    same,
+)
 from mlpcli.checks.problem import Problem, row_weights
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import ForwardPass, Layer, Params
@@ -127,8 +135,11 @@ def diagnose_W(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Fin
     tried.append(("params-for-gradient", f"is W{layer + 1} itself", W))
     text = "weight decay takes sign(W) in place of W"
     tried.append(("decay-sign", text, data + decay * np.sign(W)))
-    others = hypotheses.inputs(problem, truth.run, layer, grad_z)
-    tried += [(kind, text, other.T @ grad_z + penalty) for kind, text, other in others]
+    probe = np.random.default_rng(0).standard_normal(len(W.T))  # in place of whole matrices
+    part, got_part, more = grad_z @ probe, got @ probe, penalty @ probe
+    for kind, text, other in hypotheses.inputs(problem, truth.run, layer, grad_z):
+        if ratio(other.T @ part + more, got_part, tolerance=PROBE_TOLERANCE) is not None:
+            tried.append((kind, text, other.T @ grad_z + penalty))
     finding = _explain(truth, place, got, expected, tried, common_part=penalty)
     if finding.kind == "unknown" and _has_other_input(h, got - penalty):
         text = f"h{layer} in it is not the h{layer} that you were given"
@@ -142,6 +153,8 @@ def diagnose_b(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Fin
     name, place = f"grad_z{layer + 1}", f"grad_b{layer + 1}"
     rows, shifts = list(enumerate(grad_z)), range(1, len(expected))
     whole, total = grad_W(truth, layer, grad_z), np.full(expected.shape, grad_z.sum())
+    if got.shape == b.shape and not got.any() and layer == len(truth.run.z) - 1:
+        return Finding(place, "zero", f"{place} is zero everywhere, as a sum without its axis is")
     lone = "is one number, the sum over everything; a sum lacks its axis"
     near = MATCH_TOLERANCE * np.abs(grad_z).sum()  # over all classes, the sum itself is nearly 0
     if got.shape == b.shape and got.any() and np.ptp(got) == 0 and abs(got - total).max() <= near:

@@ -8,6 +8,7 @@ import numpy as np
 from mlpcli.nn import Array
 
 MATCH_TOLERANCE = 1e-9  # relative distance up to which a mistake explains a wrong result
+PROBE_TOLERANCE = 1e-6  # the same for a product with a random vector, before all is compared
 
 
 def fits(expected: Array, got: Array, *, tolerance: float = MATCH_TOLERANCE) -> bool:
@@ -24,14 +25,14 @@ def fits(expected: Array, got: Array, *, tolerance: float = MATCH_TOLERANCE) -> 
     return bool(np.linalg.norm(expected - got) <= tolerance * norm < np.inf)
 
 
-def ratio(base: Array, got: Array) -> float | None:
+def ratio(base: Array, got: Array, *, tolerance: float = MATCH_TOLERANCE) -> float | None:
     """The number c for which c * base fits got; None if there is none."""
     square = np.vdot(base, base)
     if not square or base.shape != got.shape:
         return None
     c = float(np.vdot(base, got) / square)
-    tolerance = MATCH_TOLERANCE * np.sqrt(square) * max(1, abs(c))
-    return c if np.linalg.norm(c * base - got) <= tolerance else None
+    distance = np.linalg.norm(c * base - got)
+    return c if distance <= tolerance * np.sqrt(square) * max(1, abs(c)) else None
 
 
 def combination(first: Array, second: Array, got: Array) -> tuple[float, float] | None:

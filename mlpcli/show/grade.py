@@ -13,8 +13,13 @@ from mlpcli.show.markdown import check_blocks
 def as_text(result: Grade) -> str:
     """A line for each step, then the conventions that were recognized, and the score."""
     sizes = "-".join(map(str, layer_sizes(result.problem.params)))
-    images = len(result.problem.x)
-    lines = [f"{result.file}: checked on {sizes} with {images} images and with one, float64"]
+    images, form = len(result.problem.x), result.constants.form
+    count = f"{images} images and with one"
+    if form:
+        count = f"{images} images" if form in ("rows", "columns") else "one image"
+    activation = result.constants.activation
+    network = sizes if activation == "relu" else f"{sizes}, {activation},"
+    lines = [f"{result.file}: checked on {network} with {count}, float64"]
     for part in result.verdict.parts:
         steps = [_line(step) for step in part.steps]
         lines += ["", *dict.fromkeys(steps)]  # an exception is the same line for every step
@@ -42,6 +47,8 @@ def as_json(result: Grade) -> str:
             "steps": verdict.steps,
             "accepts": {part.name: part.accepts for part in verdict.parts},
             "missing": verdict.missing,
+            "sizes": layer_sizes(result.problem.params),
+            **pick(result.constants, "activation", "form"),
             **({} if result.rubric is None else pick(result, "points", "max_points")),
         }
     )

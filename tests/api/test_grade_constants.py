@@ -30,7 +30,7 @@ def test_a_file_without_constants_has_the_workbooks(tmp_path: Path) -> None:
         ("SIZES = " + "(" * 5000, "must be a literal on one line"),
         ("SIZES = 784", "must be 2 to 10 whole numbers, input first"),
         ("SIZES = (784, True)", "must be 2 to 10 whole numbers"),
-        ("SIZES = (784, 0, 10)", "widths must be at least 1"),
+        ("SIZES = (784, 0, 10)", "widths must be at least 2"),
         ("SIZES = (784, 16, 16, 10)", "widths of neighbors must differ"),
         ("SIZES = (5000, 5001, 10)", "at most 2,000,000 parameters; choose smaller widths"),
         ("SIZES = (10**99, 10)", "must be a literal"),

@@ -54,6 +54,25 @@ def test_each_step_of_the_json_has_the_keys_that_graders_read() -> None:
     assert step["text"] == "grad_z2: the derivative of h2 with respect to z2 is missing"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", implementations.RIGHT)
+def test_an_implementation_passes_in_its_own_process(name: str) -> None:
+    assert judge(implementations.RIGHT[name]).status == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", implementations.WRONG)
+def test_a_wrong_implementation_fails_in_its_own_process(name: str) -> None:
+    source, kind, told = implementations.WRONG[name]
+
+    status, out, _ = judge(source, "--json")
+
+    steps = [step for step in json.loads(out)["steps"] if not step["ok"]]
+    assert status == 1
+    assert kind in [step["kind"] for step in steps]
+    assert any(told in step["text"] for step in steps)
+
+
 def test_the_text_tells_the_steps_what_was_recognized_and_the_score() -> None:
     status, out, _ = judge(but(LAYERED, ".sum(axis=0)", ".mean(axis=0)"))
 
@@ -338,13 +357,12 @@ def test_a_network_that_the_file_states_is_the_one_judged() -> None:
     source = implementations.RIGHT["two layers, sigmoid"]
 
     out = judge(source).out
-    assert "mywork.py: checked on 196-30-10 with" in out
+    assert "mywork.py: checked on 196-30-10, sigmoid, with" in out
     assert out.endswith("6 of 6 steps right\n")
-    assert facts(judge(source, "--seed", "7", "--json"))["missing"] == [
-        "grad_z2",
-        "grad_W2",
-        "grad_b2",
-    ]
+    found = facts(judge('FORM = "rows"\n' + source, "--seed", "7", "--json"))
+    assert found["missing"] == ["grad_z2", "grad_W2", "grad_b2"]
+    assert (found["sizes"], found["activation"]) == ([196, 30, 10], "sigmoid")
+    assert found["form"] == "rows"
 
 
 def test_a_triple_loop_is_judged_within_the_time_limit() -> None:

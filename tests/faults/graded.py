@@ -130,23 +130,22 @@ def cheat(rng: np.random.Generator, own: Path) -> None:
 
 
 def garbled(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
-    """Results with wrong bytes or wild numbers are refused or judged; nothing else happens."""
+    """Results with wrong bytes or wild numbers are refused, or judged and found wrong."""
     params = mlp.init(SIZES, rng=rng, dtype="float64")
     problem = Problem(params, rng.random((4, SIZES[0])), mlp.one_hot(rng.permutation(10)[:4], 10))
     for i in range(n):
         calls = _calls(problem, rng)
         try:
-            if i % 2:
-                evaluate(problem, calls, strict=bool(rng.integers(2)))
-            else:
+            if i % 2 == 0:
                 found = grade_results.messages(io.BytesIO(_wrong(_bytes(calls), rng)))
-                evaluate(problem, grade_results.answers(found, "mywork.py"))
+                calls = grade_results.answers(found, "mywork.py")
+            right = evaluate(problem, calls, strict=bool(rng.integers(2))).right
         except GarbledError:
             yield ""
         except Exception as err:  # what a user would see as a traceback
             yield f"trial {i}: {err!r:.300}"
         else:
-            yield ""
+            yield f"trial {i}: {right} steps right by chance" if right else ""
 
 
 def _check(done: Outcome, told: str) -> None:

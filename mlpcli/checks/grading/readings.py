@@ -11,8 +11,9 @@ from mlpcli.checks.grading.gradients import ParsedGradient
 from mlpcli.checks.matching import ratio
 from mlpcli.nn.mlp import Layer, Params
 
-# kinds of a mistake in grad_W or grad_b from which nothing follows for grad_z
-UNTOLD = {"unknown", "other-h", "zero", "unchanged"}
+# kinds of a mistake in grad_W from which nothing follows for the grad_z of each image
+UNTOLD = {"unknown", "other-h", "zero", "unchanged", "shape", "params-for-gradient", "non-finite"}
+UNTOLD |= {"signs-only", "batch-averaged", "h-left-out"}
 
 
 class Reading(NamedTuple):
@@ -56,13 +57,10 @@ def _unjudged(
     """The findings for each grad_z that neither grad_W nor grad_b determines."""
     unjudged = {}
     for i in range(1, len(truth.run.z) + 1):
-        # the sum over several images is no evidence for each of them
-        fields = "W" if len(truth.problem.y) > 1 else "Wb"
-        evidence = [findings.get(f"grad_{field}{i}") for field in fields]
+        W, b = findings.get(f"grad_W{i}"), findings.get(f"grad_b{i}")
+        told = W is None or not (W.place in parsed.problems or W.kind in UNTOLD)
+        told |= b is None and len(truth.problem.y) == 1  # a sum says nothing of each image
         place = f"grad_z{i}"
-        told = any(
-            f is None or not (f.place in parsed.problems or f.kind in UNTOLD) for f in evidence
-        )
         if not told and place not in findings:
             text = f"{place} cannot be told without grad_W{i} and grad_b{i}"
             unjudged[place] = Finding(place, "unjudged", text)
