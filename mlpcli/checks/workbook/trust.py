@@ -5,7 +5,7 @@ import numpy as np
 from mlpcli.checks import reference
 from mlpcli.checks.gradcheck import MIN_SCALE, TensorVerdict, check_tensor
 from mlpcli.checks.numeric import CentralDifferences
-from mlpcli.checks.problem import Problem, derived_gradient, engine_gradient, loss
+from mlpcli.checks.problem import Problem, computed, derived_gradient, engine_gradient, loss
 from mlpcli.checks.workbook.hidden_values import DECAY, along, joined, later
 from mlpcli.checks.workbook.measurements import slope
 from mlpcli.checks.workbook.statement import CENTRAL_TOLERANCE, Sides, statements
@@ -171,8 +171,13 @@ _SIDES: dict[str, dict[str, Sides]] = {
             ),
             1.0,
         ),
-        "32 what trains is another code, the engine: its gradient is to be checked as well": (
-            lambda s: (engine_gradient(s.batch)[0].W, reference.gradient(s.batch)[0].W)
+        "32a what trains is another code, the engine: its gradient is right as well": lambda s: (
+            engine_gradient(s.batch)[0].W,
+            reference.gradient(s.batch)[0].W,
+        ),
+        "32b and so is the gradient that an update gets": lambda s: (
+            computed(s.batch)["step"].gradient[1].W,
+            reference.gradient(later(s.batch, 1))[0].W,
         ),
         "33 the check needs a check: every mistake planted on purpose changes the gradient": (
             lambda s: (share_of_mutants_that_differ(), 1.0)
