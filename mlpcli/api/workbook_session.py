@@ -119,8 +119,11 @@ def select(section: str | None, name: str | None) -> Questions:
     found = [q for q in QUESTIONS if wanted in (q.code.lower(), q.section.lower())]
     if not found and wanted.isdecimal():
         found = [q for q in QUESTIONS if q.workbook == int(wanted)]
+    found = found or [q for q in QUESTIONS if wanted in q.section.lower()]
     if not found:
-        near = nearest(section, dict.fromkeys(question.code for question in QUESTIONS))
+        near = nearest(
+            section, dict.fromkeys([*(q.code for q in QUESTIONS), *(q.section for q in QUESTIONS)])
+        )
         raise ConfigError(f"--section: no such section {section!r}; {_hint(near)}")
     return found
 

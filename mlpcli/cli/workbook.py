@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def workbook(
     section: Annotated[
-        str | None, Option(metavar="NAME", help="Only a section, as z3, or a workbook, as 01.")
+        str | None,
+        Option(metavar="NAME", help="Only a section, as z3 or relu; or a workbook, as 01."),
     ] = None,
     question: Annotated[
         str | None, Option(metavar="ID", help="Only one question, such as W3.13.")

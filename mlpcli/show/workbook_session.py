@@ -1,12 +1,12 @@
 """What a learner sees of a session with the workbooks."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
 from mlpcli.api.workbook_progress import Progress
-from mlpcli.api.workbook_session import Reply
+from mlpcli.api.workbook_session import Questions, Reply
 from mlpcli.checks.questions.notation import plain_text
 from mlpcli.checks.questions.question import WORKBOOKS, Question
 from mlpcli.show.format import counted, json_object, pick
@@ -32,20 +32,19 @@ STATUSES = {  # of a question, as a list shows it
 }
 
 
-def opening(questions: Sequence[Question], progress: Progress) -> str:
-    """The sections with their progress, and how to answer."""
-    rows = [["section", "", "done"]]
-    for section, of_section in _by_section(questions):
-        done = sum(map(progress.is_done, of_section))
-        rows.append([of_section[0].code, section, f"{done} of {len(of_section)}"])
-    widths = [max(len(row[i]) for row in rows) for i in range(2)]
-    lines = [
-        f"{code:{widths[0]}}  {title:{widths[1]}}  {done}".rstrip() for code, title, done in rows
-    ]
+def opening(questions: Questions, progress: Progress) -> str:
+    """The workbooks and their sections with the progress in each, and how to answer."""
     titles = {workbook.number: workbook.title for workbook in WORKBOOKS}
-    chosen = dict.fromkeys(question.workbook for question in questions)
-    heads = [f"Workbook {number:02}: {titles[number]}" for number in chosen]
-    return "\n".join([*heads, "", *lines, "", COMMANDS])
+    sections = _by_section(questions)
+    width = max(len(section) for section, _ in sections)
+    lines, workbook = [], 0
+    for section, of_section in sections:
+        if of_section[0].workbook != workbook:
+            workbook = of_section[0].workbook
+            lines.append(f"Workbook {workbook:02}: {titles[workbook]}")
+        done = sum(map(progress.is_done, of_section))
+        lines.append(f"  {section:{width}}  {done} of {len(of_section)}")
+    return "\n".join([*lines, "", COMMANDS])
 
 
 def question_text(question: Question, number: int, total: int) -> str:
@@ -72,7 +71,7 @@ def reply_text(reply: Reply) -> str:
     }[reply.kind]
 
 
-def closing(questions: Sequence[Question], progress: Progress, file: Path) -> str:
+def closing(questions: Questions, progress: Progress, file: Path) -> str:
     """How many questions are done, and where that is kept."""
     entries = [progress.questions[q.id] for q in questions if q.id in progress.questions]
     found = Counter[str](entry.status for entry in entries)
@@ -87,7 +86,7 @@ def closing(questions: Sequence[Question], progress: Progress, file: Path) -> st
     return f"{text}\nProgress: {file}" if entries else text
 
 
-def list_text(questions: Sequence[Question], progress: Progress) -> str:
+def list_text(questions: Questions, progress: Progress) -> str:
     """Every question with its status, by section."""
     lines = []
     for section, of_section in _by_section(questions):
@@ -99,7 +98,7 @@ def list_text(questions: Sequence[Question], progress: Progress) -> str:
     return "\n".join([*lines, f"{done} of {counted(len(questions), 'question')} done"])
 
 
-def list_json(questions: Sequence[Question], progress: Progress) -> str:
+def list_json(questions: Questions, progress: Progress) -> str:
     """The same as one JSON object."""
     rows = []
     for question in questions:

@@ -97,7 +97,7 @@ def test_a_session_goes_on_where_the_last_one_ended() -> None:
 
     text = session(options=("--section", "calculus"))
 
-    assert "Calculus  1 of 10" in text
+    assert "  Calculus  1 of 10" in text
     assert "calculus.2  Calculus, question 2 (1 of 9)" in text
 
 
@@ -190,6 +190,16 @@ def test_verify_checks_the_statements_behind_one_question_or_section() -> None:
     assert [s["id"] for s in one["statements"]] == ["2.21a", "2.21b"]
     assert {s["section"] for s in section["statements"]} == {"Calculus"}
     assert len(section["statements"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("z3", "z3.1a"), ("backprop to w3", "W3"), ("02", "2.1"), ("relu", "2.9a"), ("CALC", "calc")],
+)
+def test_a_section_is_chosen_by_code_number_or_a_part_of_its_title(name: str, first: str) -> None:
+    found = facts(call("workbook", "--list", "--json", "--section", name))["questions"]
+
+    assert found[0]["id"].startswith(first)
 
 
 def test_a_foreign_file_of_progress_is_not_overwritten(tmp_path: Path) -> None:
