@@ -29,9 +29,10 @@ $(INSTALLED): pyproject.toml $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PINS) --editable '.[dev]' || { echo "error: the installation failed; check that the package registry can be reached, then run make again" >&2; exit 2; }
 	@touch $@
 
-demo: $(INSTALLED)  ## train on the built-in data set, evaluate, print the run folder
-	@$(BIN)/mlp train --config quickstart --out runs/demo --overwrite
-	@$(BIN)/mlp eval runs/demo
+demo: $(INSTALLED)  ## train on the built-in data set, evaluate, say how to call mlp
+	$(BIN)/mlp train quickstart --name demo --overwrite
+	$(BIN)/mlp eval demo
+	@[ ! -t 1 ] || echo "next: $(BIN)/mlp report demo --open (or '. $(BIN)/activate', then mlp alone)"
 
 test: $(INSTALLED)  ## run the whole test suite with doctests (without ../shared, tests that need it are skipped)
 	@$(BIN)/python -m pytest $(PARALLEL)

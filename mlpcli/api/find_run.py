@@ -41,6 +41,12 @@ def lookup(name: str | Path) -> Path | None:
     return next((path for path in (Path(name), RUNS / name) if is_run(path)), None)
 
 
+def short_name(folder: Path) -> str:
+    """What to type for a run: its name below runs/, or its folder where that means another run."""
+    name = str(folder.relative_to(RUNS)) if folder.is_relative_to(RUNS) else str(folder)
+    return name if lookup(name) == folder else str(folder)
+
+
 def is_run(path: Path) -> bool:
     """Whether a run lies there, or the runs of several seeds or folds."""
     run = RunFolder(path)

@@ -6,7 +6,7 @@ from typer import Argument, Option
 
 from mlpcli.cli.completion import published
 from mlpcli.cli.options import JsonOpt, OfflineOpt, flag, refuse_beside
-from mlpcli.cli.output import print_result
+from mlpcli.cli.output import print_next, print_result
 from mlpcli.errors import CheckFailed
 
 
@@ -58,6 +58,8 @@ def download(
     if not verify:
         paths = api.download(chosen, source=source, offline=offline)
         print_result(paths, show.paths_as_text, show.paths_as_json, json=json)
+        if not json:
+            print_next("train", next(iter(paths)))
         return
     files = api.verify(chosen)
     print_result(files, show.files_as_text, show.files_as_json, json=json)

@@ -1,15 +1,18 @@
 """The one place that prints: names from files and options never reach a terminal raw."""
 
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
 
 from mlpcli.annotation import annotation
-from mlpcli.terminal import printable, terminal_width
+from mlpcli.terminal import is_live, printable, terminal_width
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -46,6 +49,12 @@ def print_result(
         text = as_markdown(text) if markdown else plain(text)
     text = printable(text)
     typer.echo(_fitted(text, sys.stdout) if wrap and not markdown else text)
+
+
+def print_next(*words: str) -> None:
+    """Print the command that people run next, to people alone: on a terminal, on standard error."""
+    if is_live(sys.stdout) and is_live(sys.stderr):
+        echo(f"next: {_program()} {shlex.join(words)}", err=True)
 
 
 def print_drawing(draw: "Callable[[Canvas], list[Text]]") -> None:
@@ -94,6 +103,14 @@ def ask(prompt: str) -> str | None:
     if line is None or not is_typed:
         typer.echo(printable(prompt + (line or "")).rstrip() if not is_typed else "")
     return line
+
+
+def _program() -> str:
+    """How to call this program: by its name or, where the shell would not find it, by its path."""
+    path = Path(sys.argv[0])
+    if shutil.which("mlp"):
+        return "mlp"
+    return shlex.quote(str(path)) if path.stem == "mlp" else "python -m mlpcli"
 
 
 def _fitted(text: str, stream: TextIO | None) -> str:

@@ -24,7 +24,7 @@ from mlpcli.cli.options import (
     read_settings,
     setting,
 )
-from mlpcli.cli.output import print_result
+from mlpcli.cli.output import print_next, print_result
 
 
 def train(
@@ -117,6 +117,7 @@ def train(
       mlp train mnist --name job --auto-resume
     """
     from mlpcli.api import train as api
+    from mlpcli.api.find_run import short_name
     from mlpcli.show import console
     from mlpcli.show.train import as_blocks, as_json
 
@@ -165,3 +166,6 @@ def train(
         json=json,
         markdown=markdown,
     )
+    if not (quiet or json or markdown):
+        shortest = short_name(plan.folder)
+        print_next(*(["eval", shortest] if plan.series else ["report", shortest, "--open"]))
