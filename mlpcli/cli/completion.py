@@ -11,30 +11,38 @@ from itertools import chain, islice
 from pathlib import Path
 
 MAX_RUNS = 1000  # folders offered
+KEY_VARIABLE = "_MLP_KEY"  # of the environment: the setting whose value Bash asks for
 
 
-def swiftly() -> None:
-    """Keep a process that only answers a shell from importing what it does not need.
+def prepare() -> None:
+    """Ready a process for a shell's question, if there is one, before the parser reads it.
 
-    Typer would load pydantic to convert values, and rich to take markup out of help texts: half of
-    the time. It does without what cannot be imported.
+    Keep it from importing what it does not need: Typer would load pydantic to convert values, and
+    rich to take markup out of help texts, half of the time. It does without what is not there.
     """
+    if "_MLP_COMPLETE" not in os.environ:
+        return
     for name in ("pydantic", "rich"):
         sys.modules[name] = None  # type: ignore[assignment]  # how Python marks such a module
-    if os.environ.get("_MLP_COMPLETE") == "complete_bash":
-        _join_option_and_value()
+    if os.environ["_MLP_COMPLETE"] == "complete_bash":
+        _join_key_and_value()
 
 
-def _join_option_and_value() -> None:
-    """Undo how Bash splits words at an equals sign, as far as the parser must not see it."""
+def _join_key_and_value() -> None:
+    """Take `key=` or `--option=` before the cursor together, which Bash has split.
+
+    Bash wants the value alone, so the key of a setting goes into the environment.
+    """
     words = os.environ.get("COMP_WORDS", "").split("\n")
     current = int(os.environ.get("COMP_CWORD", "0"))
     if words[current : current + 1] == ["="]:  # the cursor is behind it
         words.insert(current + 1, "")
         current += 1
-    if words[current - 1] == "=" and words[current - 2].startswith("--"):
-        del words[current - 1]
-        current -= 1
+    if current > 1 and words[current - 1] == "=":
+        first = current - 1 if words[current - 2].startswith("--") else current - 2
+        os.environ[KEY_VARIABLE] = words[current - 2]
+        del words[first:current]
+        current = first
     os.environ |= {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(current)}
 
 
@@ -50,29 +58,25 @@ def datasets() -> list[str]:
     return ["synth", *published()]
 
 
-def settings_words(ctx: object, args: list[str], incomplete: str) -> list[str]:
-    """`key=value` for every setting; a key alone until its value is asked for.
-
-    Bash takes the equals sign for a word of its own, and wants the value alone.
-    """
+def settings_words(incomplete: str) -> list[str]:
+    """`key=value` for every setting; a key alone until its value is asked for."""
     from mlpcli.config.keys import settings
 
-    known = settings()
+    if key := os.environ.get(KEY_VARIABLE):
+        return _values(key)
     key, equals, _ = incomplete.partition("=")
-    if args[-1:] == ["="] and args[-2:-1]:
-        return _values(args[-2])
     if equals:
         return [f"{key}={value}" for value in _values(key)]
     # beside the key, its default: with one candidate alone, a shell would end the word
-    return [word for s in known.values() for word in (f"{s.key}=", f"{s.key}={s.default}")]
+    return [word for s in settings().values() for word in (f"{s.key}=", f"{s.key}={s.default}")]
 
 
-def sources_and_settings(ctx: object, args: list[str], incomplete: str) -> list[str]:
-    """Names of configs and data sets, and what `settings_words` gives."""
-    words = settings_words(ctx, args, incomplete)
-    if args[-1:] == ["="]:
-        return words
-    return [*dict.fromkeys([*configs(incomplete), *datasets()]), *words]
+def sources_and_settings(incomplete: str) -> list[str]:
+    """Names of configs and data sets, and what `settings_words` gives for a word that has begun."""
+    sources = [*dict.fromkeys([*configs(incomplete), *datasets()])]
+    if KEY_VARIABLE in os.environ:
+        return settings_words(incomplete)
+    return [*sources, *settings_words(incomplete)] if incomplete else sources
 
 
 def _values(key: str) -> list[str]:

@@ -26,12 +26,15 @@ BROKEN_PIPE_STATUS = 141  # the shells' exit status for it
 class Boundary(Group):
     """Turns an MlpError into `error: ...` on standard error and its exit status."""
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the program, or answer a shell."""
+        completion.prepare()
+        return super().main(*args, **options)
+
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Read the options before the command's name, which can be wrong too."""
         try:
-            if extra.get("resilient_parsing"):  # a shell asks what a word may become
-                completion.swiftly()
-            else:
+            if not extra.get("resilient_parsing"):  # as when a shell asks what a word may become
                 _refuse_empty(args)
             if DEBUG in args:  # where people write it: behind the command
                 args = [DEBUG, *[word for word in args if word != DEBUG]]

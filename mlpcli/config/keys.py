@@ -97,11 +97,12 @@ def _settings(schema: Any, whole: Any, key: str) -> Iterator[Setting]:
     values += [
         word for kind in kinds if kind.get("type") == "boolean" for word in ("true", "false")
     ]
+    default = schema.get("default")
     yield Setting(
         key=key,
         description=schema.get("description", ""),
         values=tuple(value for value in values if isinstance(value, str)),
-        default=json.dumps(schema.get("default")),
+        default=default if isinstance(default, str) else json.dumps(default),
         is_text=all(kind.get("type") == "string" for kind in kinds),
         synonyms=tuple(schema.get("x-synonyms", ())),
     )
