@@ -145,7 +145,8 @@ def run(file: Path, problem: Problem, constants: Constants, *, timeout: int) -> 
     except OSError as err:
         text = f"cannot be run in a temporary folder: {err.strerror}"
         raise SubmissionError(f"{file}: {text}; check TMPDIR and the space there") from err
-    return _answers(str(file), outcome, layouts[0], len(problem.params), timeout)
+    plain = next(layout for layout in layouts if not layout.transposed)  # of every function
+    return _answers(str(file), outcome, plain, len(problem.params), timeout)
 
 
 def _write(

@@ -8,13 +8,14 @@ Everywhere here `layer` counts from 0, a grad_z is (n, units of the layer), a gr
 fan_out) and a grad_b (fan_out,); the result under diagnosis, `got`, may have a wrong shape.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.checks import hypotheses, reference
-from mlpcli.checks.hypotheses import Hidden, Hypothesis, Last
+from mlpcli.checks import hypotheses
+from mlpcli.checks.ground_truth import GroundTruth, backpropagate, grad_W, through_activation
+from mlpcli.checks.hypotheses import Hypothesis
 from mlpcli.checks.matching import (
     MATCH_TOLERANCE,
     PROBE_TOLERANCE,
@@ -24,9 +25,8 @@ from mlpcli.checks.matching import (
     ratio,
     same,
 )
-from mlpcli.checks.problem import Problem, row_weights
 from mlpcli.nn import Array
-from mlpcli.nn.mlp import ForwardPass, Layer, Params
+from mlpcli.nn.mlp import Layer, Params
 
 
 class Finding(NamedTuple):
@@ -35,19 +35,6 @@ class Finding(NamedTuple):
     place: str  # the first wrong quantity, e.g. "grad_z2"
     kind: str  # a stable name for programs; "unknown" where no mistake fits
     text: str  # for people
-
-
-class GroundTruth(NamedTuple):
-    """The right values of a problem."""
-
-    problem: Problem
-    run: ForwardPass
-    grad_z: list[Array]  # (n, units) for each layer
-
-
-def ground_truth(problem: Problem) -> GroundTruth:
-    """The right values of a problem, from its forward pass."""
-    return GroundTruth(problem, reference.forward(problem), reference.grad_z(problem))
 
 
 def diagnose(truth: GroundTruth, gradient: Params, *, scale: float = 1.0) -> list[Finding]:
@@ -78,21 +65,10 @@ def diagnose(truth: GroundTruth, gradient: Params, *, scale: float = 1.0) -> lis
     return findings
 
 
-def backpropagate(truth: GroundTruth, layer: int, above: Array) -> Array:
-    """The grad_z of a hidden layer, (n, units), that follows from the grad_z above it."""
-    return _grad_z(truth, layer, above @ truth.problem.params[layer + 1].W.T)
-
-
-def grad_W(truth: GroundTruth, layer: int, grad_z: Array) -> Array:
-    """The grad_W, (fan_in, fan_out), that follows from grad_z, (n, fan_out)."""
-    problem = truth.problem
-    return truth.run.h[layer].T @ grad_z + problem.weight_decay * problem.params[layer].W
-
-
 def diagnose_last_z(truth: GroundTruth, got: Array) -> Finding:
     """The mistake in the last layer's grad_z = w * (h - y) / n, (n, classes)."""
     place, expected = f"grad_z{len(truth.run.z)}", truth.grad_z[-1]
-    return _explain(truth, place, got, expected, _last_hypotheses(truth, got))
+    return _explain(truth, place, got, expected, hypotheses.of_last_z(truth, got))
 
 
 def diagnose_hidden_z(
@@ -104,9 +80,9 @@ def diagnose_hidden_z(
     """
     above = used[layer + 1]
     expected = backpropagate(truth, layer, above)
-    tried = [*_hidden_hypotheses(truth, layer, used)]
+    tried = [*hypotheses.of_hidden_z(truth, layer, used)]
     if above.shape[1] == next_W.shape[1]:  # W - lr * grad_W, for the lr that would explain it
-        shift = _grad_z(truth, layer, above @ next_W.T)
+        shift = through_activation(truth, layer, above @ next_W.T)
         if (lr := ratio(shift, expected - got)) is not None and lr:
             text = f"W{layer + 2} was updated (learning rate {lr:.6g}) before it was used"
             tried.append(("updated-weight", text, got))
@@ -137,7 +113,7 @@ def diagnose_W(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Fin
     tried.append(("decay-sign", text, data + decay * np.sign(W)))
     probe = np.random.default_rng(0).standard_normal(len(W.T))  # in place of whole matrices
     part, got_part, more = grad_z @ probe, got @ probe, penalty @ probe
-    for kind, text, other in hypotheses.inputs(problem, truth.run, layer, grad_z):
+    for kind, text, other in hypotheses.of_input(truth, layer):
         if ratio(other.T @ part + more, got_part, tolerance=PROBE_TOLERANCE) is not None:
             tried.append((kind, text, other.T @ grad_z + penalty))
     finding = _explain(truth, place, got, expected, tried, common_part=penalty)
@@ -183,73 +159,6 @@ def diagnose_b(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Fin
     return _explain(truth, place, got, expected, tried)
 
 
-def _last_hypotheses(truth: GroundTruth, got: Array) -> Iterator[Hypothesis]:
-    """Mistakes in the last grad_z; got: (n, classes), as each of their numbers."""
-    y, p, z, expected = truth.problem.y, truth.run.h[-1], truth.run.z[-1], truth.grad_z[-1]
-    n = len(y)
-    weights = row_weights(truth.problem)
-    scale = weights / n
-    for shift in range(1, n):
-        text = f"the labels are shifted by {shift} {'row' if shift == 1 else 'rows'}"
-        yield "shifted", text, scale * (p - np.roll(y, shift, axis=0))
-    # the targets that were subtracted; a row of weight 0 tells nothing about its own
-    targets = p - np.divide(got, scale, out=np.zeros_like(got), where=scale > 0)
-    nearest = np.abs(targets[:, None] - y).max(axis=2).argmin(axis=1)
-    if not np.array_equal(y[nearest], y):
-        text = f"row i has the label of row {nearest.tolist()}[i]"
-        yield "shifted", text, scale * (p - y[nearest])
-    for row in range(n):
-        only_row = expected * np.eye(n)[:, row : row + 1]
-        yield "only-row", f"only row {row} of the batch counts", only_row
-    if truth.problem.weights is not None:
-        yield "class-weight-missing", "the weights of the classes are left out", (p - y) / n
-        text = "the weights of the classes multiply y alone"
-        yield "class-weight-on-y", text, (p - weights * y) / n
-        for shift in range(1, n):
-            text = f"the weights of the classes are shifted by {shift} rows of the batch"
-            yield "class-weight-shifted", text, np.roll(scale, shift, axis=0) * (p - y)
-    yield from hypotheses.last(Last(y, p, z, scale, expected), len(truth.run.z))
-
-
-def _hidden_hypotheses(
-    truth: GroundTruth, layer: int, used: dict[int, Array]
-) -> Iterator[Hypothesis]:
-    """Mistakes in a hidden grad_z; their numbers are (n, units), used is (n, units above)."""
-    problem, (z, h), above = truth.problem, truth.run, used[layer + 1]
-    f, W, k = problem.activation, problem.params[layer + 1].W, layer + 1
-    slope, grad_h = reference.derivative(f, z[layer]), above @ W.T
-    dropped = _drop(truth, layer, grad_h)
-    if problem.masks is not None and (mask := problem.masks[layer + 1]) is not None:
-        yield "dropout-missing", f"the dropout mask of h{k} is missing", grad_h * slope
-        yield "dropout-twice", f"the dropout mask of h{k} is applied twice", dropped * mask * slope
-        for shift in range(1, len(above)):
-            text = f"the dropout mask of h{k} is shifted by {shift} rows"
-            yield "dropout-shifted", text, grad_h * np.roll(mask, shift, axis=0) * slope
-    for other in range(len(z) - 1):
-        if other != layer and z[other].shape == z[layer].shape:
-            text = f"the derivative is taken at z{other + 1} in place of z{k}"
-            yield "wrong-mask", text, dropped * reference.derivative(f, z[other])
-    for shift in range(1, len(above)):
-        text = f"the derivative is taken at z{k} shifted by {shift} rows"
-        yield "stale-z", text, dropped * np.roll(slope, shift, axis=0)
-    right = dropped * slope
-    yield from hypotheses.hidden(Hidden(z[layer], h[k], slope, grad_h, dropped, f, right), k)
-    if layer + 2 in used:
-        unmasked = _drop(truth, k, used[layer + 2] @ problem.params[layer + 2].W.T)
-        text = f"is derived from grad_h{k + 1}, before the derivative of h{k + 1}"
-        yield "mask-not-carried", text, _grad_z(truth, layer, unmasked @ W.T)
-    for other, layer_params in enumerate(problem.params):
-        if other != k and layer_params.W.shape == W.shape:
-            text = f"W{other + 1} stands in place of W{k + 1}"
-            yield "wrong-weight", text, _grad_z(truth, layer, above @ layer_params.W.T)
-    for kind, text, used_W in hypotheses.weights(W, k):
-        yield kind, text, _grad_z(truth, layer, above @ used_W.T)
-    if W.shape[0] == W.shape[1]:
-        yield "not-transposed", f"W{k + 1} is not transposed", _grad_z(truth, layer, above @ W)
-    if above.shape == z[layer].shape:
-        yield "weight-missing", f"W{k + 1} is left out", _grad_z(truth, layer, above)
-
-
 def _explain(
     truth: GroundTruth,
     place: str,
@@ -284,7 +193,7 @@ def _explain(
     local = _local_mistake(place, got - common_part, expected - common_part, n)
     if local:
         return local
-    for kind, text, candidate in hypotheses.transforms(expected, got):
+    for kind, text, candidate in hypotheses.of_any(expected, got):
         if fits(candidate, got):
             return Finding(place, kind, f"{place} {text}")
     text = f"{place} is the first wrong quantity; no common mistake explains it"
@@ -330,19 +239,6 @@ def _has_other_input(h: Array, product: Array) -> bool:
     sizes = np.linalg.svd(part, compute_uv=False)
     with_h = h.T @ np.linalg.lstsq(h.T, part, rcond=None)[0]
     return bool(sizes[n] <= MATCH_TOLERANCE * sizes[0]) and not fits(with_h, part)
-
-
-def _grad_z(truth: GroundTruth, layer: int, grad_h: Array) -> Array:
-    """The grad_z of a hidden layer that follows from its grad_h before dropout: (n, units)."""
-    slope = reference.derivative(truth.problem.activation, truth.run.z[layer])
-    return _drop(truth, layer, grad_h) * slope
-
-
-def _drop(truth: GroundTruth, layer: int, grad_h: Array) -> Array:
-    """grad_h of a hidden layer, (n, units), after its dropout mask."""
-    masks = truth.problem.masks
-    mask = None if masks is None else masks[layer + 1]
-    return grad_h if mask is None else grad_h * mask
 
 
 def _decay_mistake(c: float, decay: float) -> tuple[str, str]:

@@ -14,6 +14,7 @@ import numpy as np
 from mlpcli.checks import diagnosis, directional, numeric, reference
 from mlpcli.checks.diagnosis import Finding
 from mlpcli.checks.directional import DirectionalDerivative
+from mlpcli.checks.ground_truth import ground_truth
 from mlpcli.checks.numeric import CentralDifferences, Perturbations
 from mlpcli.checks.problem import Computed, Problem, computed, loss
 from mlpcli.nn import Array
@@ -175,7 +176,7 @@ def check_gradient(
     )
     if verdict.right:
         return verdict
-    findings = diagnosis.diagnose(diagnosis.ground_truth(problem), gradient)
+    findings = diagnosis.diagnose(ground_truth(problem), gradient)
     if not findings:
         text = "the gradient is right for CE + weight_decay / 2 * sum(W**2)"
         other = f"which is {right_loss:.10g}; the loss is another"

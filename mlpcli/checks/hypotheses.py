@@ -1,197 +1,112 @@
-"""Common mistakes in each quantity, as tables: a kind, words, and the numbers it would give.
+"""The mistakes that a wrong quantity is compared with, each with the numbers that it would give.
 
-In the words, {k} is the number of the layer, {j} of the one before, {i} of the one after.
+Those that need the quantity's own values alone are in the tables of `common_mistakes.py`. `layer`
+counts from 0.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mlpcli.checks import reference
-from mlpcli.checks.problem import Problem
+from mlpcli.checks.common_mistakes import (
+    HIDDEN,
+    INPUTS,
+    LAST,
+    TRANSFORMS,
+    WEIGHTS,
+    Hidden,
+    Last,
+    Table,
+)
+from mlpcli.checks.ground_truth import GroundTruth, after_dropout, through_activation
+from mlpcli.checks.problem import row_weights
 from mlpcli.nn import Array
-from mlpcli.nn.activation import ACTIVATIONS, Activation
-from mlpcli.nn.mlp import ForwardPass
+from mlpcli.nn.activation import ACTIVATIONS
 
 Hypothesis = tuple[str, str, Array]  # kind and text of a mistake, and the numbers it would give
-Table = tuple[tuple[str, str, Callable[[Any], Array]], ...]
 
 
-class Last(NamedTuple):
-    """What the last grad_z = scale * (p - y) is made of; (n, classes) each."""
-
-    y: Array
-    p: Array
-    z: Array
-    scale: Array  # weight / n of each row, (n, 1)
-    right: Array
-
-
-class Hidden(NamedTuple):
-    """What a hidden grad_z = dropped * slope is made of; (n, units) each."""
-
-    z: Array
-    h: Array
-    slope: Array
-    grad_h: Array
-    dropped: Array  # grad_h after its dropout
-    f: Activation
-    right: Array
-
-
-class Weight(NamedTuple):
-    """What grad_W = h.T @ grad_z + penalty is made of."""
-
-    h: Array  # (n, fan_in)
-    grad_z: Array  # (n, fan_out)
-    W: Array
-
-
-# times the scale, which is 1/n
-LAST: Table = (
-    ("smoothing-missing", "label smoothing is left out", lambda q: q.p - _hard(q.y)),
-    ("log-for-softmax", "log(h{k}) stands in place of h{k}", lambda q: np.log(q.p) - q.y),
-    ("z-for-softmax", "z{k} stands in place of h{k}", lambda q: q.z - q.y),
-    ("target-missing", "y is not subtracted", lambda q: q.p),
-    ("target-alone", "h{k} is left out: it is -y", lambda q: -q.y),
-    ("target-added", "y is added, not subtracted", lambda q: q.p + q.y),
-    ("class-numbers", "class numbers stand in place of one-hot rows", lambda q: q.p - _labels(q.y)),
-    ("prediction", "h{k} is rounded to the predicted class", lambda q: _hard(q.p) - q.y),
-    ("right-class-lost", "the right class has no gradient", lambda q: (q.p - q.y) * (q.y < 0.5)),
-    (
-        "softmax-twice",
-        "has a factor h{k} * (1 - h{k}) too many",
-        lambda q: (q.p - q.y) * q.p * (1 - q.p),
-    ),
-    ("softmax-missing", "is the derivative wrt h{k}; softmax is missing", lambda q: -q.y / q.p),
-    (
-        "softmax-diagonal",
-        "takes the diagonal of softmax's Jacobian alone; only the right class has a gradient",
-        lambda q: -q.y * (1 - q.p),
-    ),
-    (
-        "softmax-jacobian",
-        "softmax's Jacobian is applied twice",
-        lambda q: _jacobian(q.p, q.p - q.y),
-    ),
-    (
-        "softmax-axis",
-        "softmax is taken over the images, not over the classes",
-        lambda q: _softmax(q.z, 0) - q.y,
-    ),
-    (
-        "softmax-axis",
-        "softmax is normalized over the whole batch",
-        lambda q: _softmax(q.z, None) - q.y,
-    ),
-    ("softmax-axis", "softmax is not normalized", lambda q: np.exp(q.z) - q.y),
-    ("sigmoid", "sigmoid stands in place of softmax", lambda q: 1 / (1 + np.exp(-q.z)) - q.y),
-    (
-        "binary",
-        "is the derivative of the binary cross-entropy wrt h{k}",
-        lambda q: (q.p - q.y) / (q.p * (1 - q.p)),
-    ),
-    ("softmax-of-h", "softmax is applied twice", lambda q: _softmax(q.p, 1) - q.y),
-    ("squared", "is squared: it is that of no loss", lambda q: (q.p - q.y) ** 2),
-)
-
-HIDDEN: Table = (
-    ("missing-mask", "the derivative of h{k} with respect to z{k} is missing", lambda q: q.dropped),
-    ("inverted-mask", "the mask keeps what it should drop", lambda q: q.dropped * (1 - q.slope)),
-    (
-        "derivative-at-h",
-        "the derivative is taken at h{k} in place of z{k}",
-        lambda q: q.dropped * reference.derivative(q.f, q.h),
-    ),
-    (
-        "value-for-derivative",
-        "h{k} stands in place of its derivative",
-        lambda q: q.dropped * q.f.f(q.z),
-    ),
-    ("z-for-derivative", "z{k} stands in place of the derivative", lambda q: q.dropped * q.z),
-    ("tanh-formula", "is multiplied by 1 - h{k}**2", lambda q: q.dropped * (1 - q.h**2)),
-    (
-        "sigmoid-formula",
-        "is multiplied by h{k} * (1 - h{k})",
-        lambda q: q.dropped * q.h * (1 - q.h),
-    ),
-    ("tanh-formula", "is multiplied by 1 - z{k}**2", lambda q: q.dropped * (1 - q.z**2)),
-    (
-        "sigmoid-formula",
-        "is multiplied by z{k} * (1 - z{k})",
-        lambda q: q.dropped * q.z * (1 - q.z),
-    ),
-    (
-        "mask-of-gradient",
-        "keeps what is positive in grad_h{k}, not in z{k}",
-        lambda q: q.dropped * (q.grad_h > 0),
-    ),
-    (
-        "mask-of-gradient",
-        "negative entries of grad_h{k} are dropped as well",
-        lambda q: q.dropped * q.slope * (q.grad_h > 0),
-    ),
-    ("mask-alone", "is the derivative of h{k} alone; grad_h{k} is lost", lambda q: q.slope),
-    ("mask-added", "the derivative is added, not multiplied", lambda q: q.dropped + q.slope),
-    (
-        "sign-for-mask",
-        "sign(z{k}) stands in place of the derivative",
-        lambda q: q.dropped * np.sign(q.z),
-    ),
-    ("slope-twice", "the derivative is applied twice", lambda q: q.dropped * q.slope**2),
-)
-
-# in place of h, which is (n, fan_in)
-INPUTS: Table = (
-    ("h-squared", "h{j} is squared", lambda q: q.h**2),
-    ("h-left-out", "h{j} is left out", lambda q: np.ones_like(q.h)),
-    (
-        "batch-averaged",
-        "h{j} and grad_z{k} are summed over the batch first",
-        lambda q: _summed(q.h),
-    ),
-    ("h-reversed", "h{j} has its rows in reverse order", lambda q: q.h[::-1]),
-    ("h-normalized", "the rows of h{j} have length 1", lambda q: q.h / _lengths(q.h)),
-    ("h-centered", "the mean over the batch is taken from h{j}", lambda q: q.h - q.h.mean(axis=0)),
-)
-
-# in place of the W of the layer after, which is (units, units above)
-WEIGHTS: Table = (
-    ("weight-signs", "only the signs of W{i} are used", np.sign),
-    ("weight-sizes", "W{i} has lost its signs", np.abs),
-    ("weight-shares", "W{i} is divided by its sums", lambda W: W / np.abs(W).sum(axis=0)),
-)
-
-# of any quantity, from its right value
-TRANSFORMS: Table = (
-    ("signs-lost", "has lost its signs", np.abs),
-    ("signs-only", "has only its signs left", np.sign),
-)
+def of_last_z(truth: GroundTruth, got: Array) -> Iterator[Hypothesis]:
+    """Mistakes in the last grad_z; got: (n, classes), as each of their numbers."""
+    y, p, z, expected = truth.problem.y, truth.run.h[-1], truth.run.z[-1], truth.grad_z[-1]
+    n = len(y)
+    weights = row_weights(truth.problem)
+    scale = weights / n
+    for shift in range(1, n):
+        text = f"the labels are shifted by {shift} {'row' if shift == 1 else 'rows'}"
+        yield "shifted", text, scale * (p - np.roll(y, shift, axis=0))
+    # the targets that were subtracted; a row of weight 0 tells nothing about its own
+    targets = p - np.divide(got, scale, out=np.zeros_like(got), where=scale > 0)
+    nearest = np.abs(targets[:, None] - y).max(axis=2).argmin(axis=1)
+    if not np.array_equal(y[nearest], y):
+        text = f"row i has the label of row {nearest.tolist()}[i]"
+        yield "shifted", text, scale * (p - y[nearest])
+    for row in range(n):
+        only_row = expected * np.eye(n)[:, row : row + 1]
+        yield "only-row", f"only row {row} of the batch counts", only_row
+    if truth.problem.weights is not None:
+        yield "class-weight-missing", "the weights of the classes are left out", (p - y) / n
+        text = "the weights of the classes multiply y alone"
+        yield "class-weight-on-y", text, (p - weights * y) / n
+        for shift in range(1, n):
+            text = f"the weights of the classes are shifted by {shift} rows of the batch"
+            yield "class-weight-shifted", text, np.roll(scale, shift, axis=0) * (p - y)
+    parts = Last(y, p, z)
+    yield from _rows(LAST, parts, len(truth.run.z), lambda numbers: scale * numbers)
+    yield _batch_summed(expected)
 
 
-def last(truth: Last, layer: int) -> Iterator[Hypothesis]:
-    """Mistakes in the last grad_z, layer counted from 1; their numbers are (n, classes)."""
-    yield from _rows(LAST, truth, layer, lambda numbers: truth.scale * numbers)
-    text = "the batch is summed before it is used"
-    yield "batch-summed", text, np.broadcast_to(truth.right.sum(axis=0), truth.right.shape)
+def of_hidden_z(truth: GroundTruth, layer: int, used: dict[int, Array]) -> Iterator[Hypothesis]:
+    """Mistakes in a hidden grad_z; their numbers are (n, units), used is (n, units above)."""
+    problem, (z, h), above = truth.problem, truth.run, used[layer + 1]
+    f, W, k = problem.activation, problem.params[layer + 1].W, layer + 1
+    slope, grad_h = reference.derivative(f, z[layer]), above @ W.T
+    dropped = after_dropout(truth, layer, grad_h)
+    if problem.masks is not None and (mask := problem.masks[layer + 1]) is not None:
+        yield "dropout-missing", f"the dropout mask of h{k} is missing", grad_h * slope
+        yield "dropout-twice", f"the dropout mask of h{k} is applied twice", dropped * mask * slope
+        for shift in range(1, len(above)):
+            text = f"the dropout mask of h{k} is shifted by {shift} rows"
+            yield "dropout-shifted", text, grad_h * np.roll(mask, shift, axis=0) * slope
+    for other in range(len(z) - 1):
+        if other != layer and z[other].shape == z[layer].shape:
+            text = f"the derivative is taken at z{other + 1} in place of z{k}"
+            yield "wrong-mask", text, dropped * reference.derivative(f, z[other])
+    for shift in range(1, len(above)):
+        text = f"the derivative is taken at z{k} shifted by {shift} rows"
+        yield "stale-z", text, dropped * np.roll(slope, shift, axis=0)
+    yield from _rows(HIDDEN, Hidden(z[layer], h[k], slope, grad_h, dropped, f), k)
+    for name, other_f in ACTIVATIONS.items():
+        if other_f is not f:
+            text = f"the derivative is that of {name}"
+            yield "other-activation", text, dropped * reference.derivative(other_f, z[layer])
+    yield _batch_summed(dropped * slope)
+    if layer + 2 in used:
+        unmasked = after_dropout(truth, k, used[layer + 2] @ problem.params[layer + 2].W.T)
+        text = f"is derived from grad_h{k + 1}, before the derivative of h{k + 1}"
+        yield "mask-not-carried", text, through_activation(truth, layer, unmasked @ W.T)
+    for other, layer_params in enumerate(problem.params):
+        if other != k and layer_params.W.shape == W.shape:
+            text = f"W{other + 1} stands in place of W{k + 1}"
+            yield "wrong-weight", text, through_activation(truth, layer, above @ layer_params.W.T)
+    for kind, text, used_W in _rows(WEIGHTS, W, k):
+        yield kind, text, through_activation(truth, layer, above @ used_W.T)
+    if W.shape[0] == W.shape[1]:
+        yield (
+            "not-transposed",
+            f"W{k + 1} is not transposed",
+            through_activation(truth, layer, above @ W),
+        )
+    if above.shape == z[layer].shape:
+        yield "weight-missing", f"W{k + 1} is left out", through_activation(truth, layer, above)
 
 
-def hidden(truth: Hidden, layer: int) -> Iterator[Hypothesis]:
-    """Mistakes in a hidden grad_z, layer counted from 1; their numbers are (n, units)."""
-    yield from _rows(HIDDEN, truth, layer)
-    for name, other in ACTIVATIONS.items():
-        if other is not truth.f:
-            numbers = truth.dropped * reference.derivative(other, truth.z)
-            yield "other-activation", f"the derivative is that of {name}", numbers
-    text = "the batch is summed before it is used"
-    yield "batch-summed", text, np.broadcast_to(truth.right.sum(axis=0), truth.right.shape)
-
-
-def inputs(problem: Problem, run: ForwardPass, layer: int, grad_z: Array) -> Iterator[Hypothesis]:
-    """What may stand in place of the input h of a layer, counted from 0: (n, fan_in)."""
-    z, h = run
-    for k in range(1, len(grad_z)):
+def of_input(truth: GroundTruth, layer: int) -> Iterator[Hypothesis]:
+    """What may stand in place of the input h of a layer: (n, fan_in)."""
+    (z, h), problem = truth.run, truth.problem
+    for k in range(1, len(problem.y)):
         text = f"h{layer} is shifted by {k} rows of the batch"
         yield "stale-h", text, np.roll(h[layer], k, axis=0)
     if layer:
@@ -202,19 +117,19 @@ def inputs(problem: Problem, run: ForwardPass, layer: int, grad_z: Array) -> Ite
     for other, array in enumerate(h):
         if other != layer and array.shape == h[layer].shape:
             yield "layer-before", f"h{other} stands in place of h{layer}", array
-    yield from _rows(INPUTS, Weight(h[layer], grad_z, problem.params[layer].W), layer + 1)
+    yield from _rows(INPUTS, h[layer], layer + 1)
 
 
-def weights(W: Array, layer: int) -> Iterator[Hypothesis]:
-    """What may stand in place of W, (units, units above), of the layer after, counted from 1."""
-    yield from _rows(WEIGHTS, W, layer)
-
-
-def transforms(right: Array, got: Array) -> Iterator[Hypothesis]:
+def of_any(right: Array, got: Array) -> Iterator[Hypothesis]:
     """Mistakes that may happen to any quantity; both of one shape."""
     yield from _rows(TRANSFORMS, right, 0)
     bound = float(np.abs(got).max(initial=0))
     yield "clipped", f"is clipped to [-{bound:.6g}, {bound:.6g}]", np.clip(right, -bound, bound)
+
+
+def _batch_summed(right: Array) -> Hypothesis:
+    text = "the batch is summed before it is used"
+    return "batch-summed", text, np.broadcast_to(right.sum(axis=0), right.shape)
 
 
 def _rows(
@@ -222,29 +137,3 @@ def _rows(
 ) -> Iterator[Hypothesis]:
     for kind, text, numbers in table:
         yield kind, text.format(i=layer + 1, j=layer - 1, k=layer), then(numbers(truth))
-
-
-def _hard(rows: Array) -> Array:
-    return np.eye(rows.shape[1])[rows.argmax(axis=1)]
-
-
-def _labels(y: Array) -> Array:
-    return y.argmax(axis=1)[:, None].astype("float64")
-
-
-def _softmax(z: Array, axis: int | None) -> Array:
-    e = np.exp(z - z.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
-
-
-def _jacobian(p: Array, grad_h: Array) -> Array:
-    return p * (grad_h - (p * grad_h).sum(axis=1, keepdims=True))
-
-
-def _summed(h: Array) -> Array:
-    return np.broadcast_to(h.sum(axis=0), h.shape)
-
-
-def _lengths(h: Array) -> Array:
-    lengths = np.linalg.norm(h, axis=1, keepdims=True)
-    return np.where(lengths > 0, lengths, 1)

@@ -2,7 +2,7 @@
 
 from mlpcli.api.grade import Grade
 from mlpcli.checks.grading.answers import WHOLE
-from mlpcli.checks.grading.verdict import StepVerdict
+from mlpcli.checks.grading.attempts import StepVerdict
 from mlpcli.nn.mlp import layer_sizes
 from mlpcli.show.format import Block, json_object, pick
 from mlpcli.show.gradescope import Test

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mlpcli.checks import diagnosis, mutants
+from mlpcli.checks.ground_truth import ground_truth
 from mlpcli.checks.mutants import MUTANTS, Mutant
 from mlpcli.checks.problem import Problem, derived_gradient
 from mlpcli.nn.mlp import Layer
@@ -12,7 +13,7 @@ def test_a_mutant_is_located_and_named(mutant: Mutant) -> None:
     for seed in range(3):
         problem = mutants.make_problem(mutant, rng=np.random.default_rng(seed))
 
-        truth, gradient = diagnosis.ground_truth(problem), mutants.gradient(mutant, problem)
+        truth, gradient = ground_truth(problem), mutants.gradient(mutant, problem)
         findings = diagnosis.diagnose(truth, gradient)
 
         assert (findings[0].place, findings[0].kind) == (mutant.place, mutant.kind), findings
@@ -29,7 +30,7 @@ def problem(rng: np.random.Generator) -> Problem:
 
 
 def test_a_right_gradient_has_no_finding(problem: Problem) -> None:
-    assert diagnosis.diagnose(diagnosis.ground_truth(problem), derived_gradient(problem)) == []
+    assert diagnosis.diagnose(ground_truth(problem), derived_gradient(problem)) == []
 
 
 def test_a_mistake_that_fits_only_nearly_is_not_named(
@@ -39,7 +40,7 @@ def test_a_mistake_that_fits_only_nearly_is_not_named(
     noise = 1e-6 * rng.standard_normal(last.W.shape)
     gradient = (*rest, Layer(-last.W * (1 + noise), last.b))
 
-    assert diagnosis.diagnose(diagnosis.ground_truth(problem), gradient)[0].kind == "unknown"
+    assert diagnosis.diagnose(ground_truth(problem), gradient)[0].kind == "unknown"
 
 
 def test_a_gradient_that_is_not_finite_is_located(problem: Problem) -> None:
@@ -47,7 +48,7 @@ def test_a_gradient_that_is_not_finite_is_located(problem: Problem) -> None:
     W = last.W.copy()
     W[1, 1] = np.nan
 
-    findings = diagnosis.diagnose(diagnosis.ground_truth(problem), (*rest, Layer(W, last.b)))
+    findings = diagnosis.diagnose(ground_truth(problem), (*rest, Layer(W, last.b)))
 
     assert (findings[0].place, findings[0].kind) == ("grad_W4", "non-finite")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mlpcli.checks.grading.answers import FORMS
 from mlpcli.nn import mlp
 from tests.checks.grading import implementations
 from tests.checks.grading.submissions import CHEATS, LAYERED, PLACES, RIGHT, WHOLE, WRONG, but
@@ -363,6 +364,21 @@ def test_a_network_that_the_file_states_is_the_one_judged() -> None:
     assert found["missing"] == ["grad_z2", "grad_W2", "grad_b2"]
     assert (found["sizes"], found["activation"]) == ([196, 30, 10], "sigmoid")
     assert found["form"] == "rows"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_can_be_stated(form: str) -> None:
+    axis, n = {"rows": (0, "len(y)"), "columns": (1, "y.shape[1]")}.get(form, (0, "1"))
+    outer = {"rows": "h2.T @ g", "row": "h2.T @ g", "vector": "np.outer(h2, g)"}
+    total = f"g.sum(axis={axis})" if n != "1" else "g"
+    source = f"""import numpy as np
+FORM = "{form}"
+def grad_z3(h3, y): return (h3 - y) / {n}
+def grad_W3(h2, grad_z3): g = grad_z3; return {outer.get(form, "g @ h2.T")}
+def grad_b3(grad_z3): g = grad_z3; return {total}
+"""
+
+    assert facts(judge(source, "--json"))["right"] == 3
 
 
 def test_a_triple_loop_is_judged_within_the_time_limit() -> None:

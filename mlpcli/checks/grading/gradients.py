@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.checks.diagnosis import Finding, GroundTruth
+from mlpcli.checks.diagnosis import Finding
 from mlpcli.checks.grading import answers, names
 from mlpcli.checks.grading.answers import LEARNING_RATE, Answer, Bias, Layout, Notes, Shape
+from mlpcli.checks.ground_truth import GroundTruth
 from mlpcli.checks.matching import fits
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer, Params

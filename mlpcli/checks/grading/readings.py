@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import diagnosis
-from mlpcli.checks.diagnosis import Finding, GroundTruth
+from mlpcli.checks.diagnosis import Finding
 from mlpcli.checks.grading.answers import LEARNING_RATE
 from mlpcli.checks.grading.gradients import ParsedGradient
+from mlpcli.checks.ground_truth import GroundTruth
 from mlpcli.checks.matching import ratio
 from mlpcli.nn.mlp import Layer, Params
 
