@@ -52,9 +52,9 @@ def test_the_same_questions_give_the_same_bytes() -> None:
 
 @pytest.mark.slow
 def test_a_notebook_filled_with_right_answers_runs_and_all_are_right(tmp_path: Path) -> None:
-    book = notebook(FIRST)
+    book = notebook(QUESTIONS)
     cells = by_id(book)
-    for question in FIRST:
+    for question in QUESTIONS:
         if question.judged:
             cell = cells[question.id.replace(".", "-") + "-answer"]
             filled = repr(question.written or question.answer)
@@ -66,7 +66,7 @@ def test_a_notebook_filled_with_right_answers_runs_and_all_are_right(tmp_path: P
         NotebookClient(book, timeout=300, kernel_name="python3", resources=place).execute()
 
     found = [c.outputs[0].data["text/plain"] for c in book.cells if c.id.endswith("-check")]
-    assert found == [f"{question.id}: right" for question in FIRST if question.judged]
+    assert found == [f"{question.id}: right" for question in QUESTIONS if question.judged]
 
 
 def test_a_blank_notebook_says_what_has_no_answer() -> None:
