@@ -6,11 +6,13 @@ from functools import cache
 
 import numpy as np
 
-from mlpcli.checks.questions.evaluation import Value, align, evaluate
-from mlpcli.checks.questions.grammar import Node, read
+from mlpcli.checks.questions.evaluation import evaluate
+from mlpcli.checks.questions.grammar import read
 from mlpcli.checks.questions.points import Point, networks, scalars
 from mlpcli.checks.questions.question import Question
 from mlpcli.checks.questions.spelling import UnreadableError, as_tuple
+from mlpcli.checks.questions.tree import Node
+from mlpcli.checks.questions.values import Value, align
 from mlpcli.nn import Array
 
 NUMBERS = {"zero": "0", "one": "1", "minus one": "-1", "two": "2", "one half": "1/2"}
@@ -24,6 +26,8 @@ def tree(question: Question, text: str) -> Node:
         text = NUMBERS.get(text.strip().rstrip(".").lower(), text)
         text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)  # 657,920
     node = read(as_tuple(text) if question.kind == "shape" else text)
+    if question.kind == "shape" and node.op != "tuple":
+        raise UnreadableError("a shape is written as (256, 10)")
     return _with_powers(node, question.variables) if question.variables else node
 
 

@@ -1,8 +1,4 @@
-"""The value of a formula at a point, as an array some of whose axes are indices.
-
-`h2_i (h3 - y)_j` has the indices i and j and no axis of its own; `h3 - y` has one axis, no index.
-Every operation is NumPy's, on arrays whose size is limited before they are made.
-"""
+"""The value of a formula at a point."""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -11,27 +7,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.checks.questions.grammar import STAR, Node
 from mlpcli.checks.questions.points import POINT, Point, cost, moved
 from mlpcli.checks.questions.spelling import UnreadableError
+from mlpcli.checks.questions.tree import STAR, Node
+from mlpcli.checks.questions.values import (
+    MisfitError,
+    Value,
+    align,
+    entrywise,
+    matmul,
+    multiply,
+    outer,
+)
 from mlpcli.checks.reference import COMPLEX_STEP
 from mlpcli.nn import Array, mlp
 
-MAX_SIZE = 4_000_000  # entries of an array
 MAX_WORK = 150_000_000  # entries of all arrays that are made for a formula at one point
 NETWORK_NAMES = "hzWb"
-
-
-class Value(NamedTuple):
-    """An array whose first axes are indices, in their order; the others are its own."""
-
-    array: Array
-    indices: tuple[str, ...] = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its own shape, without the indices: (10,) for h3, () for h3_i."""
-        return self.array.shape[len(self.indices) :]
 
 
 class Scope(NamedTuple):
@@ -44,30 +36,9 @@ class Scope(NamedTuple):
     moved: str = ""  # the symbol that a derivative has moved
 
 
-class MisfitError(UnreadableError):
-    """Two parts of a formula do not fit each other."""
-
-
 def evaluate(node: Node, point: Point) -> Value:
     """The value at a point; raises UnreadableError, with a reason in a learner's words."""
     return _value(node, Scope(point, work=[MAX_WORK]))
-
-
-def align(*values: Value) -> tuple[list[Array], tuple[str, ...]]:
-    """The arrays with the same indices in the same order, of length 1 where one was missing."""
-    indices = tuple(sorted({name for value in values for name in value.indices}))
-    lengths: dict[str, int] = {}
-    arrays = []
-    for value in values:
-        for name, n in zip(value.indices, value.array.shape, strict=False):
-            if lengths.setdefault(name, n) != n:
-                raise MisfitError(f"the index {name} counts the units of two layers that differ")
-        order = sorted(range(len(value.indices)), key=lambda i: value.indices[i])
-        own = range(len(value.indices), value.array.ndim)
-        array = value.array.transpose([*order, *own])
-        missing = tuple(i for i, name in enumerate(indices) if name not in value.indices)
-        arrays.append(np.expand_dims(array, missing))
-    return arrays, indices
 
 
 def _value(node: Node, scope: Scope) -> Value:
@@ -82,7 +53,7 @@ def _computed(node: Node, scope: Scope) -> Value:
     if node.op == "symbol":
         return _symbol(node.text, scope)
     if node.op in ("add", "sub", "times", "div", "power"):
-        return _entrywise(node.op, *(_value(arg, scope) for arg in node.args))
+        return entrywise(node.op, *(_value(arg, scope) for arg in node.args))
     return _RULES[node.op](node, scope)
 
 
@@ -107,89 +78,6 @@ def full_name(name: str, layer: int) -> str:
     return f"{name}{layer}" if layer and len(name) == 1 and name in NETWORK_NAMES else name
 
 
-_OPERATIONS: dict[str, Callable[[Array, Array], Array]] = {
-    "add": np.add,
-    "sub": np.subtract,
-    "times": np.multiply,
-    "div": np.divide,
-    "power": np.power,
-}
-_WORDS = {"add": "added", "sub": "subtracted", "times": "multiplied", "div": "divided"}
-
-
-def _entrywise(op: str, left: Value, right: Value) -> Value:
-    a, b = left.shape, right.shape
-    if op == "times" and len(a) == 1 and len(b) == 2 and b[0] == 1:  # a column times a row
-        return _matmul(left, right)
-    if a and b and a != b:
-        try:
-            together = np.broadcast_shapes(a, b)
-        except ValueError:
-            together = ()
-        if not together:
-            word = _WORDS.get(op, "combined")
-            raise MisfitError(f"shapes {_shown(a)} and {_shown(b)} cannot be {word}")
-    (x, y), indices = align(left, right)
-    k = len(indices)  # own axes are aligned from the right, behind the indices
-    rank = max(x.ndim, y.ndim) - k
-    x, y = (np.expand_dims(v, tuple(range(k, k + rank - (v.ndim - k)))) for v in (x, y))
-    _limit(np.broadcast_shapes(x.shape, y.shape))
-    if op == "power" and not np.iscomplexobj(x):
-        x = x.astype(float)
-    return Value(_OPERATIONS[op](x, y), indices)
-
-
-def _implicit(node: Node, scope: Scope) -> Value:
-    """A product without a sign, or with a dot: that of matrices, if it is not of numbers."""
-    left, right = (_value(arg, scope) for arg in node.args)
-    a, b = left.shape, right.shape
-    if a and b and (node.op == "dot" or len(a) + len(b) > 2):
-        return _matmul(left, right)
-    if a and b and a != b:
-        raise MisfitError(
-            f"the product of shapes {_shown(a)} and {_shown(b)} is not clear; write outer, or @"
-        )
-    return _entrywise("times", left, right)
-
-
-def _matmul(left: Value, right: Value) -> Value:
-    """A matrix product; a column times a row, if vectors of other lengths leave no other sense."""
-    a, b = left.shape, right.shape
-    if not a or not b:
-        return _entrywise("times", left, right)
-    if len(a) > 2 or len(b) > 2:
-        raise MisfitError("a product of more than two axes is not read")
-    (x, y), indices = align(left, right)
-    if len(a) == 1 and len(b) == 2 and b[0] == 1 != a[0]:  # a column times a row
-        x = x[..., :, None]
-        own: tuple[int, ...] = ()
-    elif len(b) == 1 and a[0] == 1 and len(a) == 2 and a[1] != b[0]:  # h2.T @ grad_z3, of rows
-        x, y = np.swapaxes(x, -1, -2), y[..., None, :]
-        own = ()
-    else:  # a vector is a row on the left, a column on the right
-        own = (-2,) * (len(a) == 1 or (len(b) == 1 and a[0] == 1)) + (-1,) * (len(b) == 1)
-        x = x[..., None, :] if len(a) == 1 else x
-        y = y[..., :, None] if len(b) == 1 else y
-    if x.shape[-1] != y.shape[-2]:
-        raise MisfitError(f"shapes {_shown(a)} and {_shown(b)} do not fit in a matrix product")
-    _limit((*np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]))
-    return Value((x @ y).squeeze(own), indices)
-
-
-def _outer(node: Node, scope: Scope) -> Value:
-    left, right = (_value(arg, scope) for arg in node.args)
-    if len(left.shape) != 1 or len(right.shape) != 1:
-        shapes = f"{_shown(left.shape)} and {_shown(right.shape)}"
-        raise MisfitError(f"an outer product needs two vectors, got shapes {shapes}")
-    (x, y), indices = align(left, right)
-    return Value(_limited_product(x[..., :, None], y[..., None, :]), indices)
-
-
-def _limited_product(x: Array, y: Array) -> Array:
-    _limit(np.broadcast_shapes(x.shape, y.shape))
-    return x * y
-
-
 def _neg(node: Node, scope: Scope) -> Value:
     inner = _value(node.args[0], scope)
     return inner._replace(array=-inner.array)
@@ -208,7 +96,7 @@ def _transpose(node: Node, scope: Scope) -> Value:
 def _newaxis(node: Node, scope: Scope) -> Value:
     inner = _value(node.args[0], scope)
     if node.indices.count(":") != len(inner.shape) or len(node.indices) > 3:
-        raise UnreadableError(f"[{', '.join(node.indices)}] does not fit {_shown(inner.shape)}")
+        raise UnreadableError(f"[{', '.join(node.indices)}] does not fit {inner.shape}")
     keys = tuple(slice(None) if name == ":" else None for name in node.indices)
     return inner._replace(array=inner.array[(..., *keys)])
 
@@ -217,7 +105,7 @@ def _index(node: Node, scope: Scope) -> Value:
     """Entries of an array: a letter is an index, unless it is fixed; a number or y* is an entry."""
     inner = _value(node.args[0], scope)
     if len(node.indices) > len(inner.shape):
-        what = "a number" if not inner.shape else f"an array of shape {_shown(inner.shape)}"
+        what = "a number" if not inner.shape else f"an array of shape {inner.shape}"
         raise MisfitError(f"{what} has no index {', '.join(node.indices)}")
     array, names = inner.array, list(inner.indices)
     for name in node.indices:
@@ -364,19 +252,10 @@ def _tuple(node: Node, scope: Scope) -> Value:
     return Value(np.stack(np.broadcast_arrays(*parts), axis=-1), indices)
 
 
-def _limit(shape: tuple[int, ...]) -> None:
-    if prod(shape) > MAX_SIZE:
-        raise UnreadableError("it is too large to compute")
-
-
 def _spend(scope: Scope, entries: int) -> None:
     scope.work[0] -= entries
     if scope.work[0] < 0:
         raise UnreadableError("it takes too long to compute")
-
-
-def _shown(shape: tuple[int, ...]) -> str:
-    return str(shape)
 
 
 _NUMPY: dict[str, Callable[[Array], Array]] = {
@@ -391,10 +270,10 @@ _NUMPY: dict[str, Callable[[Array], Array]] = {
     "abs": np.abs,
 }
 _RULES: dict[str, Callable[[Node, Scope], Value]] = {
-    "implicit": _implicit,
-    "dot": _implicit,
-    "matmul": lambda node, scope: _matmul(*(_value(arg, scope) for arg in node.args)),
-    "outer": _outer,
+    "implicit": lambda node, scope: multiply(node.op, *(_value(arg, scope) for arg in node.args)),
+    "dot": lambda node, scope: multiply(node.op, *(_value(arg, scope) for arg in node.args)),
+    "matmul": lambda node, scope: matmul(*(_value(arg, scope) for arg in node.args)),
+    "outer": lambda node, scope: outer(*(_value(arg, scope) for arg in node.args)),
     "neg": _neg,
     "transpose": _transpose,
     "newaxis": _newaxis,

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from mlpcli.checks.questions.evaluation import full_name
-from mlpcli.checks.questions.grammar import PRODUCTS, Node, parse, read
+from mlpcli.checks.questions.grammar import parse, read
 from mlpcli.checks.questions.question import Question
+from mlpcli.checks.questions.tree import PRODUCTS, Node
 
 UNFOLDED = ("softmax", "relu")  # functions that stand for formulas which are asked for
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from mlpcli.checks.questions import forms
 from mlpcli.checks.questions.comparison import agree, expected, tree, values
-from mlpcli.checks.questions.evaluation import MisfitError
 from mlpcli.checks.questions.question import Question
 from mlpcli.checks.questions.reasons import reason
 from mlpcli.checks.questions.spelling import UnreadableError, normalized
+from mlpcli.checks.questions.values import MisfitError
 
 SIGNS = {
     "positive": r"^\+$|\b(pos|positive|plus)\b|> ?0|(greater|larger) than (0|zero)|above (0|zero)",

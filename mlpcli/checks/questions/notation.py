@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mlpcli.checks.questions.grammar import STAR, Node, parse
+from mlpcli.checks.questions.grammar import parse
 from mlpcli.checks.questions.spelling import UnreadableError, normalized, sides
+from mlpcli.checks.questions.tree import STAR, Node
 
 # how tightly a node holds together: what is looser than its place needs parentheses
 SUM, PRODUCT, PREFIX, POWER, ATOM = range(5)

@@ -7,12 +7,12 @@ from functools import reduce
 import numpy as np
 
 from mlpcli.checks.questions.comparison import agree, expected, tree, values
-from mlpcli.checks.questions.evaluation import Value
-from mlpcli.checks.questions.grammar import Node
 from mlpcli.checks.questions.notation import typed
 from mlpcli.checks.questions.points import POINT
 from mlpcli.checks.questions.question import Question
 from mlpcli.checks.questions.spelling import UnreadableError
+from mlpcli.checks.questions.tree import Node
+from mlpcli.checks.questions.values import Value
 
 MAX_FACTORS = 5  # of a product, of which some are left out to find what is missing
 MAX_CHANGES = 60  # of a model answer
