@@ -5,6 +5,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
+import numpy as np
+
 from mlpcli.config.schema import Metric
 from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.runs.folder import RunFolder
@@ -93,9 +95,12 @@ def _track(history: History, metric: Metric) -> Track:
 
 
 def _known(values: Sequence[float | None]) -> list[float]:
-    """The values, or none where one of them was not measured."""
-    known = [value for value in values if value is not None]
-    return known if len(known) == len(values) else []
+    """The values, those that were not measured on a line between the others; none if none was."""
+    known = [i for i, value in enumerate(values) if value is not None]
+    if not known:
+        return []
+    measured = [value for value in values if value is not None]
+    return [float(value) for value in np.interp(range(len(values)), known, measured)]
 
 
 def _mean(name: str, group: Sequence[History], metric: Metric) -> Track:

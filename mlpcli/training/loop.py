@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -32,7 +33,8 @@ def fit(
     training, unless a time budget makes it depend on the clock.
     Ends for the first reason that `stop_reason` finds; the time budget also cuts a pass short. It
     runs from here on. With one, the caller saves after the first TRIAL_SAVES steps, so that it is
-    known from the beginning how long that takes.
+    known from the beginning how long that takes; and a validation after a pass is left out where
+    it would leave time that nothing else fits into.
     Raises CheckFailed when a value is not finite, with the parameters left as they were.
     """
     budget = TimeBudget(config.train.time_budget, used=since.progress.used if since else 0.0)
@@ -91,10 +93,11 @@ def _fit(
             if budget.is_up():
                 break
         seconds = time.perf_counter() - started
-        with budget.measured("validation"):
+        late = epoch < config.train.epochs and at.step == steps and budget.prefers_steps()
+        with nullcontext() if late else budget.measured("validation"):
             started = time.perf_counter()
             try:
-                scores = validate()
+                scores = None if late else validate()
             except FloatingPointError as err:
                 where = f"{err} of the validation images"
                 raise CheckFailed(_not_finite(config, where, at.step, at, lr)) from err
@@ -110,12 +113,13 @@ def _fit(
                 lr=lr,
                 seconds=seconds,
                 images_per_second=max(seen - first * size, 0) / seconds,
-                validation_seconds=validation_seconds,
+                validation_seconds=validation_seconds if scores else None,
                 weight_norms=weight_norms,
                 gradient_norms=gradient_norms,
             )
-        score = scores and scores.value(config.train.metric)
-        at = _after_pass(at, score, budget)
+        # without validation images, the last epoch counts as the best
+        score = scores.value(config.train.metric) if scores else None
+        at = _after_pass(at, score, budget, counts=bool(scores) or not len(rows))
         with budget.measured("saving"):
             yield Epoch(at, metrics, at.best_epoch == epoch, engine)
 
@@ -129,7 +133,7 @@ def stop_reason(config: Config, at: Progress) -> str | None:
     train = config.train
     if train.target is not None and at.best_score >= train.target:
         return "target"
-    if train.time_budget is not None and at.epoch and at.used >= train.time_budget:
+    if train.time_budget is not None and at.best_epoch and at.used >= train.time_budget:
         return "time_budget"
     if train.patience is not None and at.epoch - at.best_epoch >= train.patience:
         return "patience"
@@ -148,10 +152,11 @@ def _validation_metrics(scores: Scores | None) -> dict[str, Any]:
     }
 
 
-def _after_pass(at: Progress, score: float | None, budget: TimeBudget) -> Progress:
+def _after_pass(at: Progress, score: float | None, budget: TimeBudget, *, counts: bool) -> Progress:
+    """The progress after a pass; counts: whether it can be the best."""
     at = at._replace(epoch=at.epoch + 1, step=0, loss_sum=0.0)
-    if score is None:  # the last epoch counts as the best
-        at = at._replace(best_epoch=at.epoch)
+    if score is None:
+        at = at._replace(best_epoch=at.epoch) if counts else at
     elif score > at.best_score:
         at = at._replace(best_epoch=at.epoch, best_score=score)
     if budget.limit is None:

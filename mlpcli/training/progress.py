@@ -40,7 +40,7 @@ class Metrics(BaseModel):
 
     epoch: int  # from 1
     train_loss: float  # mean of the training objective over the epoch's steps, in nats
-    validation_loss: float | None  # cross-entropy, in nats; None without validation images
+    validation_loss: float | None  # cross-entropy, in nats; None where it was not measured
     validation_accuracy: float | None  # fraction
     validation_balanced_accuracy: float | None = None  # fraction; older runs lack these three
     validation_macro_f1: float | None = None  # fraction

@@ -18,6 +18,7 @@ DEVIATIONS = 1.0  # above the mean, since to be late is worse than to be early
 FIRST_DEVIATION = 0.125  # of a time of which there is no other
 TRIALS = 4  # of a share of the validation, of which the median counts, for at most
 MAX_TRIAL_SHARE = 0.02  # of the budget
+MIN_LOSS, MIN_LOSS_SHARE = 0.15, 0.025  # seconds, and of the budget; less is not worth avoiding
 TRIAL_SAVES = 2  # after as many first steps, of which the faster counts
 # The end of a pass writes the last and the best weights, the metrics and the record, and the end of
 # the training the record again; compared with a save of the last weights and the record, it takes
@@ -86,6 +87,18 @@ class TimeBudget:
             return False
         before = self._estimates["saving"].seconds() if saving else 0.0
         return self.used() + before + self._reserve() >= self.limit
+
+    def prefers_steps(self) -> bool:
+        """Whether a validation now, at the end of a pass, would leave time that nothing fits into.
+
+        Then the training does better to go on until only one validation fits in.
+        """
+        if self.limit is None:
+            return False
+        saving, reserve = self._estimates["saving"].seconds(), self._reserve()
+        left = self.limit - self.used() - reserve
+        lost = max(MIN_LOSS, MIN_LOSS_SHARE * self.limit)
+        return lost < left < reserve and saving < left
 
     @contextmanager
     def measured(self, part: Part) -> Iterator[None]:
