@@ -2,6 +2,10 @@
 
 import os
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import TextIO
 
 # What is not seen itself but changes the text around it, or hides in it: control characters except
@@ -15,6 +19,8 @@ HIDDEN = re.compile(
 # set in the logs of continuous integration, and in the notebooks of Jupyter and Colab
 LOG_SIGN = re.compile("CI|JPY_PARENT_PID|COLAB_.*")
 
+LAST_LINE = Lock()  # held by what redraws the last line of the terminal of standard error
+
 DEFAULT_WIDTH, DEFAULT_HEIGHT = 80, 24  # columns and lines of a terminal that does not tell
 
 
@@ -24,6 +30,15 @@ def is_live(stream: TextIO | None) -> bool:
         return False
     is_log = any(value and LOG_SIGN.fullmatch(name) for name, value in os.environ.items())
     return not is_log and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+@contextmanager
+def last_line() -> Iterator[None]:
+    """While this lasts, only the caller redraws the last line of standard error; it is empty."""
+    with LAST_LINE:
+        if is_live(sys.stderr):
+            sys.stderr.write("\r\x1b[2K")
+        yield
 
 
 def terminal_width(stream: TextIO | None) -> int | None:

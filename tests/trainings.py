@@ -1,11 +1,13 @@
 """Trainings of the tests: settings with changes, runs of several seeds, edited run files."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from mlpcli.api import multi_run
+from mlpcli.api.trainer import Event, Stage
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.runs.folder import METRICS
@@ -15,6 +17,12 @@ from mlpcli.runs.provenance import overrides
 def changed(settings: Config, *changes: str) -> Config:
     """The settings with changes as `--set` reads them."""
     return load_config(None, [*overrides(settings), *changes])
+
+
+def unstaged(training: Generator[Event]) -> Generator[Event]:
+    """What a training yields, without the stages."""
+    with closing(training):
+        yield from (event for event in training if not isinstance(event, Stage))
 
 
 def train_seeds(settings: Config, folder: Path, seeds: int = 2, threads: int = 1) -> Path:

@@ -1,7 +1,7 @@
 """`mlp data`: what is in a data set, training images to look at, and a data set in files."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,7 +112,7 @@ class WrittenData(NamedTuple):
 
 def write(
     name: str, folder: Path, *, images: int | None = None, offline: bool = False
-) -> Iterator[tuple[int, int]]:
+) -> Generator[tuple[int, int]]:
     """Write a data set as plain IDX files; yields and raises as `write_idx.write` does."""
     return write_idx.write(name, folder, images=images, offline=offline)
 

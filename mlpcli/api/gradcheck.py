@@ -1,6 +1,6 @@
 """Checking the gradient of a configured network, at its start and after some steps, or of a run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.checks import gradcheck, selftest
+from mlpcli.checks import gradcheck, mutants, selftest
 from mlpcli.checks.gradcheck import Verdict
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.selftest import Trial
@@ -93,11 +93,21 @@ def check(
     return GradientCheck(points, list(check_points(points, quick=quick)))
 
 
-def self_test() -> SelfTest:
-    """Check the check: with mutants of `mlp.backward`, and with random correct networks."""
-    trials = list(selftest.trials(rng=np.random.default_rng(0)))
-    verdicts = selftest.check_networks(selftest.NETWORKS, rng=np.random.default_rng(1))
-    alarms = [verdict.point for verdict in verdicts if not verdict.right]
+def self_test() -> Generator[tuple[int, int], None, SelfTest]:
+    """Check the check: with mutants of `mlp.backward`, and with random correct networks.
+
+    Yields how many of them have been tried, and how many there are.
+    """
+    trials, alarms = [], []
+    total = len(mutants.MUTANTS) + selftest.NETWORKS
+    for trial in selftest.trials(rng=np.random.default_rng(0)):
+        trials.append(trial)
+        yield len(trials), total
+    networks = selftest.check_networks(selftest.NETWORKS, rng=np.random.default_rng(1))
+    for done, verdict in enumerate(networks, len(trials) + 1):
+        if not verdict.right:
+            alarms.append(verdict.point)
+        yield done, total
     return SelfTest(trials, alarms, selftest.NETWORKS)
 
 

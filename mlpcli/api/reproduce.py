@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from mlpcli import atomic, lock
 from mlpcli.api.resume import differences
-from mlpcli.api.trainer import Event, Notice, begin, follow, save, stop_between_steps
+from mlpcli.api.trainer import Event, Notice, Stage, begin, follow, save, stop_between_steps
 from mlpcli.errors import CheckpointError, Interrupted
 from mlpcli.runs import checkpoint, environment
 from mlpcli.runs.checkpoint import Checkpoint
@@ -87,7 +87,7 @@ def train_again(then: Recorded, folder: Path) -> Iterator[Event]:
         run.epoch_limits = metadata.epoch_limits
         for event in follow(run, request):
             yield event
-            if isinstance(event, Notice) or event.progress[:2] != metadata.progress[:2]:
+            if isinstance(event, Notice | Stage) or event.progress[:2] != metadata.progress[:2]:
                 continue
             if event.progress.epoch < config.train.epochs:
                 save(run, event, "last")

@@ -10,6 +10,7 @@ from mlpcli.api.trainer import (
     Run,
     begin,
     follow,
+    reading_stage,
     stop_between_steps,
 )
 from mlpcli.config.load import flat_settings
@@ -55,6 +56,7 @@ def resume(
             raise CheckpointError(f"{path}: holds only weights, no optimizer state; train anew")
         before = last.metadata.config if last else place.load_config()
         changed = differences(before, config)
+        yield reading_stage(config)
         split = load_split(config, "train", offline=offline)
         if last and last.metadata.data != split.files:
             changed["data"] = "the training files are not those of the run"

@@ -24,6 +24,7 @@ from mlpcli.signals import StopRequest, deferred
 from mlpcli.training import imbalance
 from mlpcli.training.loader import TrainingData, load_split, prepare
 from mlpcli.training.loop import fit, stop_reason
+from mlpcli.training.preflight import Finding
 from mlpcli.training.preflight import preflight as preflight_findings
 from mlpcli.training.progress import Epoch, Progress, State, Step
 from mlpcli.training.time_budget import TRIAL_SAVES
@@ -31,6 +32,12 @@ from mlpcli.training.time_budget import TRIAL_SAVES
 
 class Notice(NamedTuple):
     """A warning about the training, which continues."""
+
+    text: str
+
+
+class Stage(NamedTuple):
+    """What is done until the next event, such as "reading mnist"; "" for nothing special."""
 
     text: str
 
@@ -53,7 +60,7 @@ class DataSummary(NamedTuple):
     notes: tuple[str, ...]  # how the files were understood
 
 
-Event = Notice | AlreadyFinished | DataSummary | Step | Epoch
+Event = Notice | AlreadyFinished | Stage | DataSummary | Step | Epoch
 
 
 @dataclass
@@ -87,6 +94,7 @@ def train(
     place = RunFolder(folder)
     place.require_unlocked()  # before claim, since it names the process that writes there
     place.claim(overwrite=overwrite)
+    yield reading_stage(config)
     data = prepare(config, load_split(config, "train", offline=offline))
     place.make()
     with place.lock() as held, stop_between_steps(place) as request:
@@ -95,6 +103,11 @@ def train(
         held.create(config, run.record)
         yield summary(data)
         yield from follow(run, request, preflight=preflight)
+
+
+def reading_stage(config: Config) -> Stage:
+    """The stage in which the images are read, and fetched if they are not there."""
+    return Stage(f"reading {config.data.name}")
 
 
 def summary(data: TrainingData) -> DataSummary:
@@ -121,7 +134,7 @@ def begin(config: Config, folder: RunFolder, data: TrainingData, *, threads: int
 
 def follow(
     run: Run, request: StopRequest, *, since: State | None = None, preflight: bool = False
-) -> Iterator[Notice | Step | Epoch]:
+) -> Iterator[Notice | Stage | Step | Epoch]:
     """Train to the end, keeping everything, or until a signal asks to stop.
 
     since: where an earlier process stopped; preflight: as for `train`.
@@ -131,7 +144,11 @@ def follow(
     seconds = before = run.record.seconds
     try:
         rare = [] if since else _rare_classes(run)
-        findings = preflight_findings(run.config, run.data) if preflight else ()
+        findings: list[Finding] = []
+        if preflight:
+            yield Stage("checking images and settings")
+            findings = preflight_findings(run.config, run.data)
+            yield Stage("")
         for text in (*run.folder.lock_warnings(), *rare, *(text for _, text in findings)):
             run.record = run.record.replace(warnings=(*run.record.warnings, text))
             yield Notice(text)

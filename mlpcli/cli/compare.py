@@ -43,16 +43,19 @@ def compare(
     """
     from mlpcli.api import compare as api
     from mlpcli.show import compare as view
+    from mlpcli.show.activity import activity
 
     if len(runs) < 2:
         raise ConfigError(f"compare: takes at least two runs, got {len(runs)}")
     folders = [chosen_run(run) for run in runs]
     if len(runs) == 2:
-        pair = api.compare(*folders, split=split, data=data, weights=weights, offline=offline)
+        with activity("evaluating the runs", quiet=json):
+            pair = api.compare(*folders, split=split, data=data, weights=weights, offline=offline)
         print_result(pair, view.as_blocks, view.as_json, json=json, markdown=markdown)
         failures = [view.failure(pair, pair.p)] if pair.verdict == "worse" else []
     else:
-        ranking = api.rank(folders, split=split, data=data, weights=weights, offline=offline)
+        with activity("evaluating the runs", quiet=json):
+            ranking = api.rank(folders, split=split, data=data, weights=weights, offline=offline)
         blocks, as_json = view.ranking_as_blocks, view.ranking_as_json
         print_result(ranking, blocks, as_json, json=json, markdown=markdown)
         failures = [view.failure(worse.comparison, worse.p_holm) for worse in ranking.worse]

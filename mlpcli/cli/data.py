@@ -71,12 +71,14 @@ def show(
     """
     from mlpcli.api.data import samples
     from mlpcli.show import figure
+    from mlpcli.show.activity import activity
     from mlpcli.show.data import png, samples_as_json, samples_as_text
 
     path = out or Path(f"{Path(name).stem}{'-augmented' if augment else ''}.png")
     figure.claim(path, overwrite=overwrite)
-    drawn = samples(name, config, set_ or [], augment=augment, offline=offline)
-    png(path, drawn)
+    with activity(f"reading {name}", quiet=json):
+        drawn = samples(name, config, set_ or [], augment=augment, offline=offline)
+        png(path, drawn)
     print_result(
         drawn, partial(samples_as_text, path=path), partial(samples_as_json, path=path), json=json
     )
@@ -106,12 +108,14 @@ def check(
       mlp data check digits.csv --set data.label=kind --json
     """
     from mlpcli.api import data as api
+    from mlpcli.show.activity import activity
     from mlpcli.show.data import quality_as_blocks, quality_as_json, quality_cases
     from mlpcli.show.format import counted
     from mlpcli.show.junit import report
 
     with report(junit, "data check") as cases:
-        quality = api.check(name, set_ or [], offline=offline)
+        with activity(f"checking {name}", quiet=json):
+            quality = api.check(name, set_ or [], offline=offline)
         cases += quality_cases(quality)
     print_result(quality, quality_as_blocks, quality_as_json, json=json, markdown=markdown)
     if quality.findings:
@@ -155,9 +159,10 @@ def write(
       mlp data write mnist unpacked
     """
     from mlpcli.api import data as api
-    from mlpcli.show import console
+    from mlpcli.show import activity
     from mlpcli.show.data import written_as_text
     from mlpcli.show.format import json_object
 
-    console.bar(api.write(name, folder, images=images, offline=offline), label=f"writing {folder}")
+    writing = api.write(name, folder, images=images, offline=offline)
+    activity.run(writing, f"writing {folder}", quiet=json)
     print_result(api.written(folder), written_as_text, json_object, json=json)

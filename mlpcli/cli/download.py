@@ -44,6 +44,7 @@ def download(
     """
     from mlpcli.api import download as api
     from mlpcli.show import download as show
+    from mlpcli.show.activity import activity
 
     fetching = {"--from": source, "--offline": offline}
     if list_:
@@ -56,12 +57,14 @@ def download(
         refuse_beside("--verify", fetching)
     chosen = api.select(names, every=all_)
     if not verify:
-        paths = api.download(chosen, source=source, offline=offline)
+        with activity("checking and fetching files", quiet=json):
+            paths = api.download(chosen, source=source, offline=offline)
         print_result(paths, show.paths_as_text, show.paths_as_json, json=json)
         if not json:
             print_next("train", next(iter(paths)))
         return
-    files = api.verify(chosen)
+    with activity("verifying checksums", quiet=json):
+        files = api.verify(chosen)
     print_result(files, show.files_as_text, show.files_as_json, json=json)
     if not all(right for each in files.values() for right in each.values()):
         raise CheckFailed("files are missing or wrong; `mlp download NAME` fetches them")

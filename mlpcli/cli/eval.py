@@ -66,12 +66,14 @@ def eval_(
         raise ConfigError("--junit: reports on the thresholds of --fail-under; give one")
 
     from mlpcli.api.eval import evaluate
+    from mlpcli.show.activity import activity
     from mlpcli.show.eval import as_blocks, as_json, cases, checked_blocks, notes
     from mlpcli.show.junit import report
 
     with report(junit, "eval") as checks:
         folder = chosen_run(run)
-        result = evaluate(folder, split=split, data=data, weights=weights, offline=offline)
+        with activity(f"evaluating {folder}", quiet=json):
+            result = evaluate(folder, split=split, data=data, weights=weights, offline=offline)
         checks += cases(result, fail_under or ())
     for note in notes(result):
         echo(f"note: {data}: {note}", err=True)

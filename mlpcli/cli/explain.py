@@ -60,13 +60,15 @@ def explain_(
 
     from mlpcli.api.explain import explain
     from mlpcli.show import explain as show
+    from mlpcli.show.activity import activity
 
     if html:
         from mlpcli.show import explain_page
 
         explain_page.claim(html)
     folder = chosen_run(run) if run else None
-    result = explain(*given, run=folder, image=image, layer=layer)
+    with activity("computing", quiet=json):
+        result = explain(*given, run=folder, image=image, layer=layer)
     if html:
         explain_page.write(html, result)
         echo(f"page: {html}")

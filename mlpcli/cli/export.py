@@ -34,9 +34,11 @@ def export(
       mlp export runs/first --format npz --out digits.npz
     """
     from mlpcli.api import export as api
+    from mlpcli.show.activity import activity
     from mlpcli.show.export import as_text
     from mlpcli.show.format import json_object
 
     folder = chosen_run(run)
-    result = api.export(folder, out, form=form, weights=weights, overwrite=overwrite)
+    with activity(f"exporting {folder}", quiet=json):
+        result = api.export(folder, out, form=form, weights=weights, overwrite=overwrite)
     print_result(result, as_text, json_object, json=json)

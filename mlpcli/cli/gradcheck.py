@@ -99,13 +99,13 @@ def gradcheck(
         workbook_(verify=True, json=json, markdown=markdown, junit=junit)
         return
     from mlpcli.api import gradcheck as api
-    from mlpcli.show import figure, step_size
+    from mlpcli.show import activity, figure, step_size
     from mlpcli.show import gradcheck as show
     from mlpcli.show.junit import report
 
     if self_test:
         with report(junit, "gradcheck --self-test") as cases:
-            tested = api.self_test()
+            tested = activity.run(api.self_test(), "testing the gradient check", quiet=json)
             cases += show.self_test_cases(tested)
         print_result(
             tested,
@@ -121,7 +121,8 @@ def gradcheck(
         if png:
             figure.claim(png, overwrite=overwrite)
         with report(junit, "gradcheck --sweep") as cases:
-            sizes = api.step_sizes()
+            with activity.activity("measuring the error at each step", quiet=json):
+                sizes = api.step_sizes()
             cases += step_size.cases(sizes)
         if png:
             step_size.png(png, sizes.curves)
@@ -138,7 +139,8 @@ def gradcheck(
     else:
         with report(junit, "gradcheck") as cases:
             folder = chosen_run(run) if run else None
-            result = api.check(*settings, run=folder, quick=quick)
+            with activity.activity("checking the gradient", quiet=json):
+                result = api.check(*settings, run=folder, quick=quick)
             cases += show.cases(result)
         print_result(
             result, show.as_text, show.as_json, blocks=show.as_blocks, json=json, markdown=markdown

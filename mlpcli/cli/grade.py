@@ -65,6 +65,7 @@ def grade(
 
     from mlpcli.api import grade as api
     from mlpcli.show import gradescope as results
+    from mlpcli.show.activity import activity
     from mlpcli.show.grade import as_blocks, as_json, as_text, cases, score, tests
     from mlpcli.show.junit import report
 
@@ -72,7 +73,8 @@ def grade(
         echo(api.template(style or "functions"), nl=False)
         return
     with report(junit, "grade") as steps, results.report(gradescope, "grade") as scores:
-        result = api.grade(file, timeout=timeout or 10, seed=seed, strict=strict, rubric=rubric)
+        with activity(f"grading {file}", quiet=json):
+            result = api.grade(file, timeout=timeout or 10, seed=seed, strict=strict, rubric=rubric)
         steps += cases(result)
         scores += tests(result)
     print_result(result, as_text, as_json, blocks=as_blocks, json=json, markdown=markdown)

@@ -38,9 +38,11 @@ def import_(
       mlp import net.safetensors --out runs/torch --mean 0.1307 --std 0.3081
     """
     from mlpcli.api.import_weights import import_weights
+    from mlpcli.show.activity import activity
     from mlpcli.show.import_weights import as_json, as_text
 
-    result = import_weights(
-        file, out, config, set_ or [], mean=mean, std=std, overwrite=overwrite, offline=offline
-    )
+    with activity(f"importing {file}", quiet=json):
+        result = import_weights(
+            file, out, config, set_ or [], mean=mean, std=std, overwrite=overwrite, offline=offline
+        )
     print_result(result, as_text, as_json, json=json)

@@ -61,6 +61,7 @@ def predict_(
         raise ConfigError("--json and --format: give one of them")
 
     from mlpcli.api.predict import open_run, predict
+    from mlpcli.show.activity import until_first
     from mlpcli.show.predict import as_json, stream
 
     run, images = _run_and_images(words)
@@ -68,6 +69,8 @@ def predict_(
     checkpoint = open_run(folder, weights)
     stdin = getattr(sys.stdin, "buffer", None) or io.BytesIO()  # None where it was closed
     events = predict(checkpoint, images, stdin, top=top, invert=invert, center=center)
+    if "-" not in images:  # else it may wait for what is typed
+        events = until_first(events, "reading images", quiet=json)
     classes = checkpoint.metadata.classes
     decided = {"inverts": invert is None, "centers": center is None}
     result = stream(events, "json" if json else form or "table", classes, **decided, echo=echo)

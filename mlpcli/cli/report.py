@@ -45,12 +45,16 @@ def report(
     from mlpcli.api.report import analyze, claim, default_path, select_runs
     from mlpcli.show import console
     from mlpcli.show import report as show
+    from mlpcli.show.activity import activity
+    from mlpcli.show.format import counted
 
     chosen = chosen_runs(runs)
     folders = select_runs(chosen)
     path = out or default_path(chosen)
     claim(path, folders, overwrite=overwrite)
-    analyses = [analyze(folder, split=split, offline=offline) for folder in folders]
-    print_result(show.write(path, analyses), show.as_text, show.as_json, json=json)
+    with activity(f"analyzing {counted(len(folders), 'run')}", quiet=json) as shown:
+        analyses = [analyze(folder, split=split, offline=offline) for folder in shown.each(folders)]
+        written = show.write(path, analyses)
+    print_result(written, show.as_text, show.as_json, json=json)
     if open_ and typer.launch(str(path.resolve())):
         console.warn(f"no browser could be started; open {path}")

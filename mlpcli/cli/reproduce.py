@@ -28,10 +28,12 @@ def reproduce(
     """
     from mlpcli.api import reproduce as api
     from mlpcli.show import console
+    from mlpcli.show.activity import activity
     from mlpcli.show.reproduce import as_json, as_text
 
     original = chosen_run(run)
-    then = api.recorded(original, offline=offline)
+    with activity(f"reading {original} and its data", quiet=quiet or json):
+        then = api.recorded(original, offline=offline)
     console.warn_of_threads(then.record.environment.threads)
     with api.repetition_folder(original, out) as folder:
         events = api.train_again(then, folder)

@@ -164,12 +164,14 @@ def _verify(
 ) -> None:
     from mlpcli.api import workbook as api
     from mlpcli.api.workbook_session import select
+    from mlpcli.show.activity import activity
     from mlpcli.show.junit import report
     from mlpcli.show.workbook import as_blocks, as_json, as_text, cases, summary
 
     chosen = api.proving(select(section, question))
     with report(junit, "workbook --verify") as statements:
-        result = api.verify(chosen)
+        with activity("checking every statement", quiet=json):
+            result = api.verify(chosen)
         statements += cases(result)
     print_result(result, as_text, as_json, blocks=as_blocks, json=json, markdown=markdown)
     if not result.ok:

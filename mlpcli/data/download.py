@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from mlpcli import atomic, files
 from mlpcli.data.registry import File
-from mlpcli.terminal import is_live
+from mlpcli.terminal import is_live, last_line
 
 TIMEOUT = 20.0  # seconds without an answer, or without a byte
 MIN_SPEED = 1000.0  # bytes a second, on average, once TIMEOUT has passed
@@ -51,7 +51,7 @@ def from_web(url: str, target: str, _pooch: object, *, file: File) -> None:
         disable=not is_live(sys.stderr),
     )
     received = 0
-    with open(target, "wb") as out, bar:
+    with open(target, "wb") as out, last_line(), bar:
         for chunk in _chunks(url):
             out.write(chunk)
             bar.update(len(chunk))

@@ -23,6 +23,7 @@ from mlpcli.data.cache import copy_of, expand, folder, is_valid, path_of
 from mlpcli.data.download import DownloadError
 from mlpcli.data.registry import DatasetSpec, File, find
 from mlpcli.errors import DataError
+from mlpcli.terminal import last_line
 
 # seconds before a second and a third attempt at an address; the retries of urllib3 do not cover a
 # response that breaks off, those of pooch would repeat a wrong checksum and a 404 too
@@ -92,7 +93,8 @@ def _exclusive(spec: DatasetSpec) -> Iterator[None]:
     where = folder() / spec.folder
 
     def wait(owner: str) -> None:
-        tqdm.write(f"waiting for process {owner}, which fetches {where}", file=sys.stderr)
+        with last_line():
+            tqdm.write(f"waiting for process {owner}, which fetches {where}", file=sys.stderr)
 
     with ExitStack() as stack:
         try:

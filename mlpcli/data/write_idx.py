@@ -1,6 +1,6 @@
 """Writes a data set as a folder of plain IDX files, which are memory-mapped when read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ Source = tuple[tuple[int, ...], Callable[[int, int], Chunk]]
 
 def write(
     name: str, folder: Path, *, images: int | None = None, offline: bool = False
-) -> Iterator[tuple[int, int]]:
+) -> Generator[tuple[int, int]]:
     """Write both splits of a data set into a new folder; yields (images written, images in all).
 
     images: number of training images to draw, only for synth; they are never in memory together.
@@ -61,7 +61,7 @@ def counts(folder: Path) -> dict[str, int]:
 
 def _fill(
     folder: Path, name: str, *, images: int | None, offline: bool
-) -> Iterator[tuple[int, int]]:
+) -> Generator[tuple[int, int]]:
     """Write the files of a data set into a folder; yields as `write` does."""
     sources: dict[str, Source]
     if name == "synth":

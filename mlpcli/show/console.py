@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlpcli.annotation import annotation
 from mlpcli.api.trainer import AlreadyFinished, DataSummary, Event, Notice
@@ -112,22 +111,6 @@ def curves(folder: Path) -> None:
     if any(len(track.epochs) > 1 for track in drawn.tracks):
         for line in small_drawing(drawn, canvas(sys.stderr)):
             screen.print(line)
-
-
-def bar(counts: Iterable[tuple[int, int]], *, label: str) -> None:
-    """Run work of known length to its end, with a bar on a terminal; counts: (done, total)."""
-    screen = console()
-    with Progress(
-        TextColumn(label),
-        BarColumn(),
-        TimeRemainingColumn(compact=True),
-        console=screen,
-        transient=True,
-        disable=not is_live(sys.stderr),
-    ) as progress:
-        task = progress.add_task(label, total=None)
-        for done, total in counts:
-            progress.update(task, completed=done, total=total)
 
 
 def _print(text: str, style: str = "") -> None:

@@ -6,7 +6,7 @@ drawn between two steps, so it must cost little: a few times a second, by one wr
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rich.console import Console
@@ -14,8 +14,9 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
-from mlpcli.api.trainer import AlreadyFinished, DataSummary, Event
+from mlpcli.api.trainer import AlreadyFinished, DataSummary, Event, Stage
 from mlpcli.config.schema import Metric
+from mlpcli.show.activity import activity
 from mlpcli.show.format import METRICS, fitted
 from mlpcli.terminal import printable
 from mlpcli.training.progress import Epoch, Metrics, Step
@@ -62,7 +63,7 @@ def watch(
     glyphs = LINES if screen.encoding.lower().startswith("utf") else ASCII
     drawn, run, epoch = -math.inf, None, None
     try:
-        for event in events:
+        for event in _events(events):
             if isinstance(event, Step):
                 now = time.perf_counter()
                 run = run or (now, event)
@@ -99,6 +100,19 @@ def watch(
     finally:
         panel.erase()
     return trained
+
+
+def _events(events: Iterable[Event]) -> Iterator[Event]:
+    """The events but the stages, each of which is shown until the next event."""
+    iterator, label = iter(events), ""
+    while True:
+        with activity(label, quiet=not label):
+            event = next(iterator, None)
+        if event is None:
+            return
+        label = event.text if isinstance(event, Stage) else ""
+        if not isinstance(event, Stage):
+            yield event
 
 
 def data_lines(data: DataSummary) -> list[str]:

@@ -13,7 +13,7 @@ from mlpcli.errors import CheckpointError, Interrupted
 from mlpcli.runs import checkpoint
 from mlpcli.runs.environment import environment
 from mlpcli.runs.folder import CONFIG, LAST, METRICS, RECORD, RunFolder
-from tests.trainings import changed, edit_json
+from tests.trainings import changed, edit_json, unstaged
 
 
 def repeated(folder: Path) -> Reproduction:
@@ -62,7 +62,8 @@ def test_a_run_that_stopped_is_repeated_as_far_as_it_came(
     settings: Config, folder: Path, events: int
 ) -> None:
     """An epoch is nine steps; its end is an event too, and the first one is of the data."""
-    stopped = train(changed(settings, "checkpoint.every_seconds=0"), folder, preflight=False)
+    often = changed(settings, "checkpoint.every_seconds=0")
+    stopped = unstaged(train(often, folder, preflight=False))
     list(islice(stopped, 1 + events))
     stopped.close()
 
@@ -85,7 +86,7 @@ def test_a_run_that_was_extended_within_an_epoch_is_repeated_too(
     settings: Config, folder: Path
 ) -> None:
     often = changed(settings, "checkpoint.every_seconds=0")
-    stopped = train(often, folder, preflight=False)
+    stopped = unstaged(train(often, folder, preflight=False))
     list(islice(stopped, 14))
     stopped.close()
     list(resume(changed(often, "train.epochs=4"), folder))

@@ -17,7 +17,7 @@ from mlpcli.runs.folder import BEST, CONFIG, LAST, METRICS, RECORD, RunFolder
 from mlpcli.training.progress import Epoch, Step
 from tests.death import Dead, die_at
 from tests.fingerprint import result
-from tests.trainings import changed, edit_json
+from tests.trainings import changed, edit_json, unstaged
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_run_that_is_stopped_at_any_step_ends_with_the_same_bits(
 
     for n in range(1, taken):
         folder = tmp_path / f"stopped after {n} events"
-        events = train(settings, folder, preflight=False)
+        events = unstaged(train(settings, folder, preflight=False))
         _, *seen = itertools.islice(events, 1 + n)  # the first is of the data
         assert all(isinstance(event, Step | Epoch) for event in seen)
         events.close()
@@ -131,14 +131,14 @@ def test_a_time_budget_resumes_where_it_was_and_may_grow(
 
     monkeypatch.setattr(time, "perf_counter", look)
     settings = changed(settings, "train.epochs=1000", "train.time_budget=3")
-    events = train(settings, folder, preflight=False)
+    events = unstaged(train(settings, folder, preflight=False))
     for event in events:
         if isinstance(event, Step) and event.progress.used > 1 and event.progress.step == 1:
             break
     events.close()
     stopped, now = checkpoint.load(folder / LAST).metadata.progress, 1e6
 
-    event = next(resume(settings, folder))
+    event = next(unstaged(resume(settings, folder)))
 
     assert isinstance(event, Step)
     assert 1 < stopped.used < event.progress.used < 1.5
@@ -159,7 +159,7 @@ def test_a_time_budget_resumes_where_it_was_and_may_grow(
 def test_a_budget_used_up_before_a_validation_still_gives_a_best(
     settings: Config, folder: Path
 ) -> None:
-    events = train(settings, folder, preflight=False)
+    events = unstaged(train(settings, folder, preflight=False))
     next(event for event in events if isinstance(event, Step))
     events.close()
 
@@ -211,7 +211,7 @@ def test_a_run_with_nothing_left_to_train_stays_as_it_is(
 ) -> None:
     before = {path.name: path.read_bytes() for path in run.iterdir()}
 
-    (notice,) = resume(changed(settings, change), run, force=force)
+    (notice,) = unstaged(resume(changed(settings, change), run, force=force))
 
     assert notice == AlreadyFinished(f"{run}: already finished after 3 epochs; {more}")
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
@@ -239,7 +239,8 @@ def test_another_machine_is_reported(settings: Config, run: Path) -> None:
 
 
 def test_what_force_changes_is_recorded_before_the_first_step(settings: Config, run: Path) -> None:
-    events = resume(changed(settings, "optimizer.lr=0.2", "train.epochs=4"), run, force=True)
+    changes = ("optimizer.lr=0.2", "train.epochs=4")
+    events = unstaged(resume(changed(settings, *changes), run, force=True))
     forced = ({"optimizer.lr": "0.1 in the run, 0.2 now"},)
 
     next(events)
@@ -282,7 +283,7 @@ def test_what_is_no_run_is_not_resumed(settings: Config, tmp_path: Path) -> None
 
 
 def test_a_folder_in_use_is_refused_with_its_owners_pid(settings: Config, folder: Path) -> None:
-    events = train(settings, folder, preflight=False)
+    events = unstaged(train(settings, folder, preflight=False))
     next(events)
 
     with pytest.raises(CheckpointError, match=f"process {os.getpid()} is writing a run here"):

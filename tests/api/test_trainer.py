@@ -24,7 +24,7 @@ from mlpcli.runs.folder import BEST, LAST, METRICS, RUN_FILES, RunFolder
 from mlpcli.signals import CAUGHT
 from mlpcli.training import build
 from mlpcli.training.progress import Epoch, Progress, Step
-from tests.trainings import changed
+from tests.trainings import changed, unstaged
 
 
 def test_a_run_folder_holds_settings_metrics_weights_and_record(
@@ -118,7 +118,7 @@ def test_a_long_tail_is_warned_of_and_the_record_has_it(
 ) -> None:
     data = long_tail(dots, tmp_path / "tail.npz")
     tail = changed(settings, f"data.name={data}", "train.epochs=1", "optimizer.lr=1e-3")
-    about, first, *_, last = train(tail, tmp_path / "a", preflight=False)
+    about, first, *_, last = unstaged(train(tail, tmp_path / "a", preflight=False))
 
     assert isinstance(about, DataSummary)
     assert isinstance(first, Notice)
@@ -190,8 +190,9 @@ def test_a_signal_ends_the_step_saves_and_says_so(
 
 def test_a_second_signal_stops_at_once(settings: Config, folder: Path) -> None:
     def send(event: Event) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+        if isinstance(event, Step):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted, match="stopped at once"):
         list(map(send, train(settings, folder)))
@@ -238,7 +239,7 @@ def test_a_failed_run_keeps_the_weights_before_the_step_that_failed(
 @pytest.mark.skipif(sys.platform != "linux", reason="members are threads here")
 def test_a_member_killed_between_two_steps_loses_nothing(settings: Config, folder: Path) -> None:
     shared = changed(settings, "train.batch_size=64")
-    events = train(shared, folder, preflight=False, threads=2)
+    events = unstaged(train(shared, folder, preflight=False, threads=2))
     step = [next(events) for _ in range(8)][-1]  # the first is of the data
     params = step.engine.params  # type: ignore[union-attr]  # it is no notice
     for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
@@ -278,7 +279,7 @@ def test_a_member_killed_in_an_update_leaves_the_last_checkpoint(
 
 
 def test_a_training_whose_folder_is_gone_can_be_closed(settings: Config, folder: Path) -> None:
-    events = train(settings, folder, preflight=False)
+    events = unstaged(train(settings, folder, preflight=False))
     next(events)
     shutil.rmtree(folder)
 

@@ -13,6 +13,7 @@ from mlpcli.runs import tags
 from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.ownership import is_ours
 from mlpcli.runs.tags import Tags
+from tests.trainings import unstaged
 
 
 def test_the_last_change_of_each_kind_holds() -> None:
@@ -52,7 +53,7 @@ def test_changes_at_the_same_time_are_all_kept(run: Path) -> None:
 def test_a_training_that_holds_the_folder_is_in_nobodys_way(
     settings: Config, tmp_path: Path
 ) -> None:
-    events = train(settings, tmp_path / "run", preflight=False)
+    events = unstaged(train(settings, tmp_path / "run", preflight=False))
     next(events)
     run = RunFolder(tmp_path / "run")
     run.add_tag_line("tag", "good")

@@ -16,6 +16,7 @@ from mlpcli.show import notebook
 from mlpcli.show.notebook import Page, Training
 from mlpcli.training.progress import Epoch, Metrics
 from tests.show.conftest import CLASSES
+from tests.trainings import unstaged
 
 
 def parsed(html: str) -> ElementTree.Element:
@@ -100,7 +101,7 @@ def test_names_of_a_run_and_of_classes_are_text(runs: list[Path]) -> None:
 def test_a_training_is_described_as_it_proceeds(settings: Config, folder: Path) -> None:
     training, texts = Training(3, "accuracy"), list[str]()
     training.add(Notice("look out <b>"))
-    for event in train(settings, folder, preflight=False):
+    for event in unstaged(train(settings, folder, preflight=False)):
         training.add(event)
         texts.append(training.page().text)
     training.step = None
