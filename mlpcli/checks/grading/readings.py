@@ -63,7 +63,7 @@ def _unjudged(
         told |= b is None and len(truth.problem.y) == 1  # a sum says nothing of each image
         place = f"grad_z{i}"
         if not told and place not in findings:
-            text = f"{place} cannot be told without grad_W{i} and grad_b{i}"
+            text = f"{place} cannot be told: neither grad_W{i} nor grad_b{i} shows it"
             unjudged[place] = Finding(place, "unjudged", text)
     return unjudged
 

@@ -88,9 +88,20 @@ def _part(name: str, attempts: list[Attempt]) -> Part:
             form = single.layout.form
             text = f'right for {single.layout.text}; if that is meant, write FORM = "{form}"'
             best = _noted(batch, text)
+    best = _with_other_input(best, attempts)
     score = best.shaped, best.right
     same = (a.layout.text for a in attempts if (a.shaped, a.right) == score)
     return Part(name, tuple(same) if best.shaped else (), best.steps)
+
+
+def _with_other_input(best: Attempt, attempts: list[Attempt]) -> Attempt:
+    """The same, told of another forward pass where a layout with fewer images shows it."""
+    told = {s.step: s for attempt in attempts for s in attempt.steps if s.kind == "other-h"}
+    steps = []
+    for s in best.steps:
+        better = told.get(s.step, s) if s.kind == "unknown" else s
+        steps.append(better._replace(conventions=s.conventions))
+    return best._replace(steps=steps)
 
 
 def _progress(attempt: Attempt) -> tuple[int, int, bool, int]:

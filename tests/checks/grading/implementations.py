@@ -333,7 +333,8 @@ WRONG = {
         "updated-params",
         "W - 0.1 * grad_W",
     ),
-    "an own forward pass without biases": (OWN_WITHOUT_BIAS, "unjudged", "cannot be told"),
+    "an own forward pass without biases": (OWN_WITHOUT_BIAS, "other-h", "forward pass differ"),
+    "the same, of the last layer": (OWN_WITHOUT_BIAS, "unjudged", "cannot be told"),
     "no axis": (but(WHOLE, "g.sum(axis=0)", "g.sum() * np.ones(g.shape[1])"), "sum-axis", "axis"),
     "the derivative of tanh": (
         but(WHOLE, "(h[i] > 0)", "(1 - h[i] ** 2)"),
