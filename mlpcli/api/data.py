@@ -83,7 +83,7 @@ def check(name: str, changes: Overrides, *, offline: bool) -> Quality:
         except DataError as err:
             if not splits:
                 raise
-            problems.append(str(err))
+            problems.append(err.args[0])  # without the lines on each file
     if not splits:
         raise DataError(notes[0])
     found = quality.examine(splits, tuple(problems))

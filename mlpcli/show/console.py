@@ -47,6 +47,7 @@ def console(*, err: bool = True) -> Console:
         force_interactive=redrawn,
         no_color=not color,
         highlight=False,
+        emoji=False,  # a name may hold what looks like one
         soft_wrap=True,
     )
 

@@ -1,9 +1,12 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from mlpcli.data import dataset
+from mlpcli.errors import DataError
 from tests.cli.outcome import call, documented, facts, output, refusal
 
 PNG = b"\x89PNG"
@@ -173,3 +176,19 @@ def test_a_run_on_all_images_is_evaluated_reported_resumed_and_repeated(small: l
         assert call(*command.split()).status == 0, command
     assert facts(call("reproduce", "run", "--json"))["verdict"] == "identical"
     assert Path("run/best.safetensors").is_file()
+
+
+def test_a_split_that_is_not_there_is_one_finding(
+    dots: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = dataset.load
+
+    def without_test(name: str, part: str, **options: Any) -> Any:
+        if part == "test":
+            raise DataError("dots: 1 file not in the cache", "  x_test", "    put it there")
+        return load(name, part, **options)
+
+    monkeypatch.setattr(dataset, "load", without_test)
+    out = call("data", "check", dots).out
+
+    assert out.splitlines()[-1] == "finding: dots: 1 file not in the cache"
