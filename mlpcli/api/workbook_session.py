@@ -1,5 +1,6 @@
 """A session with the workbooks: one question after the other, hints, judgements."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -14,8 +15,8 @@ Questions = Sequence[Question]
 YES, NO = ("y", "yes"), ("n", "no")
 
 Kind = Literal[
-    "help", "hint", "no hint", "answer", "right", "wrong", "unreadable", "compare", "yes or no",
-    "noted", "skipped",
+    "blank", "help", "hint", "no hint", "answer", "right", "wrong", "unreadable", "compare",
+    "yes or no", "noted", "skipped",
 ]  # fmt: skip  # in the order in which they may come
 
 
@@ -59,7 +60,7 @@ class Session:
             self._next()
             return Reply("skipped")
         if word in ("help", "?", ""):
-            return Reply("help")
+            return Reply("help" if word else "blank")
         return self._judged(question, line.strip())
 
     def _hint(self, question: Question) -> Reply:
@@ -98,6 +99,18 @@ class Session:
 
     def _next(self) -> None:
         self.position, self.hints, self.answer = self.position + 1, 0, None
+
+
+def is_unfinished(text: str) -> bool:
+    r"""Whether an answer goes on in the next line, as pasted LaTeX does.
+
+    >>> is_unfinished(r"\\begin{align} CE &= "), is_unfinished("h3 - y"), is_unfinished("exp(")
+    (True, False, False)
+    """
+    opened, ended = (len(re.findall(rf"\\{each}\b", text)) for each in ("begin", "end"))
+    displayed, closed = (len(re.findall(each, text)) for each in (r"\\\[", r"\\\]"))
+    is_open = text.count("{") > text.count("}")
+    return opened > ended or displayed > closed or is_open or text.rstrip().endswith(("=", "\\"))
 
 
 def begin(questions: Questions, *, again: bool) -> Session:

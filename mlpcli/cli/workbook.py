@@ -190,7 +190,7 @@ def _converse(session: "Session", *, whole: bool) -> None:
         while question := session.question:
             say(show.question_text(question, session.position + 1, len(session.questions)))
             while session.question is question:
-                line = ask("> ")
+                line = _answer()
                 if line is None or line.strip().lower() == "quit":
                     say(show.closing(session.chosen, session.progress, file))
                     return
@@ -200,3 +200,13 @@ def _converse(session: "Session", *, whole: bool) -> None:
     except KeyboardInterrupt as err:
         number = err.args[0] if err.args else 2
         raise Interrupted(f"progress is kept in {file}", number) from err
+
+
+def _answer() -> str | None:
+    """What is typed: a line, or several where the first is not finished; a blank one ends them."""
+    from mlpcli.api.workbook_session import is_unfinished
+
+    text = ask("> ")
+    while text and is_unfinished(text) and (more := ask(". ")):
+        text += f"\n{more}"
+    return text

@@ -57,6 +57,7 @@ def reply_text(reply: Reply) -> str:
     """What the program says to a line."""
     text = plain_text(reply.text)
     return {
+        "blank": COMMANDS,
         "help": HELP,
         "hint": f"Hint {reply.number} of 3: {text}",
         "no hint": "There are no more hints; answer shows the answer.",

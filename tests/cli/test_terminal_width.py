@@ -27,6 +27,8 @@ COMMANDS = [
     "runs --in . --columns all",
     "runs show five",
     "summary",
+    "workbook",
+    "workbook --list",
     "workbook --verify",
 ]
 # refuses; its plot is of letters; leaves out columns and says which

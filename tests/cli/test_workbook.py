@@ -54,6 +54,21 @@ def test_every_question_is_right_with_the_workbooks_own_answer() -> None:
     assert "60 of 60 questions done: 43 right, 17 matched, by yourself." in text
 
 
+def test_every_question_is_right_with_the_workbooks_lines_pasted_as_they_are() -> None:
+    lines = []
+    for question in FIRST:
+        written = (question.written or question.answer).strip()
+        displayed = "\n" in written and "\\" in written
+        lines += ["\\\\[", *written.split("\n"), "\\\\]"] if displayed else written.split("\n")
+        lines += [] if question.judged else ["yes"]
+
+    text = session(*lines, options=("--section", "01"))
+
+    assert "60 of 60 questions done: 43 right, 17 matched, by yourself." in text
+    assert "Not understood" not in text
+    assert text.count("Wrong") == 1  # the first line of W3 8, which has two
+
+
 def test_a_wrong_answer_gets_its_reason_and_another_try() -> None:
     text = session("(h3 - y) outer h2", "h2 outer (h3 - y)", options=("--question", "W3.13"))
 

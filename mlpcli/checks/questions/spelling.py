@@ -79,6 +79,7 @@ def sides(text: str) -> list[str]:
 def normalized(text: str) -> str:
     """The text in the characters that the grammar knows; line ends stay, as \\n."""
     text = "".join(map(_plain, text)).translate(SYMBOLS)
+    text = re.sub(r"\\{1,2}[\[\]](?! ?\d)", " ", text)  # around displayed LaTeX
     if "\\" in text:  # LaTeX, where the end of a line is a space and two backslashes end a line
         text = re.sub(r"\\\\", "\v", re.sub(r"[\r\n]", " ", text)).replace("\v", "\n")
     text = _scripts(_scripts(text, SUPERSCRIPTS, "^"), SUBSCRIPTS, "_")
