@@ -5,19 +5,9 @@ from typing import Annotated
 
 from typer import Option
 
-from mlpcli.cli.options import (
-    ConfigOpt,
-    DataOpt,
-    JsonOpt,
-    MarkdownOpt,
-    RunOpt,
-    SetOpt,
-    SettingsArg,
-    chosen_run,
-    read_settings,
-    refuse_settings_of,
-)
+from mlpcli.cli.options import ConfigOpt, DataOpt, JsonOpt, MarkdownOpt, RunOpt, SetOpt, chosen_run
 from mlpcli.cli.output import echo, print_result
+from mlpcli.cli.settings import SettingsArg, read_settings, refuse_settings_of
 from mlpcli.errors import ConfigError
 
 

@@ -15,14 +15,12 @@ from mlpcli.cli.options import (
     OverwriteFileOpt,
     RunOpt,
     SetOpt,
-    SettingsArg,
     chosen_run,
     flag,
-    read_settings,
     refuse_beside,
-    refuse_settings_of,
 )
 from mlpcli.cli.output import moved, print_result
+from mlpcli.cli.settings import SettingsArg, read_settings, refuse_settings_of
 from mlpcli.cli.workbook import workbook as workbook_
 from mlpcli.errors import CheckFailed, ConfigError
 

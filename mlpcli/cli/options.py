@@ -3,7 +3,6 @@
 The shell completes the name of a run, config or data set: see completion.py.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -12,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast, get
 
 from typer import Argument, BadParameter, CallbackParam, Context, Option
 
-from mlpcli.cli.completion import configs, datasets, runs, settings_words, sources_and_settings
+from mlpcli.cli.completion import configs, datasets, runs, settings_words
 from mlpcli.cli.output import echo
-from mlpcli.config.keys import Override, read_override, settings
 from mlpcli.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -85,15 +83,6 @@ SetOpt = Annotated[
         autocompletion=settings_words,
     ),
 ]
-SettingsArg = Annotated[
-    list[str] | None,
-    Argument(
-        metavar="[NAME|PATH] [KEY=VALUE]...",
-        help="A config or data, by name or path, and settings to change.",
-        autocompletion=sources_and_settings,
-        show_default=False,
-    ),
-]
 SplitOpt = Annotated[Literal["test", "validation", "train"], Option(help="Split to evaluate on.")]
 WeightsOpt = Annotated[Literal["best", "last"], Option(help="Best or final weights.")]
 OverwriteOpt = Annotated[bool, Option("--overwrite", help="Replace the run in the folder.")]
@@ -122,75 +111,10 @@ def out_option(metavar: str, text: str) -> Any:
     return Option("--out", "-o", metavar=metavar, help=text)
 
 
-def setting(key: str, metavar: str) -> Any:
-    """The option of a setting, with the schema's name and description of it."""
-    each = settings()[key]
-    text = f"{each.description[:1].upper()}{each.description[1:]}."
-    return Option(
-        f"--{each.name}", metavar=metavar, help=text, autocompletion=lambda: list(each.values)
-    )
-
-
 def refuse_beside(option: str, others: Mapping[str, Any]) -> None:
     """Raise ConfigError where one of the other options is given, which would be ignored."""
     if given := [name for name, value in others.items() if value]:
         raise ConfigError(f"{option}: stands alone; leave out {' and '.join(given)}")
-
-
-class Settings(NamedTuple):
-    """A config, and the changes of the command line."""
-
-    config: str | None
-    changes: list[Override]
-
-
-def read_settings(
-    words: list[str] | None, config: str | None, set_: list[str] | None, options: dict[str, Any]
-) -> Settings:
-    """What a command's arguments, --config, --set and the options of settings ask for.
-
-    words: the name of a config or of data, and `key=value`, which changes what --set and options
-    have set. options: values, None where not given, by the key of their setting; in a word, the
-    option's name is enough. Raises ConfigError.
-    """
-    changes = [read_override(text, f"--set {text}") for text in set_ or []]
-    names = {settings()[key].name: key for key in options}
-    for key, value in options.items():
-        if value is not None:
-            changes.append(_override(key, value, f"--{settings()[key].name} {value}"))
-    for word in words or []:
-        if "=" in word:
-            name, _, value = word.partition("=")
-            key = names.get(name.replace("_", "-"), name)
-            changes.append(_override(key, value, word))
-        elif (found := _source(word, config)) == "config" and config is None:
-            config = word
-        elif found == "data" and "data.name" not in [change.key for change in changes]:
-            changes.append(_override("data.name", word, word))
-        else:
-            raise ConfigError(f"{word}: only one config and one data set, then key=value")
-    return Settings(config, changes)
-
-
-def _override(key: str, value: Any, label: str) -> Override:
-    known = settings().get(key)
-    text = json.dumps(value) if known and known.is_text and not known.values else str(value)
-    return read_override(f"{key}={text}", label)
-
-
-def _source(word: str, config: str | None) -> str:
-    """Whether a word names a "config" or "data", where config is what --config names."""
-    shipped, data = configs(""), datasets()
-    if config is None and (word in shipped or word.endswith((".yaml", ".yml"))):
-        return "config"
-    if word in data or (Path(word).exists() and not Path(word, "run.json").exists()):
-        return "data"
-    for folder in (Path(word), Path("runs", word)):
-        if (folder / "run.json").exists():
-            raise ConfigError(f"{word}: is a run; `mlp train --resume {folder}` resumes it")
-    near = nearest(word.lower().rpartition("/")[2], [*shipped, *data])
-    hint = f"did you mean {near!r}?" if near else "`mlp config list` and `mlp data list` show names"
-    raise ConfigError(f"{word}: no such config, data set or file; {hint}")
 
 
 def chosen_run(run: str | None) -> Path:
@@ -207,12 +131,6 @@ def chosen_run(run: str | None) -> Path:
 def chosen_runs(runs: list[str] | None) -> list[Path]:
     """The folders of the runs that arguments name or, without any, of the latest."""
     return [chosen_run(run) for run in runs] if runs else [chosen_run(None)]
-
-
-def refuse_settings_of(run: str | None, given: Settings) -> None:
-    """Raise ConfigError where settings are given beside a run, which has its own."""
-    if run and (given.config or given.changes):
-        raise ConfigError("--run: brings its own settings; leave out a config and settings")
 
 
 def parse_duration(text: str) -> float:

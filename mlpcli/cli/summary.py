@@ -1,16 +1,8 @@
 """`mlp summary`: the layers of a network and what they cost."""
 
-from mlpcli.cli.options import (
-    ConfigOpt,
-    JsonOpt,
-    RunOpt,
-    SetOpt,
-    SettingsArg,
-    chosen_run,
-    read_settings,
-    refuse_settings_of,
-)
+from mlpcli.cli.options import ConfigOpt, JsonOpt, RunOpt, SetOpt, chosen_run
 from mlpcli.cli.output import print_result
+from mlpcli.cli.settings import SettingsArg, read_settings, refuse_settings_of
 
 
 def summary(

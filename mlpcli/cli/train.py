@@ -16,27 +16,25 @@ from mlpcli.cli.options import (
     OverwriteOpt,
     QuietOpt,
     SetOpt,
-    SettingsArg,
     chosen_run,
     flag,
     out_option,
     parse_duration,
-    read_settings,
-    setting,
 )
 from mlpcli.cli.output import print_next, print_result
+from mlpcli.cli.settings import SettingsArg, read_settings, setting_option
 
 
 def train(
     words: SettingsArg = None,
     data: DataOpt = None,
-    lr: Annotated[str | None, setting("optimizer.lr", "RATE")] = None,
-    batch_size: Annotated[str | None, setting("train.batch_size", "N")] = None,
-    hidden: Annotated[str | None, setting("network.hidden", "N,N,...")] = None,
-    optimizer: Annotated[str | None, setting("optimizer.name", "NAME")] = None,
-    epochs: Annotated[str | None, setting("train.epochs", "N")] = None,
-    seed: Annotated[str | None, setting("seed", "N")] = None,
-    dropout: Annotated[str | None, setting("network.dropout", "FRACTION")] = None,
+    lr: Annotated[str | None, setting_option("optimizer.lr", "RATE")] = None,
+    batch_size: Annotated[str | None, setting_option("train.batch_size", "N")] = None,
+    hidden: Annotated[str | None, setting_option("network.hidden", "N,N,...")] = None,
+    optimizer: Annotated[str | None, setting_option("optimizer.name", "NAME")] = None,
+    epochs: Annotated[str | None, setting_option("train.epochs", "N")] = None,
+    seed: Annotated[str | None, setting_option("seed", "N")] = None,
+    dropout: Annotated[str | None, setting_option("network.dropout", "FRACTION")] = None,
     config: ConfigOpt = None,
     set_: SetOpt = None,
     out: Annotated[Path | None, out_option("DIR", "Folder of the run.")] = None,
@@ -134,7 +132,7 @@ def train(
         "train.target": target,
     }
     plan = api.plan(
-        *read_settings(words, config, set_, options),
+        *read_settings(words, config, set_, options, run_option="--resume"),
         out=out,
         name=name,
         seeds=seeds,

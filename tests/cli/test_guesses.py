@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import mlpcli
 from tests.cli.outcome import call, facts, on_terminal, refusal
 
 FAST = ("--hidden", "8", "--epochs", "1", "--quiet", "--json", "--no-preflight")
@@ -103,6 +104,15 @@ def test_a_run_is_found_by_its_name(dots: str) -> None:
     assert "did you mean 'first'?" in refusal("eval", "frist")
 
 
+def test_a_run_is_found_by_its_name_in_python(dots: str) -> None:
+    train(dots, "first")
+
+    assert mlpcli.load("first").run == Path("runs/first")
+    assert mlpcli.evaluate("first").run == "runs/first"
+    with pytest.raises(mlpcli.MlpError, match="did you mean 'first'"):
+        mlpcli.load("frist")
+
+
 @pytest.mark.parametrize("command", ["eval", "runs show", "report", "plot", "export --format npz"])
 def test_without_a_run_the_latest_is_taken(command: str, dots: str) -> None:
     train(dots, "first")
@@ -149,9 +159,8 @@ def test_a_folder_of_runs_is_answered_with_their_names(dots: str) -> None:
 def test_a_run_to_train_is_to_be_resumed(dots: str) -> None:
     train(dots, "first")
 
-    assert refusal("train", "first") == (
-        "first: is a run; `mlp train --resume runs/first` resumes it"
-    )
+    assert refusal("train", "first") == "first: is a run; name it by --resume first"
+    assert refusal("gradcheck", "first") == "first: is a run; name it by --run first"
 
 
 def test_predict_knows_the_run_from_the_images(dots: str) -> None:
