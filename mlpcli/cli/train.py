@@ -155,7 +155,7 @@ def train(
             quiet=quiet,
             before=run.earlier,
         )
-    if trained and not (quiet or json):
+    if trained and not (quiet or json or markdown):
         console.curves(plan.folder)
     print_result(
         api.result(plan),

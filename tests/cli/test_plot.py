@@ -180,7 +180,7 @@ def test_the_curves_stay_after_a_training(small: list[str]) -> None:
     assert not any("█" in line for line in lines)
 
 
-@pytest.mark.parametrize("option", ["--quiet", "--json", "--epochs=1"])
+@pytest.mark.parametrize("option", ["--quiet", "--json", "--markdown", "--epochs=1"])
 def test_the_curves_are_left_out_where_nobody_wants_them(small: list[str], option: str) -> None:
     lines = screen(80, "train", *small, "--out", "a", option)
 
