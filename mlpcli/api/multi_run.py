@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from mlpcli.api import significance
 from mlpcli.api.resume import resume as resume_run
@@ -13,6 +13,7 @@ from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError, Interrupted
 from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.record import RunRecord
+from mlpcli.training.progress import images_per_second
 
 
 class Member(NamedTuple):
@@ -29,6 +30,12 @@ class TrainResult(NamedTuple):
 
     run: str  # the run's folder
     record: RunRecord
+    images_per_second: float  # in the steps of all its epochs
+
+    @classmethod
+    def of(cls, run: RunFolder, record: RunRecord) -> Self:
+        """That of a finished run; raises CheckpointError where its metrics cannot be read."""
+        return cls(str(run), record, images_per_second(run.load_metrics()))
 
 
 class SeriesResult(NamedTuple):
@@ -109,7 +116,7 @@ def _with_hint(events: Iterator[Event], name: str, hint: str) -> Iterator[Event]
 def results(folder: Path) -> SeriesResult:
     """The finished runs of several seeds or folds; raises as `finished_runs` does."""
     finished = finished_runs(folder)
-    runs = {run.number: TrainResult(str(run), record) for run, record in finished.items()}
+    runs = {run.number: TrainResult.of(run, record) for run, record in finished.items()}
     best = [run.record.best for run in runs.values()]
     values = [epoch.validation_accuracy for epoch in best if epoch]
     accuracies = [value for value in values if value is not None]

@@ -155,7 +155,7 @@ def result(plan: Plan) -> TrainResult | SeriesResult:
     run = RunFolder(plan.folder)
     if not run.has_record():
         raise CheckpointError(f"{plan.folder}: was moved or removed when the training had finished")
-    return TrainResult(str(plan.folder), run.load_record())
+    return TrainResult.of(run, run.load_record())
 
 
 def run_folder(out: Path | None, name: str | None, default: str) -> Path:

@@ -118,7 +118,7 @@ def _values(result: TrainResult) -> dict[str, Any]:
         **pick(record.best, *(f"validation_{metric}" for metric in METRICS)),
         "train_loss": record.last.train_loss,
         "seconds": record.seconds,
-        "images_per_second": round(record.last.images_per_second),
+        "images_per_second": round(result.images_per_second),
         "parameters": record.parameters,
         "ended_by": record.ended_by,
     }

@@ -1,6 +1,7 @@
 """What a training yields: its progress after a step, and its metrics after an epoch."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -56,6 +57,13 @@ class Metrics(BaseModel):
         """The metric on the validation images, a fraction; nan where it was not measured."""
         value = getattr(self, f"validation_{metric}")
         return math.nan if value is None else float(value)
+
+
+def images_per_second(epochs: Sequence[Metrics]) -> float:
+    """Training images a second in the steps of all these epochs together; 0 for none."""
+    seconds = sum(epoch.seconds for epoch in epochs)
+    images = sum(epoch.images_per_second * epoch.seconds for epoch in epochs)
+    return images / seconds if seconds else 0.0
 
 
 class Step(NamedTuple):

@@ -4,6 +4,7 @@ import shutil
 import signal
 import sys
 import time
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,21 @@ def test_a_signal_ends_the_step_saves_and_says_so(
     assert RunFolder(folder).load_record().status == "interrupted"
     assert checkpoint.load(folder / LAST).metadata.progress.epoch == 1
     assert signal.getsignal(number) is before
+
+
+def test_a_checkpoint_within_an_epoch_keeps_the_seconds_too(
+    settings: Config, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that they are not lost where the process is killed."""
+    events = unstaged(train(changed(settings, "checkpoint.every_seconds=0"), folder))
+    monkeypatch.setattr(time, "perf_counter", count(step=0.5).__next__)
+
+    seconds = [RunFolder(folder).load_record().seconds for _ in islice(events, 6)]
+    events.close()
+
+    assert seconds[0] == 0
+    assert seconds[2:] == sorted(set(seconds[2:]))
+    assert seconds[2] > 0
 
 
 def test_a_second_signal_stops_at_once(settings: Config, folder: Path) -> None:

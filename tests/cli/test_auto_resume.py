@@ -1,6 +1,7 @@
 """`mlp train --auto-resume`: one command starts a run, resumes it, and leaves it when finished."""
 
 import signal
+from operator import methodcaller
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mlpcli.show import live
 from mlpcli.training.progress import Metrics
 from tests.cli.outcome import Outcome, call, documented, facts, on_terminal, refusal
 from tests.fingerprint import result
+from tests.trainings import edit_json
 
 
 def interrupted(*words: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
@@ -69,6 +71,18 @@ def test_json_has_the_result_of_a_finished_run_and_says_that_it_is_not_new(
     assert old == new
     assert documented({"already_finished": True})
     assert again.err == "note: a: already finished after 3 epochs; --epochs N adds more\n"
+
+
+def test_the_speed_is_that_of_all_epochs_also_of_a_resumed_run(
+    small: list[str], run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for line, (seconds, speed) in enumerate([(1.0, 100.0), (3.0, 300.0), (0.0, 0.0)]):
+        values = {"seconds": seconds, "images_per_second": speed}
+        edit_json(Path(run, "metrics.jsonl"), methodcaller("update", values), line)
+
+    found = facts(call("train", "--resume", run, "--json"))
+
+    assert found["images_per_second"] == 250
 
 
 @pytest.mark.slow
