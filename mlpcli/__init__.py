@@ -4,6 +4,7 @@ From Python, use the names below; `mlpcli.python` describes them. It is imported
 them is first used, so that the command line starts quickly.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mlpcli.errors import MlpError
@@ -13,6 +14,7 @@ __all__ = ["Config", "Evaluation", "Metrics", "MlpError", "Model", "Split", "Ver
 __all__ += ["check_gradient", "evaluate", "load", "load_config", "load_data", "train"]
 
 if TYPE_CHECKING:
+    from mlpcli import workbook as workbook
     from mlpcli.checks.gradcheck import Verdict
     from mlpcli.config.schema import Config
     from mlpcli.data.dataset import Split
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 else:  # hidden from type checkers, which would take any name for an existing one
 
     def __getattr__(name):
+        if name == "workbook":  # mlpcli.workbook.check, without an import of its own
+            return import_module("mlpcli.workbook")
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from mlpcli import python

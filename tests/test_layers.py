@@ -25,7 +25,14 @@ ALLOWED = {  # what is not listed imports none of them
     "files": {"atomic", "errors"},
     "python": {"show", "api", *BELOW_API},  # what Python users call, as `cli` is what a shell calls
     "workbook": {"api", "checks"},
-    "__init__": {"python", "api", "errors", "version", *BELOW_API},  # the names that they import
+    "__init__": {
+        "python",
+        "workbook",
+        "api",
+        "errors",
+        "version",
+        *BELOW_API,
+    },  # the names that they import
     "crash": {"annotation", "terminal", "version"},
     "__main__": {"cli", "crash", "signals"},
 }

@@ -1,5 +1,7 @@
 """The notebook of questions: it is valid, set in LaTeX, and right answers in it are right."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,14 @@ def test_check_takes_text_tuples_and_numbers() -> None:
         == "W3.13: wrong: not understood: a bracket is not closed"
     )
     assert check("W3.6", "two forces").right is None
+
+
+def test_the_module_needs_no_import_of_its_own() -> None:
+    script = "import mlpcli; print(mlpcli.workbook.check('W3.1', (256, 10)))"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("W3.1: right\n", "")
 
 
 def test_hints_and_answers_are_to_be_had() -> None:

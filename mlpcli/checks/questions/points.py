@@ -86,7 +86,8 @@ def _network(seed: int, images: int) -> Point:
         values = {name: array[0] for name, array in values.items()}
     for i, (W, b) in enumerate(params, 1):
         values |= {f"W{i}": W, f"b{i}": b}
-    values["n"] = np.array(float(images))
+    if images > 1:
+        values["n"] = np.array(float(images))
     values |= {"η": np.array(rng.uniform(0.1, 0.5)), "λ": np.array(rng.uniform(0.01, 0.1))}
 
     @cache
