@@ -33,7 +33,7 @@ class Row(NamedTuple):
     """One line of the page."""
 
     name: str
-    train: str  # options of `mlp train`
+    train: str  # config or data set and options of `mlp train`
     goal: str
     seeds: int = 5
     judge: str = ""  # options of `mlp eval`
@@ -45,52 +45,32 @@ class Row(NamedTuple):
 LONG = "at most 20 minutes per seed"
 LAST = "--weights last"  # where the mean validation accuracy of all seeds rises to the end
 ROWS = (
-    Row("mnist", "--config mnist", "at least 98.5%", quick=True, title="MNIST"),
+    Row("mnist", "mnist", "at least 98.5%", quick=True, title="MNIST"),
     Row(
         "mnist-fast",
-        "--config mnist-fast",
+        "mnist-fast",
         "98.0% in the least time: one command, cold, at most 4 s on a quiet machine",
         quick=True,
         cold=True,
         title="MNIST, in seconds",
     ),
-    Row("mnist-dropout", "--config mnist-dropout", "at least 98.8%", judge=LAST),
+    Row("mnist-dropout", "mnist-dropout", "at least 98.8%", judge=LAST),
     Row(
-        "mnist-best",
-        "--config mnist-best",
-        f"at least 99.5%, {LONG}",
-        judge=LAST,
-        title="MNIST, augmented",
+        "mnist-best", "mnist-best", f"at least 99.5%, {LONG}", judge=LAST, title="MNIST, augmented"
     ),
-    Row(
-        "mnist-wide",
-        "--config mnist-wide",
-        "at least 99.65%, at most 90 minutes",
-        seeds=1,
-        judge=LAST,
-    ),
-    Row(
-        "fashion-mnist",
-        "--config fashion-mnist",
-        "at least 90.0%",
-        quick=True,
-        title="Fashion-MNIST",
-    ),
+    Row("mnist-wide", "mnist-wide", "at least 99.65%, at most 90 minutes", seeds=1, judge=LAST),
+    Row("fashion-mnist", "fashion-mnist", "at least 90.0%", quick=True, title="Fashion-MNIST"),
     Row(
         "fashion-mnist-best",
-        "--config fashion-mnist-best",
+        "fashion-mnist-best",
         f"at least 91.5%, {LONG}",
         judge=LAST,
         title="Fashion-MNIST, augmented",
     ),
-    Row("kmnist", "--config kmnist", "none"),
-    Row("synth", "--set data.name=synth", "none", quick=True, title="synth"),
+    Row("kmnist", "kmnist", "none"),
+    Row("synth", "synth", "none", quick=True, title="synth"),
     Row(
-        "synth-linear",
-        "--set data.name=synth --set 'network.hidden=[]'",
-        "none",
-        quick=True,
-        title="synth, linear model",
+        "synth-linear", "synth 'network.hidden=[]'", "none", quick=True, title="synth, linear model"
     ),
 )
 
@@ -106,7 +86,7 @@ images. A goal of "none" means that the accuracy is only reported. The seconds a
 of one seed, including validation and saving. The load is the load average at the start.
 
 """
-HEADLINES = "data set|commands|test accuracy|seeds|seconds per seed"
+HEADLINES = "data set|command|test accuracy|seconds per seed"
 COLUMNS = "row|goal|test accuracy|95% interval|seeds|seconds per seed|commands|commit|machine"
 
 
@@ -162,7 +142,7 @@ def commands(row: Row) -> list[str]:
     """The commands that reproduce the row's accuracy."""
     seeds = f" --seeds {row.seeds}" if row.seeds > 1 else ""
     judge = f" {row.judge}" if row.judge else ""
-    return [f"mlp train {row.train}{seeds} --name {row.name}", f"mlp eval runs/{row.name}{judge}"]
+    return [f"mlp train {row.train}{seeds} --name {row.name}", f"mlp eval {row.name}{judge}"]
 
 
 def measure(row: Row, folder: Path) -> dict[str, Any]:
@@ -272,8 +252,8 @@ def table(columns: str, rows: list[list[str]]) -> str:
 
 def headline(row: Row, found: dict[str, Any]) -> list[str]:
     """A row of the README's table."""
-    _, _, accuracy, _, seeds, seconds, typed, *_ = cells(row, found)
-    return [row.title, typed, accuracy, seeds, seconds]
+    _, _, accuracy, _, _, seconds, *_ = cells(row, found)
+    return [row.title, f"`mlp train {row.train}`", accuracy, seconds]
 
 
 def cells(row: Row, found: dict[str, Any] | None) -> list[str]:
