@@ -240,11 +240,12 @@ def arguments(
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return words, False
-    plain = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    needed = [p.name for p in plain if p.default is p.empty]
-    if not needed or len(plain) < len(parameters) or not all(name in known for name in needed):
-        return words, False
-    return needed, True
+    named = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
+    by_name = all(p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in named)
+    needed = [p.name for p in named if p.default is p.empty]
+    if by_name and needed and all(name in known for name in needed):
+        return needed, True
+    return words, False
 
 
 def numbers(value: Any) -> list[tuple[str, Any]]:

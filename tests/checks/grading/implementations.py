@@ -297,6 +297,32 @@ def backward(params, x, y):
     "the gradients of the activations beside": BESIDE,
     "four layers, leaky relu, given z": NARROW,
     "one row, stated": 'FORM = "row"\n' + but(WHOLE, " / len(y)", "", "g.sum(axis=0)", "g"),
+    "keywords alone": but(WHOLE, "(params, h, y)", "(*, y, h, params, **options)"),
+    "names of its own, and a default argument": but(
+        but(
+            WHOLE,
+            "h[3] - y",
+            "a[3] - t",
+            "len(y)",
+            "len(t)",
+            "h[i].T",
+            "a[i].T",
+            "h[i] > 0",
+            "a[i] > 0",
+        ),
+        "(params, h, y)",
+        "(params, a, t, eps=1e-8)",
+    ),
+    "softmax regression": """
+SIZES = (64, 10)
+def grad_z1(h1, y): return (h1 - y) / len(y)
+def grad_W1(h0, grad_z1): return h0.T @ grad_z1
+def grad_b1(grad_z1): return grad_z1.sum(0)
+def update(params, x, h1, y, lr):
+    W, b = params[0]
+    W -= lr * x.T @ (h1 - y) / len(y)
+    b -= lr * (h1 - y).mean(0)
+""",
     "a parameter for each weight": """
 def backward(W1, W2, W3, h0, h1, h2, h3, y):
     d3 = (h3 - y) / len(y)
