@@ -8,6 +8,7 @@ import pytest
 
 from mlpcli.cli import app
 from mlpcli.config.load import json_schema
+from mlpcli.config.sweep_file import json_schema as sweep_schema
 from mlpcli.data.registry import DATASETS
 
 ROOT = Path(__file__).parent.parent
@@ -61,6 +62,12 @@ def test_every_promise_names_tests_and_faults_that_exist() -> None:
 
 def test_the_shipped_schema_is_that_of_the_settings() -> None:
     assert json.loads(read("configs/config.schema.json")) == json.loads(json_schema()), "make docs"
+
+
+def test_the_shipped_schema_of_sweeps_is_theirs() -> None:
+    shipped = json.loads(read("configs/sweep.schema.json"))
+
+    assert shipped == json.loads(sweep_schema()), "make docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

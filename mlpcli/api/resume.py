@@ -39,7 +39,14 @@ MORE = {  # how a finished run is trained further, by its stop reason
 
 
 def resume(
-    config: Config, folder: Path, *, force: bool = False, offline: bool = False, threads: int = 1
+    config: Config,
+    folder: Path,
+    *,
+    force: bool = False,
+    offline: bool = False,
+    threads: int = 1,
+    until: int | None = None,
+    data: TrainingData | None = None,
 ) -> Generator[Event]:
     """Resume from the last checkpoint in folder; yields and raises as `train` does.
 
@@ -54,10 +61,12 @@ def resume(
         last = place.load_weights("last") if path.exists() else None
         if last and not last.optimizer_state:
             raise CheckpointError(f"{path}: holds only weights, no optimizer state; train anew")
+        if last is None and place.has_record() and place.load_record().status == "finished":
+            raise CheckpointError(f"{path}: was removed, so the run cannot go on; train anew")
         before = last.metadata.config if last else place.load_config()
         changed = differences(before, config)
         yield reading_stage(config)
-        split = load_split(config, "train", offline=offline)
+        split = data.split if data else load_split(config, "train", offline=offline)
         if last and last.metadata.data != split.files:
             changed["data"] = "the training files are not those of the run"
         _refuse(place, changed, force=force)
@@ -65,14 +74,14 @@ def resume(
             place.require_metrics(last.metadata.progress.epoch)
             yield AlreadyFinished(f"{place}: {_already(config, last.metadata.progress)}")
             return
-        data = prepare(config, split)
+        data = data or prepare(config, split)
         if last and place.has_record():
             yield from _environment_notices(place, threads=threads)
         with stop_between_steps(place) as request:
             if last is None:  # it died before its first checkpoint
                 run = begin(config, held, data, threads=threads)
                 held.restart(config, run.record)
-                yield from follow(run, request)
+                yield from follow(run, request, until=until)
                 return
             run = _repaired(held, last, config, data, threads=threads)
             if changed:
@@ -80,7 +89,7 @@ def resume(
             held.save_record(run.record)
             metadata, params, optimizer_state = last
             state = State(metadata.progress, metadata.updates, params, optimizer_state)
-            yield from follow(run, request, since=state)
+            yield from follow(run, request, since=state, until=until)
 
 
 def earlier_epochs(folder: Path) -> list[Metrics]:

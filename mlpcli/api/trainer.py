@@ -83,11 +83,15 @@ def train(
     offline: bool = False,
     preflight: bool = True,
     threads: int = 1,
+    until: int | None = None,
+    data: TrainingData | None = None,
 ) -> Generator[Event]:
     """Train and keep everything in folder; yields what `fit` yields, after it has been saved.
 
-    preflight: whether to yield the warnings of `preflight` first, as notices. The test files are
-    never opened. Raises MlpError, with the reason in run.json, when the run cannot continue, and
+    preflight: whether to yield the warnings of `preflight` first, as notices. until: pause after so
+    many epochs, in the middle of the schedule, so that resuming gives the bits of an unbroken run.
+    data: the prepared images of config, where the caller has them already. The test files are never
+    opened. Raises MlpError, with the reason in run.json, when the run cannot continue, and
     Interrupted, with the state saved, when a signal asked for it.
     """
     require_library(config)
@@ -95,14 +99,14 @@ def train(
     place.require_unlocked()  # before claim, since it names the process that writes there
     place.claim(overwrite=overwrite)
     yield reading_stage(config)
-    data = prepare(config, load_split(config, "train", offline=offline))
+    data = data or prepare(config, load_split(config, "train", offline=offline))
     place.make()
     with place.lock() as held, stop_between_steps(place) as request:
         held.claim(overwrite=overwrite)  # again, now that no other can write here
         run = begin(config, held, data, threads=threads)
         held.create(config, run.record)
         yield summary(data)
-        yield from follow(run, request, preflight=preflight)
+        yield from follow(run, request, preflight=preflight, until=until)
 
 
 def reading_stage(config: Config) -> Stage:
@@ -133,11 +137,16 @@ def begin(config: Config, folder: RunFolder, data: TrainingData, *, threads: int
 
 
 def follow(
-    run: Run, request: StopRequest, *, since: State | None = None, preflight: bool = False
+    run: Run,
+    request: StopRequest,
+    *,
+    since: State | None = None,
+    preflight: bool = False,
+    until: int | None = None,
 ) -> Iterator[Notice | Stage | Step | Epoch]:
     """Train to the end, keeping everything, or until a signal asks to stop.
 
-    since: where an earlier process stopped; preflight: as for `train`.
+    since: where an earlier process stopped; preflight, until: as for `train`.
     """
     event = None
     progress = since.progress if since else Progress()
@@ -155,7 +164,7 @@ def follow(
         with event_log(run.config, run.folder) as log:
             started = time.perf_counter()
             saved, trials = started, 0 if run.config.train.time_budget is None else TRIAL_SAVES
-            for event in _events(run, since):
+            for event in () if _is_reached(until, progress) else _events(run, since):
                 now, progress = time.perf_counter(), event.progress
                 seconds = round(before + now - started, 3)
                 if isinstance(event, Epoch):
@@ -173,8 +182,13 @@ def follow(
                 if request.signal is not None:
                     save(run, event, "last")
                     raise Interrupted(f"after {_done(event)}; {_hint(run.folder)}", request.signal)
+                if _is_reached(until, progress):
+                    break
             seconds = round(before + time.perf_counter() - started, 3)
         reason = stop_reason(run.config, progress)
+        if reason is None:
+            run.record = run.record.replace(status="paused")
+            return
         unpredicted = _unpredicted_classes(run)
         warnings = dict.fromkeys([*run.record.warnings, *unpredicted])  # a resumed run may have it
         run.record = run.record.replace(
@@ -195,10 +209,19 @@ def follow(
     finally:
         run.record = run.record.replace(seconds=seconds)
         # the error that ends the run is reported, not that its record could not be written then
-        with nullcontext() if run.record.status == "finished" else suppress(MlpError):
+        whole = run.record.status in ("finished", "paused")
+        with nullcontext() if whole else suppress(MlpError):
             run.folder.save_record(run.record)
     run.folder.require_in_place("the run in it is finished")
     yield from map(Notice, unpredicted)
+
+
+def _is_reached(until: int | None, progress: Progress) -> bool:
+    """Whether a training that is to pause after so many epochs has done them, and not a step more.
+
+    One that died later goes on to the end of its epoch.
+    """
+    return until is not None and progress.epoch >= until and not progress.step
 
 
 def _rare_classes(run: Run) -> list[str]:

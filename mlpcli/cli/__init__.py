@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from mlpcli.cli import config, data, runs
+from mlpcli.cli import config, data, runs, sweep
 from mlpcli.cli.compare import compare
 from mlpcli.cli.download import download
 from mlpcli.cli.error_boundary import Boundary
@@ -79,6 +79,7 @@ TRAIN, INSPECT, USE = "Train", "Inspect", "Use"  # the sections of the help
 VERIFY, MANAGE = "Verify", "Manage"
 
 app.command(rich_help_panel=TRAIN)(train)
+app.add_typer(sweep.app, rich_help_panel=TRAIN)
 
 app.command("eval", rich_help_panel=INSPECT)(eval_)
 app.command(rich_help_panel=INSPECT)(compare)

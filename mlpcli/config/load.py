@@ -32,7 +32,7 @@ def load_config(source: str | None, overrides: Overrides = ()) -> Config:
     source: None gives the defaults. Of two overrides for the same setting the last one holds.
     Raises ConfigError with a line for each mistake.
     """
-    tree = yaml_source.parse(*_read(source)) if source is not None else Tree({}, {})
+    tree = yaml_source.parse(*read_source(source)) if source is not None else Tree({}, {})
     changes = [o if isinstance(o, Override) else read_override(o, f"--set {o}") for o in overrides]
     # the kind of a section first, which brings the defaults of the others
     for change in sorted(changes, key=lambda change: not _is_kind(change)):
@@ -94,7 +94,7 @@ def json_schema() -> str:
     return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _read(source: str) -> tuple[str, str]:
+def read_source(source: str) -> tuple[str, str]:
     """The text of a config, and its name in messages."""
     names = shipped()
     if source in names:

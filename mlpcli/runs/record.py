@@ -50,7 +50,7 @@ class RunRecord(Part):
     """The content of run.json; a field that was never set is not written."""
 
     schema_: Literal[1] = Field(validation_alias="schema", serialization_alias="schema")
-    status: Literal["running", "finished", "interrupted", "failed", "imported"]
+    status: Literal["running", "finished", "interrupted", "paused", "failed", "imported"]
     seed: int
     parameters: int  # weights and biases
     data: DataRecord

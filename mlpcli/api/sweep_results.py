@@ -1,0 +1,235 @@
+"""The results of a sweep: its configs ranked, and which of them the best is significantly above."""
+
+import shlex
+from collections.abc import Sequence
+from itertools import combinations
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from mlpcli.api import compare, significance
+from mlpcli.api.compare import SIGNIFICANCE_LEVEL
+from mlpcli.api.eval import Evaluation, Subject
+from mlpcli.api.significance import Summary
+from mlpcli.api.sweep import Planned, record_of
+from mlpcli.api.sweep_plan import THREADS, Trial, data_key
+from mlpcli.config.keys import settings
+from mlpcli.config.load import changed_settings
+from mlpcli.config.schema import Config, Metric
+from mlpcli.data.dataset import Split
+from mlpcli.errors import CheckFailed, CheckpointError, MlpError
+from mlpcli.runs.record import RunRecord
+from mlpcli.training.loader import load_split, split_rows
+
+MAX_EVALUATED = 100  # configs of one seed each that are compared image by image
+
+
+class Row(NamedTuple):
+    """One config of a sweep, with its trials."""
+
+    rank: int | None  # from 1; None where some trial has not finished
+    parameters: dict[str, Any]  # by dotted key, those that differ between configs
+    seeds: dict[int, float | None]  # by seed, the best value of the metric; None: not finished
+    runs: tuple[str, ...]  # folders of the trials
+    status: str  # finished, paused, failed, interrupted, running or waiting
+    reason: str  # why it failed
+    mean: float | None  # of the metric
+    summary: Summary | None  # over the seeds, of at least two
+    seconds: float | None  # of a trial, mean
+    difference: float | None = None  # mean minus that of the best
+    p_holm: float | None = None  # of the difference from the best, corrected for all pairs
+
+    @property
+    def verdict(self) -> str:
+        """Compared with the best: "best", "worse", "cannot tell", or "" where it has no rank."""
+        if self.rank is None:
+            return ""
+        if self.rank == 1:
+            return "best"
+        return (
+            "worse"
+            if self.p_holm is not None and self.p_holm < SIGNIFICANCE_LEVEL
+            else "cannot tell"
+        )
+
+
+class Results(NamedTuple):
+    """A sweep's configs, best first."""
+
+    sweep: str  # its folder
+    metric: Metric
+    rows: tuple[Row, ...]
+    test: str | None  # paired-t or mcnemar; None where there was none to make
+    no_test: str  # why
+    pairs: int  # for which the p-values are corrected
+    best: Config | None  # the winner's, with its first seed
+    command: str | None  # that trains the winner
+    confirm: str | None  # that trains it on seeds which did not choose it
+
+    def count(self, status: str) -> int:
+        """The configs with this status."""
+        return sum(row.status == status for row in self.rows)
+
+
+def results(planned: Planned, *, offline: bool = False) -> Results:
+    """What a sweep has found so far; raises CheckpointError."""
+    lost = planned.folder.load_lost()
+    groups: dict[str, list[Trial]] = {}
+    for trial in planned.trials:
+        groups.setdefault(trial.group, []).append(trial)
+    varied = _varied([trial.parameters for trial in planned.trials])
+    rows = [_row(planned, members, varied, lost) for members in groups.values()]
+    members = list(groups.values())
+    whole = [i for i, row in enumerate(rows) if row.status == "finished"]
+    whole.sort(key=lambda i: -(rows[i].mean or 0.0))  # equal ones stay in the order of the plan
+    test, reason, p_values = _tested(planned, [rows[i] for i in whole], offline=offline)
+    ranked = [
+        rows[i]._replace(
+            rank=rank,
+            difference=(rows[i].mean or 0.0) - (rows[whole[0]].mean or 0.0),
+            p_holm=p_values.get(rank - 1),
+        )
+        for rank, i in enumerate(whole, 1)
+    ]
+    others = [row for row in rows if row.status != "finished"]
+    others.sort(key=lambda row: -(row.mean or 0.0))
+    best = members[whole[0]] if whole else None
+    n = len(whole)
+    return Results(
+        sweep=str(planned.folder),
+        metric=planned.metric,
+        rows=(*ranked, *others),
+        test=test,
+        no_test=reason,
+        pairs=n * (n - 1) // 2,
+        best=best[0].config if best else None,
+        command=command(best[0].config) if best else None,
+        confirm=f"mlp sweep show {shlex.quote(str(planned.folder))} --confirm 5" if best else None,
+    )
+
+
+def require_success(found: Results) -> None:
+    """Raise CheckFailed where a trial has failed."""
+    if failed := found.count("failed"):
+        plural = "s" * (failed != 1)
+        raise CheckFailed(
+            f"{found.sweep}: {failed} config{plural} failed; the same command tries again"
+        )
+
+
+def command(config: Config) -> str:
+    """The `mlp train` that trains a trial with these settings to the same weights."""
+    changed = changed_settings(config)
+    name = changed.pop("data.name", None)
+    words = [str(name)] if name else []
+    kinds = [key for key in changed if key.endswith(".name")]  # a kind brings its defaults
+    for key in [*kinds, *(key for key in changed if key not in kinds)]:
+        words.append(f"{key}={_text(key, changed[key])}")
+    return shlex.join(["mlp", "train", *words, "--threads", f"{THREADS}"])
+
+
+def _text(key: str, value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"[{','.join(map(str, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {each}" for name, each in value.items()) + "}"
+    known = settings().get(key)
+    return repr(value) if known and not known.is_text and isinstance(value, str) else str(value)
+
+
+def _varied(parameters: Sequence[dict[str, Any]]) -> list[str]:
+    """The keys that have several values; where there is only one config, all."""
+    keys = dict.fromkeys(key for each in parameters for key in each)
+    varied = [key for key in keys if len({str(each.get(key)) for each in parameters}) > 1]
+    return varied or list(keys)
+
+
+def _row(planned: Planned, members: list[Trial], varied: list[str], lost: dict[str, str]) -> Row:
+    records = {m.address: record_of(planned.folder.trial(m.address)) for m in members}
+    values: dict[int, float | None] = {}
+    for member in members:
+        record = records[member.address]
+        whole = record and record.status in ("finished", "paused") and record.best
+        values[member.config.seed] = (
+            record.best.validation(planned.metric) if record and record.best and whole else None
+        )
+    reasons = [_reason(records[m.address], lost.get(m.address)) for m in members]
+    states = [record.status if record else "waiting" for record in records.values()]
+    status = "finished" if set(states) == {"finished"} else _status(states, reasons)
+    known = [value for value in values.values() if value is not None]
+    is_whole = len(known) == len(values)
+    seconds = [record.seconds for record in records.values() if record]
+    return Row(
+        rank=None,
+        parameters={key: members[0].parameters.get(key) for key in varied},
+        seeds=values,
+        runs=tuple(str(planned.folder.trial(member.address)) for member in members),
+        status=status,
+        reason=next(filter(None, reasons), ""),
+        mean=fmean(known) if is_whole else None,
+        summary=significance.accuracy_summary(known) if is_whole and len(known) > 1 else None,
+        seconds=fmean(seconds) if seconds else None,
+    )
+
+
+def _reason(record: RunRecord | None, lost: str | None) -> str:
+    if record and record.status == "failed":
+        return record.error or "failed"
+    return "" if record and record.status == "finished" else lost or ""
+
+
+def _status(states: Sequence[str], reasons: Sequence[str]) -> str:
+    """Of a config whose trials have not all finished, that of the trial which is worst off."""
+    if any(reasons):
+        return "failed"
+    order = ("running", "interrupted", "waiting", "paused")
+    return next((status for status in order if status in states), states[0])
+
+
+def _tested(
+    planned: Planned, rows: Sequence[Row], *, offline: bool
+) -> tuple[str | None, str, dict[int, float]]:
+    """The test, why there was none, and by position the p-value of each row and the first."""
+    if len(rows) < 2:
+        return None, "fewer than two configs have finished", {}
+    pairs = list(combinations(range(len(rows)), 2))
+    common = [seed for seed in rows[0].seeds if all(seed in row.seeds for row in rows)]
+    if len(common) > 1:
+        found = [
+            significance.paired_t(
+                [(rows[j].seeds[s] or 0) - (rows[i].seeds[s] or 0) for s in common]
+            )
+            for i, j in pairs
+        ]
+        corrected = dict(zip(pairs, significance.holm(found), strict=True))
+        return "paired-t", "", {j: corrected[0, j] for j in range(1, len(rows))}
+    if planned.metric != "accuracy":
+        return None, f"one seed each cannot be tested by {planned.metric}; use --seeds", {}
+    if len(rows) > MAX_EVALUATED:
+        return None, f"more than {MAX_EVALUATED} configs of one seed each; use --seeds", {}
+    try:
+        ranking = compare.rank_evaluations(_evaluations(planned, rows, offline=offline))
+    except MlpError as err:
+        return None, f"one seed each, and their images cannot be compared: {err}", {}
+    p_values = {rival.comparison.runs[1]: rival.p_holm for rival in ranking.rivals}
+    return "mcnemar", "", {i: p_values[row.runs[0]] for i, row in enumerate(rows) if i}
+
+
+def _evaluations(planned: Planned, rows: Sequence[Row], *, offline: bool) -> list[Evaluation]:
+    """Each config's one run on its validation images, which are read once."""
+    splits: dict[str, Split] = {}
+    found = []
+    by_folder = {str(planned.folder.trial(t.address)): t for t in planned.trials}
+    for row in rows:
+        trial = by_folder[row.runs[0]]
+        key = data_key(trial.config)
+        if key not in splits:
+            splits[key] = load_split(trial.config, "train", offline=offline)
+        images, folder = splits[key], planned.folder.trial(trial.address)
+        if folder.load_record().data.sha256 != images.files:
+            raise CheckpointError("the training data has changed since")
+        weights, rows_ = folder.load_weights("best"), split_rows(trial.config, images)[1]
+        subject = Subject(row.runs[0], "validation", "best", weights, images, rows_, ())
+        found.append(subject.evaluate())
+    return found

@@ -1,0 +1,93 @@
+"""One trial of a sweep: trained or resumed in its folder, on data that is read once a process."""
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from mlpcli.api.resume import resume
+from mlpcli.api.sweep_plan import THREADS, data_key
+from mlpcli.api.trainer import train
+from mlpcli.config.schema import Config
+from mlpcli.data.dataset import Split
+from mlpcli.errors import Interrupted, MlpError, OutputError
+from mlpcli.runs.folder import BEST, LAST, RunFolder
+from mlpcli.training.loader import TrainingData, load_split, prepare
+
+MAX_PREPARED = 8  # sets of training data kept, which differ in the seed
+Keep = Literal["all", "best", "none"]  # which weights of a finished trial
+
+
+class Task(NamedTuple):
+    """What a worker is to do."""
+
+    address: str
+    folder: str
+    config: dict[str, Any]  # settings, as YAML has them
+    until: int | None = None  # epochs after which to pause
+    keep: Keep = "all"
+    offline: bool = False
+
+
+class Outcome(NamedTuple):
+    """How a worker's attempt at a task ended; the run's record has the rest."""
+
+    address: str
+    status: Literal["done", "failed", "died"]
+    reason: str = ""
+
+
+class Images:
+    """The training data of the last trials, since reading it takes longer than a short trial."""
+
+    def __init__(self) -> None:
+        self._splits: OrderedDict[str, Split] = OrderedDict()
+        self._prepared: OrderedDict[str, TrainingData] = OrderedDict()
+
+    def of(self, config: Config, *, offline: bool) -> TrainingData:
+        """The prepared images of a config; raises MlpError."""
+        key = data_key(config)
+        if key not in self._splits:
+            while self._splits:  # one at a time: each may be large
+                self._splits.popitem()
+                self._prepared.clear()
+            self._splits[key] = load_split(config, "train", offline=offline)
+        own = f"{key} {config.seed} {config.train.class_weight} {config.train.model_dump()}"
+        if own not in self._prepared:
+            self._prepared[own] = prepare(config, self._splits[key])
+            while len(self._prepared) > MAX_PREPARED:
+                self._prepared.popitem(last=False)
+        return self._prepared[own]
+
+
+def run(task: Task, images: Images) -> Outcome:
+    """Train a trial to its end, or until it is to pause; raises Interrupted with its state saved.
+
+    What is there already stays: a trial that has come so far is left as it is.
+    """
+    folder = RunFolder(Path(task.folder))
+    try:
+        config = Config.model_validate(task.config)
+        data = images.of(config, offline=task.offline)
+        more: dict[str, Any] = {"threads": THREADS, "until": task.until, "data": data}
+        if folder.holds_run():
+            events = resume(config, folder.path, **more)
+        else:
+            events = train(config, folder.path, preflight=False, **more)
+        for _ in events:
+            pass
+        if folder.load_record().status == "finished":
+            _remove_weights(folder, task.keep)
+    except Interrupted:
+        raise
+    except MlpError as err:
+        return Outcome(task.address, "failed", str(err))
+    return Outcome(task.address, "done")
+
+
+def _remove_weights(folder: RunFolder, keep: Keep) -> None:
+    names = {"all": (), "best": (LAST,), "none": (LAST, BEST)}[keep]
+    try:
+        for name in names:
+            (folder.path / name).unlink(missing_ok=True)
+    except OSError as err:
+        raise OutputError(f"{err.filename}: cannot remove: {err.strerror}") from err

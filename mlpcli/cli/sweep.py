@@ -1,0 +1,162 @@
+"""`mlp sweep`: train many configs, and show which is best."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer import Argument, Option
+
+from mlpcli.cli.help import Group
+from mlpcli.cli.options import JsonOpt, MarkdownOpt, OfflineOpt, QuietOpt, SetOpt, flag, out_option
+from mlpcli.cli.output import print_result
+from mlpcli.cli.settings import SettingsArg
+from mlpcli.errors import ConfigError
+
+DirArg = Annotated[Path, Argument(metavar="DIR", help="The sweep's folder.", show_default=False)]
+WorkersOpt = Annotated[
+    int | None,
+    Option(metavar="N", min=1, help="Trials at a time, each on one core (default: all cores)."),
+]
+
+
+class SweepGroup(Group):
+    """Takes what is not the name of a command for the words of `run`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words; those of a sweep follow immediately."""
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(name="sweep", cls=SweepGroup, no_args_is_help=True)
+
+
+@app.callback()
+def sweep() -> None:
+    """Train many configs and rank them.
+
+    What follows is a file, or settings with several values each. The word `run` may be left out.
+
+    Examples:
+
+    \b
+      mlp sweep mnist optimizer.lr=0.03,0.1,0.3 --seeds 3
+      mlp sweep lr.yaml
+      mlp sweep show runs/lr
+    """
+
+
+@app.command()
+def run(
+    words: SettingsArg = None,
+    set_: SetOpt = None,
+    seeds: Annotated[
+        int | None, Option(metavar="N", min=1, max=1000, help="Train each config with N seeds.")
+    ] = None,
+    out: Annotated[Path | None, out_option("DIR", "Folder of the sweep.")] = None,
+    name: Annotated[str | None, Option(metavar="N", help="Short for --out runs/N.")] = None,
+    workers: WorkersOpt = None,
+    keep: Annotated[
+        Literal["all", "best", "none"],
+        Option(help="Weights to keep of each finished trial; all can be trained further."),
+    ] = "all",
+    extend: Annotated[
+        bool, flag("--extend", "Add the trials of a changed sweep to those in the folder.")
+    ] = False,
+    dry_run: Annotated[
+        bool, flag("--dry-run", "Print the trials, epochs, time and disk; start nothing.")
+    ] = False,
+    offline: OfflineOpt = False,
+    json: JsonOpt = False,
+    markdown: MarkdownOpt = False,
+    quiet: QuietOpt = False,
+) -> None:
+    """Train the trials of a sweep.
+
+    A file names the settings to try (docs/scale.md). Without one, each setting with several values
+    makes a grid. Each trial is a run in the sweep's folder.
+
+    The same command goes on where it was stopped, and keeps what has finished. The results are the
+    same for any number of workers.
+
+    Examples:
+
+    \b
+      mlp sweep run lr.yaml
+      mlp sweep mnist optimizer.lr=0.03,0.1,0.3 network.hidden='[128,64]','[512,256]' --seeds 3
+      mlp sweep lr.yaml --dry-run
+      mlp sweep lr.yaml --workers 1 --name night
+    """
+    from mlpcli.api import sweep as api
+    from mlpcli.api.sweep_estimate import estimate
+    from mlpcli.api.sweep_results import require_success, results
+    from mlpcli.api.sweep_source import definition, folder_of
+    from mlpcli.api.sweep_workers import local
+    from mlpcli.show import sweep as view
+
+    asked = definition(words or [], set_ or [], seeds=seeds)
+    folder = folder_of(asked, out, name)
+    planned = api.prepare(asked.definition, folder, extend=extend, offline=offline)
+    port, count = local(workers, len(planned.trials))
+    if dry_run:
+        found = estimate(planned, workers=count, keep=keep)
+        print_result(found, view.estimate_as_text, view.estimate_as_json, json=json)
+        return
+    with planned.folder.lock():
+        events = api.run(planned, port, keep=keep, offline=offline)
+        view.watch(events, workers=count, quiet=quiet)
+    ranked = results(planned, offline=offline)
+    as_text, as_json = view.results_as_blocks, view.results_as_json
+    print_result(ranked, as_text, as_json, json=json, markdown=markdown)
+    require_success(ranked)
+
+
+@app.command()
+def show(
+    folder: DirArg,
+    confirm: Annotated[
+        int | None, Option(metavar="N", min=1, max=1000, help="Train the best on N fresh seeds.")
+    ] = None,
+    workers: WorkersOpt = None,
+    offline: OfflineOpt = False,
+    json: JsonOpt = False,
+    markdown: MarkdownOpt = False,
+    csv: Annotated[bool, flag("--csv", "Print CSV, one config per line.")] = False,
+    quiet: QuietOpt = False,
+) -> None:
+    """Rank the configs of a sweep.
+
+    Configs that the best is not significantly better than are marked "cannot tell": by a paired t
+    test over the seeds or, of one seed each, by McNemar's test; the p-values are corrected for all
+    pairs of configs (Holm).
+
+    Examples:
+
+    \b
+      mlp sweep show runs/lr
+      mlp sweep show runs/lr --csv > lr.csv
+      mlp sweep show runs/lr --confirm 5
+    """
+    from mlpcli.api import sweep as api
+    from mlpcli.api.sweep_confirm import confirmation, fresh_trials
+    from mlpcli.api.sweep_results import results
+    from mlpcli.api.sweep_workers import local
+    from mlpcli.show import sweep as view
+
+    if csv and (json or markdown or confirm):
+        raise ConfigError("--csv: stands alone; leave out --json, --markdown and --confirm")
+    planned = api.load(folder)
+    found = results(planned, offline=offline)
+    if confirm is None:
+        text = view.results_as_csv if csv else view.results_as_blocks
+        as_json = view.results_as_json
+        print_result(found, text, as_json, json=json, markdown=markdown, wrap=not csv)
+        return
+    trials = fresh_trials(planned, found, confirm, offline=offline)
+    port, count = local(workers, len(trials))
+    with planned.folder.lock():
+        events = api.train_all(planned, port, trials, offline=offline)
+        view.watch(events, workers=count, quiet=quiet)
+    outcome = confirmation(planned, found, trials)
+    print_result(outcome, view.confirmation_as_text, view.confirmation_as_json, json=json)
