@@ -165,6 +165,8 @@ def _added(terms: list[tuple[int, Node]]) -> Node:
 
 def _wrong_factor(question: Question, found: list[Value]) -> str:
     """A number by which the answer is too large, the same at all points."""
+    if question.kind == "value":  # it would be the answer
+        return ""
     right = expected(question, question.answer)
     a, b = np.ravel(right[0].array), np.ravel(found[0].array)
     if not (a.any() and b.any()):

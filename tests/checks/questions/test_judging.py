@@ -77,6 +77,7 @@ def test_a_named_wrong_answer_gets_its_reason(question: Question) -> None:
         ),
         ("z3.2b", "-log exp(z3_y*) / sum_j exp(z3_j)", "put all of it in parentheses"),
         ("calculus.1", "1/x^2", ""),
+        ("2.9a", "5", ""),
         ("z3.12", "(h3 - y) / n", "n is not known here"),
         ("z3.9", "softmax(z3)_i", "the value is right, but write it by means of h3 alone"),
         ("W3.9", "h3 - y", "that is a whole array; the entry j is asked for"),
@@ -87,7 +88,9 @@ def test_a_named_wrong_answer_gets_its_reason(question: Question) -> None:
     ],
 )
 def test_a_wrong_answer_gets_a_reason(name: str, answer: str, words: str) -> None:
-    assert words in reason(name, answer)
+    found = reason(name, answer)
+
+    assert words in found if words else found == ""
 
 
 @pytest.mark.parametrize(
