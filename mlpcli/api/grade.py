@@ -118,6 +118,7 @@ def drawn_problem(rng: np.random.Generator, sizes: Sequence[int] | None = None) 
     hidden = int(rng.integers(300, 500)), int(rng.integers(100, 250))
     sizes = sizes or (INPUTS, *hidden, CLASSES)
     images = min(images, *sizes[:-1])
+    images -= images == 4
     lit = rng.random((images, sizes[0])) < 0.3  # most pixels are dark, as in digits
     x = rng.random((images, sizes[0])) * lit
     x[:, 0] = rng.random(images)  # no image is black

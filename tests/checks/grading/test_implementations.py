@@ -126,3 +126,14 @@ def test_a_form_that_is_stated_is_the_one_judged(verdict: Any) -> None:
 
     assert verdict('FORM = "row"\n' + but(forgotten, " / len(y)", "")).ok
     assert not verdict('FORM = "rows"\n' + forgotten).ok
+
+
+def test_a_drawn_batch_never_has_four_images_nor_more_than_a_layer_has_inputs() -> None:
+    drawn = {
+        (width, len(drawn_problem(np.random.default_rng(seed), (9, width, 3)).y))
+        for seed in range(40)
+        for width in (2, 4, 6, 8)
+    }
+
+    assert all(n <= width and n != 4 for width, n in drawn)
+    assert {n for width, n in drawn if width == 8} == {3, 5, 6, 7, 8}
