@@ -1,4 +1,4 @@
-"""The picture of the results: seconds per epoch by library, and the share of each goal reached."""
+"""The pictures of the results: seconds per epoch by library, and the share of each goal reached."""
 
 import statistics
 from pathlib import Path
@@ -6,46 +6,62 @@ from typing import Any
 
 OURS, THEIRS, SHORT = "#2f6f9f", "#c9ced3", "#c0603a"
 MOST = 2.5
+LIBRARIES = ("mlpcli", "PyTorch", "JAX", "scikit-learn")
+RULES = {"sgd": "SGD with momentum", "adam": "Adam"}
 
 
-def draw(results: dict[str, Any], path: Path) -> None:
-    """Draw results.json into a file."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 6.5), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
-    _epochs(left, results["rows"])
-    _goals(right, results["rows"])
+def draw_epochs(results: dict[str, Any], path: Path) -> None:
+    """Draw the seconds of an epoch from results.json into a file: a panel for each optimizer."""
+    figure = _figure((9, 3.4))
+    panels = figure.subplots(1, len(RULES), sharex=True)
+    for axes, rule in zip(panels, RULES, strict=True):
+        _epochs(axes, results["rows"], rule)
     where = results["environment"]
     figure.suptitle(
-        f"{where['cpu']}, {where['threads']} threads, NumPy {where['numpy']}, "
-        f"{results['date'][:10]}",
+        f"Seconds for one epoch of 60,000 images: median, and each measurement as a line\n"
+        f"{where['cpu']}, {where['threads']} threads, {results['date'][:10]}",
         fontsize=9,
     )
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    _save(figure, path)
 
 
-def _epochs(axes: Any, rows: list[dict[str, Any]]) -> None:
-    """Bars of median seconds, with every measurement as a dot."""
-    names: list[str] = []
-    rules = [rule for rule in ("sgd", "adam") if any(r["what"] == _epoch(rule) for r in rows)]
-    for rule in rules:
-        of = [row for row in rows if row["what"] == _epoch(rule)]
-        sides = [("ours", of[0]["ours"]), *((r["peer"].split(" (")[0], r["theirs"]) for r in of)]
-        for name, seconds in sides:
-            if seconds:
-                y = len(names)
-                axes.barh(y, statistics.median(seconds), color=OURS if name == "ours" else THEIRS)
-                axes.plot(seconds, [y] * len(seconds), "|", color="black", alpha=0.5)
-                names.append(f"{'mlpcli' if name == 'ours' else name}, {rule}")
-    axes.set_yticks(range(len(names)), names)
+def draw_goals(results: dict[str, Any], path: Path) -> None:
+    """Draw the share of each goal that is reached, from results.json into a file."""
+    figure = _figure((9, 5.5))
+    _goals(figure.subplots(), results["rows"])
+    _save(figure, path)
+
+
+def _figure(size: tuple[float, float]) -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="constrained", facecolor="white")
+
+
+def _save(figure: Any, path: Path) -> None:
+    """Save without the date, and with text as text, which is small."""
+    from matplotlib import rc_context
+
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": path.stem}):
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def _epochs(axes: Any, rows: list[dict[str, Any]], rule: str) -> None:
+    """Bars of median seconds, the shortest first, with every measurement as a line."""
+    of = [row for row in rows if row["what"] == f"one epoch, {rule}"]
+    sides = [("mlpcli", of[0]["ours"]), *((r["peer"].split(" (")[0], r["theirs"]) for r in of)]
+    libraries = [(n, seconds) for n, seconds in sides if seconds and n.split()[0] in LIBRARIES]
+    libraries.sort(key=lambda side: statistics.median(side[1]))
+    for y, (name, seconds) in enumerate(libraries):
+        median, ours = statistics.median(seconds), name == "mlpcli"
+        axes.barh(y, median, color=OURS if ours else THEIRS)
+        axes.plot(seconds, [y - 0.25] * len(seconds), "|", color="black", alpha=0.4, markersize=5)
+        color, weight = ("white", "bold") if ours else ("black", "normal")
+        axes.text(0.08, y + 0.1, f"{median:.2f} s", va="center", color=color, weight=weight)
+    axes.set_yticks(range(len(libraries)), [name for name, _ in libraries])
     axes.invert_yaxis()
-    axes.set_xlabel("seconds")
-    axes.set_title("One epoch of 60,000 images", fontsize=10)
-
-
-def _epoch(rule: str) -> str:
-    return f"one epoch, {rule}"
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(RULES[rule], fontsize=10)
 
 
 def _goals(axes: Any, rows: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Where a full run writes: results.json, a picture, and the tables of docs/performance.md."""
+"""Where a full run writes: results.json, two pictures, and the tables of docs/performance.md."""
 
 import json
 import re
@@ -11,17 +11,18 @@ from benchmarks.table import Row, as_markdown, as_object
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
-PICTURE = ROOT / "docs" / "pictures" / "performance.svg"
+PICTURES = ROOT / "docs" / "pictures"
 PAGE = ROOT / "docs" / "performance.md"
 
 
 def write(isa: str, facts: dict[str, Any], rows: Sequence[Row]) -> None:
-    """Write all three; isa: "native" or "avx2"; facts: date, machine and versions."""
+    """Write all of them; isa: "native" or "avx2"; facts: date, machine and versions."""
     every = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     every[isa] = {**facts, "rows": [as_object(row) for row in rows]}
     RESULTS.write_text(json.dumps(every, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if isa == "native":
-        picture.draw(every[isa], PICTURE)
+        picture.draw_epochs(every[isa], PICTURES / "epochs.svg")
+        picture.draw_goals(every[isa], PICTURES / "goals.svg")
     page = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(with_table(page, isa, facts, rows), encoding="utf-8")
 
