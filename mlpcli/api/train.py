@@ -141,10 +141,12 @@ def _start(plan: Plan, *, offline: bool, preflight: bool) -> Iterator[StartedRun
 
 
 def _noted(run: StartedRun, text: str) -> Iterator[Event]:
-    """The events of a run; once the first has come, the run lies in its folder and gets a note."""
-    for number, event in enumerate(run.events):
-        if not number:
+    """The events of a run; it gets a note at the first event after which it lies in its folder."""
+    noted = False
+    for event in run.events:
+        if not noted and RunFolder(run.folder).has_record():  # the data are loaded before
             tags.note([run.folder], text)
+            noted = True
         yield event
 
 
