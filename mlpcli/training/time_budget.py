@@ -1,21 +1,21 @@
 """The time budget of a training: how much of it is used, and when to stop.
 
 What follows the last step takes time too: a validation, and saving the result. A reserve is kept
-for them and for one more step, of what each has taken lately. So the training ends on time however
+for them and for one more step, by what each has taken lately. So the training ends on time however
 slow the machine is, as long as it does not become slower in the end.
 """
 
 import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 Part = Literal["step", "validation", "saving"]
 
-WEIGHT = 0.25  # of the last time in an estimate
-DEVIATIONS = 1.0  # above the mean, since to be late is worse than to be early
-FIRST_DEVIATION = 0.125  # of a time of which there is no other
+RECENT = 5  # times of which the median counts, so that one that stalls says little of the next
+MARGIN = 1.1  # times the median: to be late is worse than to be early
 TRIALS = 4  # of a share of the validation, of which the median counts, for at most
 MAX_TRIAL_SHARE = 0.02  # of the budget
 MIN_LOSS, MIN_LOSS_SHARE = 0.15, 0.025  # seconds, and of the budget; less is not worth avoiding
@@ -27,28 +27,16 @@ SAVES_IN_ENDING = 1.75
 
 
 class Estimate:
-    """How long something will take that has been measured before, which varies.
+    """How long something will take that has been measured before."""
 
-    Source: Jacobson (1988), "Congestion avoidance and control", on round-trip times.
-    """
-
-    def __init__(self, deviations: float = DEVIATIONS) -> None:
-        """deviations: how many to allow for above the mean."""
-        self._mean = self._deviation = 0.0
-        self._allowed = deviations
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=RECENT)
+        self.seconds = 0.0  # to allow for it; 0 before it has been measured
 
     def add(self, seconds: float) -> None:
         """It has taken so long."""
-        if not self._mean:
-            self._mean, self._deviation = seconds, FIRST_DEVIATION * seconds
-            return
-        error = seconds - self._mean
-        self._mean += WEIGHT * error
-        self._deviation += WEIGHT * (abs(error) - self._deviation)
-
-    def seconds(self) -> float:
-        """How long to allow for it; 0 before it has been measured."""
-        return self._mean + self._allowed * self._deviation
+        self._times.append(seconds)
+        self.seconds = MARGIN * statistics.median(self._times)
 
 
 class TimeBudget:
@@ -59,7 +47,7 @@ class TimeBudget:
         self.limit = limit
         self._zero = time.perf_counter() - used
         self._estimates: dict[Part, Estimate] = {
-            "step": Estimate(0.0),  # a single one that stalls says little of the next
+            "step": Estimate(),
             "validation": Estimate(),
             "saving": Estimate(),
         }
@@ -85,7 +73,7 @@ class TimeBudget:
         """
         if self.limit is None:
             return False
-        before = self._estimates["saving"].seconds() if saving else 0.0
+        before = self._estimates["saving"].seconds if saving else 0.0
         return self.used() + before + self._reserve() >= self.limit
 
     def prefers_steps(self) -> bool:
@@ -95,7 +83,7 @@ class TimeBudget:
         """
         if self.limit is None:
             return False
-        saving, reserve = self._estimates["saving"].seconds(), self._reserve()
+        saving, reserve = self._estimates["saving"].seconds, self._reserve()
         left = self.limit - self.used() - reserve
         lost = max(MIN_LOSS, MIN_LOSS_SHARE * self.limit)
         return lost < left < reserve and saving < left
@@ -129,4 +117,4 @@ class TimeBudget:
 
     def _reserve(self) -> float:
         """Seconds for one more step and what follows it."""
-        return sum(each.seconds() for each in self._estimates.values())
+        return sum(each.seconds for each in self._estimates.values())
