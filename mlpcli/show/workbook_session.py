@@ -81,7 +81,7 @@ def closing(questions: Questions, progress: Progress, file: Path) -> str:
     text = f"\n{done} of {counted(len(questions), 'question')} done"
     text += f": {', '.join(parts)}." if parts else "."
     if done == len(questions):
-        text += " `mlp workbook --restart` begins again; `mlp grade --help` tells what comes next."
+        text += " Next, write it in NumPy: `mlp grade --template` prints a file to start from."
     elif found:
         text += " `mlp workbook` goes on."
     return f"{text}\nProgress: {file}" if entries else text
