@@ -8,7 +8,7 @@ import numpy as np
 
 from mlpcli.checks.questions.evaluation import evaluate
 from mlpcli.checks.questions.grammar import read
-from mlpcli.checks.questions.points import Point, networks, scalars
+from mlpcli.checks.questions.points import MAX_ENTRIES, Point, networks, scalars
 from mlpcli.checks.questions.question import Question
 from mlpcli.checks.questions.spelling import UnreadableError, as_tuple
 from mlpcli.checks.questions.tree import Node
@@ -96,9 +96,9 @@ def _without_constant_axes(value: Value, indices: tuple[str, ...]) -> Value:
 def _chosen(question: Question, indices: tuple[str, ...], array: Array, point: Point) -> Array:
     """Where an array is compared: `i = y*` or `i ≠ y*`."""
     name, relation, _ = question.where.split()
-    if name not in indices:
+    axis = indices.index(name) if name in indices else None
+    if axis is None or array.shape[axis] > MAX_ENTRIES:  # an index of other units than y*
         return np.ones(array.shape, dtype=bool)
-    axis = indices.index(name)
     is_star = point.entries(array.shape[axis]) == point.star
     mask = is_star if relation == "=" else ~is_star
     shape = [1] * array.ndim

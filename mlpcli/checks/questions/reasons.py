@@ -7,8 +7,9 @@ from functools import reduce
 import numpy as np
 
 from mlpcli.checks.questions.comparison import agree, expected, tree, values
+from mlpcli.checks.questions.evaluation import full_name
 from mlpcli.checks.questions.notation import typed
-from mlpcli.checks.questions.points import POINT
+from mlpcli.checks.questions.points import LAYERS, POINT
 from mlpcli.checks.questions.question import Question
 from mlpcli.checks.questions.spelling import UnreadableError
 from mlpcli.checks.questions.tree import Node
@@ -30,6 +31,7 @@ def reason(question: Question, node: Node, found: list[Value]) -> str:
     return (
         _wrong_sign(question, found)
         or _loose_function(question, node)
+        or _other_symbol(question, found)
         or _missing_part(question, found)
         or _wrong_factor(question, found)
     )
@@ -72,13 +74,37 @@ def _wrong_sign(question: Question, found: list[Value]) -> str:
 def _missing_part(question: Question, found: list[Value]) -> str:
     """The factor or term of the model answer without which it would be this answer."""
     for changed, told in itertools.islice(_changes(tree(question, question.answer)), MAX_CHANGES):
-        try:
-            wrong = values(question, changed)
-        except UnreadableError:
-            continue
-        if agree(question, wrong, found):
+        if _has_values(question, changed, found):
             return told
     return ""
+
+
+def _other_symbol(question: Question, found: list[Value]) -> str:
+    """A value of another layer, or from the other side of an activation, in the model answer."""
+    if question.variables:
+        return ""
+    model = tree(question, question.answer)
+    names = {full_name(part.text, question.layer) for part in model.walk() if part.op == "symbol"}
+    for name in sorted(name for name in names if name[0] in "hz" and name[1:].isdecimal()):
+        for other in (f"{kind}{layer}" for kind in "hz" for layer in LAYERS):
+            if other != name and _has_values(question, _renamed(model, name, other), found):
+                if other[0] == name[0]:
+                    return f"{other} belongs to layer {other[1]}; another layer is asked for"
+                return f"{other} stands {'before' if other[0] == 'z' else 'behind'} the activation"
+    return ""
+
+
+def _renamed(node: Node, name: str, other: str) -> Node:
+    if node.op == "symbol":
+        return node._replace(text=other) if node.text == name else node
+    return node._replace(args=tuple(_renamed(arg, name, other) for arg in node.args))
+
+
+def _has_values(question: Question, node: Node, found: list[Value]) -> bool:
+    try:
+        return agree(question, values(question, node), found)
+    except UnreadableError:
+        return False
 
 
 def _loose_function(question: Question, node: Node) -> str:
@@ -92,11 +118,7 @@ def _loose_function(question: Question, node: Node) -> str:
             continue
         whole = first._replace(args=(part._replace(args=(first.args[0], part.args[1])),))
         whole = Node("neg", (whole,)) if part.args[0].op == "neg" else whole
-        try:
-            meant = agree(question, right, values(question, _replaced(node, part, whole)))
-        except UnreadableError:
-            continue
-        if meant:
+        if _has_values(question, _replaced(node, part, whole), right):
             return f"{first.text} holds its first part alone; put all of it in parentheses"
     return ""
 
