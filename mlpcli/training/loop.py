@@ -93,7 +93,9 @@ def _fit(
             if budget.is_up():
                 break
         seconds = time.perf_counter() - started
-        late = epoch < config.train.epochs and at.step == steps and budget.prefers_steps()
+        # a validation may be left out in the end, if there has been one and there will be another
+        may_wait = at.step == steps and at.best_epoch > 0 and epoch < config.train.epochs
+        late = may_wait and len(rows) > 0 and budget.prefers_steps()
         with nullcontext() if late else budget.measured("validation"):
             started = time.perf_counter()
             try:
@@ -117,9 +119,8 @@ def _fit(
                 weight_norms=weight_norms,
                 gradient_norms=gradient_norms,
             )
-        # without validation images, the last epoch counts as the best
         score = scores.value(config.train.metric) if scores else None
-        at = _after_pass(at, score, budget, counts=bool(scores) or not len(rows))
+        at = _after_pass(at, score, budget, late=late)
         with budget.measured("saving"):
             yield Epoch(at, metrics, at.best_epoch == epoch, engine)
 
@@ -152,11 +153,13 @@ def _validation_metrics(scores: Scores | None) -> dict[str, Any]:
     }
 
 
-def _after_pass(at: Progress, score: float | None, budget: TimeBudget, *, counts: bool) -> Progress:
-    """The progress after a pass; counts: whether it can be the best."""
+def _after_pass(at: Progress, score: float | None, budget: TimeBudget, *, late: bool) -> Progress:
+    """The progress after a pass; late: whether its validation was left out, for more steps."""
     at = at._replace(epoch=at.epoch + 1, step=0, loss_sum=0.0)
-    if score is None:
-        at = at._replace(best_epoch=at.epoch) if counts else at
+    if late:
+        return at._replace(used=budget.used())
+    if score is None:  # without validation images, the last epoch counts as the best
+        at = at._replace(best_epoch=at.epoch)
     elif score > at.best_score:
         at = at._replace(best_epoch=at.epoch, best_score=score)
     if budget.limit is None:

@@ -15,6 +15,7 @@ from mlpcli.errors import CheckpointError
 from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import BEST, CONFIG, LAST, METRICS, RECORD, RunFolder
 from mlpcli.training.progress import Epoch, Step
+from mlpcli.training.time_budget import TimeBudget
 from tests.death import Dead, die_at
 from tests.fingerprint import result
 from tests.trainings import changed, edit_json, unstaged
@@ -154,6 +155,25 @@ def test_a_time_budget_resumes_where_it_was_and_may_grow(
 
     list(resume(changed(settings, "train.epochs=1000", "train.time_budget=4"), folder))
     assert RunFolder(folder).load_record().epochs > record.epochs
+
+
+def test_a_run_with_epochs_that_were_not_validated_is_saved_and_resumed(
+    settings: Config, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TimeBudget, "prefers_steps", lambda self: True)
+    events = train(changed(settings, "train.time_budget=1e6", "train.epochs=5"), folder)
+    for event in events:
+        if isinstance(event, Epoch) and event.metrics.epoch == 3:
+            break
+    events.close()
+    last = RunFolder(folder).load_weights("last").metadata.progress
+    list(resume(changed(settings, "train.time_budget=1e6", "train.epochs=5"), folder))
+
+    record, metrics = RunFolder(folder).load_record(), RunFolder(folder).load_metrics()
+    assert (last.epoch, last.best_epoch) == (3, 1)
+    assert [each.epoch for each in metrics if each.validation_loss is None] == [2, 3, 4]
+    assert record.status == "finished"
+    assert record.best in (metrics[0], metrics[4])
 
 
 def test_a_budget_used_up_before_a_validation_still_gives_a_best(
