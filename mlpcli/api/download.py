@@ -29,7 +29,7 @@ def select(names: Iterable[str] | None, *, every: bool) -> tuple[str, ...]:
     """The data sets that were asked for by name, or all; raises ConfigError for none."""
     chosen = tuple(DATASETS) if every else tuple(names or ())
     if not chosen:
-        raise ConfigError("NAME: name a data set, or give --all; `mlp download --list` shows them")
+        raise ConfigError("NAME: name a data set, or give --all; `mlp data list` shows them")
     return chosen
 
 

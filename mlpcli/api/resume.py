@@ -31,7 +31,7 @@ FREE_SETTINGS |= {"checkpoint.every_seconds", "log.tensorboard"}
 FIXED_SETTINGS = {"network.hidden", "optimizer.name", "train.ema", "train.metric"}
 
 MORE = {  # how a finished run is trained further, by its stop reason
-    "epochs": "--epochs N adds more",
+    "epochs": "--epochs N adds more, to N in all",
     "time_budget": "a larger --time-budget adds more",
     "target": "a higher --target adds more",
     "patience": "train.patience ended it",

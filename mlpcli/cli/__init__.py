@@ -105,4 +105,3 @@ app.add_typer(config.app, rich_help_panel=MANAGE)
 # what people guess; each has its own way, which the help names
 app.command("help", hidden=True)(help_)
 app.command(hidden=True)(version)
-app.command("ls", hidden=True)(runs.list_)

@@ -5,7 +5,7 @@ from functools import partial
 import typer
 
 from mlpcli.cli.help import Group
-from mlpcli.cli.options import ConfigArg, JsonOpt
+from mlpcli.cli.options import ConfigArg, JsonOpt, OptionalConfigArg
 from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import ConfigError
 
@@ -32,12 +32,15 @@ def list_(json: JsonOpt = False) -> None:
 
 
 @app.command()
-def show(name: ConfigArg, json: JsonOpt = False) -> None:
+def show(name: OptionalConfigArg = None, json: JsonOpt = False) -> None:
     """Print a config with every default.
+
+    Without a name it prints the defaults alone: every setting that there is.
 
     Examples:
 
     \b
+      mlp config show
       mlp config show mnist
       mlp config show mnist > mine.yaml
     """

@@ -6,17 +6,19 @@ from typer import Argument, Option
 
 from mlpcli.cli.completion import published
 from mlpcli.cli.options import JsonOpt, OfflineOpt, flag, refuse_beside
-from mlpcli.cli.output import print_next, print_result
+from mlpcli.cli.output import moved, print_next, print_result
 from mlpcli.errors import CheckFailed
 
 
 def download(
     names: Annotated[
         list[str] | None,
-        Argument(metavar="NAME", help="Data sets, as --list has them.", autocompletion=published),
+        Argument(
+            metavar="NAME", help="Data sets, as `mlp data list` has them.", autocompletion=published
+        ),
     ] = None,
     all_: Annotated[bool, flag("--all", "All data sets.")] = False,
-    list_: Annotated[bool, flag("--list", "List the data sets and exit.")] = False,
+    list_: Annotated[bool, Option("--list", hidden=True)] = False,
     verify: Annotated[
         bool, flag("--verify", "Only verify the checksums of files in the cache.")
     ] = False,
@@ -39,7 +41,6 @@ def download(
 
     \b
       mlp download mnist fashion-mnist
-      mlp download --list
       mlp download mnist --from /media/usb/mnist
     """
     from mlpcli.api import download as api
@@ -49,6 +50,7 @@ def download(
     fetching = {"--from": source, "--offline": offline}
     if list_:
         refuse_beside("--list", {"NAME": names, "--all": all_, "--verify": verify, **fetching})
+        moved("mlp download --list", "mlp data list")
         print_result(api.list_datasets(), show.list_as_text, show.list_as_json, json=json)
         return
     if all_:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import typer
 
 from mlpcli import signals
-from mlpcli.cli import completion, hints
+from mlpcli.cli import completion, habits, hints
 from mlpcli.cli.help import Group
 from mlpcli.cli.output import echo
 from mlpcli.crash import DEBUG
@@ -36,6 +36,7 @@ class Boundary(Group):
         try:
             if not extra.get("resilient_parsing"):  # as when a shell asks what a word may become
                 _refuse_empty(args)
+                args = habits.translate(self, args)
             if DEBUG in args:  # where people write it: behind the command
                 args = [DEBUG, *[word for word in args if word != DEBUG]]
             return super().make_context(info_name, args, parent, **extra)

@@ -6,25 +6,28 @@ from typing import Any
 from mlpcli.config.keys import MIN_SIMILARITY, find
 from mlpcli.errors import nearest
 
-DESTRUCTIVE = ("rm", "--overwrite", "--force")  # only named for what is nearly spelled so
-MIN_SIMILARITY_OF_DESTRUCTIVE = 0.85
 COMMANDS = {  # of other programs, and ours
     "fit": "train",
+    "resume": "train --resume",
     "test": "eval",
     "val": "eval",
     "validate": "eval",
     "evaluate": "eval",
-    "score": "eval",
     "infer": "predict",
     "classify": "predict",
-    "get": "download",
-    "fetch": "download",
-    "check": "gradcheck",
     "diff": "compare",
-    "delete": "runs",
+    "fetch": "download",
     "history": "plot",
-    "curve": "plot",
+    "ls": "runs",
+    "show": "runs show",
+    "tag": "runs tag",
+    "datasets": "data list",
+    "configs": "config list",
+    "settings": "config show",
 }
+NAMED = {"rm": "runs rm", "remove": "runs rm", "delete": "runs rm"}  # but never done
+DESTRUCTIVE = ("rm", "--overwrite", "--force")  # only named for what is nearly spelled so
+MIN_SIMILARITY_OF_DESTRUCTIVE = 0.85
 
 
 def nearest_word(err: Any) -> str | None:
@@ -36,8 +39,10 @@ def nearest_word(err: Any) -> str | None:
         return _option(err.option_name, command)
     if unknown := re.match("No such command '(.*?)'", err.format_message(), re.DOTALL):
         words = command.list_commands(err.ctx)
-        known = COMMANDS.get(unknown[1])
-        return known if known in words else _near(unknown[1], words)
+        named = NAMED.get(unknown[1])
+        if named and err.ctx.parent:  # in a group
+            named = named.rpartition(" ")[2] if "rm" in words else None
+        return named or _near(unknown[1], words)
     return None
 
 
@@ -47,7 +52,7 @@ def _option(word: str, command: Any) -> str | None:
         return near
     if "--set" in options and (setting := find(word)):
         option = f"--{setting.name}"
-        return option if option in options else f"--set {setting.key}=..."
+        return option if option in options else f"{setting.key}=..."
     return None
 
 

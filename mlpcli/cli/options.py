@@ -70,6 +70,10 @@ OtherDataOpt = Annotated[
 ]
 CONFIG = "A shipped config's name, or a YAML file."
 ConfigArg = Annotated[str, Argument(metavar="NAME|FILE", help=CONFIG, autocompletion=configs)]
+OptionalConfigArg = Annotated[
+    str | None,
+    Argument(metavar="[NAME|FILE]", help=CONFIG, autocompletion=configs, show_default=False),
+]
 ConfigOpt = Annotated[
     str | None, Option("--config", "-c", metavar="NAME|FILE", help=CONFIG, autocompletion=configs)
 ]
@@ -101,6 +105,10 @@ QuietOpt = Annotated[bool, Option("--quiet", "-q", help="Show no progress, only 
 OfflineOpt = Annotated[bool, Option("--offline", help="Never use the network.")]
 
 
+MAX_SERIES = 1000  # seeds or folds of one training
+LATEST = ("latest", "last")  # names of the latest finished run
+
+
 def flag(name: str, text: str) -> Any:
     """An option that takes no value."""
     return Option(name, help=text)
@@ -121,7 +129,7 @@ def chosen_run(run: str | None) -> Path:
     """The folder of the run that an argument names or, without one, of the latest."""
     from mlpcli.api import find_run
 
-    if run is not None and (run != "latest" or Path(run).exists()):
+    if run is not None and (run not in LATEST or Path(run).exists()):
         return find_run.find(run)
     folder = find_run.latest()
     echo(f"note: {folder}: the latest finished run", err=True)
@@ -139,6 +147,13 @@ def parse_duration(text: str) -> float:
     if not match:
         raise BadParameter(f"expected a time such as 20s, 2m or 1h, got {text!r}")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def parse_count(text: str) -> int:
+    """A number of seeds or folds."""
+    if not (text.isdecimal() and 2 <= int(text) <= MAX_SERIES):
+        raise BadParameter(f"expected how many, such as 3, got {text!r}")
+    return int(text)
 
 
 class Threshold(NamedTuple):

@@ -9,7 +9,7 @@ import typer
 from typer import Argument, Option
 
 from mlpcli.cli.completion import runs
-from mlpcli.cli.options import JsonOpt, WeightsOpt, chosen_run
+from mlpcli.cli.options import LATEST, JsonOpt, WeightsOpt, chosen_run
 from mlpcli.cli.output import echo
 from mlpcli.errors import ConfigError
 
@@ -85,7 +85,7 @@ def _run_and_images(words: list[str]) -> tuple[str | None, list[str]]:
     from mlpcli.api.find_run import lookup
 
     first, *rest = words
-    if first == "latest" or lookup(first):
+    if first in LATEST or lookup(first):
         if not rest:
             raise ConfigError(f"{first}: is a run; name images too, or - for standard input")
         return first, rest

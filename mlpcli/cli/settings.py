@@ -10,13 +10,14 @@ from typing import Annotated, Any, NamedTuple
 from typer import Argument, Option
 
 from mlpcli.cli.completion import configs, datasets, sources_and_settings
-from mlpcli.config.keys import Override, read_override, settings
+from mlpcli.config.keys import Override, exact, read_override, settings
 from mlpcli.errors import ConfigError, nearest
 
+SETTINGS = "[NAME|PATH] [KEY=VALUE]..."
 SettingsArg = Annotated[
     list[str] | None,
     Argument(
-        metavar="[NAME|PATH] [KEY=VALUE]...",
+        metavar=SETTINGS,
         help="A config or data, by name or path, and settings to change.",
         autocompletion=sources_and_settings,
         show_default=False,
@@ -51,20 +52,19 @@ def read_settings(
     """What a command's arguments, --config, --set and the options of settings ask for.
 
     words: the name of a config or of data, and `key=value`, which changes what --set and options
-    have set. options: values, None where not given, by the key of their setting; in a word, the
-    option's name is enough. run_option: what takes a run, for the message about one. Raises
+    have set; a setting's name is enough, such as momentum. options: values, None where not given,
+    by the key of their setting. run_option: what takes a run, for the message about one. Raises
     ConfigError.
     """
     changes = [read_override(text, f"--set {text}") for text in set_ or []]
-    names = {settings()[key].name: key for key in options}
     for key, value in options.items():
         if value is not None:
             changes.append(_override(key, value, f"--{settings()[key].name} {value}"))
     for word in words or []:
         if "=" in word:
             name, _, value = word.partition("=")
-            key = names.get(name.replace("_", "-"), name)
-            changes.append(_override(key, value, word))
+            setting = exact(name)
+            changes.append(_override(setting.key if setting else name, value, word))
         elif (found := _source(word, config, run_option)) == "config" and config is None:
             config = word
         elif found == "data" and "data.name" not in [change.key for change in changes]:

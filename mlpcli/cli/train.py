@@ -19,6 +19,7 @@ from mlpcli.cli.options import (
     chosen_run,
     flag,
     out_option,
+    parse_count,
     parse_duration,
 )
 from mlpcli.cli.output import print_next, print_result
@@ -57,18 +58,16 @@ def train(
     seeds: Annotated[
         int | None,
         Option(
+            parser=parse_count,
             metavar="N",
-            min=2,
-            max=1000,
             help="Train N seeds, starting from the config's, each in its own folder.",
         ),
     ] = None,
     folds: Annotated[
         int | None,
         Option(
+            parser=parse_count,
             metavar="K",
-            min=2,
-            max=100,
             help="Train K times, each time validating on another K-th of the images.",
         ),
     ] = None,
@@ -117,7 +116,7 @@ def train(
     from mlpcli.api import train as api
     from mlpcli.api.find_run import short_name
     from mlpcli.show import console
-    from mlpcli.show.train import as_blocks, as_json
+    from mlpcli.show.train import as_blocks, as_json, config_line
 
     options = {
         "data.name": data,
@@ -131,8 +130,9 @@ def train(
         "train.time_budget": time_budget,
         "train.target": target,
     }
+    given = read_settings(words, config, set_, options, run_option="--resume")
     plan = api.plan(
-        *read_settings(words, config, set_, options, run_option="--resume"),
+        *given,
         out=out,
         name=name,
         seeds=seeds,
@@ -143,6 +143,8 @@ def train(
         force=force,
         overwrite=overwrite,
     )
+    if given.config and not quiet:
+        console.note(config_line(given.config, plan.config))
     console.warn_of_threads(plan.threads)
     trained = False
     for run in api.start(plan, offline=offline, preflight=preflight, note=note):

@@ -66,6 +66,15 @@ def settings() -> dict[str, Setting]:
     return merged
 
 
+def exact(word: str) -> Setting | None:
+    """The setting with this name, key or synonym, hyphens and underscores alike.
+
+    >>> [exact(word).key for word in ("--weight-decay", "max_iter", "seed")]
+    ['optimizer.weight_decay', 'train.epochs', 'seed']
+    """
+    return _names().get(_plain(word))
+
+
 def find(word: str, among: Iterable[str] | None = None) -> Setting | None:
     """The setting that a word means: its name, a synonym, or the nearest of both; else None.
 
@@ -74,15 +83,24 @@ def find(word: str, among: Iterable[str] | None = None) -> Setting | None:
     >>> [find(word).key for word in ("learning_rate", "--batchsize", "data.nmae")]
     ['optimizer.lr', 'train.batch_size', 'data.name']
     """
-    word = re.sub(r"[-\s]", "_", word.strip("-")).lower()
-    known = settings()
-    names: dict[str, str] = {}
-    for key in known if among is None else among:
-        setting = known[key]
-        for name in (key, setting.name.replace("-", "_"), *setting.synonyms):
-            names.setdefault(name, key)
+    word, keys = _plain(word), None if among is None else set(among)
+    names = {name: each for name, each in _names().items() if keys is None or each.key in keys}
     near = word if word in names else nearest(word, names, cutoff=MIN_SIMILARITY)
-    return known[names[near]] if near else None
+    return names[near] if near else None
+
+
+@cache
+def _names() -> dict[str, Setting]:
+    """Every setting by each of its names."""
+    return {
+        name: each
+        for each in settings().values()
+        for name in (each.key, _plain(each.name), *each.synonyms)
+    }
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[-\s]", "_", word.strip("-")).lower()
 
 
 def _settings(schema: Any, whole: Any, key: str) -> Iterator[Setting]:

@@ -35,13 +35,13 @@ def field(default: Any, description: str, *, synonyms: str = "", **limits: Any) 
 
 def rate(default: float) -> Any:
     """The field of a learning rate."""
-    synonyms = "learning_rate learning_rate_init lr0 eta step_size"
+    synonyms = "learning_rate learning_rate_init lr0 eta"
     return field(default, RATE, synonyms=synonyms, gt=0, le=100)
 
 
 def decay(default: float) -> Any:
     """The field of a weight decay that is part of the gradient."""
-    return field(default, DECAY, synonyms="l2 alpha wd", ge=0, le=1)
+    return field(default, DECAY, synonyms="l2 wd", ge=0, le=1)
 
 
 class Frozen(BaseModel):
@@ -71,7 +71,7 @@ class Data(Section):
     """What the network is trained on."""
 
     name: str = field(
-        "synth", "a data set's name, synth, or a path", synonyms="dataset source", min_length=1
+        "synth", "a data set's name, synth, or a path", synonyms="dataset", min_length=1
     )
     validation: Share | CountOrNone | Annotated[str, Field(min_length=1)] | None = field(
         None,
@@ -106,7 +106,7 @@ class Network(Section):
     hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = field(
         (512, 256),
         "units of each hidden layer",
-        synonyms="hidden_layer_sizes hidden_sizes hidden_layers hidden_units units layers",
+        synonyms="hidden_layer_sizes hidden_sizes hidden_units units",
         strict=False,
         max_length=32,
     )
@@ -231,14 +231,14 @@ class Train(Section):
     patience: int | None = field(
         None,
         "epochs without a better train.metric before stopping early",
-        synonyms="early_stopping n_iter_no_change",
+        synonyms="n_iter_no_change",
         ge=1,
         le=100_000,
     )
     time_budget: float | None = field(
         None,
         "seconds for steps, validation and saving; the schedule ends with them",
-        synonyms="max_time timeout",
+        synonyms="max_time",
         gt=0,
         le=1e7,
     )

@@ -78,7 +78,7 @@ def hint(name: str) -> str:
     # as others spell it: ylecun/mnist, FashionMNIST
     spelled = re.sub("(?<=[a-z])(?=[A-Z])", "-", name.rstrip("/").rpartition("/")[2]).lower()
     near = nearest(spelled.replace("_", "-"), ("synth", *DATASETS))
-    return f"did you mean {near!r}?" if near else "`mlp download --list` shows the names"
+    return f"did you mean {near!r}?" if near else "`mlp data list` shows the names"
 
 
 def holds_characters(name: str) -> bool:

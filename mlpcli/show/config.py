@@ -37,7 +37,7 @@ def settings_as_text(config: Config) -> str:
     return dump_config(config).removesuffix("\n")
 
 
-def settings_as_json(config: Config, name: str) -> str:
+def settings_as_json(config: Config, name: str | None) -> str:
     """The same as one JSON object."""
     return json_object({"config": name, "settings": config.model_dump(mode="json")})
 

@@ -1,9 +1,13 @@
 """The result of a training: of one run, or of each of several with their mean."""
 
+import json
 from typing import Any
 
 from mlpcli.api.multi_run import SeriesResult, TrainResult
 from mlpcli.api.significance import Summary
+from mlpcli.config.keys import settings
+from mlpcli.config.load import changed_settings
+from mlpcli.config.schema import Config
 from mlpcli.show.format import METRICS, Block, counted, json_object, percent, pick
 
 
@@ -34,6 +38,17 @@ def as_json(result: TrainResult | SeriesResult, *, trained: bool = True) -> str:
             f"{kind}s": runs,
         }
     )
+
+
+def config_line(name: str, config: Config) -> str:
+    """The config that a training has, and what differs from the defaults."""
+    changed = changed_settings(config)
+    changed.pop("data.name", None)
+    words = [
+        f"{settings()[key].name}={json.dumps(value, separators=(',', ':'))}"
+        for key, value in changed.items()
+    ]
+    return f"config: {name}, {' '.join(words) or 'all as by default'}"
 
 
 def mean_and_interval(summary: Summary, kind: str) -> str:

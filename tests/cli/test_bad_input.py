@@ -185,7 +185,7 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
         ("trian", "no such command 'trian'; did you mean 'train'?"),
         ("data shwo", "no such command 'shwo'; did you mean 'show'?"),
         ("runs sho", "no such command 'sho'; did you mean 'show'?"),
-        ("train --epoch 3", "no such option '--epoch'; did you mean '--epochs'?"),
+        ("train --epocs 3", "no such option '--epocs'; did you mean '--epochs'?"),
         ("runs --bset", "no such option '--bset'; did you mean '--best'?"),
         ("--versoin", "no such option '--versoin'; did you mean '--version'?"),
         ("zzz", "no such command 'zzz'; see `mlp --help`"),

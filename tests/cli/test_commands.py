@@ -295,10 +295,10 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Path:
 FILES = ["train-images.gz", "test-images.gz", "train-labels.gz", "test-labels.gz"]
 
 
-def test_download_list_says_what_is_known_and_cached(shelf: Path) -> None:
+def test_data_list_says_what_is_known_and_cached(shelf: Path) -> None:
     call("download", "mnist", "--from", str(shelf))
 
-    out = output(call("download", "--list"))
+    out = output(call("data", "list"))
 
     head, mnist, fashion, *_ = (re.split(r"  +", line) for line in out.splitlines())
     assert head == ["name", "download", "train", "test", "classes", "cached", "license"]
@@ -306,8 +306,8 @@ def test_download_list_says_what_is_known_and_cached(shelf: Path) -> None:
     assert fashion == ["fashion-mnist", "30.9 MB", "60,000", "10,000", "10", "no", "MIT"]
 
 
-def test_download_list_json_is_one_object_as_the_contract_has_it() -> None:
-    found = facts(call("download", "--list", "--json"))
+def test_data_list_json_is_one_object_as_the_contract_has_it() -> None:
+    found = facts(call("data", "list", "--json"))
 
     assert found["schema"] == 1
     assert [entry["name"] for entry in found["datasets"]] == list(registry.DATASETS)

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 import mlpcli
+from mlpcli.cli.habits import translate
 from tests.cli.outcome import call, facts, on_terminal, refusal
+from tests.cli.test_help import ROOT
 
 FAST = ("--hidden", "8", "--epochs", "1", "--quiet", "--json", "--no-preflight")
 
@@ -60,34 +62,122 @@ def test_arguments_name_a_config_data_and_settings(words: str, dots: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        (
+            "--learning-rate 0.05 --max_iter 1 --hidden_layer_sizes 8",
+            "--learning-rate is --lr here",
+        ),
+        ("--lr 0.05 --epochs 1 --hidden 8", ""),
+        ("lr=0.05 epochs=1 hidden=8", ""),
+        ("--lr=0.05 max_iter=1 --hidden=8", "max_iter= is epochs= here"),
+        ("network.hidden=8 learning_rate=0.05 train.epochs=1", "learning_rate= is lr= here"),
+    ],
+)
+def test_a_habit_of_another_program_works_and_ours_is_named(
+    words: str, note: str, dots: str
+) -> None:
+    status, _, err = call("train", f"data={dots}", *words.split(), "-q", "name=a")
+
+    assert status == 0
+    assert (f"note: {note}\n" in err) == bool(note)
+    assert settings("a") == {
+        "data.name": dots,
+        "network.hidden": [8],
+        "optimizer.lr": 0.05,
+        "train.epochs": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--batch_size 32 --momentum 0.5 --weight-decay 1e-4 --label_smoothing=0.1",
+        "batch_size=32 momentum=0.5 weight_decay=1e-4 label_smoothing=0.1",
+        "batch-size=32 --set optimizer.momentum=0.5 --weight_decay=1e-4 label-smoothing=0.1",
+    ],
+)
+def test_every_setting_has_a_short_name(words: str, dots: str) -> None:
+    assert call("train", dots, *words.split(), "--epochs", "1", "-q", "--name", "a").err == ""
+
+    assert settings("a") == {
+        "data.name": dots,
+        "optimizer.momentum": 0.5,
+        "optimizer.weight_decay": 0.0001,
+        "train.epochs": 1,
+        "train.batch_size": 32,
+        "train.label_smoothing": 0.1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        ("val first", "eval first"),
+        ("test model=first split=validation", "eval first --split validation"),
+        ("eval --model first", "eval first"),
+        ("eval last", "eval first"),
+        ("show first", "runs show first"),
+        ("predict model=first source=seven.png top=1", "predict first seven.png --top 1"),
+        ("predict --model first seven.png", "predict first seven.png"),
+        ("classify first seven.png", "predict first seven.png"),
+        ("settings", "config show"),
+        ("datasets", "data list"),
+        ("ls", "runs"),
+        ("download --list", "data list"),
+    ],
+)
+def test_what_is_said_another_way_is_understood(words: str, same: str, dots: str) -> None:
+    train(dots, "first")
+    Image.new("L", (4, 4)).save("seven.png")
+
+    given, ours = call(*words.split()), call(*same.split())
+
+    assert (given.status, given.out) == (0, ours.out)
+
+
+@pytest.mark.parametrize("words", ["-- --lr 3", "a=b", "first x=1", "--zzz 3", "--lr"])
+def test_what_has_no_other_meaning_is_left_as_it_is(words: str) -> None:
+    assert translate(ROOT, ["eval", *words.split()]) == ["eval", *words.split()]
+
+
+def test_a_file_with_an_equals_sign_is_a_file() -> None:
+    Path("source=a.png").touch()
+
+    assert translate(ROOT, ["predict", "source=a.png"]) == ["predict", "source=a.png"]
+
+
+def test_nothing_is_removed_by_a_guess(dots: str) -> None:
+    train(dots, "first")
+
+    for words in ("rm first", "delete first", "remove first"):
+        assert refusal(*words.split()).endswith("; did you mean 'runs rm'?")
+    assert refusal("runs", "delete", "first").endswith("; did you mean 'rm'?")
+    assert Path("runs/first/run.json").exists()
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("train --learning-rate 1", "no such option '--learning-rate'; did you mean '--lr'?"),
-        ("train --dataset mnist", "no such option '--dataset'; did you mean '--data'?"),
-        ("train --max-iter 3", "no such option '--max-iter'; did you mean '--epochs'?"),
-        ("train --random-state 3", "no such option '--random-state'; did you mean '--seed'?"),
-        (
-            "train --momentum 0.9",
-            "no such option '--momentum'; did you mean '--set optimizer.momentum=...'?",
-        ),
+        ("train --hidden-layers 3", "no such option '--hidden-layers'; did you mean '--hidden'?"),
         ("train --device cuda", "no such option '--device'; see `mlp train --help`"),
         ("train --forc", "no such option '--forc'; did you mean '--force'?"),
         ("train --rce", "no such option '--rce'; see `mlp train --help`"),
         ("train --epochs 0", "--epochs 0: epochs must be an integer in [1, 100000], got 0"),
         ("train epochs=0", "epochs=0: epochs must be an integer in [1, 100000], got 0"),
+        ("train --momentum 2", "optimizer.momentum=2: momentum must be a number in [0, 1), got 2"),
         ("train --hidden 8,0", "--hidden 8,0: entry 2 of hidden must be an integer in"),
         ("train --optimizer adan", "--optimizer adan: name must be one of 'sgd', 'adam', 'adamw'"),
         ("train --set lr=0.1", "--set lr=0.1: unknown key 'lr'; did you mean 'optimizer.lr'?"),
         ("train --set epochs=3", "unknown key 'epochs'; did you mean 'train.epochs'?"),
-        ("train momentum=0.9", "unknown key 'momentum'; did you mean 'optimizer.momentum'?"),
+        ("train momentun=0.9", "unknown key 'momentun'; did you mean 'optimizer.momentum'?"),
         ("train minst", "minst: no such config, data set or file; did you mean 'mnist'?"),
         ("train MNIST", "MNIST: no such config, data set or file; did you mean 'mnist'?"),
         ("train synth synth", "synth: only one config and one data set, then key=value"),
         ("train optimizer.lr 3", "optimizer.lr: no such config, data set or file; "),
+        ("train --seeds 0,1,2", "expected how many, such as 3, got '0,1,2'"),
         ("runs r", "no such command 'r'; see `mlp runs --help`"),
-        ("evaluate first", "no such command 'evaluate'; did you mean 'eval'?"),
-        ("test first", "no such command 'test'; did you mean 'eval'?"),
-        ("fit mnist", "no such command 'fit'; did you mean 'train'?"),
+        ("trian mnist", "no such command 'trian'; did you mean 'train'?"),
     ],
 )
 def test_what_is_unknown_is_answered_with_what_is_known(words: str, message: str) -> None:

@@ -79,7 +79,7 @@ def test_a_guess_does_what_the_command_does(guess: str, words: str) -> None:
 def test_runs_are_listed_by_each_name_of_it() -> None:
     Path("runs").mkdir()
 
-    assert {call(*words.split()) for words in ("runs", "runs list", "ls")} == {(0, "no runs\n", "")}
+    assert {call(*words.split())[:2] for words in ("runs", "runs list", "ls")} == {(0, "no runs\n")}
     assert output(call("runs", "list", "--json")) == output(call("runs", "--json"))
 
 

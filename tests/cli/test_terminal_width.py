@@ -13,7 +13,7 @@ COMMANDS = [
     "config list",
     "data show {data} --out shown.png",
     "data write {data} written",
-    "download --list",
+    "data list",
     "eval five",
     "eval {run}",
     "explain",

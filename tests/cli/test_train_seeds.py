@@ -90,7 +90,7 @@ def test_resume_asks_how_many_seeds_and_does_what_is_left(five: str, small: list
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("--seeds x", "invalid value for '--seeds': expected a valid integer; see `mlp"),
+        ("--seeds x", "invalid value for '--seeds': expected how many, such as 3, got 'x'"),
         ("--seeds 1", "invalid value for '--seeds'"),
         ("--seeds 2 --overwrite", "--overwrite: is for one run"),
         ("--time-budget soon", "expected a time such as 20s, 2m or 1h, got 'soon'"),

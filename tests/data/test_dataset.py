@@ -170,7 +170,7 @@ def test_a_test_label_outside_the_training_classes_is_named(tmp_path: Path) -> N
     ("name", "message"),
     [
         ("mnits", r"neither a name nor a path that exists; did you mean 'mnist'\?"),
-        ("./zzz", "`mlp download --list` shows the names"),
+        ("./zzz", "`mlp data list` shows the names"),
         ("a.txt", "not in a known format; `mlp data formats` lists"),
         ("a.npz", "not a readable .npz file"),
         ("empty", "is empty"),

@@ -52,7 +52,7 @@ def test_every_mirror_is_an_address_of_a_folder() -> None:
         ("FashionMNIST", "did you mean 'fashion-mnist'?"),
         ("zalando-datasets/fashion_mnist", "did you mean 'fashion-mnist'?"),
         ("https://host/mnist.zip", "download what is at the address, and name the file or folder"),
-        ("words", "`mlp download --list` shows the names"),
+        ("words", "`mlp data list` shows the names"),
     ],
 )
 def test_a_name_as_others_spell_it_is_helped(name: str, told: str) -> None:

@@ -74,7 +74,7 @@ READ += [
 ]
 READ += [
     ("cache", CACHED, "download mnist --offline"),
-    ("cache", CACHED, "download mnist --list --verify"),
+    ("cache", CACHED, "download mnist --verify"),
     ("cache", CACHED, "data show mnist --offline"),
     ("source", "source/train-images-idx3-ubyte.gz", "download mnist --from source"),
     ("in a folder", "pictures/test/cat/0.png", "predict run pictures"),
