@@ -5,6 +5,7 @@ MlpError
 ├── DataError         a data set: its name, its files, their contents
 ├── CheckpointError   a run folder or the weights in it
 ├── TrainingError     a process that a training consists of was killed
+├── ClusterError      a scheduler or its workers cannot be used, or were lost: exit status 3
 ├── OutputError       a file that was asked for cannot be written
 ├── SubmissionError   a learner's file that cannot be graded
 ├── CheckFailed       a check did not hold: exit status 1, not 2
@@ -47,6 +48,12 @@ class CheckpointError(MlpError):
 
 class TrainingError(MlpError):
     """A training cannot go on, since one of its processes was killed."""
+
+
+class ClusterError(MlpError):
+    """The scheduler of a sweep cannot be reached or was lost, or its workers cannot be used."""
+
+    exit_code = 3
 
 
 class OutputError(MlpError):

@@ -75,6 +75,7 @@ ONLY_IN = {
     "threadpoolctl": {"runs/environment.py", "training/threads.py"},
     "safetensors": {"api/export.py", "runs/checkpoint.py"},
     "nbformat": {"api/workbook_notebook.py"},
+    "distributed": {"api/sweep_cluster.py"},
     "lark": {"checks/questions/grammar.py"},
     "onnx": {"api/onnx_graph.py"},
     "onnxruntime": {"api/onnx_graph.py"},

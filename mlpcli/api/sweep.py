@@ -233,7 +233,9 @@ def _round(
     def submit(trial: Trial) -> None:
         folder = planned.folder.trial(trial.address)
         settings = trial.config.model_dump(mode="json")
-        workers.submit(Task(trial.address, str(folder), settings, until, keep, offline))
+        workers.submit(
+            Task(trial.address, str(folder.path.resolve()), settings, until, keep, offline)
+        )
 
     for trial in waiting.values():
         submit(trial)

@@ -1,11 +1,12 @@
 """One trial of a sweep: trained or resumed in its folder, on data that is read once a process."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from mlpcli.api.resume import resume
-from mlpcli.api.sweep_plan import THREADS, data_key
+from mlpcli.api.sweep_plan import THREADS, address_of, data_key
 from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
 from mlpcli.data.dataset import Split
@@ -13,6 +14,7 @@ from mlpcli.errors import Interrupted, MlpError, OutputError
 from mlpcli.runs.folder import BEST, LAST, RunFolder
 from mlpcli.training.loader import TrainingData, load_split, prepare
 
+ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 MAX_PREPARED = 8  # sets of training data kept, which differ in the seed
 Keep = Literal["all", "best", "none"]  # which weights of a finished trial
 
@@ -59,22 +61,32 @@ class Images:
         return self._prepared[own]
 
 
-def run(task: Task, images: Images) -> Outcome:
+class Stopped(Exception):
+    """Nobody waits for the trial any more."""
+
+
+def run(task: Task, images: Images, is_unwanted: Callable[[], bool] = lambda: False) -> Outcome:
     """Train a trial to its end, or until it is to pause; raises Interrupted with its state saved.
 
-    What is there already stays: a trial that has come so far is left as it is.
+    What is there already stays: a trial that has come so far is left as it is. is_unwanted: asked
+    after each step, whether to stop where the last checkpoint is; then raises Stopped.
     """
     folder = RunFolder(Path(task.folder))
     try:
         config = Config.model_validate(task.config)
         data = images.of(config, offline=task.offline)
+        if address_of(config, data.split.files) != task.address:
+            other = "the version of mlp or the data of its worker are not those of the sweep"
+            return Outcome(task.address, "failed", other)
         more: dict[str, Any] = {"threads": THREADS, "until": task.until, "data": data}
         if folder.holds_run():
             events = resume(config, folder.path, **more)
         else:
             events = train(config, folder.path, preflight=False, **more)
         for _ in events:
-            pass
+            if is_unwanted():
+                events.close()
+                raise Stopped
         if folder.load_record().status == "finished":
             _remove_weights(folder, task.keep)
     except Interrupted:

@@ -11,11 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from mlpcli.api.sweep_trial import Images, Outcome, Task, run
-from mlpcli.training.threads import cores
+from mlpcli.api.sweep_trial import ONE_THREAD, Images, Outcome, Task, run
 
 STOP_TIME = 60.0  # seconds that a worker has to save its state
-ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
 class Workers(Protocol):
@@ -143,9 +141,3 @@ class Pool:
             for line in lines:
                 self._lines.put((worker.pid, line))
         self._lines.put((worker.pid, ""))
-
-
-def local(count: int | None, trials: int) -> tuple[Workers, int]:
-    """Workers of this machine, and how many: as asked, else a core each; one is this process."""
-    size = max(1, min(count or cores(), trials))
-    return (ThisProcess() if size == 1 else Pool(size)), size

@@ -17,6 +17,13 @@ WorkersOpt = Annotated[
     int | None,
     Option(metavar="N", min=1, help="Trials at a time, each on one core (default: all cores)."),
 ]
+SchedulerOpt = Annotated[
+    str | None,
+    Option(metavar="ADDRESS", help="Train on the workers of this Dask scheduler; extra cluster."),
+]
+SchedulerFileOpt = Annotated[
+    Path | None, Option(metavar="FILE", help="The same, by the file that the scheduler writes.")
+]
 
 
 class SweepGroup(Group):
@@ -57,6 +64,8 @@ def run(
     out: Annotated[Path | None, out_option("DIR", "Folder of the sweep.")] = None,
     name: Annotated[str | None, Option(metavar="N", help="Short for --out runs/N.")] = None,
     workers: WorkersOpt = None,
+    scheduler: SchedulerOpt = None,
+    scheduler_file: SchedulerFileOpt = None,
     keep: Annotated[
         Literal["all", "best", "none"],
         Option(help="Weights to keep of each finished trial; all can be trained further."),
@@ -87,23 +96,25 @@ def run(
       mlp sweep mnist optimizer.lr=0.03,0.1,0.3 network.hidden='[128,64]','[512,256]' --seeds 3
       mlp sweep lr.yaml --dry-run
       mlp sweep lr.yaml --workers 1 --name night
+      mlp sweep lr.yaml --scheduler tcp://head:8786
+      mlp sweep lr.yaml --scheduler-file sched.json
     """
     from mlpcli.api import sweep as api
     from mlpcli.api.sweep_estimate import estimate
+    from mlpcli.api.sweep_port import chosen, size
     from mlpcli.api.sweep_results import require_success, results
     from mlpcli.api.sweep_source import definition, folder_of
-    from mlpcli.api.sweep_workers import local
     from mlpcli.show import sweep as view
 
     asked = definition(words or [], set_ or [], seeds=seeds)
     folder = folder_of(asked, out, name)
     planned = api.prepare(asked.definition, folder, extend=extend, offline=offline)
-    port, count = local(workers, len(planned.trials))
     if dry_run:
-        found = estimate(planned, workers=count, keep=keep)
+        found = estimate(planned, workers=size(workers, len(planned.trials)), keep=keep)
         print_result(found, view.estimate_as_text, view.estimate_as_json, json=json)
         return
     with planned.folder.lock():
+        port, count = chosen(planned, planned.trials, workers, scheduler, scheduler_file)
         events = api.run(planned, port, keep=keep, offline=offline)
         view.watch(events, workers=count, quiet=quiet)
     ranked = results(planned, offline=offline)
@@ -119,6 +130,8 @@ def show(
         int | None, Option(metavar="N", min=1, max=1000, help="Train the best on N fresh seeds.")
     ] = None,
     workers: WorkersOpt = None,
+    scheduler: SchedulerOpt = None,
+    scheduler_file: SchedulerFileOpt = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
     markdown: MarkdownOpt = False,
@@ -140,8 +153,8 @@ def show(
     """
     from mlpcli.api import sweep as api
     from mlpcli.api.sweep_confirm import confirmation, fresh_trials
+    from mlpcli.api.sweep_port import chosen
     from mlpcli.api.sweep_results import results
-    from mlpcli.api.sweep_workers import local
     from mlpcli.show import sweep as view
 
     if csv and (json or markdown or confirm):
@@ -154,8 +167,8 @@ def show(
         print_result(found, text, as_json, json=json, markdown=markdown, wrap=not csv)
         return
     trials = fresh_trials(planned, found, confirm, offline=offline)
-    port, count = local(workers, len(trials))
     with planned.folder.lock():
+        port, count = chosen(planned, trials, workers, scheduler, scheduler_file)
         events = api.train_all(planned, port, trials, offline=offline)
         view.watch(events, workers=count, quiet=quiet)
     outcome = confirmation(planned, found, trials)
