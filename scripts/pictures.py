@@ -28,7 +28,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import sync_playwright
 from pyte.screens import Char
 
-COLUMNS, ROWS = 66, 24
+COLUMNS, ROWS = 66, 28
 COMMAND = "mlp train mnist-fast --name first"
 TYPED, READ = 0.7, 6.0  # seconds before the command's output begins, and after it
 FRAME = 0.1  # seconds between two screens, at least

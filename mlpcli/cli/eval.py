@@ -57,10 +57,10 @@ def eval_(
     \b
       mlp eval
       mlp eval first --split validation --json
-      mlp eval runs/first --fail-under 0.98
-      mlp eval runs/first --fail-under 0.98 --fail-under macro_f1=0.97 --junit eval.xml
-      mlp eval runs/first --markdown >> "$GITHUB_STEP_SUMMARY"
-      mlp eval runs/first --data photos/
+      mlp eval first --fail-under 0.98
+      mlp eval first --fail-under 0.98 --fail-under macro_f1=0.97 --junit eval.xml
+      mlp eval first --markdown >> "$GITHUB_STEP_SUMMARY"
+      mlp eval first --data photos/
     """
     if junit and not fail_under:
         raise ConfigError("--junit: reports on the thresholds of --fail-under; give one")

@@ -31,7 +31,7 @@ def export(
 
     \b
       mlp export
-      mlp export runs/first --format npz --out digits.npz
+      mlp export first --format npz --out digits.npz
     """
     from mlpcli.api import export as api
     from mlpcli.show.activity import activity

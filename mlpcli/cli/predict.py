@@ -55,7 +55,7 @@ def predict_(
       mlp predict digit.png
       mlp predict first scans/ --top 1 --format csv
       mlp predict first digit.png --json
-      find . -name '*.jpg' | mlp predict runs/first - --format jsonl
+      find . -name '*.jpg' | mlp predict first - --format jsonl
     """
     if json and form:
         raise ConfigError("--json and --format: give one of them")

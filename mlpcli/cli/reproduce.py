@@ -23,8 +23,8 @@ def reproduce(
     Examples:
 
     \b
-      mlp reproduce runs/first
-      mlp reproduce runs/first --out runs/again --json
+      mlp reproduce first
+      mlp reproduce first --out runs/again --json
     """
     from mlpcli.api import reproduce as api
     from mlpcli.show import console
