@@ -78,6 +78,15 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_the_readme_is_short_and_has_its_pictures() -> None:
+    readme = read("README.md")
+    pictures = re.findall(r'src="([^"]+)"', readme)
+
+    assert readme.count("\n") < 250
+    assert len(pictures) == 2
+    assert [name for name in pictures if not (ROOT / name).is_file()] == []
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_config_opens_with_its_command_and_its_schema(path: Path) -> None:
     command, schema, *_ = path.read_text(encoding="utf-8").splitlines()
