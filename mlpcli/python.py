@@ -208,7 +208,7 @@ def load(run: str | Path, *, weights: Weights = "best") -> Model:
     """
     _one_of("weights", weights, get_args(Weights))
     folder = find(run)
-    metadata, params, _ = RunFolder(folder).load_weights(weights)
+    metadata, params, *_ = RunFolder(folder).load_weights(weights)
     return Model(folder, weights, metadata.config, metadata.classes, params)
 
 

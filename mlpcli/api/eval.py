@@ -113,7 +113,7 @@ class Subject(NamedTuple):
 
     def evaluate(self, p: Array | None = None) -> Evaluation:
         """Its scores; p: an array for the probabilities, as `score` takes it."""
-        run, split, weights, (metadata, params, _), images, rows, notes = self
+        run, split, weights, (metadata, params, *_), images, rows, notes = self
         scores = score(params, images, activation=build.activation(metadata.config), rows=rows, p=p)
         which = (images.files, b"" if rows is None else rows.tobytes())
         return Evaluation(run, images.name, split, weights, images.classes, scores, which, notes)

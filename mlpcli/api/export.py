@@ -72,7 +72,7 @@ def export(
         raise ConfigError(
             f"{file}: has the ending of another format than {form}; add --format {ending}"
         )
-    metadata, params, _ = RunFolder(run).load_weights(weights)
+    metadata, params, *_ = RunFolder(run).load_weights(weights)
     if RunFolder(run).needs(file):
         raise CheckpointError(f"{file}: is a file of the run itself; choose another --out")
     files.claim(file, partial(_is_export, form=form), overwrite=overwrite)

@@ -140,7 +140,9 @@ def points_of_config(config: Config) -> Iterator[Point]:
         Layer(W, 0.1 * rng.standard_normal(b.shape))
         for W, b in build.initial_params(config, classes=len(split.classes))
     )
-    yield Point("initial parameters", problem(config, start, split), split.name, config)
+    batch_norm = config.network.batch_norm
+    there = problem(config, start, split)._replace(batch_norm=batch_norm)
+    yield Point("initial parameters", there, split.name, config)
     rows, active = np.arange(len(split.labels)), active_inputs(config, split)
     weights = class_weights(config, split)
     data = TrainingData(split, rows, rows[:0], active, 0.0, class_weights=weights)
@@ -152,12 +154,13 @@ def points_of_config(config: Config) -> Iterator[Point]:
         weights = row_weights(data, order[i * size : (i + 1) * size])
         engine.step(x, y, lr=config.optimizer.lr, masks=masks, weights=weights)
     after = f"after {engine.steps} steps of training"
-    yield Point(after, problem(config, engine.params, split), split.name, config)
+    there = problem(config, engine.unfolded_params, split)
+    yield Point(after, there._replace(batch_norm=batch_norm), split.name, config)
 
 
 def point_of_run(folder: Path) -> Point:
     """The best weights of a run; raises CheckpointError."""
-    metadata, params, _ = RunFolder(folder).load_weights("best")
+    metadata, params, *_ = RunFolder(folder).load_weights("best")
     return point_of_params(params, metadata.config, metadata.classes, str(folder))
 
 
@@ -168,7 +171,10 @@ def point_of_params(params: Params, config: Config, classes: tuple[str, ...], na
 
 
 def problem(config: Config, params: Params, split: Split) -> Problem:
-    """Images of a split, at most BATCH_SIZE, drawn by the seed, and the params, in float64."""
+    """Images of a split, at most BATCH_SIZE, drawn by the seed, and the params, in float64.
+
+    Without batch normalization: the weights of a run have its statistics folded into them.
+    """
     count = min(BATCH_SIZE, len(split.labels))
     rows = stream(config.seed, "check", 1).choice(len(split.labels), count, replace=False)
     x, y, weights = batch(config, split, rows)

@@ -173,7 +173,7 @@ def _write(
 
 def inputs(problem: Problem) -> dict[str, Array]:
     """All that the functions of a file may be given, as the worker reads it."""
-    z, h = reference.forward(problem)
+    z, h, *_ = reference.forward(problem)
     arrays = {f"h{i}": array for i, array in enumerate(h)} | {"y": problem.y}
     arrays |= {f"z{i}": array for i, array in enumerate(z, start=1)}
     return arrays | tensors(problem.params)

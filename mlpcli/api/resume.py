@@ -29,6 +29,7 @@ FREE_SETTINGS = {"train.epochs", "train.time_budget", "train.target"}  # may cha
 FREE_SETTINGS |= {"checkpoint.every_seconds", "log.tensorboard"}
 # cannot even with --force
 FIXED_SETTINGS = {"network.hidden", "optimizer.name", "train.ema", "train.metric"}
+FIXED_SETTINGS |= {"network.batch_norm"}
 
 MORE = {  # how a finished run is trained further, by its stop reason
     "epochs": "--epochs N adds more, to N in all",
@@ -87,8 +88,8 @@ def resume(
             if changed:
                 run.record = run.record.replace(forced=(*run.record.forced, changed))
             held.save_record(run.record)
-            metadata, params, optimizer_state = last
-            state = State(metadata.progress, metadata.updates, params, optimizer_state)
+            metadata, params, vectors, statistics = last
+            state = State(metadata.progress, metadata.updates, params, vectors, statistics)
             yield from follow(run, request, since=state, until=until)
 
 
@@ -162,7 +163,7 @@ def _repaired(
         limits = (*limits, (metadata.updates, config.train.epochs))
     metrics = folder.cut_metrics(done.epoch)
     if 0 < done.best_epoch == done.epoch and not done.step:
-        folder.save_weights("best", last._replace(optimizer_state=()))
+        folder.save_weights("best", last._replace(optimizer_state=(), statistics=()))
     folder.save_config(config)
     new = new_record(config, data, threads=threads)
     record = folder.load_record() if folder.has_record() else new

@@ -59,7 +59,8 @@ def summarize(config: Config, *, classes: int | None = None) -> Summary:
     count = sum(row.parameters for row in rows)
     vectors = 2 + len(build.state_names(config))  # parameters, gradient, optimizer state
     size = config.train.batch_size
-    kept = 2 if config.network.activation == "relu" else 3  # grad_z, z and, unless in place, h
+    in_place = config.network.activation == "relu" and not config.network.batch_norm
+    kept = 2 if in_place else 3  # grad_z, z and, unless in place, h
     return Summary(
         rows=rows,
         batch_size=size,

@@ -255,7 +255,8 @@ def _events(run: Run, since: State | None) -> Iterator[Step | Epoch]:
             engine = event.engine
             ended = isinstance(event, Epoch) or event.progress.step < event.steps
             if ended and engine.steps == end:
-                since = State(event.progress, engine.steps, engine.params, engine.optimizer_state)
+                vectors = engine.params, engine.optimizer_state, engine.statistics
+                since = State(event.progress, engine.steps, *vectors)
                 break
 
 
@@ -299,8 +300,10 @@ def save(run: Run, event: Step | Epoch, which: str) -> None:
         updates=engine.steps,
         epoch_limits=run.epoch_limits,
     )
-    state = engine.optimizer_state if which == "last" else ()
-    run.folder.save_weights(which, Checkpoint(metadata, engine.params, state))
+    weights = Checkpoint(metadata, engine.params)
+    if which == "last":
+        weights = Checkpoint(metadata, engine.params, engine.optimizer_state, engine.statistics)
+    run.folder.save_weights(which, weights)
 
 
 def _hint(folder: RunFolder) -> str:

@@ -79,7 +79,7 @@ def explain(problem: Problem, *, image: int = 0) -> Explanation:
 
 def _forward(problem: Problem) -> Iterator[Quantity]:
     """As in `mlp.forward`, for the one image of the problem."""
-    (z, h), last = reference.forward(problem), len(problem.params)
+    (z, h, *_), last = reference.forward(problem), len(problem.params)
     for i in range(1, last + 1):
         yield Quantity(i, "affine", f"z{i}", f"h{i - 1} @ W{i} + b{i}", z[i - 1][0])
         if i < last:
@@ -92,7 +92,7 @@ def _forward(problem: Problem) -> Iterator[Quantity]:
 
 def _backward(problem: Problem) -> Iterator[Quantity]:
     """As in `mlp.backward`, with every intermediate quantity, for the one image of the problem."""
-    (z, h), last, decay = reference.forward(problem), len(problem.params), problem.weight_decay
+    (z, h, *_), last, decay = reference.forward(problem), len(problem.params), problem.weight_decay
     f, relu = problem.activation, _name(problem) == "relu"
     grad_z = row_weights(problem) * (h[-1] - problem.y)
     for i in range(last, 0, -1):

@@ -60,7 +60,7 @@ def of_last_z(truth: GroundTruth, got: Array) -> Iterator[Hypothesis]:
 
 def of_hidden_z(truth: GroundTruth, layer: int, used: dict[int, Array]) -> Iterator[Hypothesis]:
     """Mistakes in a hidden grad_z; their numbers are (n, units), used is (n, units above)."""
-    problem, (z, h), above = truth.problem, truth.run, used[layer + 1]
+    problem, (z, h, *_), above = truth.problem, truth.run, used[layer + 1]
     f, W, k = problem.activation, problem.params[layer + 1].W, layer + 1
     slope, grad_h = reference.derivative(f, z[layer]), above @ W.T
     dropped = after_dropout(truth, layer, grad_h)
@@ -105,7 +105,7 @@ def of_hidden_z(truth: GroundTruth, layer: int, used: dict[int, Array]) -> Itera
 
 def of_input(truth: GroundTruth, layer: int) -> Iterator[Hypothesis]:
     """What may stand in place of the input h of a layer: (n, fan_in)."""
-    (z, h), problem = truth.run, truth.problem
+    (z, h, *_), problem = truth.run, truth.problem
     for k in range(1, len(problem.y)):
         text = f"h{layer} is shifted by {k} rows of the batch"
         yield "stale-h", text, np.roll(h[layer], k, axis=0)

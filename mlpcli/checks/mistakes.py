@@ -70,8 +70,8 @@ MISTAKES: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
         ("weight squared", "weights * {}", "grad_z4", "unknown"),
     ),
-    # grad_W = h.T @ grad_z, with weight decay
-    "h[i].T @ grad_z": (
+    # grad_W = h.T @ grad_z, with weight decay; grad_u is grad_z here
+    "h[i].T @ grad_u": (
         ("grad_W doubled", "2 * {}", "grad_W4", "factor"),
         ("grad_W3 negative", "(1 - 2 * (i == 2)) * {}", "grad_W3", "sign"),
         ("grad_W summed", "len(y) * {}", "grad_W4", "factor-n"),
@@ -199,7 +199,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], ...]] = {
             "unknown",
         ),
     ),
-    "grad_z @ params[i].W.T": (
+    "grad_u @ params[i].W.T": (
         ("W left out", "({} if i == 3 else grad_z)", "grad_z2", "weight-missing"),
         ("W4 doubled", "(1 + (i == 3)) * {}", "grad_z3", "factor"),
         (

@@ -8,19 +8,21 @@ Kept as log1p and expm1, the rise has no cancellation: a step can be so small th
 error vanishes, where a difference of two losses would have drowned in rounding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.checks import reference
+from mlpcli.checks import numeric_batch, reference
 from mlpcli.checks.problem import Problem, row_weights
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import ForwardPass
 
 STEP = 1e-7  # of a parameter
+BATCH_NORM_STEP = 1e-9  # few images may have a small sigma; the error grows with 1 / sigma**2
 MAX_HALVINGS = 10  # of the step, before a parameter counts as being at a kink
+ALL = -1  # in place of an image
 CHUNK_SIZE = 1024  # moved copies at once: their z of 256 units fits into the second-level cache
 
 
@@ -39,12 +41,15 @@ class Perturbations(NamedTuple):
     j: Array  # columns, (m,)
 
 
-def central(problem: Problem, *, step: float = STEP, threads: int = 2) -> list[CentralDifferences]:
+def central(
+    problem: Problem, *, step: float | None = None, threads: int = 2
+) -> list[CentralDifferences]:
     """Derivatives of the loss with respect to every parameter: W1, b1, W2, b2, ...
 
     Where an activation with a kink changes sides between the two ends, the step is halved.
+    step: default: `first_step`.
     """
-    run = reference.forward(problem)
+    run, step = reference.forward(problem), step or first_step(problem)
     differences = []
     with ThreadPoolExecutor(threads) as pool:
         for layer, (W, b) in enumerate(problem.params):
@@ -63,11 +68,23 @@ def central(problem: Problem, *, step: float = STEP, threads: int = 2) -> list[C
     return differences
 
 
+def first_step(problem: Problem) -> float:
+    """The step of a parameter, before it is halved anywhere."""
+    return BATCH_NORM_STEP if problem.batch_norm else STEP
+
+
+def samples(problem: Problem) -> Sequence[int]:
+    """The images, whose losses rise apart; ALL where batch normalization couples them."""
+    return (ALL,) if problem.batch_norm else range(len(problem.x))
+
+
 def _chunks(problem: Problem, run: ForwardPass, layer: int) -> Iterator[tuple[int, Perturbations]]:
     """Every parameter that moves z at all, image by image, in chunks."""
     units = len(problem.params[layer].b)
-    for sample in range(len(problem.x)):
-        active = np.append(np.flatnonzero(run.h[layer][sample]), len(problem.params[layer].W))
+    for sample in samples(problem):
+        active = run.h[layer] != 0
+        active = active.any(axis=0) if sample == ALL else active[sample]
+        active = np.append(np.flatnonzero(active), len(problem.params[layer].W))
         rows = max(1, CHUNK_SIZE * 8 // units)
         for first in range(0, len(active), rows):
             i, j = np.meshgrid(active[first : first + rows], np.arange(units), indexing="ij")
@@ -87,9 +104,11 @@ def rises(
 ) -> tuple[Array, Array, Array]:
     """Rises of one image's loss for moves by +step and by -step, and whether a kink is crossed.
 
-    Each (m,), in nats; the last is bool.
+    sample: the image, or ALL for the sum over all. Each (m,), in nats; the last is bool.
     """
     layer, i, j = moves
+    if sample == ALL:
+        return numeric_batch.rises(problem, run, layer, i, j, step=step)
     h = np.append(run.h[layer][sample], 1.0)  # b is the weight of an input that is always 1
     up, down = step * h[i], -step * h[i]  # of z[layer][j]
     z = run.z[layer][sample]
@@ -145,6 +164,6 @@ def _halve_step_at_kinks(
             return
         step /= 2
         moves = Perturbations(layer, *np.nonzero(kink))
-        results = [slopes(problem, run, k, moves, step=step) for k in range(len(problem.x))]
-        slope[moves.i, moves.j] = np.mean([part for part, _ in results], axis=0)
+        results = [slopes(problem, run, k, moves, step=step) for k in samples(problem)]
+        slope[moves.i, moves.j] = np.sum([part for part, _ in results], axis=0) / len(problem.x)
         kink[moves.i, moves.j] = np.any([crossed for _, crossed in results], axis=0)

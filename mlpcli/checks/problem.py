@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.nn import Array, mlp
+from mlpcli.nn import Array, batch_norm, mlp
 from mlpcli.nn.activation import RELU, Activation
 from mlpcli.nn.engine import Engine
-from mlpcli.nn.mlp import Masks, Params
+from mlpcli.nn.mlp import Masks, Normalize, Params
 from mlpcli.nn.optim import UpdateRule
 from mlpcli.nn.team import Team
 
@@ -24,6 +24,7 @@ class Problem(NamedTuple):
     masks: Masks | None = None  # dropout masks, fixed for the check; masks[i] as h[i], (n, units)
     weight_decay: float = 0.0
     weights: Array | None = None  # of the rows in the loss, (n, 1); default: all 1
+    batch_norm: bool = False
 
 
 class Computed(NamedTuple):
@@ -40,13 +41,20 @@ def row_weights(problem: Problem) -> Array:
 
 def loss(problem: Problem) -> Array:
     """The loss of the problem: a scalar, in nats."""
-    return mlp.loss(problem.params, problem.x, problem.y, **_options(problem))
+    options = _options(problem) | {"normalize": normalize(problem)}
+    return mlp.loss(problem.params, problem.x, problem.y, **options)
+
+
+def normalize(problem: Problem) -> Normalize | None:
+    """How `mlp.forward` normalizes the problem's hidden layers."""
+    return batch_norm.normalize if problem.batch_norm else None
 
 
 def derived_gradient(problem: Problem, backward: Callable[..., Params] | None = None) -> Params:
     """The gradient from `backward`, by default the derivation's, in the shape of the params."""
     params, x, y, activation, masks, *_ = problem
-    run = mlp.forward(params, x, activation=activation, masks=masks)
+    by = normalize(problem)
+    run = mlp.forward(params, x, activation=activation, masks=masks, normalize=by)
     return (backward or mlp.backward)(params, run, y, **_options(problem))
 
 
@@ -85,6 +93,7 @@ def _engine(problem: Problem, *, rule: UpdateRule | None = None, slots: int = 0)
         active_inputs=_active(problem),
         activation=problem.activation,
         weight_decay=problem.weight_decay,
+        batch_norm=problem.batch_norm,
         team=Team(2),
     )
 

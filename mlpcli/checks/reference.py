@@ -7,7 +7,7 @@ Source: Squire and Trapp (1998), SIAM Review 40(1), 110-112.
 
 import numpy as np
 
-from mlpcli.checks.problem import Problem, row_weights
+from mlpcli.checks.problem import Problem, normalize, row_weights
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import Activation
 from mlpcli.nn.mlp import ForwardPass, Layer, Params
@@ -18,11 +18,16 @@ COMPLEX_STEP = 1e-30  # its square vanishes beside any number
 def forward(problem: Problem) -> ForwardPass:
     """Every z and h of the problem, (n, units) each."""
     params, x, _, activation, masks, *_ = problem
-    return mlp.forward(params, x, activation=activation, masks=masks)
+    by = normalize(problem)
+    return mlp.forward(params, x, activation=activation, masks=masks, normalize=by)
 
 
 def grad_z(problem: Problem) -> list[Array]:
-    """d(weighted mean cross-entropy)/dz, entry by entry, for every layer: (n, units) each."""
+    """d(weighted mean cross-entropy)/dz, entry by entry, for every layer: (n, units) each.
+
+    Without batch normalization, by which a z would move the other images' loss.
+    """
+    assert not problem.batch_norm
     return [_grad_z(problem, z, layer) for layer, z in enumerate(forward(problem).z)]
 
 

@@ -114,6 +114,11 @@ class Network(Section):
         "relu", "function of the hidden layers", synonyms="act nonlinearity"
     )
     init: Literal["he", "glorot", "lecun"] = field("he", "variance of the initial weights")
+    batch_norm: bool = field(
+        False,
+        "normalize each hidden unit over the images of a step",
+        synonyms="batchnorm batch_normalization bn",
+    )
     input_dropout: Fraction = field(0.0, "fraction of the inputs dropped in each step")
     dropout: Fraction = field(
         0.0, "fraction of the hidden units dropped in each step", synonyms="dropout_rate drop"

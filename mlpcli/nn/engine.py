@@ -8,7 +8,7 @@ rows of W1 change by weight decay alone. The tests hold the engine to `mlp.backw
 gradient check runs on it. What each part costs: docs/performance.md.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from math import isfinite
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mlpcli.nn import Array
 from mlpcli.nn.activation import RELU, Activation
+from mlpcli.nn.batch_statistics import BatchNorm, Statistics, fold
 from mlpcli.nn.flat_params import Block, FlatLayout
 from mlpcli.nn.mlp import Masks, Params, layer_sizes
 from mlpcli.nn.optim import UpdateRule, clip_max_norm, decoupled_weight_decay, ema_update
@@ -60,6 +61,7 @@ class Engine:
         decoupled_decay: float = 0.0,
         max_norm: float | None = None,
         ema: float | None = None,
+        batch_norm: bool = False,
         source: Source | None = None,
         team: Team | None = None,
     ) -> None:
@@ -68,7 +70,8 @@ class Engine:
         active_inputs: indices (k,), in the order of the columns of x; default: all inputs.
         weight_decay: factor in the loss; decoupled_decay: in the update, times lr;
         max_norm: of a hidden unit's incoming weights (`optim.clip_max_norm`); ema: decay of the
-        average over the steps, which then stands for the parameters (`optim.ema_update`).
+        average over the steps, which then stands for the parameters (`optim.ema_update`);
+        batch_norm: of the hidden layers (`batch_norm.py`).
         source: of the batches of `gradient_at` and `step_at`; team: default, the caller alone.
         """
         dtype, sizes = params[0].W.dtype, layer_sizes(params)
@@ -90,8 +93,13 @@ class Engine:
         if ema is not None:
             self.mean = zeros(self.layout.length)
             self.mean[:] = self.theta
-        # all that training resumes from; with ema, the mean stands for theta, which comes last
-        self._vectors = [self.mean, *self.state, *([] if ema is None else [self.theta])]
+        self._norm: BatchNorm | None = None
+        if batch_norm:
+            self._norm = BatchNorm(sizes[1:-1], ema=ema, team=team, dtype=dtype.name)
+        # all that training resumes from beside `params`, which are the mean, folded with batch_norm
+        self._vectors = [*self.state]
+        self._vectors += [self.theta] if batch_norm or ema is not None else []
+        self._vectors += [self.mean] if batch_norm and ema is not None else []
         self.steps = 0
         self.whole = True  # no step was left before its end, with some parameters changed
         self._finite = True  # the last step was, as far as was known before its update
@@ -107,8 +115,10 @@ class Engine:
         self._masks: Masks | None = None  # of a batch that was given as arrays
         self._weights: Array | None = None
         self._z = [zeros(batch_size, size) for size in sizes[1:]]
-        # relu can work in place, since its derivative can be read off h; the others need z again
-        self._h = self._z if activation is RELU else [zeros(*z.shape) for z in self._z]
+        # relu can work in place, since its derivative can be read off h; the others need z again,
+        # and so does batch normalization, where z holds u_hat
+        in_place = activation is RELU and not batch_norm
+        self._h = self._z if in_place else [zeros(*z.shape) for z in self._z]
         self._grad_z = [zeros(*z.shape) for z in self._z]
         self._ones = np.ones(batch_size, dtype)
         self._lr = zeros(1, dtype="float64")
@@ -130,8 +140,22 @@ class Engine:
 
     @property
     def params(self) -> Params:
-        """A copy of the current parameters or, with ema, of their average; W1 has all rows."""
+        """The network in use: a copy of the current parameters or, with ema, of their average.
+
+        W1 has all rows. With batch_norm, the running statistics are folded into W and b.
+        """
+        params = self.unfolded_params
+        return params if self._norm is None else fold(params, self._norm.statistics)
+
+    @property
+    def unfolded_params(self) -> Params:
+        """The same before running statistics are folded into it, as training has it."""
         return self.layout.read(self.mean)
+
+    @property
+    def statistics(self) -> tuple[Statistics, ...]:
+        """A copy of the running statistics of each hidden layer; none without batch_norm."""
+        return () if self._norm is None else self._norm.statistics
 
     @property
     def grads(self) -> Params:
@@ -142,19 +166,30 @@ class Engine:
     def optimizer_state(self) -> tuple[Params, ...]:
         """A copy of the rest that training resumes from, each vector in the shape of params.
 
-        The state of the update rule and, with ema, the parameters that the updates change.
+        The state of the update rule; with ema or batch_norm, the parameters that the updates
+        change; with both, their average.
         """
-        return tuple(self.layout.read(vector) for vector in self._vectors[1:])
+        return tuple(self.layout.read(vector) for vector in self._vectors)
 
     @property
     def finite(self) -> bool:
         """Whether all parameters are, which the next step would show."""
         return all(bool(np.isfinite(vector).all()) for vector in (self.theta, self.mean))
 
-    def restore(self, params: Params, optimizer_state: tuple[Params, ...], *, steps: int) -> None:
-        """Mutates theta and state: to what `params` and `optimizer_state` were after `steps`."""
-        for vector, source in zip(self._vectors, (params, *optimizer_state), strict=True):
+    def restore(
+        self,
+        params: Params,
+        optimizer_state: tuple[Params, ...],
+        *,
+        steps: int,
+        statistics: tuple[Statistics, ...] = (),
+    ) -> None:
+        """Mutates all vectors: to what the properties of these names were after `steps`."""
+        self.layout.write(params, self.mean)  # with batch_norm, one of the others replaces it
+        for vector, source in zip(self._vectors, optimizer_state, strict=True):
             self.layout.write(source, vector)
+        if self._norm:
+            self._norm.restore(statistics)
         self.steps = steps
 
     def gradient(
@@ -229,6 +264,8 @@ class Engine:
     def _update_work(self, rank: int, n: int, t: int, finite: bool) -> Iterator[None]:
         """Mutates theta and state, if all is finite; a block is its taker's, whoever that is."""
         self.whole = not finite
+        if self._norm and rank == 0 and finite:
+            self._norm.update(n, t)
         with np.errstate(over="ignore", invalid="ignore"):  # the next step or validation shows it
             for i in self._team.take():
                 if finite:
@@ -260,53 +297,61 @@ class Engine:
             masks = self._source.masks(n, rows, k, *place) if drop else masks
             weights = self._source.weights(rows, *place)
         _mask(h0, masks, 0)
-        self._forward_backward(rank, rows, n, h0, masks, weights)
+        yield from _quietly(self._forward_backward(rank, rows, n, h0, masks, weights))
         self._team.offer(rank, len(self._blocks))
         yield  # for the gradient, which sums over all rows
 
     def _forward_backward(
         self, rank: int, rows: slice, n: int, h0: Array, masks: Masks | None, weights: Array | None
-    ) -> None:
+    ) -> Iterator[None]:
         """Mutates these rows of every z, h and grad_z, and the rank's part of the loss.
 
         h0: (rows, k), after dropout; n: images in the whole batch; weights: (rows, 1).
         """
-        with np.errstate(all="ignore"):  # an overflow shows in the loss or the norms
-            h = self._forward(h0, rows, masks)
-            y, grad_z = self.batch.y[rows], self._grad_z[-1][rows]
-            loss = _fused_cross_entropy(h[-1], y, grad_z, n, weights)
-            self._backward(rows, masks)
-            if self.weight_decay:  # the rank's share of weight_decay / 2 * sum(W**2)
-                W = self.theta[self.layout.weights]
-                part = W[share(len(W), rank, self._team.size)]
-                loss += self.weight_decay / 2 * _squared_norm(part)
-            self._loss[rank] = loss
-            # images of a source without dropout are in [0, 1], which needs no sum
-            plain = self._source and (masks is None or masks[0] is None)
-            self._squares[rank, 0, 0] = h0.size if plain else _squared_norm(h0)
-            for i, grad_z in enumerate(self._grad_z):
-                self._squares[rank, 1, i] = _squared_norm(grad_z[rows])
-                if i > 0:
-                    self._squares[rank, 0, i] = _squared_norm(h[i])
+        h = yield from self._forward(rank, rows, n, h0, masks)
+        y, grad_z = self.batch.y[rows], self._grad_z[-1][rows]
+        loss = _fused_cross_entropy(h[-1], y, grad_z, n, weights)
+        yield from self._backward(rank, rows, n, masks)
+        if self.weight_decay:  # the rank's share of weight_decay / 2 * sum(W**2)
+            W = self.theta[self.layout.weights]
+            part = W[share(len(W), rank, self._team.size)]
+            loss += self.weight_decay / 2 * _squared_norm(part)
+        self._loss[rank] = loss
+        # images of a source without dropout are in [0, 1], which needs no sum
+        plain = self._source and (masks is None or masks[0] is None)
+        self._squares[rank, 0, 0] = h0.size if plain else _squared_norm(h0)
+        for i, grad_z in enumerate(self._grad_z):
+            self._squares[rank, 1, i] = _squared_norm(grad_z[rows])
+            if i > 0:
+                self._squares[rank, 0, i] = _squared_norm(h[i])
 
     def _is_finite(self, n: int) -> bool:
         """Whether loss and gradient are certainly finite, known before the gradient is computed."""
         h_squared, grad_z_squared = self._squares.sum(axis=0).tolist()
         # Cauchy and Schwarz: no entry of h.T @ grad_z exceeds the product of both norms
         bounds = ((h + n) * grad_z for h, grad_z in zip(h_squared, grad_z_squared, strict=True))
-        return isfinite(self._loss.sum()) and all(bound < self._largest for bound in bounds)
+        finite = isfinite(self._loss.sum()) and all(bound < self._largest for bound in bounds)
+        # with batch_norm, grad_z holds grad_u, which says nothing of the sum of grad_z
+        return finite and (self._norm is None or self._norm.largest_grad_b() < self._largest**0.5)
 
-    def _forward(self, h0: Array, rows: slice, masks: Masks | None) -> list[Array]:
+    def _forward(
+        self, rank: int, rows: slice, n: int, h0: Array, masks: Masks | None
+    ) -> Generator[None, None, list[Array]]:
         """Mutates rows of z and h; returns h[0], ..., h[last] and, in its place, the last z.
 
-        h0: (rows, k); h[i]: (rows, units).
+        h0: (rows, k); h[i]: (rows, units); n: images in the whole batch. With batch_norm, z gets
+        u_hat, and all ranks meet in each hidden layer.
         """
         h, last = [h0], len(self._params) - 1
         for i, (W, b) in enumerate(self._params):
             z = self._z[i][rows]
             np.matmul(h[i], W[: h0.shape[1]] if i == 0 else W, out=z)
-            z += b
             h.append(z if i == last else self._h[i][rows])
+            if self._norm and i < last:
+                yield from self._norm.forward(i, rank, z, n)
+                z = np.add(z, b, out=h[i + 1])
+            else:
+                z += b
             if i < last:
                 if self.activation is RELU:
                     np.maximum(z, 0, out=h[i + 1])
@@ -315,16 +360,22 @@ class Engine:
                 _mask(h[i + 1], masks, i + 1)
         return h
 
-    def _backward(self, rows: slice, masks: Masks | None) -> None:
-        """Mutates rows of every grad_z but the last, which must be known."""
+    def _backward(self, rank: int, rows: slice, n: int, masks: Masks | None) -> Iterator[None]:
+        """Mutates rows of every grad_z but the last, which must be known.
+
+        n: images in the whole batch. With batch_norm, grad_z gets grad_u, and all ranks meet.
+        """
         for i in reversed(range(1, len(self._params))):
             grad_z, z = self._grad_z[i - 1][rows], self._z[i - 1][rows]
             np.matmul(self._grad_z[i][rows], self._params[i].W.T, out=grad_z)
             _mask(grad_z, masks, i)
-            if self.activation is RELU:  # z holds h by now, and h > 0 exactly where z was
-                grad_z *= np.greater(z, 0)
+            if self.activation is RELU:  # h > 0 exactly where z was
+                grad_z *= np.greater(self._h[i - 1][rows], 0)
             else:
-                grad_z *= self.activation.derivative(z)
+                b = self._params[i - 1].b
+                grad_z *= self.activation.derivative(z if self._norm is None else z + b)
+            if self._norm:
+                yield from self._norm.backward(i - 1, rank, z, grad_z, n)
 
     def _block_gradient(self, block: Block, n: int, grad: Array, scratch: Array) -> None:
         """Mutates grad, (m,): the gradient of the block's m parameters for n images."""
@@ -332,6 +383,9 @@ class Engine:
         if i is None:
             for grad_z, part in zip(self._grad_z, self.layout.biases, strict=True):
                 np.matmul(self._ones[:n], grad_z[:n], out=grad[part])  # the sum over rows
+            if self._norm:
+                for layer, part in enumerate(self.layout.biases[:-1]):
+                    grad[part] = self._norm.grad_b(layer)
             return
         h = self.batch.x[:n, : self.batch.used.max()] if i == 0 else self._h[i - 1][:n]
         grad_W = grad.reshape(-1, self._grad_z[i].shape[1])
@@ -380,6 +434,17 @@ class Engine:
         for name, quantity in quantities:
             if not np.isfinite(quantity).all():
                 raise FloatingPointError(name)
+
+
+def _quietly(work: Iterator[None]) -> Iterator[None]:
+    """The same work without warnings: an overflow shows in the loss or the norms."""
+    while True:
+        with np.errstate(all="ignore"):  # not across a yield, where others go on
+            try:
+                next(work)
+            except StopIteration:
+                return
+        yield
 
 
 def _squared_norm(array: Array) -> float:

@@ -2,7 +2,8 @@
 
 Rows are examples. `h[0]` is the image, `z[i] = h[i] @ W + b` with `params[i] = (W, b)`, and
 `h[i + 1] = f(z[i])`, so `params[0].W` is the workbook's W1, `z[0]` its z1 and `h[1]` its h1. With
-one row every line is the workbook's.
+one row every line is the workbook's. With batch normalization `z[i] = u_hat + b`, where u_hat is
+`h[i] @ W`, normalized in every layer but the last; see `batch_norm.py`.
 """
 
 import itertools
@@ -11,10 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.nn import Array
+from mlpcli.nn import Array, batch_norm
 from mlpcli.nn.activation import RELU, Activation
+from mlpcli.nn.batch_norm import Normalized
 
 Masks = Sequence[Array | None]  # masks[i] multiplies h[i]; None where nothing is dropped
+Normalize = Callable[[Array], Normalized]
 
 
 class Layer(NamedTuple):
@@ -32,6 +35,7 @@ class ForwardPass(NamedTuple):
 
     z: list[Array]  # pre-activations, z[i] of shape (n, len(params[i].b))
     h: list[Array]  # h[0] is the images, (n, inputs); h[-1] the probabilities, (n, classes)
+    normalized: Sequence[Normalized] = ()  # of each hidden layer, with batch normalization
 
 
 INITS: dict[str, Callable[[int, int], float]] = {  # variance of W from fan_in and fan_out
@@ -97,16 +101,29 @@ def one_hot(
 
 
 def forward(
-    params: Params, x: Array, *, activation: Activation = RELU, masks: Masks | None = None
+    params: Params,
+    x: Array,
+    *,
+    activation: Activation = RELU,
+    masks: Masks | None = None,
+    normalize: Normalize | None = None,
 ) -> ForwardPass:
-    """Every z and h for the images x of shape (n, inputs); masks[i] has the shape of h[i]."""
+    """Every z and h for the images x of shape (n, inputs); masks[i] has the shape of h[i].
+
+    normalize: `batch_norm.normalize`, or None for a network without it.
+    """
     z: list[Array] = []
     h: list[Array] = [_drop(x, masks, 0)]
+    normalized: list[Normalized] = []
     for i, (W, b) in enumerate(params):
-        z.append(h[i] @ W + b)
         last = i == len(params) - 1
+        u = h[i] @ W
+        if normalize and not last:
+            normalized.append(normalize(u))
+            u = normalized[i].u_hat
+        z.append(u + b)
         h.append(softmax(z[i]) if last else _drop(activation.f(z[i]), masks, i + 1))
-    return ForwardPass(z, h)
+    return ForwardPass(z, h, normalized)
 
 
 def log_softmax(z: Array) -> Array:
@@ -141,13 +158,14 @@ def loss(
     masks: Masks | None = None,
     weights: Array | float = 1.0,
     weight_decay: float = 0.0,
+    normalize: Normalize | None = None,
 ) -> Array:
     """The training loss, in nats: weighted mean cross-entropy + weight_decay / 2 * sum(W**2).
 
-    x: (n, inputs); y: (n, classes); masks as in `forward`; weights: of the rows in the mean, which
-    divides by n whatever they are, (n, 1).
+    x: (n, inputs); y: (n, classes); masks and normalize as in `forward`; weights: of the rows in
+    the mean, which divides by n whatever they are, (n, 1).
     """
-    z = forward(params, x, activation=activation, masks=masks).z
+    z = forward(params, x, activation=activation, masks=masks, normalize=normalize).z
     penalty = sum((W**2).sum() for W, _ in params) if weight_decay else 0.0
     ce = cross_entropy(z[-1], weights * y)  # linear in y: w * CE(h, y) = CE(h, w * y)
     return ce + weight_decay / 2 * penalty
@@ -167,14 +185,17 @@ def backward(
 
     y: (n, classes); masks and weights as in `loss`.
     """
-    z, h = run
+    z, h, normalized = run
     grads = []
     grad_z = weights * (h[-1] - y) / len(y)  # softmax and CE at once; the only 1/n
     for i in reversed(range(len(params))):  # params[i] maps h[i] to z[i]
-        grad_W = h[i].T @ grad_z
+        grad_u = grad_z  # of u = h[i] @ W
+        if normalized and i < len(params) - 1:
+            grad_u = batch_norm.backward(grad_z, normalized[i])
+        grad_W = h[i].T @ grad_u
         grads.append(Layer(W=grad_W + weight_decay * params[i].W, b=grad_z.sum(axis=0)))
         if i > 0:  # the image needs no gradient
-            grad_h = _drop(grad_z @ params[i].W.T, masks, i)
+            grad_h = _drop(grad_u @ params[i].W.T, masks, i)
             grad_z = grad_h * activation.derivative(z[i - 1])
     return tuple(reversed(grads))
 

@@ -1,11 +1,13 @@
 """Weights on disk: safetensors named W1, b1, ... as in the workbook, with what using them needs.
 
-Training resumes from the optimizer's state, kept beside them as `W1.velocity` and so on. Nothing
-that can run code is ever loaded.
+Training resumes from the optimizer's state, kept beside them as `W1.velocity` and so on, and with
+`network.batch_norm` from running statistics, `mean1`, `variance1` and so on. Nothing that can run
+code is ever loaded.
 """
 
 import hashlib
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -19,6 +21,7 @@ from mlpcli.config.schema import Config, Frozen
 from mlpcli.data.outliers import Traits
 from mlpcli.data.placement import Placement
 from mlpcli.errors import CheckpointError
+from mlpcli.nn.batch_statistics import Statistics
 from mlpcli.nn.mlp import Layer, Params
 from mlpcli.training.build import layer_sizes, state_names
 from mlpcli.training.progress import Progress
@@ -61,12 +64,13 @@ class Checkpoint(NamedTuple):
     metadata: Metadata
     params: Params
     optimizer_state: tuple[Params, ...] = ()  # the vectors that `build.state_names` names
+    statistics: tuple[Statistics, ...] = ()  # with network.batch_norm, of each hidden layer
 
 
 def save(path: Path, checkpoint: Checkpoint, *, dir_fd: int | None = None) -> None:
     """Write a checkpoint in one piece, as `atomic.write` does; raises OutputError."""
-    metadata, params, optimizer_state = checkpoint
-    arrays = tensors(params)
+    metadata, params, optimizer_state, statistics = checkpoint
+    arrays = tensors(params) | tensors(statistics)
     for name, vector in zip(state_names(metadata.config), optimizer_state, strict=False):
         arrays |= tensors(vector, f".{name}")
     text = metadata.model_dump_json(by_alias=True)
@@ -75,10 +79,11 @@ def save(path: Path, checkpoint: Checkpoint, *, dir_fd: int | None = None) -> No
     atomic.write(path, content, dir_fd=dir_fd)
 
 
-def tensors(params: Params, suffix: str = "") -> Tensors:
+def tensors(records: Params | tuple[Statistics, ...], suffix: str = "") -> Tensors:
     """The arrays by their names in a file: W1, b1, W2, ..., each with a suffix."""
-    layers = enumerate(params, 1)
-    return {f"{name}{i}{suffix}": a for i, layer in layers for name, a in layer._asdict().items()}
+    named: Iterable[Layer | Statistics] = records
+    pairs = [(i, record._asdict()) for i, record in enumerate(named, 1)]
+    return {f"{name}{i}{suffix}": a for i, arrays in pairs for name, a in arrays.items()}
 
 
 def read_tensors(path: Path) -> tuple[dict[str, str], Tensors]:
@@ -141,11 +146,15 @@ def _matching(path: Path, arrays: Tensors, metadata: Metadata) -> Checkpoint:
     """The checkpoint, when it holds the arrays that its config asks for and no other."""
     sizes = layer_sizes(metadata.config, classes=len(metadata.classes))
     vectors = [f".{name}" for name in state_names(metadata.config)]
-    suffixes = ["", *vectors] if any("." in name for name in arrays) else [""]
+    vectors_kept = any("." in name for name in arrays)
+    suffixes = ["", *vectors] if vectors_kept else [""]
     expected: dict[str, tuple[int, ...]] = {}
     for i, (m, n) in enumerate(itertools.pairwise(sizes), 1):
         for suffix in suffixes:
             expected |= {f"W{i}{suffix}": (m, n), f"b{i}{suffix}": (n,)}
+    normalized = sizes[1:-1] if vectors_kept and metadata.config.network.batch_norm else ()
+    for i, n in enumerate(normalized, 1):
+        expected |= {f"mean{i}": (n,), f"variance{i}": (n,)}
     for name in sorted(expected.keys() | arrays.keys()):
         got = arrays[name].shape if name in arrays else "nothing"
         if got != expected.get(name):
@@ -160,4 +169,7 @@ def _matching(path: Path, arrays: Tensors, metadata: Metadata) -> Checkpoint:
         tuple(Layer(arrays[f"W{i}{suffix}"], arrays[f"b{i}{suffix}"]) for i in numbers)
         for suffix in suffixes
     )
-    return Checkpoint(metadata, params, tuple(optimizer_state))
+    statistics = tuple(
+        Statistics(arrays[f"mean{i}"], arrays[f"variance{i}"]) for i, _ in enumerate(normalized, 1)
+    )
+    return Checkpoint(metadata, params, tuple(optimizer_state), statistics)

@@ -48,6 +48,7 @@ def make_engine(
         decoupled_decay=config.optimizer.weight_decay - l2_penalty(config),
         max_norm=config.network.max_norm,
         ema=config.train.ema,
+        batch_norm=config.network.batch_norm,
         rule=update_rule(config),
         slots=len(optim.SLOTS[config.optimizer.name]),
         source=source,
@@ -70,7 +71,11 @@ def update_rule(config: Config) -> optim.UpdateRule:
 
 def state_names(config: Config) -> tuple[str, ...]:
     """Names of the vectors in `Engine.optimizer_state`."""
-    return (*optim.SLOTS[config.optimizer.name], *(() if config.train.ema is None else ("raw",)))
+    averaged, normalized = config.train.ema is not None, config.network.batch_norm
+    names = [*optim.SLOTS[config.optimizer.name]]
+    names += ["raw"] if averaged or normalized else []
+    names += ["average"] if averaged and normalized else []
+    return tuple(names)
 
 
 def l2_penalty(config: Config) -> float:

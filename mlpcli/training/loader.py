@@ -97,6 +97,11 @@ def prepare(config: Config, split: Split) -> TrainingData:
         )
     sample = split.images[:: max(1, len(split.images) // SAMPLE_SIZE)]
     rows, validation_rows = split_rows(config, split)
+    if config.network.batch_norm and min(size := config.train.batch_size, len(rows)) < 2:
+        raise ConfigError(
+            "network.batch_norm: one image has no variance; train.batch_size must be at least 2, "
+            f"and so must the training images, got {size} and {len(rows):,}"
+        )
     sample = split.images[:: max(1, len(split.images) // SAMPLE_SIZE)]
     return TrainingData(
         split,

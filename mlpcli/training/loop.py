@@ -56,7 +56,8 @@ def _fit(
     )
     at = since.progress if since else Progress()
     if since:
-        engine.restore(since.params, since.optimizer_state, steps=since.updates)
+        _, updates, params, optimizer_state, statistics = since
+        engine.restore(params, optimizer_state, steps=updates, statistics=statistics)
     size = config.train.batch_size
     steps = math.ceil(len(order) / size)
     total = config.train.epochs * steps

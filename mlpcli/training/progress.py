@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from mlpcli.config.schema import Metric
+from mlpcli.nn.batch_statistics import Statistics
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.mlp import Params
 
@@ -32,6 +33,7 @@ class State(NamedTuple):
     updates: int  # steps done in all
     params: Params
     optimizer_state: tuple[Params, ...]  # as the engine has it, each in the shape of params
+    statistics: tuple[Statistics, ...] = ()  # with network.batch_norm, of each hidden layer
 
 
 class Metrics(BaseModel):

@@ -26,6 +26,17 @@ def test_the_checked_loss_has_the_dropout_of_the_config() -> None:
         assert verdict.ok
 
 
+def test_batch_normalization_is_checked_at_the_start_and_while_it_trains() -> None:
+    normalized = [*SMALL, "network.batch_norm=true", "network.dropout=0.2"]
+
+    points = list(points_of_config(load_config(None, normalized)))
+
+    assert [point.problem.batch_norm for point in points] == [True, True]
+    for point in points:
+        verdict = gradcheck.check(point.problem, point=point.name, rng=stream(0, "check"))
+        assert verdict.ok
+
+
 @pytest.mark.parametrize(("name", "expected"), [("sgd", 0.1), ("adam", 0.1), ("adamw", 0.0)])
 def test_the_checked_loss_has_the_decay_that_is_in_the_loss(name: str, expected: float) -> None:
     decayed = [*SMALL, f"optimizer.name={name}", "optimizer.weight_decay=0.1"]

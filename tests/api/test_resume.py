@@ -97,6 +97,8 @@ RECIPES = {
     "class weights": ["train.class_weight={'1': 1.5}", "train.metric=balanced_accuracy"],
     "ema": ["train.ema=0.9", "optimizer.name=adamw", "network.dropout=0.5", "schedule.warmup=0.1"],
     "augment": ["augment.shift=1", "augment.elastic=0.5", "augment.flip=true"],
+    "batch norm": ["network.batch_norm=true", "network.dropout=0.2", "optimizer.weight_decay=0.01"],
+    "batch norm and ema": ["network.batch_norm=true", "train.ema=0.9", "optimizer.name=adamw"],
 }
 
 
@@ -276,6 +278,7 @@ def test_what_force_changes_is_recorded_before_the_first_step(settings: Config, 
         ("optimizer.lr=0.2", False, r"differ.*\n  optimizer.lr: 0.1 in the run, 0.2 now"),
         ("network.hidden=[9]", True, r"these cannot change\n  network.hidden: \[8\]"),
         ("train.ema=0.9", True, r"these cannot change\n  train.ema: None"),
+        ("network.batch_norm=true", True, r"these cannot change\n  network.batch_norm: False"),
         ("train.metric=macro_f1", True, r"these cannot change\n  train.metric: 'accuracy'"),
         ("train.class_weight=balanced", False, r"differ.*\n  train.class_weight: 'none' in the"),
     ],

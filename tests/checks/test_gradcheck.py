@@ -8,7 +8,9 @@ from mlpcli.checks import directional, gradcheck, mutants, selftest
 from mlpcli.checks.mutants import MUTANTS
 from mlpcli.checks.numeric import CentralDifferences
 from mlpcli.checks.problem import Problem, derived_gradient
-from mlpcli.nn import Array, engine, mlp
+from mlpcli.nn import Array, batch_norm, engine, mlp
+from mlpcli.nn.activation import ACTIVATIONS
+from mlpcli.nn.batch_norm import Normalized
 from mlpcli.nn.engine import Engine
 from mlpcli.nn.flat_params import Block
 from mlpcli.nn.mlp import Layer, Params
@@ -36,6 +38,45 @@ def test_derivation_engine_and_step_pass(problem: Problem, rng: np.random.Genera
     assert [g.name for g in verdict.gradients] == ["derivation", "engine", "step"]
     for each in verdict.gradients:
         assert sum(t.checked for t in each.tensors) == 20 * 12 + 12 + 12 * 8 + 8 + 8 * 5 + 5
+
+
+def without_sigma(grad_z: Array, normalized: Normalized) -> Array:
+    """A backward pass that takes sigma for a constant."""
+    return (grad_z - grad_z.mean(axis=0)) / normalized.sigma
+
+
+def without_statistics(grad_z: Array, normalized: Normalized) -> Array:
+    """One that takes both statistics for constants."""
+    return grad_z / normalized.sigma
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_batch_normalization_passes(
+    problem: Problem, rng: np.random.Generator, activation: str
+) -> None:
+    normalized = problem._replace(batch_norm=True, activation=ACTIVATIONS[activation])
+
+    verdict = gradcheck.check(normalized, point="here", rng=rng)
+
+    assert verdict.ok
+    assert verdict.forward_error is not None
+
+
+@pytest.mark.parametrize("backward", [without_sigma, without_statistics])
+def test_a_backward_pass_past_the_batch_statistics_is_wrong_by_every_method(
+    problem: Problem, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, backward: Any
+) -> None:
+    monkeypatch.setattr(batch_norm, "backward", backward)
+
+    verdict = gradcheck.check(problem._replace(batch_norm=True), point="here", rng=rng)
+
+    derivation, engine, step = verdict.gradients
+    # b2 is behind the last normalization, b1 and W1 before it
+    assert [t.name for t in derivation.tensors if not t.right] == ["W1", "b1", "W2"]
+    assert max(d.error for d in derivation.complex_step) > 1e-3
+    assert max(d.error for d in derivation.central) > 1e-3
+    assert engine.right
+    assert step.right
 
 
 def undecayed(params: Params, x: Array, y: Array, **options: Any) -> Array:

@@ -226,6 +226,57 @@ def test_the_average_is_pytorchs_without_its_excess_weight_of_the_first_step(
     assert_same(engine.params, mean)
 
 
+def normalized(params: mlp.Params, activation: str) -> Any:
+    """PyTorch's network with batch normalization, whose bias is b and whose scale stays 1."""
+    layers: list[Any] = []
+    for i, (W, b) in enumerate(params):
+        last = i == len(params) - 1
+        linear = torch.nn.Linear(*W.shape, bias=last, dtype=torch.float64)
+        linear.weight.data = torch.tensor(W.T.copy())
+        layers.append(linear)
+        if last:
+            linear.bias.data = torch.tensor(b)
+            continue
+        norm = torch.nn.BatchNorm1d(len(b), dtype=torch.float64)
+        norm.bias.data, norm.weight.requires_grad = torch.tensor(b), False
+        layers += [norm, copy.deepcopy(MODULES[activation])]
+    return torch.nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize("activation", MODULES)
+@pytest.mark.parametrize("optimizer", ["momentum", "adamw"])
+def test_batch_normalization_is_pytorchs(
+    activation: str, optimizer: str, params: mlp.Params, rng: np.random.Generator
+) -> None:
+    case = OPTIMIZERS[optimizer]
+    pieces: dict[str, Any] = {"activation": ACTIVATIONS[activation], "batch_norm": True}
+    engine = Engine(params, batch_size=16, rule=case.rule, slots=case.slots, **pieces)
+    model = normalized(params, activation)
+    theirs = case.theirs([{"params": model.parameters(), "weight_decay": 0.0}])
+    cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
+    for x, labels in batches(rng):
+        engine.step(x, mlp.one_hot(labels, SIZES[-1], smoothing=SMOOTHING), lr=LR)
+        theirs.zero_grad()
+        cross_entropy(model(torch.tensor(x)), torch.tensor(labels)).backward()
+        theirs.step()
+
+    shifts = [layer.bias for layer in model if isinstance(layer, torch.nn.BatchNorm1d)]
+    shifts.append(linears(model)[-1].bias)
+    trained = zip(engine.unfolded_params, linears(model), shifts, strict=True)
+    for (W, b), linear, shift in trained:
+        assert_allclose(W.T, linear.weight.detach().numpy(), rtol=1e-6, atol=1e-6)
+        assert_allclose(b, shift.detach().numpy(), rtol=1e-6, atol=1e-6)
+    x, _ = next(batches(rng))
+    # PyTorch's running statistics keep 0.9**STEPS = 3e-5 of mean 0 and variance 1
+    with torch.no_grad():
+        for layer in (layer for layer in model if isinstance(layer, torch.nn.BatchNorm1d)):
+            layer.running_mean /= 1 - 0.9**STEPS
+            layer.running_var.copy_((layer.running_var - 0.9**STEPS) / (1 - 0.9**STEPS))
+        expected = torch.softmax(model.eval()(torch.tensor(x)), dim=1).numpy()
+    p = mlp.forward(engine.params, x, activation=ACTIVATIONS[activation]).h[-1]
+    assert_allclose(p, expected, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("activation", MODULES)
 def test_the_loss_is_pytorchs(
     activation: str, params: mlp.Params, rng: np.random.Generator

@@ -8,6 +8,7 @@ from safetensors.numpy import load_file, save_file
 
 from mlpcli.config.load import load_config
 from mlpcli.errors import CheckpointError
+from mlpcli.nn.batch_statistics import Statistics
 from mlpcli.nn.mlp import Layer
 from mlpcli.runs import checkpoint
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
@@ -57,6 +58,34 @@ def test_tensors_carry_the_workbooks_names(saved: Saved) -> None:
     names = ["W1", "W2", "b1", "b2"]
 
     assert sorted(load_file(saved[0])) == sorted([*names, *(f"{n}.velocity" for n in names)])
+
+
+def test_running_statistics_are_kept_beside_what_training_resumes_from(tmp_path: Path) -> None:
+    settings = load_config(None, ["network.hidden=[4, 2]", "network.batch_norm=true"])
+    metadata = Metadata(
+        config=settings,
+        classes=("a", "b"),
+        data={},
+        progress=Progress(),
+        updates=0,
+        epoch_limits=((0, 9),),
+    )
+    params = build.initial_params(settings, classes=2)
+    statistics = tuple(
+        Statistics(np.full(n, i, "float32"), np.ones(n, "float32")) for i, n in enumerate((4, 2))
+    )
+    whole = Checkpoint(metadata, params, (params, params), statistics)
+    path, plain = tmp_path / "last.safetensors", ["W1", "W2", "W3", "b1", "b2", "b3"]
+
+    checkpoint.save(path, whole)
+    assert_equal(checkpoint.load(path), whole)
+    assert {"mean1", "variance2", "W1.raw", "W1.velocity"} <= load_file(path).keys()
+    checkpoint.save(path, whole._replace(statistics=statistics[:1]))
+    with pytest.raises(CheckpointError, match=r"expected mean2 of shape \(2,\), got nothing"):
+        checkpoint.load(path)
+    checkpoint.save(path, Checkpoint(metadata, params))
+    assert sorted(load_file(path)) == plain
+    assert_equal(checkpoint.load(path), Checkpoint(metadata, params))
 
 
 def test_saving_leaves_no_temporary_file(saved: Saved) -> None:

@@ -142,6 +142,15 @@ def test_some_of_the_images_are_chosen_by_the_seed_from_every_class(
     assert training.tolist() != other.tolist()
 
 
+def test_batches_of_one_image_are_refused_with_batch_normalization(settings: Config) -> None:
+    single = changed(settings, "network.batch_norm=true", "train.batch_size=1")
+
+    with pytest.raises(
+        ConfigError, match=r"network.batch_norm: one image has no variance; .*got 1 "
+    ):
+        prepare(single, load_split(single, "train"))
+
+
 def test_more_images_than_there_are_cannot_be_chosen(settings: Config) -> None:
     many = changed(settings, "data.images=301")
 

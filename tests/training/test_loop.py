@@ -50,6 +50,8 @@ RECIPES = {
     "max-norm": ["network.max_norm=2"],
     "ema": ["train.ema=0.7"],
     "class weights": ["train.class_weight=[0.5, 1, 2]"],
+    "batch norm": ["network.batch_norm=true"],
+    "batch norm and ema": ["network.batch_norm=true", "train.ema=0.7"],
 }
 
 
@@ -71,7 +73,9 @@ def test_the_same_config_gives_the_same_bits(settings: Config, overrides: list[s
     assert checkpoint.digest(first) == checkpoint.digest(second)
 
 
-@pytest.mark.parametrize("recipe", ["adam", "dropout", "max-norm", "ema", "augment"])
+@pytest.mark.parametrize(
+    "recipe", ["adam", "dropout", "max-norm", "ema", "augment", "batch norm", "batch norm and ema"]
+)
 def test_members_of_any_kind_give_the_same_bits_resumed_or_not(
     settings: Config, monkeypatch: pytest.MonkeyPatch, recipe: str
 ) -> None:
@@ -89,9 +93,8 @@ def test_members_of_any_kind_give_the_same_bits_resumed_or_not(
     digests = []
     for kind in KINDS:
         step = list(islice(events(kind), 8))[-1]
-        state = State(
-            step.progress, step.engine.steps, step.engine.params, step.engine.optimizer_state
-        )
+        at = step.engine
+        state = State(step.progress, at.steps, at.params, at.optimizer_state, at.statistics)
         last = list(events(kind, state))[-1]
         digests.append([checkpoint.digest(event.engine.params) for event in (step, last)])
         whole = list(events(kind))[-1]

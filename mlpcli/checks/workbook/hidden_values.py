@@ -83,7 +83,7 @@ class HiddenValues(NamedTuple):
 def measure(problem: Problem) -> HiddenValues:
     """The values of the first image of a problem, and the gradients measured there."""
     image = first_image(problem)
-    z, h = reference.forward(image)
+    z, h, *_ = reference.forward(image)
     y, grad_z = image.y[0], [g[0] for g in reference.grad_z(image)]
 
     def grad_h(layer: int) -> Array:

@@ -80,7 +80,7 @@ def first_image(problem: Problem) -> Problem:
 
 def measure(problem: Problem) -> Measurements:
     """The values and measured gradients of a problem with one image."""
-    z, h = reference.forward(problem)
+    z, h, *_ = reference.forward(problem)
     h3, y = h[-1][0], problem.y[0]
     return Measurements(
         problem=problem,
