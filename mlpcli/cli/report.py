@@ -52,7 +52,8 @@ def report(
     folders = select_runs(chosen)
     path = out or default_path(chosen)
     claim(path, folders, overwrite=overwrite)
-    with activity(f"analyzing {counted(len(folders), 'run')}", quiet=json) as shown:
+    what = folders[0] if len(folders) == 1 else counted(len(folders), "run")
+    with activity(f"analyzing {what}", quiet=json) as shown:
         analyses = [analyze(folder, split=split, offline=offline) for folder in shown.each(folders)]
         written = show.write(path, analyses)
     print_result(written, show.as_text, show.as_json, json=json)
