@@ -13,7 +13,18 @@ from mlpcli.data.registry import DATASETS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-TRAINING = ("Network", "Train", "Sgd", "Adam", "AdamW", "Constant", "Steps", "Cosine", "OneCycle")
+TRAINING = (
+    "Network",
+    "Train",
+    "Sgd",
+    "Adam",
+    "AdamW",
+    "Constant",
+    "Steps",
+    "Cosine",
+    "OneCycle",
+    "Augment",
+)
 COMMANDS = [
     c.name or c.callback.__name__ for c in app.registered_commands if c.callback and not c.hidden
 ]
