@@ -80,7 +80,7 @@ ONLY_IN = {
     "onnx": {"api/onnx_graph.py"},
     "onnxruntime": {"api/onnx_graph.py"},
     "tensorboardX": {"runs/tensorboard.py"},
-    "matplotlib": {"show/figure.py", "show/plots.py", "show/svg.py"},
+    "matplotlib": {"show/figure.py", "show/plots.py", "show/svg.py", "show/sweep_plot.py"},
     "IPython": {"show/notebook.py"},
     "jinja2": {"show/explain_page.py", "show/report.py"},
     "markupsafe": {"show/explain_page.py", "show/report.py"},

@@ -7,7 +7,16 @@ import typer
 from typer import Argument, Option
 
 from mlpcli.cli.help import Group
-from mlpcli.cli.options import JsonOpt, MarkdownOpt, OfflineOpt, QuietOpt, SetOpt, flag, out_option
+from mlpcli.cli.options import (
+    JsonOpt,
+    MarkdownOpt,
+    OfflineOpt,
+    OverwriteFileOpt,
+    QuietOpt,
+    SetOpt,
+    flag,
+    out_option,
+)
 from mlpcli.cli.output import print_result
 from mlpcli.cli.settings import SettingsArg
 from mlpcli.errors import ConfigError
@@ -173,3 +182,35 @@ def show(
         view.watch(events, workers=count, quiet=quiet)
     outcome = confirmation(planned, found, trials)
     print_result(outcome, view.confirmation_as_text, view.confirmation_as_json, json=json)
+
+
+@app.command()
+def plot(
+    folder: DirArg,
+    out: Annotated[Path, out_option("FILE.svg|FILE.png", "The figure's file.")],
+    overwrite: OverwriteFileOpt = False,
+    offline: OfflineOpt = False,
+    json: JsonOpt = False,
+) -> None:
+    """Draw the configs of a sweep into a file.
+
+    Each line is a config, across an axis for each parameter to its accuracy. Below a parameter
+    stands how much of the differences it explains alone.
+
+    Examples:
+
+    \b
+      mlp sweep plot runs/lr --out lr.svg
+    """
+    from functools import partial
+
+    from mlpcli.api import sweep as api
+    from mlpcli.api.sweep_results import results
+    from mlpcli.show import sweep_plot
+    from mlpcli.show.plot import claim
+
+    claim(out, overwrite=overwrite)
+    found = results(api.load(folder), offline=offline)
+    sweep_plot.write(found, out)
+    as_text, as_json = sweep_plot.as_text, sweep_plot.as_json
+    print_result(found, partial(as_text, path=out), partial(as_json, path=out), json=json)

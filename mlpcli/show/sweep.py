@@ -29,7 +29,7 @@ from mlpcli.show.live import Panel
 from mlpcli.show.train import mean_and_interval, spread
 from mlpcli.terminal import is_live
 
-TESTS = {"paired-t": "paired t test over the seeds", "mcnemar": "McNemar's test, image by image"}
+TESTS = {"paired-t": "a paired t test over the seeds", "mcnemar": "McNemar's test, image by image"}
 
 
 def watch(events: Iterable[Event], *, workers: int, quiet: bool) -> None:
@@ -82,7 +82,7 @@ def results_as_blocks(found: Results) -> list[Block]:
     blocks += [f"failed: {_words(row)}: {row.reason}" for row in found.rows if row.reason]
     if found.test:
         pairs = f"corrected for {counted(found.pairs, 'pair')} of configs (Holm)"
-        blocks.append(f"verdict: against the best, in points, by the {TESTS[found.test]}; {pairs}")
+        blocks.append(f"verdict: against the best, in points, by {TESTS[found.test]}; {pairs}")
     elif found.command:
         blocks.append(f"verdict: no test, {found.no_test}")
     if found.command:

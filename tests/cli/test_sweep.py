@@ -112,6 +112,21 @@ def test_trials_are_ordinary_runs(dots: str) -> None:
     assert len(output(call("runs", "--in", "s", "--csv")).splitlines()) == 3
 
 
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_plot_draws_the_configs_and_says_what_explains_them(suffix: str, dots: str) -> None:
+    call(*grid(dots, "train.batch_size=32,8", "optimizer.lr=0.3,0.0001"))
+    found = facts(call("sweep", "plot", "s", "--out", f"lr.{suffix}", "--json"))
+
+    assert found["figure"] == f"lr.{suffix}"
+    assert found["importance"].keys() == {"optimizer.lr", "train.batch_size"}
+    assert all(0 <= share <= 1 for share in found["importance"].values())
+    assert documented(found | {"importance": {}})
+    drawn = Path(f"lr.{suffix}").read_bytes()
+    assert drawn.startswith(b"\x89PNG") or b">explains " in drawn
+    told = refusal("sweep", "plot", "s", "--out", "lr.pdf")
+    assert told == "--out lr.pdf: expected a name that ends in .svg or .png"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
