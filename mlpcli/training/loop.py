@@ -16,11 +16,11 @@ from mlpcli.training.loader import TrainingData, source
 from mlpcli.training.norms import norms
 from mlpcli.training.progress import Epoch, Metrics, Progress, State, Step
 from mlpcli.training.rng import stream
-from mlpcli.training.scoring import Scores, scorer
+from mlpcli.training.scoring import CHUNK_SIZE, Scores, scorer
 from mlpcli.training.threads import step_team
 from mlpcli.training.time_budget import TimeBudget
 
-TRIAL_ROWS = 500  # validation images for each member, whose time tells that of all
+TRIAL_ROWS = CHUNK_SIZE  # validation images for each member, whose time tells that of all
 
 
 def fit(

@@ -16,8 +16,10 @@ Part = Literal["step", "validation", "saving"]
 
 RECENT = 5  # times of which the median counts, so that one that stalls says little of the next
 MARGIN = 1.1  # times the median: to be late is worse than to be early
-TRIALS = 4  # of a share of the validation, of which the median counts, for at most
-MAX_TRIAL_SHARE = 0.02  # of the budget
+# of a share of the validation, of which the median counts: the first also starts processes, and
+# more than two may take at most a share of the budget
+MIN_TRIALS, TRIALS = 2, 4
+MAX_TRIAL_SHARE = 0.02
 MIN_LOSS, MIN_LOSS_SHARE = 0.15, 0.025  # seconds, and of the budget; less is not worth avoiding
 TRIAL_SAVES = 2  # after as many first steps, of which the faster counts
 # The end of a pass writes the last and the best weights, the metrics and the record, and the end of
@@ -98,12 +100,12 @@ class TimeBudget:
     def try_validation(self, trial: Callable[[], object], *, share: float) -> None:
         """Measures a share of a validation by a trial, repeated if it does not take long."""
         took: list[float] = []
-        while len(took) < TRIALS and sum(took) < MAX_TRIAL_SHARE * (self.limit or 0.0):
+        enough = MAX_TRIAL_SHARE * (self.limit or 0.0)
+        while len(took) < MIN_TRIALS or (len(took) < TRIALS and sum(took) < enough):
             started = time.perf_counter()
             trial()
             took.append(time.perf_counter() - started)
-        if took:
-            self._estimates["validation"].add(statistics.median_low(took) / share)
+        self._estimates["validation"].add(statistics.median_low(took) / share)
 
     @contextmanager
     def after_step(self) -> Iterator[None]:

@@ -104,7 +104,7 @@ def test_a_validation_is_left_out_where_it_would_leave_time_that_nothing_fits_in
     train: Train,
 ) -> None:
     """Passes end at multiples of 0.5 s, each of a step of 0.2 s."""
-    end, epochs, _ = train(Machine(0.2, 0.2, 0.1), 1.55 + 0.2, "train.batch_size=1000")
+    end, epochs, _ = train(Machine(0.2, 0.2, 0.1), 1.55 + 0.4, "train.batch_size=1000")
 
     *_, late, last = epochs
     assert (late.metrics.validation_loss, late.metrics.validation_seconds) == (None, None)
@@ -182,7 +182,7 @@ def test_a_budget_too_small_for_anything_gives_one_step_and_a_validation(train: 
     end, epochs, steps = train(Machine(0.2, 0.3, 0.1), 0.1)
 
     assert (len(epochs), len(steps)) == (1, 1)
-    assert end < 1.2
+    assert end < 1.3
 
 
 def test_the_fraction_done_never_falls_and_nears_its_end(train: Train) -> None:
@@ -220,12 +220,12 @@ def test_a_trial_of_a_validation_counts_for_all_of_it(clock: list[float]) -> Non
     assert not budget.is_up()
 
 
-def test_a_slow_trial_is_not_repeated(clock: list[float]) -> None:
+def test_a_slow_trial_is_repeated_once(clock: list[float]) -> None:
     budget = TimeBudget(10.0)
 
     budget.try_validation(lambda: clock.append(clock[-1] + 0.3), share=0.5)
 
-    assert clock == [0.0, 0.3]
+    assert clock == [0.0, 0.3, 0.6]
 
 
 def test_without_a_limit_no_time_is_used(clock: list[float]) -> None:
