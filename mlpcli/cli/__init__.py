@@ -57,9 +57,7 @@ def main(
     _asked: Annotated[
         bool, Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
-    _debug: Annotated[
-        bool, Option(DEBUG, help="Print the details of an internal error, rather than a file.")
-    ] = False,
+    _debug: Annotated[bool, Option(DEBUG, help="Print the details of internal errors.")] = False,
 ) -> None:
     """Train, evaluate and check a multilayer perceptron on MNIST-like data, using only NumPy.
 

@@ -18,7 +18,7 @@ app = typer.Typer(
 def list_(json: JsonOpt = False) -> None:
     """List the shipped configs.
 
-    Accuracy on test images and time of training are those of docs/results.md.
+    Test accuracy and training time are from docs/results.md.
 
     Examples:
 
@@ -35,7 +35,7 @@ def list_(json: JsonOpt = False) -> None:
 def show(name: OptionalConfigArg = None, json: JsonOpt = False) -> None:
     """Print a config with every default.
 
-    Without a name it prints the defaults alone: every setting that there is.
+    Without a name, it prints every setting with its default.
 
     Examples:
 
@@ -55,7 +55,7 @@ def show(name: OptionalConfigArg = None, json: JsonOpt = False) -> None:
 def check(file: ConfigArg, json: JsonOpt = False) -> None:
     """List everything wrong with a config.
 
-    Exits with 2 where something is.
+    Exits with 2 if there is any mistake.
 
     Examples:
 
@@ -78,7 +78,7 @@ def check(file: ConfigArg, json: JsonOpt = False) -> None:
 def schema() -> None:
     """Print the JSON Schema of a config file.
 
-    Editors complete keys by it.
+    Editors use it to complete and check keys.
 
     Examples:
 

@@ -56,7 +56,7 @@ def show(
 ) -> None:
     """Draw images of each class.
 
-    They are training images, in one picture.
+    One picture shows training images of all classes.
 
     With --augment, draw variants of one image of each class, by the settings or, if
     they have no augmentation, by ranges that suit handwriting.
@@ -93,13 +93,11 @@ def check(
     markdown: MarkdownOpt = False,
     junit: JunitOpt = None,
 ) -> None:
-    """Find what is suspect in a data set.
+    """Find suspect images and classes.
 
-    Images and classes are counted too.
-
-    Suspect are images with several labels, images of the test split that are also in
-    training, many copies, blank images, classes without images, unknown labels. Exits with 1
-    where something is found.
+    Counts images and classes, and looks for images with several labels, test images that are
+    also in training, many copies, blank images, classes without images and unknown labels.
+    Exits with 1 if it finds any.
 
     Examples:
 
@@ -124,7 +122,7 @@ def check(
 
 @app.command()
 def formats(json: JsonOpt = False) -> None:
-    """List the forms of data that are read.
+    """List the data formats that can be read.
 
     Examples:
 

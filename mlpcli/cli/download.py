@@ -14,7 +14,7 @@ def download(
     names: Annotated[
         list[str] | None,
         Argument(
-            metavar="NAME", help="Data sets, as `mlp data list` has them.", autocompletion=published
+            metavar="NAME", help="Data sets; `mlp data list` shows them.", autocompletion=published
         ),
     ] = None,
     all_: Annotated[bool, flag("--all", "All data sets.")] = False,

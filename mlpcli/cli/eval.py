@@ -47,8 +47,8 @@ def eval_(
 
     The metrics are accuracy, balanced accuracy (mean recall of the classes) and macro F1.
 
-    Other data may be class folders alone, a test split alone, and of any size: its
-    images are prepared as `mlp predict` does, and notes say how.
+    --data takes class folders or a test split alone, and images of any size. They are
+    prepared as by `mlp predict`, and notes say how.
 
     For the runs of several seeds: each accuracy, their mean and its 95% interval.
 

@@ -24,14 +24,12 @@ def explain_(
         int | None, Option(metavar="K", min=1, help="Show only this layer, counted from 1.")
     ] = None,
     markdown: MarkdownOpt = False,
-    html: Annotated[
-        Path | None, Option(metavar="FILE", help="Write a page to read instead.")
-    ] = None,
+    html: Annotated[Path | None, Option(metavar="FILE", help="Write an HTML page instead.")] = None,
     json: JsonOpt = False,
 ) -> None:
     """Show a forward and backward pass in numbers.
 
-    By default a 5-4-3-2 network in full; with --config, --data, --run or --image a real image
+    By default, a 5-4-3-2 network in full. A config, data, --run or --image shows a real image
     in a full network, with the largest terms.
 
     Examples:
@@ -40,7 +38,7 @@ def explain_(
       mlp explain
       mlp explain --layer 2 --markdown
       mlp explain --html explained.html
-      mlp explain --run runs/first --image 7
+      mlp explain --run first --image 7
     """
     given = read_settings(words, config, set_, {"data.name": data})
     refuse_settings_of(run, given)

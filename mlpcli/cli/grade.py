@@ -27,7 +27,7 @@ def grade(
         Option(metavar="N", min=0, help="Draw inputs, number of images and widths from a seed."),
     ] = None,
     strict: Annotated[
-        bool, flag("--strict", "Refuse other arrays beside gradients, and few right digits.")
+        bool, flag("--strict", "Reject other arrays beside gradients, and low precision.")
     ] = False,
     rubric: Annotated[
         Path | None, Option(metavar="FILE", help="Points by step, such as `grad_z3: 2`, in YAML.")

@@ -25,9 +25,8 @@ def import_(
 ) -> None:
     """Make a run of a PyTorch network.
 
-    Its layers are linear. The settings name its data and activation; the widths come
-    from the file. It must have 784 inputs (28x28 pixels) or 1024. The run can be used with eval,
-    predict and export.
+    It must be a chain of linear layers with 784 inputs (28x28 pixels) or 1024. Settings give its
+    data and activation, the file its widths. The run works with eval, predict and export.
 
     In PyTorch: safetensors.torch.save_file(model.state_dict(), "net.safetensors")
 

@@ -43,9 +43,9 @@ def predict_(
 
     Prints the most probable classes, with probabilities.
 
-    Images of any size are prepared as the training images lie: light on dark or
-    the reverse, and scaled and centered where those have a common size and place.
-    Notes say what was done; warnings name images that are unlike the training's.
+    Images of any size are made like the training images: light on dark or the reverse,
+    and scaled and centered if those are. Notes say what was done; warnings name images
+    that are unlike any training image.
 
     Standard input holds file names, one per line, or the bytes of one file.
 

@@ -34,7 +34,7 @@ def report(
 
     It has curves, mistakes, calibration, filters, gradient and settings.
 
-    Several runs stand side by side, compared with the best. The file needs nothing else.
+    Several runs are shown side by side, compared with the best. The file is self-contained.
 
     Examples:
 

@@ -116,7 +116,7 @@ def show(run: RunArg = None, json: JsonOpt = False) -> None:
 
     They include the settings that differ from the defaults.
 
-    Of the folder of several seeds or folds, it shows each run and their mean.
+    For a folder of several seeds or folds, it shows each run and their mean.
 
     Examples:
 
@@ -134,10 +134,10 @@ def show(run: RunArg = None, json: JsonOpt = False) -> None:
 def rm(runs: RunsArg, json: JsonOpt = False) -> None:
     """Remove runs.
 
-    Their files go, and each folder if nothing else is in it.
+    Deletes their files, and each folder if nothing else is in it.
 
-    Nothing is removed unless all of them can be. Of the folder of several seeds or folds, all runs
-    are removed.
+    Removes all of the named runs or, if one cannot be removed, none. A folder of several seeds or
+    folds loses all its runs.
 
     Examples:
 

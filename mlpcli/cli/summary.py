@@ -19,7 +19,7 @@ def summary(
     \b
       mlp summary
       mlp summary mnist network.hidden=800
-      mlp summary --run runs/first --json
+      mlp summary --run first --json
     """
     given = read_settings(words, config, set_, {})
     refuse_settings_of(run, given)

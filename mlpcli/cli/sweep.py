@@ -52,12 +52,12 @@ app = typer.Typer(name="sweep", cls=SweepGroup, no_args_is_help=True)
 def sweep() -> None:
     """Train many configs and rank them.
 
-    What follows is a file, or settings with several values each. The word `run` may be left out.
+    Takes a sweep file, or settings with several values each. The word `run` may be left out.
 
     Examples:
 
     \b
-      mlp sweep mnist optimizer.lr=0.03,0.1,0.3 --seeds 3
+      mlp sweep mnist lr=0.03,0.1,0.3 --seeds 3
       mlp sweep lr.yaml
       mlp sweep show runs/lr
     """
@@ -95,7 +95,7 @@ def run(
     A file names the settings to try (docs/scale.md). Without one, each setting with several values
     makes a grid. Each trial is a run in the sweep's folder.
 
-    The same command goes on where it was stopped, and keeps what has finished. The results are the
+    The same command resumes a stopped sweep and keeps the finished trials. The results are the
     same for any number of workers.
 
     Examples:
@@ -149,7 +149,7 @@ def show(
 ) -> None:
     """Rank the configs of a sweep.
 
-    Configs that the best is not significantly better than are marked "cannot tell": by a paired t
+    Configs that are not significantly worse than the best are marked "cannot tell": by a paired t
     test over the seeds or, of one seed each, by McNemar's test; the p-values are corrected for all
     pairs of configs (Holm).
 

@@ -68,7 +68,7 @@ def train(
         Option(
             parser=parse_count,
             metavar="K",
-            help="Train K times, each time validating on another K-th of the images.",
+            help="Cross-validate: K runs, each validated on another K-th of the images.",
         ),
     ] = None,
     note: Annotated[
@@ -86,7 +86,7 @@ def train(
     ] = False,
     preflight: Annotated[bool, Option(help="Run sanity checks before training.")] = True,
     threads: Annotated[
-        int | None, Option(metavar="N", min=1, help="How many cores share the work (default: all).")
+        int | None, Option(metavar="N", min=1, help="Cores that share the work (default: all).")
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
@@ -99,7 +99,7 @@ def train(
     digits, which need no download. `mlp config schema` lists every KEY.
 
     A run that was stopped continues with --resume and ends with the same weights. With
-    --auto-resume, the same command starts a run, resumes it, and leaves it when it is finished.
+    --auto-resume, the same command starts a run, resumes it, or leaves a finished one unchanged.
 
     Examples:
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def workbook(
     section: Annotated[
         str | None,
-        Option(metavar="NAME", help="Only a section, as z3 or relu; or a workbook, as 01."),
+        Option(metavar="NAME", help="Only a section, such as z3, or a workbook, such as 01."),
     ] = None,
     question: Annotated[
         str | None, Option(metavar="ID", help="Only one question, such as W3.13.")
@@ -28,7 +28,7 @@ def workbook(
         Path | None, Option(metavar="FILE", help="Judge the answers in a file.")
     ] = None,
     rubric: Annotated[
-        Path | None, Option(metavar="FILE", help="Points by question, as `W3.13: 2`, in YAML.")
+        Path | None, Option(metavar="FILE", help="Points by question, such as `W3.13: 2`, in YAML.")
     ] = None,
     notebook: Annotated[
         Path | None, Option(metavar="FILE.ipynb", help="Write a notebook with the questions.")
@@ -41,10 +41,10 @@ def workbook(
 ) -> None:
     """Work through the backprop workbooks.
 
-    Their questions have hints, and your answers are judged.
+    Asks their questions, gives hints and judges your answers.
 
-    An answer is judged by its value, at many points and on the 1024-512-256-10 network,
-    and not by its spelling. Progress is kept, so that you can stop at any time.
+    An answer is judged by its value, not its spelling. Progress is kept, so you can stop
+    at any time.
 
     --answers judges a file instead; a wrong or blank answer exits with 1.
 
