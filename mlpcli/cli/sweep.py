@@ -120,7 +120,8 @@ def run(
     planned = api.prepare(asked.definition, folder, extend=extend, offline=offline)
     if dry_run:
         found = estimate(planned, workers=size(workers, len(planned.trials)), keep=keep)
-        print_result(found, view.estimate_as_text, view.estimate_as_json, json=json)
+        size_as_text, size_as_json = view.estimate_as_blocks, view.estimate_as_json
+        print_result(found, size_as_text, size_as_json, json=json, markdown=markdown)
         return
     with planned.folder.lock():
         port, count = chosen(planned, planned.trials, workers, scheduler, scheduler_file)
@@ -168,6 +169,11 @@ def show(
 
     if csv and (json or markdown or confirm):
         raise ConfigError("--csv: stands alone; leave out --json, --markdown and --confirm")
+    if confirm is None:
+        options = {"--workers": workers, "--scheduler": scheduler}
+        for option, value in {**options, "--scheduler-file": scheduler_file}.items():
+            if value is not None:
+                raise ConfigError(f"{option}: works only with --confirm")
     planned = api.load(folder)
     found = results(planned, offline=offline)
     if confirm is None:
@@ -181,7 +187,8 @@ def show(
         events = api.train_all(planned, port, trials, offline=offline)
         view.watch(events, workers=count, quiet=quiet)
     outcome = confirmation(planned, found, trials)
-    print_result(outcome, view.confirmation_as_text, view.confirmation_as_json, json=json)
+    outcome_as_text, outcome_as_json = view.confirmation_as_blocks, view.confirmation_as_json
+    print_result(outcome, outcome_as_text, outcome_as_json, json=json, markdown=markdown)
 
 
 @app.command()

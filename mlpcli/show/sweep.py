@@ -141,14 +141,17 @@ def results_as_csv(found: Results) -> str:
     return "\n".join(lines)
 
 
-def confirmation_as_text(found: Confirmation) -> str:
-    """The winner on fresh seeds, beside what the sweep had found of it."""
-    lines = [f"best config: `{found.command}`", f"in the sweep: {percent(found.claimed)}"]
+def confirmation_as_blocks(found: Confirmation) -> list[Block]:
+    """The winner on fresh seeds, beside its result in the sweep."""
+    lines: list[Block] = [
+        f"best config: `{found.command}`",
+        f"in the sweep: {percent(found.claimed)}",
+    ]
     if found.summary:
         lines.append(mean_and_interval(found.summary, "fresh seed"))
     else:
         lines.append(f"fresh seeds: {', '.join(map(percent, found.values))}")
-    return "\n".join(lines)
+    return lines
 
 
 def confirmation_as_json(found: Confirmation) -> str:
@@ -158,20 +161,19 @@ def confirmation_as_json(found: Confirmation) -> str:
     return json_object({**values, "mean": mean, **spread(found.summary), "seeds": found.seeds})
 
 
-def estimate_as_text(found: Estimate) -> str:
+def estimate_as_blocks(found: Estimate) -> list[Block]:
     """What a sweep would take."""
-    unknown = "unknown until a trial has finished"
-    lines = [
+    duration = "unknown until a trial has finished"
+    if found.seconds is not None:
+        workers = counted(found.workers, "worker")
+        duration = f"{seconds(found.seconds)} on {workers}, from the finished trials"
+    return [
         f"sweep: {found.sweep}",
         f"trials: {found.trials:,} of {found.configs:,} configs; {found.finished:,} finished",
         f"epochs: {found.epochs:,} at most",
-        f"time: {unknown}" if found.seconds is None else "",
+        f"time: {duration}",
         f"disk: {size(found.disk)} at most",
     ]
-    if found.seconds is not None:
-        workers = counted(found.workers, "worker")
-        lines[3] = f"time: {seconds(found.seconds)} on {workers}, from the finished trials"
-    return "\n".join(lines)
 
 
 def estimate_as_json(found: Estimate) -> str:

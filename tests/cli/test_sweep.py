@@ -30,7 +30,7 @@ def test_a_grid_is_trained_and_ranked(dots: str) -> None:
     head, *rows = out.splitlines()[1:4]
     assert head.split()[:4] == ["rank", "lr", "accuracy", "sd"]
     assert [row.split()[0] for row in rows] == ["1", "2"]
-    assert "corrected for 1 pair of configs (Holm)" in out
+    assert "by a paired t test over the seeds; corrected for 1 pair of configs (Holm)" in out
     assert f"best config: `mlp train {dots} " in out
     assert "`mlp sweep show s --confirm 5` measures it on fresh seeds" in out
 
@@ -89,6 +89,16 @@ def test_a_dry_run_starts_nothing(dots: str) -> None:
     assert "6 finished" in output(call(*grid(dots, "--seeds", "3", "--dry-run")))
 
 
+def test_a_dry_run_and_a_confirmation_print_markdown(dots: str) -> None:
+    planned = output(call(*grid(dots, "--dry-run", "--markdown")))
+    call(*grid(dots))
+    confirmed = output(call("sweep", "show", "s", "--confirm", "1", *ONE, "--markdown"))
+
+    assert planned.startswith("### sweep: s\n\n- trials: 2 of 2 configs; 0 finished\n")
+    assert confirmed.startswith("### best config: ")
+    assert "\n- fresh seeds: " in confirmed
+
+
 def test_a_file_is_read_and_a_changed_one_is_refused(dots: str) -> None:
     rates = [0.1, 0.3]
     text = {"parameters": {"data.name": {"value": dots}, "optimizer.lr": {"values": rates}}}
@@ -140,6 +150,7 @@ def test_plot_draws_the_configs_and_says_what_explains_them(suffix: str, dots: s
             "optimizer.lr=0.1,-1: lr must be a number in (0, 100], got -1",
         ),
         ("synth", "sweep: nothing to vary; give a file, or settings as key=value,value"),
+        ("show s --workers 2", "--workers: works only with --confirm"),
         ("show nowhere", "nowhere: no sweep.json here; is this the folder of a sweep?"),
     ],
 )
