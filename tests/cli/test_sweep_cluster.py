@@ -162,3 +162,33 @@ def test_no_scheduler_is_one_line(dots: str) -> None:
     assert err == "error: none.json: no such file; `dask scheduler` writes it\n"
     words = grid(dots, "--scheduler", "tcp://127.0.0.1:1", "--workers", "2", "--out", "s")
     assert refusal(*words) == "--workers, --scheduler and --scheduler-file: give one of them"
+
+
+def test_the_job_script_runs_a_sweep_and_leaves_nothing_behind(place: Path, dots: str) -> None:
+    script = Path(__file__).parents[2] / "examples" / "slurm-sweep.sh"
+    programs = place / "bin"
+    programs.mkdir()
+    stands_in = {
+        "srun": 'shift\nexec "$@"',  # one task, on this machine
+        "dask": f'exec {sys.executable} -m dask "$@"',
+        "mlp": f'exec {sys.executable} -m mlpcli "$@"',
+    }
+    for name, line in stands_in.items():
+        (programs / name).write_text(f"#!/bin/bash\n{line}\n")
+        (programs / name).chmod(0o755)
+    text = f"parameters: {{data.name: {{value: {dots}}}, optimizer.lr: {{values: [0.3, 0.1]}}}}"
+    Path("lr.yaml").write_text(text)
+    env = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}
+
+    process = subprocess.run(
+        ["bash", str(script), "lr.yaml", "--out", "s"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("s: 2 configs\n")
+    assert len(list(Path("s").glob("*/best.safetensors"))) == 2
+    assert list(Path().glob(".dask-*")) == []
