@@ -48,6 +48,8 @@ def compare(
     if len(runs) < 2:
         raise ConfigError(f"compare: takes at least two runs, got {len(runs)}")
     folders = [chosen_run(run) for run in runs]
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ConfigError("compare: takes each run once; leave out the repeated one")
     if len(runs) == 2:
         with activity("evaluating the runs", quiet=json):
             pair = api.compare(*folders, split=split, data=data, weights=weights, offline=offline)

@@ -13,6 +13,7 @@ from mlpcli.cli.output import echo
 from mlpcli.cli.settings import SETTINGS
 from mlpcli.config.keys import exact
 
+OPTIONS = {"--output": "--out", "--exp-name": "--name"}  # of other programs, and ours
 RUN_NAMES = ("run", "model")  # of the argument RUN, where people name it
 ARGUMENT_NAMES = (*RUN_NAMES, "source")
 
@@ -46,6 +47,9 @@ def _translated(command: Any, words: list[str]) -> Iterator[str]:
         if word.startswith("--"):
             known = name if name in options else dashed
             setting = exact(name) if settings else None
+            if known not in options and OPTIONS.get(known) in options:
+                _note(name, OPTIONS[known])
+                known = OPTIONS[known]
             if known in options:
                 yield known + equals + value
                 if not equals and not getattr(options[known], "is_flag", False):

@@ -141,6 +141,21 @@ def test_what_has_no_other_meaning_is_left_as_it_is(words: str) -> None:
     assert translate(ROOT, ["eval", *words.split()]) == ["eval", *words.split()]
 
 
+def test_an_option_of_another_name_is_ours() -> None:
+    given = translate(ROOT, ["report", "first", "--output", "a.html"])
+
+    assert given == ["report", "first", "--out", "a.html"]
+    assert translate(ROOT, ["runs", "--output", "x"]) == ["runs", "--output", "x"]
+
+
+def test_a_run_is_not_compared_with_itself(dots: str) -> None:
+    train(dots, "first")
+
+    assert refusal("compare", "first", "runs/first") == (
+        "compare: takes each run once; leave out the repeated one"
+    )
+
+
 def test_a_file_with_an_equals_sign_is_a_file() -> None:
     Path("source=a.png").touch()
 
