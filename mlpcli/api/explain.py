@@ -55,6 +55,11 @@ def _full_network(
     settings = load_for_check(config, changes)
     point = point_of_run(run) if run else next(points_of_config(settings))
     problem, name = point.problem, f"the first image that is checked, of {point.data}"
+    if problem.batch_norm:  # whose gradient at one image depends on the others
+        raise ConfigError(
+            "network.batch_norm: one image has no explanation of its own; train with it, then "
+            "`mlp explain --run RUN` explains the network, with the statistics folded into it"
+        )
     if image is not None:
         problem, name = _training_image(problem, point.config, image)
     sizes = "-".join(map(str, mlp.layer_sizes(problem.params)))

@@ -137,3 +137,12 @@ def test_other_settings_change_the_formulas(dots: str) -> None:
 )
 def test_a_wrong_option_gets_one_line(args: tuple[str, ...], message: str, place: Path) -> None:
     assert message in refusal("explain", *args)
+
+
+def test_batch_normalization_couples_images_so_only_a_run_is_explained(tmp_path: Path) -> None:
+    run = str(tmp_path / "run")
+    settings = ["network.batch_norm=true", "network.hidden=[3]", "data.images=200"]
+    call("train", *settings, "--epochs", "1", "--out", run)
+
+    assert "grad_W1 = h0 outer grad_z1" in call("explain", "--run", run).out
+    assert "network.batch_norm: one image has no explanation" in refusal("explain", *settings)
