@@ -14,7 +14,6 @@ from mlpcli.errors import ClusterError, ConfigError, MlpError
 from mlpcli.version import __version__
 
 CONNECT_TIME = 30  # seconds to reach the scheduler
-ASK_TIME = 120  # seconds for each worker to read the data
 LOGGERS = ("distributed", "tornado", "asyncio")
 PROBE = ".probe"  # a file of the sweep's folder that each worker must see
 

@@ -200,7 +200,6 @@ def _checked(tree: Tree, label: str) -> Definition:
         more = [f"{label}: and {len(lines) - MAX_ERRORS} more mistakes"]
         raise ConfigError(*lines[:MAX_ERRORS], *more[: len(lines) > MAX_ERRORS])
     metric = [f"train.metric={sweep.metric}"] if sweep.metric else []
-    metric = [f"train.metric={sweep.metric}"] if sweep.metric else []
     return Definition(sweep, load_config(sweep.config, metric))
 
 
