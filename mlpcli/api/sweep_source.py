@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlpcli.api.train import run_folder
-from mlpcli.config.keys import Override, find, read_override, settings
+from mlpcli.config.keys import Override, exact, find, read_override
 from mlpcli.config.shipped import shipped
 from mlpcli.config.sweep_file import Definition, is_sweep, load_sweep, stored, word_sweep
 from mlpcli.data.registry import DATASETS
@@ -57,13 +57,10 @@ def folder_of(source: Source, out: Path | None, name: str | None) -> Path:
 
 
 def _override(word: str) -> Override:
-    """A setting with its values; its name is enough where it is that of one setting alone."""
+    """A setting with its values; its name, or what other programs call it, is enough."""
     change = read_override(word, word)
-    if change.key in settings():
-        return change
-    named = [key for key, each in settings().items() if each.name == change.key.replace("_", "-")]
-    if len(named) == 1:
-        return change._replace(key=named[0])
+    if setting := exact(change.key):
+        return change._replace(key=setting.key)
     near = find(change.key)
     hint = f"did you mean {near.key!r}?" if near else "`mlp config schema` lists them"
     raise ConfigError(f"{word}: unknown setting {change.key!r}; {hint}")

@@ -99,6 +99,13 @@ def test_a_dry_run_and_a_confirmation_print_markdown(dots: str) -> None:
     assert "\n- fresh seeds: " in confirmed
 
 
+def test_a_setting_may_have_the_name_of_other_programs(dots: str) -> None:
+    call("sweep", dots, "learning_rate=0.1,0.3", *ONE, "--out", "s", "hidden=[8]", "epochs=1")
+    found = facts(call("sweep", "show", "s", "--json"))
+
+    assert [list(each["parameters"]) for each in found["configs"]] == [["optimizer.lr"]] * 2
+
+
 def test_a_file_is_read_and_a_changed_one_is_refused(dots: str) -> None:
     rates = [0.1, 0.3]
     text = {"parameters": {"data.name": {"value": dots}, "optimizer.lr": {"values": rates}}}
