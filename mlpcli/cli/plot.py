@@ -35,7 +35,7 @@ def plot(
     from mlpcli.show import plot as show
 
     if overwrite and out is None:
-        raise ConfigError("--overwrite: is for the file of --out; name one")
+        raise ConfigError("--overwrite: works only with --out")
     drawn = read(chosen_runs(runs))
     if out is not None:
         show.claim(out, overwrite=overwrite)

@@ -131,7 +131,7 @@ def _refuse_combinations(modes: list[str], outputs: dict[str, object]) -> None:
         raise ConfigError(f"{modes[0]}: does not go with {modes[1]}; give one of them")
     for name, value in outputs.items():
         if value and not set(modes) & set(ALLOWED[name]):
-            raise ConfigError(f"{name}: goes with {' or '.join(ALLOWED[name])}")
+            raise ConfigError(f"{name}: works only with {' or '.join(ALLOWED[name])}")
 
 
 def _judge(

@@ -146,7 +146,7 @@ def test_what_cannot_be_drawn_is_refused(run: str) -> None:
         refusal("plot", run, "-o", "a.pdf")
         == "--out a.pdf: expected a name that ends in .svg or .png"
     )
-    assert refusal("plot", run, "--overwrite").startswith("--overwrite: is for the file of --out")
+    assert refusal("plot", run, "--overwrite") == "--overwrite: works only with --out"
     assert refusal("plot", "w.safetensors").startswith("w.safetensors: ")
     assert call("import", "w.safetensors", "--out", "imported").status == 0
     told = refusal("plot", "imported")

@@ -197,7 +197,7 @@ def test_a_misspelled_name_gets_the_nearest() -> None:
     assert refusal("workbook", "--section", "calculs") == (
         "--section: no such section 'calculs'; did you mean 'calculus'?"
     )
-    assert refusal("workbook", "--json").startswith("--json: goes with")
+    assert refusal("workbook", "--json").startswith("--json: works only with")
     assert refusal("workbook", "--verify", "--list").startswith("--verify: does not go with --list")
 
 

@@ -182,7 +182,11 @@ def test_a_rubric_for_a_question_in_words_is_refused() -> None:
 
 
 def test_options_that_do_not_go_together_are_refused() -> None:
-    assert refusal("workbook", "--gradescope", "r.json") == "--gradescope: goes with --answers"
-    assert refusal("workbook", "--junit", "r.xml") == "--junit: goes with --verify or --answers"
+    assert (
+        refusal("workbook", "--gradescope", "r.json") == "--gradescope: works only with --answers"
+    )
+    assert (
+        refusal("workbook", "--junit", "r.xml") == "--junit: works only with --verify or --answers"
+    )
     assert refusal("workbook", "--template", "--list").startswith("--template: does not go with")
     assert "cannot be read" in refusal("workbook", "--answers", "missing.yaml")
