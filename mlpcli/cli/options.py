@@ -152,7 +152,7 @@ def parse_duration(text: str) -> float:
 def parse_count(text: str) -> int:
     """A number of seeds or folds."""
     if not (text.isdecimal() and 2 <= int(text) <= MAX_SERIES):
-        raise BadParameter(f"expected how many, such as 3, got {text!r}")
+        raise BadParameter(f"expected a whole number in [2, {MAX_SERIES}], got {text!r}")
     return int(text)
 
 

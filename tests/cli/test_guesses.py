@@ -190,7 +190,7 @@ def test_nothing_is_removed_by_a_guess(dots: str) -> None:
         ("train MNIST", "MNIST: no such config, data set or file; did you mean 'mnist'?"),
         ("train synth synth", "synth: only one config and one data set, then key=value"),
         ("train optimizer.lr 3", "optimizer.lr: no such config, data set or file; "),
-        ("train --seeds 0,1,2", "expected how many, such as 3, got '0,1,2'"),
+        ("train --seeds 0,1,2", "expected a whole number in [2, 1000], got '0,1,2'"),
         ("runs r", "no such command 'r'; see `mlp runs --help`"),
         ("trian mnist", "no such command 'trian'; did you mean 'train'?"),
     ],

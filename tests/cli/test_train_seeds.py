@@ -90,8 +90,8 @@ def test_resume_asks_how_many_seeds_and_does_what_is_left(five: str, small: list
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("--seeds x", "invalid value for '--seeds': expected how many, such as 3, got 'x'"),
-        ("--seeds 1", "invalid value for '--seeds'"),
+        ("--seeds x", "invalid value for '--seeds': expected a whole number in [2, 1000], got 'x'"),
+        ("--seeds 1", "expected a whole number in [2, 1000], got '1'"),
         ("--seeds 2 --overwrite", "--overwrite: is for one run"),
         ("--time-budget soon", "expected a time such as 20s, 2m or 1h, got 'soon'"),
         ("--time-budget 0s", "time_budget must be a number in (0, 10000000.0] or null"),
