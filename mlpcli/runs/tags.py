@@ -38,7 +38,7 @@ def require_note(text: str) -> None:
     """Raise CheckpointError where a note is too long."""
     if len(text) > MAX_NOTE_LENGTH:
         raise CheckpointError(
-            f"--note: has {len(text):,} characters, the most are {MAX_NOTE_LENGTH:,}"
+            f"note: must have at most {MAX_NOTE_LENGTH:,} characters, got {len(text):,}"
         )
 
 

@@ -307,7 +307,7 @@ def test_nothing_is_tagged_where_one_is_no_run(run: Path, tmp_path: Path) -> Non
         tags.tag([run, tmp_path / "none"], "good")
     with pytest.raises(CheckpointError, match="a tag has up to 50"):
         tags.tag([run], "very good")
-    with pytest.raises(CheckpointError, match="has 2,001 characters"):
+    with pytest.raises(CheckpointError, match="must have at most 2,000 characters, got 2,001"):
         tags.note([run], "x" * 2001)
     assert not (run / "tags.jsonl").exists()
 

@@ -136,7 +136,7 @@ def test_a_note_survives_resuming_and_is_replaced_by_another(small: list[str]) -
 
 def test_a_note_that_is_too_long_stops_a_training_before_it_begins(small: list[str]) -> None:
     assert refusal("train", *small, "--out", "a", "--note", "x" * 2001).startswith(
-        "--note: has 2,0"
+        "note: must have at most 2,000 characters"
     )
     assert not Path("a").exists()
 
