@@ -30,7 +30,7 @@ Draw = Callable[..., list[Text]]  # a panel; takes the canvas, and whether it la
 def drawing(plot: Plot, canvas: Canvas) -> list[Text]:
     """Loss above accuracy, below the runs' names: lines of text that fill the canvas."""
     lines = [_legend(plot, i, canvas) for i in range(len(plot.tracks))]
-    if all(len(history.epochs) < 2 for history in plot.histories):
+    if all(len(track.epochs) < 2 for track in plot.tracks):
         return [*lines, Text("a curve needs two epochs; --json has the figures")]
     panels = _panels(plot)
     room = canvas.height - len(lines) + len(panels) - 1  # all but the last lack the epochs

@@ -211,3 +211,12 @@ def test_a_title_is_bold_and_its_values_are_not(run: str) -> None:
     )
 
     assert first.startswith("\x1b[1mloss\x1b[0m  \x1b[35m╌╌\x1b[0m train 0.")
+
+
+def test_one_epoch_is_no_curve(small: list[str]) -> None:
+    call("train", *small, "--epochs", "1", "--name", "a", "--quiet")
+
+    head, line = output(call("plot", "a")).splitlines()
+
+    assert head.startswith("runs/a: 1 epoch, best accuracy ")
+    assert line == "a curve needs two epochs; --json has the figures"
