@@ -156,7 +156,7 @@ def _evaluations(
                 if single:
                     RunFolder(each).require()
             raise CheckpointError(
-                f"{folders[0]}: {names[0]}, but {folder} {name}; compare runs of a kind"
+                f"{folders[0]}: {names[0]}, but {folder} {name}; compare runs of the same kind"
             )
     return [
         evaluate(folder, split=split, data=data, weights=weights, offline=offline)

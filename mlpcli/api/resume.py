@@ -63,7 +63,7 @@ def resume(
         if last and not last.optimizer_state:
             raise CheckpointError(f"{path}: holds only weights, no optimizer state; train anew")
         if last is None and place.has_record() and place.load_record().status == "finished":
-            raise CheckpointError(f"{path}: was removed, so the run cannot go on; train anew")
+            raise CheckpointError(f"{path}: was removed, so the run cannot be resumed; train anew")
         before = last.metadata.config if last else place.load_config()
         changed = differences(before, config)
         yield reading_stage(config)

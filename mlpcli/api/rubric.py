@@ -24,7 +24,7 @@ def read(path: Path, names: Collection[str], *, kind: str = "step") -> dict[str,
     except OSError as err:
         raise ConfigError(f"{path}: cannot be read: {err.strerror}") from err
     except UnicodeDecodeError as err:
-        raise ConfigError(f"{path}: is no text in UTF-8") from err
+        raise ConfigError(f"{path}: is not UTF-8 text") from err
     tree = yaml_source.parse(text, str(path))
     for name, points in tree.values.items():
         place = tree.place((name,))

@@ -130,7 +130,7 @@ def train_all(
 @contextmanager
 def _stopping(workers: Workers) -> Iterator[None]:
     """Leave no worker running at the end; raises Interrupted where a signal asked to stop."""
-    hint = "what was done is saved; the same command goes on"
+    hint = "what was done is saved; the same command resumes it"
     try:
         yield
     except KeyboardInterrupt as err:

@@ -96,7 +96,7 @@ class Cluster:
             if isinstance(error, KilledWorker):
                 return Outcome(task.address, "failed", "it has killed its workers again and again")
             return Outcome(task.address, "died", f"{type(error).__name__}: {error}")
-        hint = "what was done is saved; the same command goes on"
+        hint = "what was done is saved; the same command resumes it"
         raise ClusterError(f"{self.place}: the scheduler was lost; {hint}")
 
     def cancel(self) -> None:

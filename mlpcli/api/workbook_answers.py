@@ -119,7 +119,7 @@ def _read(path: Path) -> dict[str, str]:
     except OSError as err:
         raise ConfigError(f"{path}: cannot be read: {err.strerror}") from err
     except UnicodeDecodeError as err:
-        raise ConfigError(f"{path}: is no text in UTF-8") from err
+        raise ConfigError(f"{path}: is not UTF-8 text") from err
     tree = yaml_source.parse(text, str(path))
     return {_id(tree, key): _text(tree, key) for key in tree.values}
 

@@ -63,7 +63,7 @@ def eval_(
       mlp eval first --data photos/
     """
     if junit and not fail_under:
-        raise ConfigError("--junit: reports on the thresholds of --fail-under; give one")
+        raise ConfigError("--junit: needs --fail-under, whose thresholds it reports")
 
     from mlpcli.api.eval import evaluate
     from mlpcli.show.activity import activity

@@ -228,7 +228,7 @@ def test_only_the_weights_that_are_asked_for_are_kept(
 
     assert {path.stem for path in folder.path.glob("*.safetensors")} == left
     assert statuses(swept(planned, keep=keep)) == {"kept": 3, "begun": 1}
-    with pytest.raises(CheckpointError, match="was removed, so the run cannot go on"):
+    with pytest.raises(CheckpointError, match="was removed, so the run cannot be resumed"):
         list(resume(planned.trials[0].config, folder.path))
 
 

@@ -47,7 +47,7 @@ def test_eval_reports_on_each_threshold(run: str, spoiled: str) -> None:
 def test_a_report_needs_a_threshold(run: str) -> None:
     told = refusal("eval", run, "--junit", "checks.xml")
 
-    assert told == "--junit: reports on the thresholds of --fail-under; give one"
+    assert told == "--junit: needs --fail-under, whose thresholds it reports"
     assert not Path("checks.xml").exists()
 
 

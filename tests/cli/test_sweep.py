@@ -197,7 +197,7 @@ def test_a_stopped_sweep_leaves_no_worker_and_goes_on_with_the_same_bits(
     assert "Traceback" not in err
     if number != signal.SIGKILL:
         assert process.returncode == 128 + number
-        assert err.endswith("interrupted: what was done is saved; the same command goes on\n")
+        assert err.endswith("interrupted: what was done is saved; the same command resumes it\n")
     assert call(*words, "--out", "s", "--quiet").status == 0
     for run in Path("whole").glob("*/run.json"):
         assert result(run.parent) == result(Path("s", run.parent.name))

@@ -118,7 +118,7 @@ def test_a_lost_scheduler_is_one_line_and_the_same_command_goes_on(
     assert (process.returncode, out) == (3, ""), err
     *progress, last = err.splitlines()
     assert [line for line in progress if not line.startswith("trials ")] == []
-    told = "the scheduler was lost; what was done is saved; the same command goes on"
+    told = "the scheduler was lost; what was done is saved; the same command resumes it"
     assert last == f"error: {FILE}: {told}"
     end(processes)
     again = cluster()
