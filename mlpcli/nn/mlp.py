@@ -117,11 +117,11 @@ def forward(
     normalized: list[Normalized] = []
     for i, (W, b) in enumerate(params):
         last = i == len(params) - 1
-        u = h[i] @ W
         if normalize and not last:
-            normalized.append(normalize(u))
-            u = normalized[i].u_hat
-        z.append(u + b)
+            normalized.append(normalize(h[i] @ W))
+            z.append(normalized[i].u_hat + b)
+        else:
+            z.append(h[i] @ W + b)
         h.append(softmax(z[i]) if last else _drop(activation.f(z[i]), masks, i + 1))
     return ForwardPass(z, h, normalized)
 
