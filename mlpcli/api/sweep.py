@@ -21,6 +21,7 @@ from mlpcli.runs.record import RunRecord
 from mlpcli.runs.sweep_folder import SweepFolder
 from mlpcli.version import __version__
 
+RESUME_HINT = "what was done is saved; the same command resumes it"
 MAX_DEATHS = 5  # of a trial's workers, after which it is given up
 
 
@@ -130,13 +131,12 @@ def train_all(
 @contextmanager
 def _stopping(workers: Workers) -> Iterator[None]:
     """Leave no worker running at the end; raises Interrupted where a signal asked to stop."""
-    hint = "what was done is saved; the same command resumes it"
     try:
         yield
     except KeyboardInterrupt as err:
-        raise Interrupted(hint, err.args[0] if err.args else signal.SIGINT) from err
+        raise Interrupted(RESUME_HINT, err.args[0] if err.args else signal.SIGINT) from err
     except Interrupted as err:
-        raise Interrupted(hint, err.exit_code - 128) from err
+        raise Interrupted(RESUME_HINT, err.exit_code - 128) from err
     finally:
         workers.cancel()
 

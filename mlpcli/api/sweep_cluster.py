@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mlpcli.api.sweep import Planned
+from mlpcli.api.sweep import RESUME_HINT, Planned
 from mlpcli.api.sweep_trial import Images, Outcome, Stopped, Task, run
 from mlpcli.config.schema import Config
 from mlpcli.errors import ClusterError, ConfigError, MlpError
@@ -96,8 +96,7 @@ class Cluster:
             if isinstance(error, KilledWorker):
                 return Outcome(task.address, "failed", "it has killed its workers again and again")
             return Outcome(task.address, "died", f"{type(error).__name__}: {error}")
-        hint = "what was done is saved; the same command resumes it"
-        raise ClusterError(f"{self.place}: the scheduler was lost; {hint}")
+        raise ClusterError(f"{self.place}: the scheduler was lost; {RESUME_HINT}")
 
     def cancel(self) -> None:
         """As `Workers`; each trial notices it at its next step."""

@@ -83,7 +83,7 @@ def closing(questions: Questions, progress: Progress, file: Path) -> str:
     if done == len(questions):
         text += " Next, write it in NumPy: `mlp grade --template` prints a file to start from."
     elif found:
-        text += " `mlp workbook` goes on."
+        text += " `mlp workbook` continues."
     return f"{text}\nProgress: {file}" if entries else text
 
 
