@@ -240,28 +240,29 @@ def _round(
     for trial in waiting.values():
         submit(trial)
     while waiting:
-        outcome = workers.next()
-        trial = waiting[outcome.address]
-        told = _judged(planned.folder.trial(trial.address), outcome, until)
-        if told.status == "died":
+        reported = workers.next()
+        trial = waiting[reported.address]
+        outcome = _confirmed(planned.folder.trial(trial.address), reported, until)
+        if outcome.status == "died":
             deaths[trial.address] += 1
             if deaths[trial.address] < MAX_DEATHS:
                 submit(trial)
-                yield Event(trial, "again", told.reason, None, len(waiting))
+                yield Event(trial, "again", outcome.reason, None, len(waiting))
                 continue
-            told = told._replace(reason=f"given up after {MAX_DEATHS} deaths: {told.reason}")
+            reason = f"given up after {MAX_DEATHS} deaths: {outcome.reason}"
+            outcome = outcome._replace(reason=reason)
         del waiting[trial.address]
-        if told.status == "done":
+        if outcome.status == "done":
             if lost.pop(trial.address, None) is not None:
                 planned.folder.save_lost(lost)
             yield _event(planned, trial, "done", until, len(waiting))
             continue
-        lost[trial.address] = told.reason
+        lost[trial.address] = outcome.reason
         planned.folder.save_lost(lost)
-        yield Event(trial, "failed", told.reason, None, len(waiting))
+        yield Event(trial, "failed", outcome.reason, None, len(waiting))
 
 
-def _judged(folder: RunFolder, outcome: Outcome, until: int | None) -> Outcome:
+def _confirmed(folder: RunFolder, outcome: Outcome, until: int | None) -> Outcome:
     """The outcome; done only if the run's record says so too."""
     if outcome.status != "done":
         return outcome
