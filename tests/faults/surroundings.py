@@ -118,7 +118,7 @@ def broken_locale(undisturbed: Whole, rng: np.random.Generator, place: Path) -> 
     else:
         done = mlp("eval", str(place / WORD), "--json", env=env)
         assert done.status == 0, f"{told}: {done}"
-    check_told(mlp("eval", f"{WORD}-none", env=env), "no such run folder", told)
+    check_told(mlp("eval", f"{WORD}-none", env=env), "no such run", told)
     check_told(mlp(WORD, env=env), "no such command", told)
     mlp("train", *undisturbed.options, "--out", str(place / "run"), env=env)
     check_same(place / "run", undisturbed, told)
