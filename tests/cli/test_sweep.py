@@ -183,9 +183,11 @@ def test_a_stopped_sweep_leaves_no_worker_and_goes_on_with_the_same_bits(
     while not list(Path().glob("s/*/last.safetensors")) and process.poll() is None:
         time.sleep(0.01)
     workers = children(process.pid)
+    process.send_signal(signal.SIGSTOP)  # so that it cannot finish meanwhile
     second = call(*words, "--out", "s")
 
     process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
     _, err = process.communicate(timeout=60)
 
     assert f"process {process.pid} is running this sweep" in second.err
