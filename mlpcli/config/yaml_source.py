@@ -5,6 +5,7 @@ and mappings are built. Aliases are refused, since a few of them can stand for g
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any, NamedTuple
@@ -53,6 +54,7 @@ def dump(values: dict[str, Any]) -> str:
     """YAML text that `parse` reads back to the same values, in their order."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
+    yaml.width = sys.maxsize  # a long value stays on its line
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # typed as None
     stream = StringIO()
     yaml.dump(values, stream)

@@ -187,7 +187,7 @@ def test_columns_of_runs_are_completed_one_after_another() -> None:
     assert asked("mlp runs --sort acc") == ["accuracy"]
     assert asked("mlp runs --columns run,hid") == ["run,hidden"]
     assert set(asked("mlp runs --columns run,ba")) == {
-        *("run,balanced_accuracy", "run,batch_size", "run,background")
+        *("run,balanced_accuracy", "run,batch_norm", "run,batch_size", "run,background")
     }
 
 
