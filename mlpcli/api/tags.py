@@ -10,7 +10,7 @@ from mlpcli.runs.tags import Tags
 
 
 class Tagged(NamedTuple):
-    """A run, or the folder of several seeds' or folds' runs, and what is said of it now."""
+    """A run, or the folder of several seeds' or folds' runs, with its current tags and note."""
 
     run: str  # the folder
     tags: Tags

@@ -219,7 +219,7 @@ def follow(
 def _is_reached(until: int | None, progress: Progress) -> bool:
     """Whether a training that is to pause after so many epochs has done them, and not a step more.
 
-    One that died later goes on to the end of its epoch.
+    One that was killed within an epoch continues to the end of that epoch.
     """
     return until is not None and progress.epoch >= until and not progress.step
 
