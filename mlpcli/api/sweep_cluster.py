@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mlpcli.api.sweep import RESUME_HINT, Planned
+from mlpcli.api.sweep import Planned
+from mlpcli.api.sweep_run import RESUME_HINT
 from mlpcli.api.sweep_trial import Images, Outcome, Stopped, Task, run
 from mlpcli.config.schema import Config
 from mlpcli.errors import ClusterError, ConfigError, MlpError

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from mlpcli.api import significance
 from mlpcli.api.significance import Summary
-from mlpcli.api.sweep import Planned, record_of
+from mlpcli.api.sweep import Planned
 from mlpcli.api.sweep_plan import Trial, address_of, data_checksums
+from mlpcli.api.sweep_progress import record_of
 from mlpcli.api.sweep_results import Results
 from mlpcli.config.schema import Metric
 from mlpcli.errors import CheckpointError

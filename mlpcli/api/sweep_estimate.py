@@ -5,7 +5,9 @@ from statistics import fmean
 from typing import NamedTuple
 
 from mlpcli.api.summary import summarize
-from mlpcli.api.sweep import Planned, is_done, record_of, rungs
+from mlpcli.api.sweep import Planned
+from mlpcli.api.sweep_halving import rungs
+from mlpcli.api.sweep_progress import is_done, record_of
 from mlpcli.api.sweep_trial import Keep
 from mlpcli.training.build import state_names
 

@@ -10,8 +10,9 @@ from mlpcli.api import compare, significance
 from mlpcli.api.compare import SIGNIFICANCE_LEVEL
 from mlpcli.api.eval import Evaluation, Subject
 from mlpcli.api.significance import Summary
-from mlpcli.api.sweep import Planned, record_of
+from mlpcli.api.sweep import Planned
 from mlpcli.api.sweep_plan import THREADS, Trial, data_key
+from mlpcli.api.sweep_progress import record_of
 from mlpcli.config.keys import settings
 from mlpcli.config.load import changed_settings
 from mlpcli.config.schema import Config, Metric

@@ -109,6 +109,7 @@ def run(
       mlp sweep lr.yaml --scheduler-file sched.json
     """
     from mlpcli.api import sweep as api
+    from mlpcli.api import sweep_run
     from mlpcli.api.sweep_estimate import estimate
     from mlpcli.api.sweep_port import chosen, size
     from mlpcli.api.sweep_results import require_success, results
@@ -125,7 +126,7 @@ def run(
         return
     with planned.folder.lock():
         port, count = chosen(planned, planned.trials, workers, scheduler, scheduler_file)
-        events = api.run(planned, port, keep=keep, offline=offline)
+        events = sweep_run.run(planned, port, keep=keep, offline=offline)
         view.watch(events, workers=count, quiet=quiet)
     ranked = results(planned, offline=offline)
     as_text, as_json = view.results_as_blocks, view.results_as_json
@@ -162,6 +163,7 @@ def show(
       mlp sweep show runs/lr --confirm 5
     """
     from mlpcli.api import sweep as api
+    from mlpcli.api import sweep_run
     from mlpcli.api.sweep_confirm import confirmation, fresh_trials
     from mlpcli.api.sweep_port import chosen
     from mlpcli.api.sweep_results import results
@@ -184,7 +186,7 @@ def show(
     trials = fresh_trials(planned, found, confirm, offline=offline)
     with planned.folder.lock():
         port, count = chosen(planned, trials, workers, scheduler, scheduler_file)
-        events = api.train_all(planned, port, trials, offline=offline)
+        events = sweep_run.train_all(planned, port, trials, offline=offline)
         view.watch(events, workers=count, quiet=quiet)
     outcome = confirmation(planned, found, trials)
     outcome_as_text, outcome_as_json = view.confirmation_as_blocks, view.confirmation_as_json

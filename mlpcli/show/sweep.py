@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.text import Text
 
-from mlpcli.api.sweep import Event
 from mlpcli.api.sweep_confirm import Confirmation
 from mlpcli.api.sweep_estimate import Estimate
 from mlpcli.api.sweep_results import Results, Row
+from mlpcli.api.sweep_run import Event
 from mlpcli.show.console import console, note, warn
 from mlpcli.show.format import (
     METRICS,

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpcli.api import sweep
+from mlpcli.api import sweep, sweep_progress, sweep_run
 from mlpcli.api.resume import resume
-from mlpcli.api.sweep import Event, Planned
+from mlpcli.api.sweep import Planned
+from mlpcli.api.sweep_halving import rungs
 from mlpcli.api.sweep_plan import changed, draws, plan
 from mlpcli.api.sweep_results import command, results
+from mlpcli.api.sweep_run import Event
 from mlpcli.api.sweep_trial import Images, Outcome, Task, run
 from mlpcli.api.sweep_workers import Pool, ThisProcess, Workers
 from mlpcli.api.trainer import train
@@ -35,7 +37,7 @@ def definition(settings: Config, parameters: Any = LR, **more: Any) -> Definitio
 def swept(planned: Planned, workers: Workers | None = None, **options: Any) -> list[Event]:
     """What happens when a sweep is run."""
     with planned.folder.lock():
-        return list(sweep.run(planned, workers or ThisProcess(), **options))
+        return list(sweep_run.run(planned, workers or ThisProcess(), **options))
 
 
 def statuses(events: list[Event]) -> Counter[str]:
@@ -165,7 +167,7 @@ def test_halving_refuses_trials_of_different_lengths(settings: Config, tmp_path:
 
 
 def test_rungs_end_before_the_last_epoch() -> None:
-    assert sweep.rungs(Halving(type="halving", min_iter=2, eta=2), 8) == [2, 4]
+    assert rungs(Halving(type="halving", min_iter=2, eta=2), 8) == [2, 4]
 
 
 class Dying(ThisProcess):
@@ -317,9 +319,9 @@ def test_ten_thousand_trials_on_a_thousand_workers_name_the_same_winner(
     scores = {t.address: float(v) for t, v in zip(planned.trials, drawn, strict=True)}
     workers = Simulated(scores, random.Random(seed), deaths=0.02)
     monkeypatch.setattr(
-        sweep, "is_done", lambda f, n: workers.reached.get(f.path.name, 0) >= (n or 9)
+        sweep_progress, "is_done", lambda f, n: workers.reached.get(f.path.name, 0) >= (n or 9)
     )
-    monkeypatch.setattr(sweep, "score", lambda f, metric, until: scores[f.path.name])
+    monkeypatch.setattr(sweep_progress, "score", lambda f, metric, until: scores[f.path.name])
 
     events = swept(planned, workers)
 
