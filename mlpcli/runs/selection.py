@@ -4,18 +4,19 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from mlpcli.config.schema import Config
-from mlpcli.errors import CheckpointError, ConfigError
+from mlpcli.config.schema import Metric
+from mlpcli.errors import CheckpointError
 from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.record import RunRecord
-from mlpcli.training import build
 from mlpcli.training.progress import Metrics
 
 Kind = Literal["best", "last"]
 Weights = Literal["auto", "best", "last"]  # what a command is asked for
 
+MAX_LAST_RATE = 0.01  # of the highest learning rate, at the last step, which counts as 0
 WINDOW_SHARE = 0.1  # of the epochs, over which the validation curve is averaged
+SAME = "the best weights are the last"
 
 
 class Selection(NamedTuple):
@@ -25,11 +26,12 @@ class Selection(NamedTuple):
     reason: str = ""  # why `auto` took them, in words; empty where they were asked for
     best: Metrics | None = None  # of the epochs that they are from; None where it is not known
     last: Metrics | None = None
+    metric: Metric = "accuracy"  # whose highest value is the best
 
     @property
     def is_choice(self) -> bool:
-        """Whether the best and the last weights differ."""
-        return bool(self.best and self.last and self.best.epoch != self.last.epoch)
+        """Whether `auto` took them, in place of others."""
+        return self.reason not in ("", SAME)
 
     @property
     def metrics(self) -> Metrics | None:
@@ -54,32 +56,31 @@ def select(run: RunFolder, weights: Weights = "auto") -> Selection:
         return Selection("best", "the last weights are not there")
     try:
         record = run.load_record()
-        return choose(run.load_config(), record, run.require_metrics(record.epochs))
-    except (CheckpointError, ConfigError):
+        return choose(record, run.require_metrics(record.epochs))
+    except CheckpointError:
         return Selection("best", "the record of the epochs cannot be read")
 
 
-def choose(config: Config, record: RunRecord, metrics: Sequence[Metrics]) -> Selection:
-    """The last weights where the schedule has ended at 0 and the curve has not fallen, else best.
+def choose(record: RunRecord, metrics: Sequence[Metrics]) -> Selection:
+    """The last weights where the learning rate ended at 0 and the curve held, else the best.
 
     metrics: of each epoch. Test images have no say. docs/training.md has the reasons.
     """
-    best, last = record.best, record.last
+    best, last, metric = record.best, record.last, record.metric
     if not (best and last and best.epoch != last.epoch):
-        return Selection("best", "the best weights are the last", best, last)
-    curve = [value for m in metrics if not math.isnan(value := m.validation(record.metric))]
+        return Selection("best", SAME, best, last, metric)
+    curve = [value for m in metrics if not math.isnan(value := m.validation(metric))]
     reason = ""
     if record.status != "finished":
         reason = "the training has not finished"
-    elif record.ended_by not in ("epochs", "time_budget"):
-        reason = "the training stopped before its schedule ended"
-    elif build.learning_rate(config)(1.0) > 0:
-        reason = "the learning rate does not end at 0"
+    elif last.lr > MAX_LAST_RATE * max((m.lr for m in metrics), default=0.0):
+        reason = "the learning rate did not end at 0"
     elif not curve or has_fallen(curve, images=record.data.validation_images):
         reason = "the validation curve fell by more than chance"
     if reason:
-        return Selection("best", reason, best, last)
-    return Selection("last", "the learning rate ended at 0, the validation curve held", best, last)
+        return Selection("best", reason, best, last, metric)
+    reason = "the learning rate ended at 0 and the validation curve did not fall"
+    return Selection("last", reason, best, last, metric)
 
 
 def has_fallen(curve: Sequence[float], *, images: int) -> bool:
@@ -89,7 +90,7 @@ def has_fallen(curve: Sequence[float], *, images: int) -> bool:
     of a tenth of the epochs. Chance is one standard error of the last window's accuracy.
     Source: Breiman et al. (1984), "Classification and regression trees", section 3.4.3.
 
-    >>> has_fallen([0.90, 0.97, 0.98, 0.975], images=1000)
+    >>> has_fallen([0.90, 0.97, 0.98, 0.976], images=1000)
     False
     >>> has_fallen([0.90, 0.97, 0.98, 0.95], images=1000)
     True

@@ -21,15 +21,14 @@ RISING = [0.90, 0.95, 0.97, 0.98, 0.979]
 FALLING = [0.90, 0.98, 0.96, 0.93, 0.92]
 
 
-def epochs(curve: Sequence[float | None]) -> list[Metrics]:
+def epochs(curve: Sequence[float | None], last_lr: float = 1e-4) -> list[Metrics]:
     return [
         Metrics(
             epoch=i,
             train_loss=0.1,
             validation_loss=0.1,
             validation_accuracy=value,
-            validation_macro_f1=None if value is None else value - 0.5,
-            lr=0.1,
+            lr=last_lr if i == len(curve) else 0.1,
             seconds=1.0,
             images_per_second=1000.0,
         )
@@ -44,19 +43,18 @@ def record(run: Path) -> RunRecord:
     return found.replace(data=found.data.model_copy(update={"validation_images": 1000}))
 
 
-def choose(config: Config, record: RunRecord, curve: Sequence[float | None]) -> selection.Selection:
-    metrics = epochs(curve)
+def choose(
+    record: RunRecord, curve: Sequence[float | None], last_lr: float = 1e-4
+) -> selection.Selection:
+    metrics = epochs(curve, last_lr)
     best = max(
         (m for m in metrics if m.validation_accuracy), key=lambda m: m.validation("accuracy")
     )
-    record = record.replace(best=best, last=metrics[-1], epochs=len(metrics))
-    return selection.choose(config, record, metrics)
+    return selection.choose(record.replace(best=best, last=metrics[-1]), metrics)
 
 
-def test_the_last_weights_are_taken_where_the_curve_holds(
-    settings: Config, record: RunRecord
-) -> None:
-    found = choose(settings, record, RISING)
+def test_the_last_weights_are_taken_where_the_curve_holds(record: RunRecord) -> None:
+    found = choose(record, RISING)
 
     assert found.weights == "last"
     assert found.is_choice
@@ -66,76 +64,78 @@ def test_the_last_weights_are_taken_where_the_curve_holds(
     assert (found.last.epoch, found.best.epoch) == (5, 4)
 
 
-def test_the_best_weights_are_taken_where_the_curve_fell(
-    settings: Config, record: RunRecord
-) -> None:
-    found = choose(settings, record, FALLING)
+def test_the_best_weights_are_taken_where_the_curve_fell(record: RunRecord) -> None:
+    found = choose(record, FALLING)
 
     assert found.weights == "best"
     assert found.metrics == found.best
     assert found.reason == "the validation curve fell by more than chance"
 
 
-@pytest.mark.parametrize("name", ["constant", "step"])
-def test_a_schedule_that_does_not_end_at_0_leaves_the_best(
-    settings: Config, record: RunRecord, name: str
+@pytest.mark.parametrize(("last_lr", "weights"), [(0.0, "last"), (0.0009, "last"), (0.002, "best")])
+def test_the_learning_rate_must_have_ended_at_0(
+    record: RunRecord, last_lr: float, weights: str
 ) -> None:
-    found = choose(changed(settings, f"schedule.name={name}"), record, RISING)
+    found = choose(record, RISING, last_lr)
 
-    assert found.weights == "best"
-    assert found.reason == "the learning rate does not end at 0"
+    assert found.weights == weights
+    assert (found.reason == "the learning rate did not end at 0") == (weights == "best")
 
 
 @pytest.mark.parametrize(
-    "change",
-    ["schedule.name=one_cycle", "schedule.warmup=0.3", "train.ema=0.9", "network.batch_norm=true"],
+    ("changes", "ended"),
+    [
+        ([], True),
+        (["schedule.name=one_cycle"], True),
+        (["schedule.warmup=0.3", "train.ema=0.9"], True),
+        (["train.epochs=10000", "train.time_budget=0.5"], True),
+        (["schedule.name=constant"], False),
+        (["schedule.name=step"], False),
+        (["train.patience=1"], False),
+    ],
 )
-def test_a_schedule_that_ends_at_0_does_so_with_any_warm_up(
-    settings: Config, record: RunRecord, change: str
+def test_a_training_ends_at_0_by_its_schedule_alone(
+    settings: Config, folder: Path, changes: list[str], *, ended: bool
 ) -> None:
-    assert choose(changed(settings, change), record, RISING).weights == "last"
+    config = changed(settings, "train.epochs=8", "optimizer.lr=0.02", *changes)
+    list(train(config, folder, preflight=False))
+    record, metrics = RunFolder(folder).load_record(), RunFolder(folder).load_metrics()
+    first = record.replace(best=metrics[0])  # so that there is a choice
 
+    found = selection.choose(first, metrics)
 
-@pytest.mark.parametrize(
-    ("ended_by", "weights"),
-    [("epochs", "last"), ("time_budget", "last"), ("patience", "best"), ("target", "best")],
-)
-def test_the_schedule_must_have_come_to_its_end(
-    settings: Config, record: RunRecord, ended_by: str, weights: str
-) -> None:
-    assert choose(settings, record.replace(ended_by=ended_by), RISING).weights == weights
+    assert found.is_choice
+    assert (found.reason != "the learning rate did not end at 0") == ended
 
 
 @pytest.mark.parametrize("status", ["running", "interrupted", "paused", "failed"])
-def test_a_run_that_has_not_finished_has_the_best(
-    settings: Config, record: RunRecord, status: str
-) -> None:
-    found = choose(settings, record.replace(status=status), RISING)
+def test_a_run_that_has_not_finished_has_the_best(record: RunRecord, status: str) -> None:
+    found = choose(record.replace(status=status), RISING)
 
     assert (found.weights, found.reason) == ("best", "the training has not finished")
 
 
-def test_of_equal_weights_there_is_no_choice(settings: Config, record: RunRecord) -> None:
-    found = choose(settings, record, [0.5, 0.7, 0.9])
+def test_of_equal_weights_there_is_no_choice(record: RunRecord) -> None:
+    found = choose(record, [0.5, 0.7, 0.9])
 
     assert (found.weights, found.is_choice) == ("best", False)
 
 
-def test_epochs_that_were_not_validated_do_not_count(settings: Config, record: RunRecord) -> None:
+def test_epochs_that_were_not_validated_do_not_count(record: RunRecord) -> None:
     curve = [value for accuracy in RISING for value in (None, accuracy)]
 
-    assert choose(settings, record, curve).weights == "last"
+    assert choose(record, curve).weights == "last"
 
 
-def test_the_curve_is_that_of_the_metric_that_decides(settings: Config, record: RunRecord) -> None:
+def test_the_curve_is_that_of_the_metric_that_decides(record: RunRecord) -> None:
     metrics = [
         m.model_copy(update={"validation_macro_f1": f1})
         for m, f1 in zip(epochs(RISING), FALLING, strict=True)
     ]
-    both = {"best": metrics[1], "last": metrics[-1], "epochs": len(metrics)}
+    both = {"best": metrics[1], "last": metrics[-1]}
 
-    by_f1 = selection.choose(settings, record.replace(metric="macro_f1", **both), metrics)
-    by_accuracy = selection.choose(settings, record.replace(**both), metrics)
+    by_f1 = selection.choose(record.replace(metric="macro_f1", **both), metrics)
+    by_accuracy = selection.choose(record.replace(**both), metrics)
 
     assert (by_f1.weights, by_accuracy.weights) == ("best", "last")
 
@@ -155,20 +155,6 @@ def test_one_lucky_epoch_of_many_is_no_peak() -> None:
 
     assert not selection.has_fallen(curve, images=1000)
     assert selection.has_fallen([*curve, *([0.97] * 20)], images=1000)
-
-
-def test_a_run_trained_to_its_end_and_one_stopped_early(settings: Config, tmp_path: Path) -> None:
-    config = changed(settings, "train.epochs=12", "optimizer.lr=0.02")
-    for name, changes in (("whole", []), ("early", ["train.patience=2"])):
-        list(train(changed(config, *changes), tmp_path / name, preflight=False))
-
-    whole, early = (selection.select(RunFolder(tmp_path / name)) for name in ("whole", "early"))
-
-    assert whole.metrics
-    assert whole.metrics.epoch == 12
-    assert early.weights == "best"
-    assert early.is_choice
-    assert early.reason == "the training stopped before its schedule ended"
 
 
 def test_a_run_that_overfits_has_its_best_weights(tmp_path: Path, rng: np.random.Generator) -> None:
