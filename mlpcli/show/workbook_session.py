@@ -16,6 +16,7 @@ HELP = """\
 Formulas:  2x e^(x^2), 2*x*exp(x**2), log a, 1/x, or LaTeX
 Layers:    h2, z3, W3, or h^{(2)}; h is that of the last layer
 Entries:   h2_i, W3_ij, (h3 - y)_j; the correct class: z3_y*
+A batch:   mean, var, sigma, eps, u_hat_i
 Products:  2 x, *, @, outer; sums: sum_j exp(z3_j); W3^T
 Derivatives, where they are asked for: ∂z3_j/∂W3_ij, d/dx
 Shapes:    (256, 10); signs: positive, negative

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from mlpcli.checks.questions.batch_points import units
 from mlpcli.checks.questions.evaluation import evaluate
 from mlpcli.checks.questions.grammar import read
 from mlpcli.checks.questions.points import MAX_ENTRIES, Point, networks, scalars
@@ -42,6 +43,8 @@ def _with_powers(node: Node, variables: Mapping[str, object]) -> Node:
 
 def points(question: Question) -> list[Point]:
     """Where the answers to a question are evaluated."""
+    if question.batch_norm:
+        return list(units())
     return _points_of(tuple(question.variables.items()), question.images, question.layer)
 
 

@@ -159,7 +159,7 @@ def _derivative(node: Node, scope: Scope) -> Value:
     layer = scope.point.layer
     needed = any(p.op == "symbol" and full_name(p.text, layer) == name for p in body.walk())
     if layer:
-        _spend(scope, prod(map(len, ranges)) * cost(scope.point.values, name, needed=needed))
+        _spend(scope, prod(map(len, ranges)) * cost(scope.point, name, needed=needed))
     slopes = []
     for entry in itertools.product(*ranges):
         values = _moved(scope.point, name, tuple(map(int, entry)), needed=needed)
@@ -176,6 +176,8 @@ def _derivative(node: Node, scope: Scope) -> Value:
 
 
 def _moved(point: Point, name: str, entry: tuple[int, ...], *, needed: bool) -> Mapping[str, Array]:
+    if point.move:
+        return point.move(name, entry)
     if point.layer:
         return moved(point.values, name, entry, needed=needed)
     return {**point.values, name: point.values[name] + COMPLEX_STEP * 1j}
@@ -232,6 +234,10 @@ def _call(node: Node, scope: Scope) -> Value:
         if not own:
             raise UnreadableError("a sum needs an index, such as sum_j, or a vector")
         return inner._replace(array=inner.array.sum(axis=own))
+    if node.text == "mean":
+        if len(own) != 1:
+            raise UnreadableError("a mean is that of a vector, such as mean(grad_z)")
+        return inner._replace(array=inner.array.mean(axis=own))
     if node.text == "softmax":
         if not own:
             raise UnreadableError("softmax needs a vector, not a number")

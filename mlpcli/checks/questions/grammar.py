@@ -175,5 +175,8 @@ class _Builder(Transformer[Any, Node]):
     def summed(self) -> Node:
         return Node("summed")
 
+    def averaged(self) -> Node:
+        return Node("averaged")
+
     def power(self, base: Node, *postfixes: Node) -> Node:
         return with_postfixes(base, postfixes)

@@ -18,6 +18,17 @@ FORMULA = re.compile("`([^`]*)`")
 RELATIONS = re.compile(r"(≠|:=|=|<|>)")
 
 
+LETTERS = {  # that LaTeX has a command for
+    "ε": r"\varepsilon",
+    "η": r"\eta",
+    "λ": r"\lambda",
+    "δ": r"\delta",
+    "μ": r"\mu",
+    "σ": r"\sigma",  # noqa: RUF001  # a Greek letter
+    "û": r"\hat{u}",
+}
+
+
 class Style(NamedTuple):
     """What differs between the two ways to write."""
 
@@ -112,10 +123,10 @@ def _number(node: Node, style: Style) -> str:
 def _symbol(node: Node, style: Style) -> str:
     name, digit = node.text.rstrip("0123456789"), node.text.lstrip("CEabcdefghijklmnopqrstuvwxyzW")
     if not style.latex:
-        return node.text
+        return node.text.replace("û", "u_hat")
     if name == "CE":
         return r"\mathrm{CE}"
-    name = {"ε": r"\varepsilon", "η": r"\eta", "λ": r"\lambda", "δ": r"\delta"}.get(name, name)
+    name = LETTERS.get(name, name)
     raised = f"^{{({digit})}}" if name in "hzWb" else f"_{{{digit}}}"
     return name + raised if digit.isdigit() else name
 

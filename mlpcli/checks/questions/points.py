@@ -16,13 +16,14 @@ from mlpcli.checks.problem import Problem
 from mlpcli.checks.reference import COMPLEX_STEP
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.activation import RELU
-from mlpcli.nn.mlp import Layer
+from mlpcli.nn.mlp import Layer, Params
 
 SIZES = (1024, 512, 256, 10)
 LAYERS = range(1, len(SIZES))
 NETWORKS = 4
 SCALAR_POINTS = 50
 POINT = "·"  # the axis of the scalars' random values, as an index
+UNIT_COST = 20_000  # of a move in one unit with its batch
 MAX_ENTRIES = 10  # of a free index: all, or about so many, chosen at random
 
 Function = Callable[[Array], Array]
@@ -47,6 +48,7 @@ class Point(NamedTuple):
     star: int = 0  # y*
     gradient: Callable[[str], Array] | None = None  # of the loss, by a symbol's name
     seed: int = 0
+    move: Callable[[str, tuple[int, ...]], Mapping[str, Array]] | None = None  # if not `moved`
 
     def entries(self, n: int) -> Array:
         """The positions at which a free index over n entries is evaluated."""
@@ -75,10 +77,7 @@ def networks(images: int, layer: int) -> list[Point]:
 @cache
 def _network(seed: int, images: int) -> Point:
     rng = np.random.default_rng(seed)
-    params = tuple(
-        Layer(W, 0.1 * rng.standard_normal(b.shape))
-        for W, b in mlp.init(SIZES, rng=rng, dtype="float64")
-    )
+    params = random_params(rng)
     x, labels = rng.random((images, SIZES[0])), rng.permutation(SIZES[-1])[:images]
     problem = Problem(params, x, mlp.one_hot(labels, SIZES[-1]))
     values: dict[str, Array] = {"x": x, "y": problem.y}
@@ -96,6 +95,14 @@ def _network(seed: int, images: int) -> Point:
 
     functions = {"f": RELU.f, "f'": RELU.derivative, "relu": RELU.f, "relu'": RELU.derivative}
     return Point(forward(values), functions, star=int(labels[0]), gradient=gradient, seed=seed)
+
+
+def random_params(rng: np.random.Generator) -> Params:
+    """Random weights of the workbook's network, with small random biases."""
+    return tuple(
+        Layer(W, 0.1 * rng.standard_normal(b.shape))
+        for W, b in mlp.init(SIZES, rng=rng, dtype="float64")
+    )
 
 
 def forward(values: Mapping[str, Array]) -> dict[str, Array]:
@@ -139,11 +146,13 @@ def moved(
     return found
 
 
-def cost(values: Mapping[str, Array], name: str, *, needed: bool) -> int:
+def cost(point: Point, name: str, *, needed: bool) -> int:
     """About how many entries a move touches."""
+    if point.move:
+        return UNIT_COST
     layer = _place(name)[1]
-    behind = sum(values[f"W{i}"].size for i in LAYERS if i > layer)
-    return 2000 + behind + (values[name].size if needed else 0)
+    behind = sum(point.values[f"W{i}"].size for i in LAYERS if i > layer)
+    return 2000 + behind + (point.values[name].size if needed else 0)
 
 
 def _place(name: str) -> tuple[str, int]:

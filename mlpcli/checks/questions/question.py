@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+SHARED = ("variables", "layer", "images", "batch_norm")  # keys that a section may have
 KINDS = ("formula", "indices", "tensor", "shape", "sign", "value", "rewrite", "words")
 
 
@@ -38,6 +39,7 @@ class Question(NamedTuple):
     )  # scalars and their ranges; none: the network's
     layer: int = 3  # the layer of a symbol without number: `h` is h3
     images: int = 1  # more: symbols are matrices with a row for each image
+    batch_norm: bool = False  # symbols are of one unit of layer 2, as in batch_points.py
 
     @property
     def id(self) -> str:
@@ -59,7 +61,7 @@ class Workbook(NamedTuple):
 
 
 def read(path: Path) -> Workbook:
-    """The workbook in a file; a section gives its questions `variables`, `layer`, `images`."""
+    """The workbook in a file; a section gives its questions what `SHARED` names."""
     book = tomllib.loads(path.read_text(encoding="utf-8"))
     questions = [
         _question(int(book["workbook"]), section, table)
@@ -75,7 +77,7 @@ def find(name: str) -> Question | None:
 
 
 def _question(workbook: int, section: dict[str, Any], table: dict[str, Any]) -> Question:
-    shared = {key: section[key] for key in ("variables", "layer", "images") if key in section}
+    shared = {key: section[key] for key in SHARED if key in section}
     values = {**shared, **table, "code": section["code"], "section": section["title"]}
     for key in ("hints", "form", "only", "proof"):
         values[key] = tuple(values.get(key, ()))

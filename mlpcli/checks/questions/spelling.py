@@ -40,7 +40,7 @@ COMMANDS = {
     "grad": "∇",
     "circ": "∘", "sum": " sum", "ne": "≠", "neq": "≠", "top": "T", "prime": "'", "ast": "*",
     "dfrac": "\\frac", "tfrac": "\\frac", "intercal": "T", "epsilon": "ε", "varepsilon": "ε",
-    "delta": "δ", "alpha": "α", "eta": "η", "lambda": "λ", "mu": "μ", "star": "*",
+    "delta": "δ", "alpha": "α", "eta": "η", "lambda": "λ", "mu": "μ", "sigma": "σ", "star": "*",
 }  # fmt: skip  # a table
 COMMAND = re.compile(r"\\([a-zA-Z]+)")
 FRACTION = re.compile(
@@ -54,7 +54,11 @@ LETTERS = {  # words that stand for a letter
     "η": re.compile(r"(?<![\w\\])(lr|eta)(?!\w)"),
     "λ": re.compile(r"(?<![\w\\])(decay|weight_decay|lambda)(?!\w)"),
     "ε": re.compile(r"(?<![\w\\])(eps|epsilon)(?!\w)"),
+    "μ": re.compile(r"(?<![\w\\])(mu|mean)(?![\w(]| \()"),
+    "σ": re.compile(r"(?<![\w\\])sigma(?!\w)"),
+    "v": re.compile(r"(?<![\w\\])(var|variance)(?![\w(])"),
 }
+U_HAT = re.compile(r"(?<![A-Za-z])u_?hat(?![A-Za-z])|\\hat *(\{ *u *\}|u(?![A-Za-z0-9]))|u\u0302")
 WORDS = {"outer": " ⊗ ", "dot": " · ", "times": " * "}
 
 
@@ -83,6 +87,7 @@ def normalized(text: str) -> str:
     if "\\" in text:  # LaTeX, where the end of a line is a space and two backslashes end a line
         text = re.sub(r"\\\\", "\v", re.sub(r"[\r\n]", " ", text)).replace("\v", "\n")
     text = _scripts(_scripts(text, SUPERSCRIPTS, "^"), SUBSCRIPTS, "_")
+    text = U_HAT.sub("û", text)
     text = NAMED_TEXT.sub(r" \1 ", text)
     text = re.sub(r"(?<=[a-z]) +'", "'", text)  # \mathrm{relu}'
     text = LAYOUT.sub(" ", text)

@@ -5,7 +5,7 @@ a raised number is a power or the number of a layer.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from mlpcli.checks.questions.spelling import UnreadableError
@@ -123,7 +123,7 @@ def with_postfixes(base: Node, postfixes: Sequence[Node]) -> Node:
         elif mark.op == "subscript":
             base = _indexed(base, mark.indices)
         else:
-            base = make("transpose", base) if mark.op == "transposed" else _all_summed(base)
+            base = _POSTFIX_RULES[mark.op](base)
     return base
 
 
@@ -137,7 +137,7 @@ def symbol(name: str) -> Node:
 def bare_symbol(text: str) -> Node:
     """The symbol in `∇_W3` or `∇_{W^{(3)}}`."""
     name = re.sub(r"[_ {}()^]", "", text)
-    if not re.fullmatch("[A-Za-z][0-9]?", name):
+    if not re.fullmatch("[A-Za-zû][0-9]?", name):
         raise UnreadableError(f"the gradient with respect to {name!r:.40} is not understood")
     return make("symbol", text=name)
 
@@ -179,5 +179,8 @@ def _indexed(base: Node, names: tuple[str, ...]) -> Node:
     return make("index", base, indices=names)
 
 
-def _all_summed(base: Node) -> Node:
-    return make("call", base, text="sum")
+_POSTFIX_RULES: dict[str, Callable[[Node], Node]] = {
+    "transposed": lambda base: make("transpose", base),
+    "summed": lambda base: make("call", base, text="sum"),
+    "averaged": lambda base: make("call", base, text="mean"),
+}

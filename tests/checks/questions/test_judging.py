@@ -3,10 +3,13 @@
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mlpcli.checks.questions.comparison import tree, values
 from mlpcli.checks.questions.judging import judge
 from mlpcli.checks.questions.question import QUESTIONS, Question, find
+from mlpcli.checks.questions.values import align
 
 SPELLINGS: dict[str, dict[str, list[str]]] = {}
 for path in sorted(Path(__file__).parent.glob("spellings*.toml")):
@@ -87,6 +90,10 @@ def test_a_named_wrong_answer_gets_its_reason(question: Question) -> None:
         ("W3.10", "h2_i (h3 - y)_i", "the index i counts the units of two layers that differ"),
         ("W3.13", "h2 * (h3 - y)", "shapes (256,) and (10,) cannot be multiplied"),
         ("z3.8", "exp(z3_i) / sum_{j=1}^{9} exp(z3_j)", "does not run over all 10 entries"),
+        ("4.2", "v", "write it by means of u and μ and n alone, without v"),
+        ("4.12", "(1 - 1/n - u_hat_k^2) / sigma", "a factor is missing: 1 / n"),
+        ("4.16", "(grad_z - mean(grad_z)) / sigma", "the entry k is asked for"),
+        ("4.16", "grad_u_k", "the derivative of CE with respect to u is left"),
     ],
 )
 def test_a_wrong_answer_gets_a_reason(name: str, answer: str, words: str) -> None:
@@ -149,6 +156,12 @@ MEASURED = {
     "2.37b": "grad_z3",
     "2.38a": "grad_W3",
     "2.39": "∂CE/∂b3_j",
+    "4.9": "∂μ/∂u_k",
+    "4.10": "∂v/∂u_k",
+    "4.11": "∂σ/∂u_k",  # noqa: RUF001  # a Greek letter
+    "4.12": "∂u_hat_k/∂u_k",
+    "4.15": "∂CE/∂u_k",
+    "4.16": "grad_u_k",
 }
 
 
@@ -159,6 +172,18 @@ def test_a_model_answer_has_the_value_of_the_measured_derivative(
     found = reason(name, derivative)
 
     assert found.startswith("the value is right, but")  # only its form is not
+
+
+def test_the_answer_about_another_image_has_the_value_of_the_measured_derivative() -> None:
+    question = asked("4.13")
+    (right,), (measured,) = (
+        [values(question, tree(question, text))[0] for text in texts]
+        for texts in ((question.answer,), ("∂u_hat_i/∂u_k",))
+    )
+    (a, b), _ = align(right, measured)
+
+    another = ~np.eye(len(a), dtype=bool)
+    np.testing.assert_allclose(a[another], b[another], rtol=1e-12)
 
 
 def test_a_square_of_a_scalar_is_no_layer() -> None:

@@ -9,12 +9,13 @@ import pytest
 
 from mlpcli.checks import mutants, numeric
 from mlpcli.checks.problem import Problem
-from mlpcli.checks.workbook import output_layer, trust
+from mlpcli.checks.workbook import output_layer, through_batch, trust
 from mlpcli.checks.workbook.statement import Statement, compare
 from mlpcli.checks.workbook.statements import STATEMENTS, check_statements
 from mlpcli.cli.workbook import workbook as command
 from mlpcli.errors import CheckFailed
-from mlpcli.nn import Array, mlp, optim
+from mlpcli.nn import Array, batch_norm, batch_statistics, mlp, optim
+from mlpcli.nn.batch_norm import Normalized
 
 Sides = dict[str, tuple[Array, Array]]
 NUMBERS = {
@@ -24,7 +25,7 @@ NUMBERS = {
     output_layer.TO_W3: range(1, 15),
     output_layer.TO_B3: range(1, 7),
 }  # workbook 01's own, in each section
-QUESTIONS = {2: 55, 3: 33}  # of the workbooks that count through
+QUESTIONS = {2: 55, 3: 33, 4: 26}  # of the workbooks that count through
 
 
 each_statement = pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s.id)
@@ -211,6 +212,49 @@ def another_rule(right: Any, name: str, derived: Array, central: Any) -> Any:
     ],
 )
 def test_a_wrong_measurement_breaks_the_statements_about_it(
+    where: Any, function: str, change: Any, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(where, function, partial(change, getattr(where, function)))
+
+    assert all_fail(broken)
+
+
+def without_mean_term(right: Any, grad_z: Array, normalized: Normalized) -> Array:
+    return right(grad_z, normalized) + grad_z.mean(axis=0) / normalized.sigma
+
+
+def without_sigma_term(right: Any, grad_z: Array, normalized: Normalized) -> Array:
+    u_hat, sigma = normalized
+    return right(grad_z, normalized) + u_hat * (grad_z * u_hat).mean(axis=0) / sigma
+
+
+def unbiased(right: Any, u: Array) -> Normalized:
+    u_hat, sigma = right(u)
+    factor = np.sqrt(len(u) / max(len(u) - 1, 1))
+    return Normalized(u_hat / factor, sigma * factor)
+
+
+def mean_left(right: Any, u: Array) -> Normalized:
+    return right(u)._replace(u_hat=u / right(u).sigma)
+
+
+def without_shift(right: Any, params: mlp.Params, statistics: Any) -> mlp.Params:
+    folded = right(params, statistics)
+    return tuple(mlp.Layer(W, b) for (W, _), (_, b) in zip(folded, params, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("where", "function", "change", "broken"),
+    [
+        (batch_norm, "backward", without_mean_term, "4.16b 4.16c"),
+        (batch_norm, "backward", without_sigma_term, "4.16b 4.16c"),
+        (batch_norm, "normalize", unbiased, "4.2 4.3 4.5 4.10 4.11 4.12 4.13"),
+        (batch_norm, "normalize", mean_left, "4.1 4.3 4.4 4.6 4.8a 4.9 4.12 4.13"),
+        (through_batch, "fold", without_shift, "4.26b 4.26c"),
+        (batch_statistics, "ema_update", lambda right, *args: right(*args[:3], 0.8, 5), "4.24"),
+    ],
+)
+def test_a_wrong_line_of_batch_norm_breaks_the_statements_about_it(
     where: Any, function: str, change: Any, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(where, function, partial(change, getattr(where, function)))
