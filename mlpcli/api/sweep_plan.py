@@ -7,9 +7,9 @@ no clock, order or number of workers.
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from itertools import islice, product
+from itertools import islice, pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from mlpcli.config.load import DEFAULT_KINDS, flat_settings
 from mlpcli.config.schema import Config
 from mlpcli.config.sweep_file import MAX_TRIALS, Definition, Parameter, Sweep, number_kind
 from mlpcli.errors import ConfigError
+from mlpcli.training.build import layer_sizes
 from mlpcli.training.loader import load_split
 from mlpcli.version import __version__
 
@@ -53,6 +54,14 @@ def plan(definition: Definition, checksums: Checksums | None = None) -> list[Tri
             address = address_of(own, checksums(own))
             trials.setdefault(address, Trial(address, parameters, own))
     return list(trials.values())
+
+
+def longest_first(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials by falling work, so that no long one is left to the end; of equal ones as given.
+
+    Work is the number of weights times the epochs, with which a trial's time grows.
+    """
+    return sorted(trials, key=lambda trial: -_work(trial.config))
 
 
 def draws(sweep: Sweep) -> Iterator[dict[str, Any]]:
@@ -130,6 +139,11 @@ def data_checksums(*, offline: bool = False) -> Checksums:
 def data_key(config: Config) -> str:
     """What decides which images are read."""
     return json.dumps(config.data.model_dump(mode="json"))
+
+
+def _work(config: Config) -> int:
+    pairs = pairwise(layer_sizes(config, classes=1))
+    return sum(fan_in * fan_out for fan_in, fan_out in pairs) * config.train.epochs
 
 
 def _draw(parameter: Parameter, rng: np.random.Generator) -> Any:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from mlpcli.api import sweep_progress as progress
 from mlpcli.api.sweep import Planned, save
 from mlpcli.api.sweep_halving import rounds
-from mlpcli.api.sweep_plan import Trial
+from mlpcli.api.sweep_plan import Trial, longest_first
 from mlpcli.api.sweep_trial import Keep, Outcome, Task
 from mlpcli.api.sweep_workers import Workers
 from mlpcli.errors import Interrupted, MlpError
@@ -80,7 +80,7 @@ def _round(
         else:
             waiting[trial.address] = trial
     yield Event(None, "begun", waiting=len(waiting))
-    for trial in waiting.values():
+    for trial in longest_first(waiting.values()):
         workers.submit(_task(planned, trial, until, keep, offline=offline))
     deaths: Counter[str] = Counter()
     lost = planned.folder.load_lost()

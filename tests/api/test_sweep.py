@@ -61,6 +61,19 @@ def test_a_plan_depends_on_its_seed_alone_and_more_configs_only_add(settings: Co
     assert len({each["network.dropout"] for each in drawn}) == 9
 
 
+def test_long_trials_start_before_short_ones(settings: Config, tmp_path: Path) -> None:
+    grid = {"network.hidden": {"values": [[3], [9]]}, "train.epochs": {"values": [1, 2]}}
+    order: list[tuple[Any, Any]] = []
+
+    def perform(task: Task, images: Images) -> Outcome:
+        order.append((task.config["network"]["hidden"], task.config["train"]["epochs"]))
+        return run(task, images)
+
+    swept(sweep.prepare(definition(settings, grid), tmp_path / "sweep"), ThisProcess(perform))
+
+    assert order == [([9], 2), ([9], 1), ([3], 2), ([3], 1)]
+
+
 def test_few_combinations_are_drawn_once_each(settings: Config) -> None:
     assert len(list(draws(definition(settings, method="random", run_cap=50).sweep))) == 3
 
