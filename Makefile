@@ -69,9 +69,11 @@ pictures: $(INSTALLED)  ## regenerate the README's pictures from real command ou
 bench: $(INSTALLED)  ## benchmark against peers (extra `bench`; missing peers are reported)
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks --isa avx2
+	@$(BIN)/python -m benchmarks.sweep
 
 bench-quick: $(INSTALLED)  ## run the benchmarks with fewer rounds and smaller data, without writing results
 	@$(BIN)/python -m benchmarks --quick
+	@$(BIN)/python -m benchmarks.sweep --quick
 
 results: $(INSTALLED)  ## measure the rows of docs/results.md (takes hours); ROWS="mnist synth" selects rows
 	@$(BIN)/python scripts/results.py $(if $(ROWS),--rows $(ROWS))

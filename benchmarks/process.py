@@ -22,6 +22,7 @@ class Ended(NamedTuple):
     seconds: float  # from its start to its end
     peak: int  # bytes, its largest resident size
     out: str  # standard output
+    cpu: float  # seconds of processor time, those of its children included
 
 
 def run(*command: str, before: Callable[[], None] | None = None) -> Ended:
@@ -42,7 +43,8 @@ def run(*command: str, before: Callable[[], None] | None = None) -> Ended:
         err.seek(0)
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)}: {process.returncode}: {err.read()}")
-        return Ended(seconds, usage.ru_maxrss * UNIT, out.read())
+        cpu = usage.ru_utime + usage.ru_stime
+        return Ended(seconds, usage.ru_maxrss * UNIT, out.read(), cpu)
 
 
 def peak_memory(*command: str) -> int:

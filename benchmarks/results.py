@@ -29,10 +29,14 @@ def write(isa: str, facts: dict[str, Any], rows: Sequence[Row]) -> None:
 
 def with_table(page: str, isa: str, facts: dict[str, Any], rows: Sequence[Row]) -> str:
     """The page with this table in place of the previous one of the same instruction set."""
-    start, end = f"<!-- measured: {isa} -->\n", f"<!-- /measured: {isa} -->"
+    return replaced(page, isa, f"{_heading(facts)}\n\n{as_markdown(rows)}")
+
+
+def replaced(page: str, name: str, text: str) -> str:
+    """The page with this text between the marks of that name."""
+    start, end = f"<!-- measured: {name} -->\n", f"<!-- /measured: {name} -->"
     pattern = re.compile(f"{re.escape(start)}.*{re.escape(end)}", re.DOTALL)
-    text = f"{start}\n{_heading(facts)}\n\n{as_markdown(rows)}\n\n{end}"
-    return pattern.sub(lambda _: text, page)
+    return pattern.sub(lambda _: f"{start}\n{text}\n\n{end}", page)
 
 
 def _heading(facts: dict[str, Any]) -> str:
