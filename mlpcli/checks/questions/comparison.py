@@ -1,6 +1,5 @@
 """Whether an answer has the same value as an answer of ours, at all points."""
 
-import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -11,12 +10,12 @@ from mlpcli.checks.questions.evaluation import evaluate
 from mlpcli.checks.questions.grammar import read
 from mlpcli.checks.questions.points import MAX_ENTRIES, Point, networks, scalars
 from mlpcli.checks.questions.question import Question
+from mlpcli.checks.questions.shorthand import number
 from mlpcli.checks.questions.spelling import UnreadableError, as_tuple
 from mlpcli.checks.questions.tree import Node
 from mlpcli.checks.questions.values import Value, align
 from mlpcli.nn import Array
 
-NUMBERS = {"zero": "0", "one": "1", "minus one": "-1", "two": "2", "one half": "1/2"}
 TOLERANCE = 1e-9  # of an entry, relative to it or to MIN_SCALE of the largest
 MIN_SCALE = 1e-3
 
@@ -24,11 +23,10 @@ MIN_SCALE = 1e-3
 def tree(question: Question, text: str) -> Node:
     """An answer as a tree: a shape or a formula."""
     if question.kind == "value":
-        text = NUMBERS.get(text.strip().rstrip(".").lower(), text)
-        text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)  # 657,920
+        text = number(text)
     node = read(as_tuple(text) if question.kind == "shape" else text)
     if question.kind == "shape" and node.op != "tuple":
-        raise UnreadableError("a shape is written as (256, 10)")
+        raise UnreadableError("write a shape as the lengths of its axes, as in (3, 4)")
     return _with_powers(node, question.variables) if question.variables else node
 
 

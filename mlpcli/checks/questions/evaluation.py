@@ -24,6 +24,7 @@ from mlpcli.nn import Array, mlp
 
 MAX_WORK = 150_000_000  # entries of all arrays that are made for a formula at one point
 NETWORK_NAMES = "hzWb"
+NETWORK = "the network has x, h1 to h3, z1 to z3, W1 to W3, b1 to b3, y and CE"
 
 
 class Scope(NamedTuple):
@@ -67,13 +68,15 @@ def _symbol(name: str, scope: Scope) -> Value:
             raise UnreadableError(f"{name} is not known here; the variables are {known}")
         return Value(point.values[name], (POINT,))
     if (name := full_name(name, point.layer)) not in point.values:
-        raise UnreadableError(f"{name} is not known here")
+        if name in "ijkm":
+            raise UnreadableError(f"{name} is an index; it belongs to a symbol, as in h2_{name}")
+        raise UnreadableError(f"{name} is not known here; {NETWORK}")
     return Value(point.values[name])
 
 
 def full_name(name: str, layer: int) -> str:
-    """A symbol with the number of its layer: h is h3. L is the loss."""
-    if layer and name == "L":
+    """A symbol with the number of its layer: h is h3. L and J are the loss."""
+    if layer and name in ("L", "J", "E"):
         return "CE"
     return f"{name}{layer}" if layer and len(name) == 1 and name in NETWORK_NAMES else name
 
@@ -159,6 +162,8 @@ def _derivative(node: Node, scope: Scope) -> Value:
     layer = scope.point.layer
     needed = any(p.op == "symbol" and full_name(p.text, layer) == name for p in body.walk())
     if layer:
+        if names[:1] == ("·0",) and name[0] == "W" and (body.op, body.text) == ("symbol", "CE"):
+            return _gradient(Node("gradient", (base,)), scope)  # too many entries to move each
         _spend(scope, prod(map(len, ranges)) * cost(scope.point, name, needed=needed))
     slopes = []
     for entry in itertools.product(*ranges):
@@ -228,6 +233,8 @@ def _gradient(node: Node, scope: Scope) -> Value:
 def _call(node: Node, scope: Scope) -> Value:
     if len(node.args) != 1:
         raise UnreadableError(f"{node.text} takes one argument, got {len(node.args)}")
+    if node.text == "sum" and (index := _index_of_sum(node.args[0], scope)):
+        return _sum(Node("sum", node.args, text=index), scope)
     inner = _value(node.args[0], scope)
     own = tuple(range(len(inner.indices), inner.array.ndim))
     if node.text == "sum":
@@ -238,6 +245,8 @@ def _call(node: Node, scope: Scope) -> Value:
         if len(own) != 1:
             raise UnreadableError("a mean is that of a vector, such as mean(grad_z)")
         return inner._replace(array=inner.array.mean(axis=own))
+    if node.text == "logsumexp" and own:
+        return inner._replace(array=np.log(np.exp(inner.array).sum(axis=own)))
     if node.text == "softmax":
         if not own:
             raise UnreadableError("softmax needs a vector, not a number")
@@ -250,11 +259,19 @@ def _call(node: Node, scope: Scope) -> Value:
     return inner._replace(array=function(inner.array))
 
 
+def _index_of_sum(body: Node, scope: Scope) -> str:
+    """The index of a sum that names none, such as Σ exp(z3_j): the only one in its body."""
+    names = {name for part in body.walk() if part.op == "index" for name in part.indices}
+    names -= {part.text for part in body.walk() if part.op == "sum"}
+    letters = [name for name in names if name.isalpha() and name not in scope.bound]
+    return letters[0] if len(letters) == 1 else ""
+
+
 def _tuple(node: Node, scope: Scope) -> Value:
     """Several scalars as one vector."""
     parts, indices = align(*(_value(arg, scope) for arg in node.args))
     if any(part.ndim > len(indices) for part in parts):
-        raise UnreadableError("a list of formulas may contain numbers only")
+        raise UnreadableError("write numbers between the parentheses, as in (3, 4)")
     return Value(np.stack(np.broadcast_arrays(*parts), axis=-1), indices)
 
 
@@ -268,6 +285,8 @@ _NUMPY: dict[str, Callable[[Array], Array]] = {
     "log": np.log,
     "exp": np.exp,
     "sqrt": np.sqrt,
+    "cbrt": lambda x: x ** (1 / 3),
+    "sech": lambda x: 1 / np.cosh(x),
     "sin": np.sin,
     "cos": np.cos,
     "tanh": np.tanh,

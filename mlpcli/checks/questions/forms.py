@@ -30,10 +30,10 @@ def symbols(node: Node, question: Question) -> set[str]:
 def _only(node: Node, question: Question) -> str:
     known = question.only if len(question.only) > 1 else (question.only[0],)
     known_by = {"S"} if "z3" in question.only else set()  # the sum of exp(z3)
-    unwanted = sorted(symbols(node, question) - set(question.only) - known_by)
-    unwanted += sorted({part.text for part in node.walk() if part.text in UNFOLDED})
+    unwanted = sorted({part.text for part in node.walk() if part.text in UNFOLDED})
+    unwanted += sorted(symbols(node, question) - set(question.only) - known_by)
     if unwanted:
-        return f"write it by means of {' and '.join(known)} alone, without {', '.join(unwanted)}"
+        return f"use only {' and '.join(known)}, not {' or '.join(unwanted)}"
     return ""
 
 
@@ -47,9 +47,13 @@ def _evaluated(node: Node, question: Question) -> str:
 
 def _simple_logs(node: Node, question: Question) -> str:
     logs = [part for part in node.walk() if part.op == "call" and part.text == "log"]
-    if not logs or any(log.args[0].op not in ("symbol", "number") for log in logs):
+    if not logs or any(_without_abs(log.args[0]).op not in ("symbol", "number") for log in logs):
         return "each logarithm should hold a single variable"
     return ""
+
+
+def _without_abs(node: Node) -> Node:
+    return node.args[0] if (node.op, node.text) == ("call", "abs") else node
 
 
 def _difference_of_logs(node: Node, question: Question) -> str:
@@ -88,6 +92,9 @@ def _partials(node: Node, question: Question) -> list[tuple[str, str]] | None:
     if node.op in ("times", "implicit", "dot"):
         left, right = (_partials(arg, question) for arg in node.args)
         return None if left is None or right is None else left + right
+    inner = node.args[0] if node.op == "index" else node
+    if inner.op == "gradient":  # grad_z3_j is dCE/dz3_j
+        return [("CE", min(symbols(inner, question), default=""))]
     if node.op != "derivative":
         return None
     of, by = (min(symbols(arg, question), default="") for arg in node.args)

@@ -15,6 +15,7 @@ from mlpcli.checks.questions.spelling import MAX_DIGITS, UnreadableError, sides
 from mlpcli.checks.questions.tree import (
     ALIASES,
     PRODUCTS,
+    TWO_ARGUMENTS,
     Node,
     bare_symbol,
     closed,
@@ -119,8 +120,10 @@ class _Builder(Transformer[Any, Node]):
         name = ALIASES.get(str(name), str(name))
         if name == "grad":
             return make("gradient", *args)
-        if name in ("outerof", "dot_product") and len(args) == 2:
-            return make("outer" if name == "outerof" else "dot", *args)
+        if name in TWO_ARGUMENTS and len(args) == 2:
+            return product(TWO_ARGUMENTS[name], *args)
+        if name == "square":
+            return make("power", *args, make("number", text="2"))
         if name == "transpose":
             return make("transpose", *args)
         return make("symbol", text="CE") if name == "CE" else make("call", *args, text=name)

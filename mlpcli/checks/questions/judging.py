@@ -11,14 +11,16 @@ import numpy as np
 
 from mlpcli.checks.questions import forms
 from mlpcli.checks.questions.comparison import agree, expected, tree, values
+from mlpcli.checks.questions.misreadings import stray_image
 from mlpcli.checks.questions.question import Question
 from mlpcli.checks.questions.reasons import reason
-from mlpcli.checks.questions.spelling import UnreadableError, normalized
+from mlpcli.checks.questions.shorthand import unknown_word
+from mlpcli.checks.questions.spelling import MAX_LENGTH, UnreadableError, normalized
 from mlpcli.checks.questions.values import MisfitError
 
 SIGNS = {
-    "positive": r"^\+$|\b(pos|positive|plus)\b|> ?0|(greater|larger) than (0|zero)|above (0|zero)",
-    "negative": r"^-$|\b(neg|negative|minus)\b|< ?0|(less|smaller) than (0|zero)|below (0|zero)",
+    "positive": r"^\+?1$|\+(ve)?$|\b(pos|positive|plus)\b|> ?0|\b(greater|above)\b.* (0|zero)",
+    "negative": r"^-1$|-(ve)?$|\b(neg|negative|minus)\b|< ?0|\b(less|smaller|below)\b.* (0|zero)",
     "zero": r"^(0|zero)$",
 }
 
@@ -35,6 +37,9 @@ def judge(question: Question, text: str) -> Judgement:
     """Whether the text answers the question; never raises, whatever the text is."""
     if not question.judged:
         return Judgement(None)
+    if len(text) > MAX_LENGTH:
+        told = f"it has {len(text)} characters; at most {MAX_LENGTH} are read"
+        return Judgement(False, told, readable=False)
     try:
         if question.kind == "sign":
             return _judge_sign(question, text)
@@ -43,16 +48,29 @@ def judge(question: Question, text: str) -> Judgement:
     except MisfitError as err:
         return Judgement(False, str(err))
     except UnreadableError as err:
-        return Judgement(False, str(err), readable=False)
+        return Judgement(False, _explained(text) or str(err), readable=False)
 
 
 def _judge_formula(question: Question, text: str) -> Judgement:
     node = tree(question, text)
-    found = values(question, node)
+    try:
+        found = values(question, node)
+    except MisfitError as err:
+        return Judgement(False, stray_image(question, node) or str(err))
     if not agree(question, expected(question, question.answer), found):
         return Judgement(False, reason(question, node, found))
     complaint = forms.complaint(node, question)
     return Judgement(not complaint, f"the value is right, but {complaint}" if complaint else "")
+
+
+def _explained(text: str) -> str:
+    """What is not read, where it is a word or dz3; empty otherwise."""
+    if gradient := re.search(r"(?<![/\w])(?<!/ )d([zWbh]\d?)(?![\w ]*/)", text):
+        return f"write grad_{gradient[1]} instead of {gradient[0]}"
+    if re.search(r"\b(axis|keepdims)\b|\.sum\(\d", text):
+        return "write a sum over an axis with an index, as in sum_k h3_kj"
+    word = unknown_word(text)
+    return f"the word {word!r:.40} is not understood; write a formula" if word else ""
 
 
 def _judge_sign(question: Question, text: str) -> Judgement:

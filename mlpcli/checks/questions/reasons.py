@@ -8,6 +8,7 @@ import numpy as np
 
 from mlpcli.checks.questions.comparison import agree, expected, tree, values
 from mlpcli.checks.questions.evaluation import full_name
+from mlpcli.checks.questions.misreadings import misreading
 from mlpcli.checks.questions.notation import typed
 from mlpcli.checks.questions.points import LAYERS, POINT
 from mlpcli.checks.questions.question import Question
@@ -24,13 +25,12 @@ def reason(question: Question, node: Node, found: list[Value]) -> str:
     for wrong in question.wrong:
         if agree(question, expected(question, wrong.answer), found):
             return wrong.reason
-    if axes := _wrong_axes(question, found):
-        return axes
     if question.kind == "shape":
-        return ""
+        return _wrong_axes(question, found)
+    if told := misreading(question, node) or _wrong_axes(question, found):
+        return told
     return (
         _wrong_sign(question, found)
-        or _loose_function(question, node)
         or _other_symbol(question, found)
         or _missing_part(question, found)
         or _wrong_factor(question, found)
@@ -58,7 +58,9 @@ def _wrong_axes(question: Question, found: list[Value]) -> str:
         if agree(question, expected(question, question.answer), turned):
             return f"transposed: the shape should be {right.shape}, not {value.shape}"
     if not right.shape and value.shape and right.indices:
-        return f"that is a whole array; the entry {', '.join(right.indices)} is asked for"
+        names = [name for name in right.indices if name != POINT]
+        entry = f"its entry {', '.join(names)}" if names else "a single formula"
+        return f"that is a whole array; write {entry}"
     if right.shape and not value.shape and value.indices:
         return "that is one entry; write the whole without indices"
     return f"its shape is {value.shape}; it should be {right.shape}"
@@ -105,28 +107,6 @@ def _has_values(question: Question, node: Node, found: list[Value]) -> bool:
         return agree(question, values(question, node), found)
     except UnreadableError:
         return False
-
-
-def _loose_function(question: Question, node: Node) -> str:
-    """`log a / b`, which is read as (log a) / b, where the logarithm of all was meant."""
-    right = expected(question, question.answer)
-    for part in node.walk():
-        if part.op not in ("div", "times") or part.args[0].op not in ("call", "neg"):
-            continue
-        first = part.args[0].args[0] if part.args[0].op == "neg" else part.args[0]
-        if first.op != "call" or len(first.args) != 1:
-            continue
-        whole = first._replace(args=(part._replace(args=(first.args[0], part.args[1])),))
-        whole = Node("neg", (whole,)) if part.args[0].op == "neg" else whole
-        if _has_values(question, _replaced(node, part, whole), right):
-            return f"{first.text} holds its first part alone; put all of it in parentheses"
-    return ""
-
-
-def _replaced(node: Node, part: Node, by: Node) -> Node:
-    if node is part:
-        return by
-    return node._replace(args=tuple(_replaced(arg, part, by) for arg in node.args))
 
 
 def _changes(node: Node) -> Iterator[tuple[Node, str]]:

@@ -8,23 +8,27 @@ r"""The many spellings of mathematics made into one: LaTeX and Unicode become wh
 import re
 import unicodedata
 
+from mlpcli.checks.questions.shorthand import written_out
+
 MAX_LENGTH = 2000  # characters of an answer
 MAX_NESTING = 40  # open brackets at once
 MAX_DIGITS = 15  # of a number
 
 OPEN, CLOSE = "([{", ")]}"
 SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵀⁱʲᵏⁿˣᵇ", "0123456789+-()Tijknxb", strict=True))
-SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₍₎ᵢⱼₖₗₘₙ", "0123456789+-()ijklmn", strict=True))
+SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₍₎ᵢⱼₖₗₘₙₑ", "0123456789+-()ijklmne", strict=True))
 SYMBOLS = str.maketrans(
     {
         **dict.fromkeys("−‐‑‒–—﹣", "-"),
         **dict.fromkeys("⋅∙•⸱", "·"),
-        **dict.fromkeys("∗✕⨉", "*"),
-        **dict.fromkeys("′’ʹ", "'"),
+        **dict.fromkeys("∗✕⨉⨯", "*"),
+        **dict.fromkeys("′’ʹ`´", "'"),
         **dict.fromkeys("∑Σ", " sum "),
         **dict.fromkeys("⊤⊺", "T"),
         **dict.fromkeys("\u00a0\u2009\u202f\u2062\u200b\t", " "),
         "÷": "/",
+        "⨂": "⊗",
+        "←": "=",
         "ℝ": "R",
         "∕": "/",
         "⟂": "T",
@@ -41,6 +45,7 @@ COMMANDS = {
     "circ": "∘", "sum": " sum", "ne": "≠", "neq": "≠", "top": "T", "prime": "'", "ast": "*",
     "dfrac": "\\frac", "tfrac": "\\frac", "intercal": "T", "epsilon": "ε", "varepsilon": "ε",
     "delta": "δ", "alpha": "α", "eta": "η", "lambda": "λ", "mu": "μ", "sigma": "σ", "star": "*",
+    "lvert": "|", "rvert": "|", "vert": "|",
 }  # fmt: skip  # a table
 COMMAND = re.compile(r"\\([a-zA-Z]+)")
 FRACTION = re.compile(
@@ -48,15 +53,15 @@ FRACTION = re.compile(
 )
 PARTIAL = re.compile(r"\\fpartial\s*\{\s*\}\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 PARTIAL_OF = re.compile(r"\\fpartial\s*\{([^{}]+(?:\{[^{}]*\}[^{}]*)*)\}\s*\{")
-INFIX = re.compile(r"(?<=[\w)\]}'*])\s*(?<!\.)\b(outer|dot|times)\b\s*(?=[\w({\\∂∇])")
-STEP = re.compile(r"(?:(?<![\w.])1 ?)?[(\[{] ?([^<>()\[\]{}=]+?) ?> ?0(?:\.0*)? ?[)\]}]")
+INFIX = re.compile(r"(?:(?<=[\w)\]}'])|(?<=y\*))\s*(?<!\.)\b(outer|dot|times)\b\s*(?=[\w({\\∂∇])")
+STEP = re.compile(r"(?:(?<![\w.])[1I] ?)?[(\[{] ?([^<>()\[\]{}=]+?) ?> ?0(?:\.0*)? ?[)\]}]")
 LETTERS = {  # words that stand for a letter
-    "η": re.compile(r"(?<![\w\\])(lr|eta)(?!\w)"),
-    "λ": re.compile(r"(?<![\w\\])(decay|weight_decay|lambda)(?!\w)"),
-    "ε": re.compile(r"(?<![\w\\])(eps|epsilon)(?!\w)"),
-    "μ": re.compile(r"(?<![\w\\])(mu|mean)(?![\w(]| \()"),
-    "σ": re.compile(r"(?<![\w\\])sigma(?!\w)"),
-    "v": re.compile(r"(?<![\w\\])(var|variance)(?![\w(])"),
+    "η": re.compile(r"(?<![A-Za-z_\\])(lr|eta|alpha|α|learning_rate)(?!\w)"),
+    "λ": re.compile(r"(?<![A-Za-z_\\])(wd|decay|weight_decay|lambda)(?!\w)"),
+    "ε": re.compile(r"(?<![A-Za-z_\\])(eps|epsilon)(?!\w)"),
+    "μ": re.compile(r"(?<![A-Za-z_\\])(mu|mean)(?![\w(]| \()"),
+    "σ": re.compile(r"(?<![A-Za-z_\\])sigma(?!\w)"),
+    "v": re.compile(r"(?<![A-Za-z_\\])(var|variance)(?![\w(])"),
 }
 U_HAT = re.compile(r"(?<![A-Za-z])u_?hat(?![A-Za-z])|\\hat *(\{ *u *\}|u(?![A-Za-z0-9]))|u\u0302")
 WORDS = {"outer": " ⊗ ", "dot": " · ", "times": " * "}
@@ -101,27 +106,30 @@ def normalized(text: str) -> str:
     text = PARTIAL_OF.sub(r"\\frac{∂\1}{∂", text)
     for letter, word in LETTERS.items():
         text = word.sub(letter, text)
+    text = re.sub(r"\bsum over ([i-n])( of)?\b", r"sum_\1", text)
+    text = written_out(text)
     text = STEP.sub(r" relu'(\1)", text)  # (z2 > 0) is 1 or 0
-    text = re.sub(r"\bsum over ([i-n]) of\b", r"sum_\1", text)
     text = re.sub(r"\bouter product of ([^,]+?) and (.+)", r"outer(\1, \2)", text)
     text = re.sub(r"\.reshape\( ?-1 ?, ?1 ?\)", "[:, None]", text)
     text = re.sub(r"\.reshape\( ?1 ?, ?-1 ?\)", "[None, :]", text)
     text = INFIX.sub(lambda match: WORDS[match[1]], text)
-    text = re.sub(r"\b(np|numpy|math)\.", " ", re.sub(r"\bouter\b", " outerof", text))
+    text = re.sub(r"\bouter\b", " outerof", text)
     return re.sub(r"[ ]+", " ", text)
 
 
 def as_tuple(text: str) -> str:
-    """A shape as a tuple: also `256 x 10`, `[256, 10]`, `10`, and one in a sentence.
+    """A shape as a tuple: also `256 x 10`, `[256, 10]`, `256 rows and 10 columns`, `10`.
 
     >>> as_tuple("256 x 10"), as_tuple("[10]"), as_tuple("The shape is (10,). There are 10.")
     ('(256, 10)', '(10,)', '(10,)')
     """
-    text = text.replace("×", ",")
+    text = re.sub(r"[×⨯;]|\band\b", ",", text)
+    text = re.sub(r"(\w+) columns?[, ]+(\w+) rows?", r"\2, \1", text)
     if found := re.search(r"[(\[]([\w\s]+(,[\w\s]*)*)[)\]]", text):
         text = found[1]
-    text = re.sub(r"(?<=\w) ?(-by-|\bby\b|x|\*) ?(?=\w)", ", ", normalized(text))
-    text = re.sub(r"\b[A-Za-z]{2,}\b|R ?\^|[{}.:]", " ", text)  # words; letters may be lengths
+    text = re.sub(r"(?<=\w) ?(-by-|\bby\b|x|X|\*) ?(?=\w)", ", ", normalized(text))
+    text = re.sub(r"\b(?:a |the )?-?[A-Za-z]{2,}\b|R ?\^|-|[{}.:]", " ", text)  # but for letters
+    text = re.sub(r"(?<=\d) +(?=\d)", ", ", text)
     parts = [part.strip() for part in text.split(",") if part.strip()]
     return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
 

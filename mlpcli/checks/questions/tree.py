@@ -14,6 +14,17 @@ MAX_DEPTH = 80  # of the tree
 MAX_INDICES = 4  # at one symbol
 PRODUCTS = ("times", "implicit", "dot", "div", "outer", "matmul")
 ALIASES = {"ln": "log", "SOFTMAX": "softmax", "loss": "CE", "dot": "dot_product"}
+TWO_ARGUMENTS = {  # functions that stand for an operator
+    "outerof": "outer",
+    "dot_product": "dot",
+    "matmul": "matmul",
+    "power": "power",
+    "pow": "power",
+    "subtract": "sub",
+    "multiply": "times",
+    "divide": "div",
+}
+CASES = str.maketrans("ABHKNXYZw", "abhknxyzW")  # letters with one meaning in either case
 STAR = "y*"  # the correct class, as an index
 
 
@@ -94,14 +105,14 @@ def _contains(node: Node, index: str) -> bool:
 
 
 def index_names(text: str) -> tuple[str, ...]:
-    """The indices in a subscript or in square brackets: letters, numbers, or y*."""
+    """The indices in a subscript or in square brackets: letters, numbers, or y*, also as y."""
     inner = re.sub(r"y ?_? ?\^? ?\{? ?(\*|star) ?\}?|\bstar\b", " * ", text.strip("_ "))
     if re.search(r"[^\s\w,;*:(){}\[\]]", inner):
         raise UnreadableError(f"the index {text.strip()!r:.40} is not understood")
     names = re.findall(r"\*|None|newaxis|:|[0-9]+|[A-Za-z]", inner)
     if not names:
         raise UnreadableError("an index is empty")
-    return tuple(STAR if name == "*" else name for name in names)
+    return tuple(STAR if name in ("*", "y") else name for name in names)
 
 
 def with_postfixes(base: Node, postfixes: Sequence[Node]) -> Node:
@@ -130,8 +141,8 @@ def with_postfixes(base: Node, postfixes: Sequence[Node]) -> Node:
 def symbol(name: str) -> Node:
     """A symbol; grad_z3 is the gradient of the loss with respect to z3."""
     if found := re.fullmatch("grad_?(.+)", name):
-        return make("gradient", make("symbol", text=found[1]))
-    return make("symbol", text=name)
+        return make("gradient", make("symbol", text=found[1].translate(CASES)))
+    return make("symbol", text=name.translate(CASES))
 
 
 def bare_symbol(text: str) -> Node:
@@ -139,7 +150,7 @@ def bare_symbol(text: str) -> Node:
     name = re.sub(r"[_ {}()^]", "", text)
     if not re.fullmatch("[A-Za-zû][0-9]?", name):
         raise UnreadableError(f"the gradient with respect to {name!r:.40} is not understood")
-    return make("symbol", text=name)
+    return make("symbol", text=name.translate(CASES))
 
 
 LAYERED = re.compile("[hzWb]")  # symbols that there are of each layer

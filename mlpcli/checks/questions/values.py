@@ -56,7 +56,7 @@ _OPERATIONS: dict[str, Callable[[Array, Array], Array]] = {
     "div": np.divide,
     "power": np.power,
 }
-_WORDS = {"add": "added", "sub": "subtracted", "times": "multiplied", "div": "divided"}
+_WORDS = {"add": "added", "sub": "subtracted", "div": "divided"}
 
 
 def entrywise(op: str, left: Value, right: Value) -> Value:
@@ -64,14 +64,10 @@ def entrywise(op: str, left: Value, right: Value) -> Value:
     a, b = left.shape, right.shape
     if op == "times" and len(a) == 1 and len(b) == 2 and b[0] == 1:  # a column times a row
         return matmul(left, right)
-    if a and b and a != b:
-        try:
-            together = np.broadcast_shapes(a, b)
-        except ValueError:
-            together = ()
-        if not together:
-            word = _WORDS.get(op, "combined")
-            raise MisfitError(f"shapes {a} and {b} cannot be {word}")
+    if not _fit(a, b):
+        if op == "times":  # by hand, * is any product
+            return multiply("implicit", left, right)
+        raise MisfitError(f"shapes {a} and {b} cannot be {_WORDS.get(op, 'combined')}")
     (x, y), indices = align(left, right)
     k = len(indices)  # own axes are aligned from the right, behind the indices
     rank = max(x.ndim, y.ndim) - k
@@ -80,6 +76,13 @@ def entrywise(op: str, left: Value, right: Value) -> Value:
     if op == "power" and not np.iscomplexobj(x):
         x = x.astype(float)
     return Value(_OPERATIONS[op](x, y), indices)
+
+
+def _fit(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    try:
+        return bool(np.broadcast_shapes(a, b)) or not (a and b)
+    except ValueError:
+        return False
 
 
 def multiply(op: str, left: Value, right: Value) -> Value:

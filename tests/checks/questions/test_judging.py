@@ -14,6 +14,9 @@ from mlpcli.checks.questions.values import align
 SPELLINGS: dict[str, dict[str, list[str]]] = {}
 for path in sorted(Path(__file__).parent.glob("spellings*.toml")):
     SPELLINGS |= tomllib.loads(path.read_text(encoding="utf-8"))
+SHORTHAND: dict[str, list[str]] = tomllib.loads(
+    Path(__file__).with_name("shorthand.toml").read_text(encoding="utf-8")
+)
 JUDGED = [question for question in QUESTIONS if question.judged]
 each = pytest.mark.parametrize("question", JUDGED, ids=lambda question: question.id)
 
@@ -84,15 +87,34 @@ def test_a_named_wrong_answer_gets_its_reason(question: Question) -> None:
         ("W3.8", "h3_i", "h3 belongs to layer 3; another layer is asked for"),
         ("W3.13", "h2 outer (z3 - y)", "z3 stands before the activation"),
         ("z3.12", "(h3 - y) / n", "n is not known here"),
-        ("z3.9", "softmax(z3)_i", "the value is right, but write it by means of h3 alone"),
-        ("W3.9", "h3 - y", "that is a whole array; the entry j is asked for"),
+        ("z3.9", "softmax(z3)_i", "the value is right, but use only h3"),
+        ("W3.9", "h3 - y", "that is a whole array; write its entry j"),
         ("z3.12", "h3_i - y_i", "it contains the index i; the answer contains no index"),
         ("W3.10", "h2_i (h3 - y)_i", "the index i counts the units of two layers that differ"),
-        ("W3.13", "h2 * (h3 - y)", "shapes (256,) and (10,) cannot be multiplied"),
+        (
+            "W3.13",
+            "h2 * (h3 - y)",
+            "the product of shapes (256,) and (10,) is not clear; write outer",
+        ),
+        ("W3.13", "h2 outer h3 - y", "put h3 - y in parentheses"),
+        ("2.37b", "h3 - y / n", "put h3 - y in parentheses"),
+        ("3.15", "(z + t)/2t", "put 2 t in parentheses"),
+        ("3.6a", "(2ε)^1/2", "put 1 / 2 in parentheses"),
+        ("W3.13", "h2 x (h3 - y)", "x is the image here; write * or outer for a product"),
+        ("W3.10", "h2_i x (h3_j - y_j)", "x is the image here"),
+        ("2.6a", "W3 * grad_z3", "* multiplies entry by entry; write @ for a matrix product"),
+        ("2.45", "λ W_ij", "W is W3; add a layer, as in W2"),
+        ("2.14b", "∂h_i/∂z_i ∂CE/∂h_i", "h is h3; add a layer, as in h2"),
+        ("calculus.6c", "(10, 256)", "that is a whole array; write a single formula"),
+        ("W3.3a", "i", "i is an index; it belongs to a symbol, as in h2_i"),
+        ("z3.12", "p - y", "p is not known here; the network has x, h1 to h3"),
+        ("calculus.2", "the same", "the word 'the' is not understood; write a formula"),
+        ("2.6a", "W3 dz3", "write grad_z3 instead of dz3"),
+        ("2.39", "grad_z3.sum(axis=0)", "write a sum over an axis with an index, as in sum_k"),
         ("z3.8", "exp(z3_i) / sum_{j=1}^{9} exp(z3_j)", "does not run over all 10 entries"),
-        ("4.2", "v", "write it by means of u and μ and n alone, without v"),
+        ("4.2", "v", "use only u and μ and n, not v"),
         ("4.12", "(1 - 1/n - u_hat_k^2) / sigma", "a factor is missing: 1 / n"),
-        ("4.16", "(grad_z - mean(grad_z)) / sigma", "the entry k is asked for"),
+        ("4.16", "(grad_z - mean(grad_z)) / sigma", "write its entry k"),
         ("4.16", "grad_u_k", "the derivative of CE with respect to u is left"),
     ],
 )
@@ -121,8 +143,19 @@ def test_a_wrong_answer_gets_a_reason(name: str, answer: str, words: str) -> Non
         ("calculus.1", "frac{1}{x}"),
     ],
 )
-def test_what_people_write_is_understood(name: str, answer: str) -> None:
+def test_a_spelling_of_people_is_understood(name: str, answer: str) -> None:
     assert judge(asked(name), answer).right is True
+
+
+@pytest.mark.parametrize("name", SHORTHAND)
+def test_shorthand_is_understood(name: str) -> None:
+    assert [each for each in SHORTHAND[name] if judge(asked(name), each).right is not True] == []
+
+
+@pytest.mark.parametrize("name", ["concept.1a", "z3.5b", "z3.12", "z3.13a"])
+@pytest.mark.parametrize("text", ["h" * 100_000, "log" * 30_000, "(" * 100_000])
+def test_an_endless_answer_is_refused_at_once(name: str, text: str) -> None:
+    assert "at most 2000 are read" in judge(asked(name), text).reason
 
 
 # the question's own derivative, measured by an imaginary step, in the place of the answer

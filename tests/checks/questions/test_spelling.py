@@ -15,7 +15,7 @@ from mlpcli.checks.questions.spelling import normalized
         ("(1 - lr decay) W2", "(1 - η λ) W2"),
         (r"\eta \lambda", "η λ"),
         ("eps/t", "ε/t"),
-        (r"\mathrm{relu}'(z)", " relu'(z)"),
+        (r"\mathrm{relu}'(z)", "relu'(z)"),
         ("alert", "alert"),
     ],
 )
