@@ -67,7 +67,7 @@ class Model(NamedTuple):
     weights: str  # "best" or "last"
     config: Config
     classes: tuple[str, ...]  # names, in the order of the outputs
-    params: Params  # W1 is params[0].W, float32
+    params: Params  # W1 is params[0].W, float32; calibrated: the last layer is divided by T
 
     @property
     def history(self) -> list[Metrics]:

@@ -19,6 +19,7 @@ from mlpcli.nn import Array
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
 from mlpcli.training import build
+from mlpcli.training.calibration import Calibration, calibration
 from mlpcli.training.loader import load_split, reading, split_rows
 from mlpcli.training.scoring import CHUNK_SIZE, Scores, score
 
@@ -33,6 +34,9 @@ class Evaluation(NamedTuple):
     classes: tuple[str, ...]  # names, in the order of the confusion matrix
     scores: Scores
     images: tuple[dict[str, str], bytes]  # checksum of each file, and the rows: which images
+    calibration: Calibration  # of its probabilities
+    temperature: float | None  # by which the outputs were divided; None where none was fitted
+    uncalibrated: Calibration  # as it is without the temperature
     notes: tuple[str, ...] = ()  # how other data was understood and prepared
 
     @property
@@ -111,12 +115,30 @@ class Subject(NamedTuple):
     rows: NDArray[Any] | None  # of the images; None for all
     notes: tuple[str, ...]  # as in Evaluation
 
-    def evaluate(self, p: Array | None = None) -> Evaluation:
-        """Its scores; p: an array for the probabilities, as `score` takes it."""
+    def evaluate(self) -> Evaluation:
+        """Its scores."""
+        return self.evaluate_outputs()[0]
+
+    def evaluate_outputs(self) -> tuple[Evaluation, Array]:
+        """Its scores, and the outputs z for each image, (n, classes) in float64."""
         run, split, weights, (metadata, params, *_), images, rows, notes = self
-        scores = score(params, images, activation=build.activation(metadata.config), rows=rows, p=p)
-        which = (images.files, b"" if rows is None else rows.tobytes())
-        return Evaluation(run, images.name, split, weights, images.classes, scores, which, notes)
+        labels = images.labels if rows is None else images.labels[rows]
+        z = np.empty((len(labels), len(metadata.classes)))
+        scores = score(params, images, activation=build.activation(metadata.config), rows=rows, z=z)
+        evaluation = Evaluation(
+            run=run,
+            data=images.name,
+            split=split,
+            weights=weights,
+            classes=images.classes,
+            scores=scores,
+            images=(images.files, b"" if rows is None else rows.tobytes()),
+            calibration=calibration(z, labels),
+            temperature=metadata.temperature,
+            uncalibrated=calibration((metadata.temperature or 1.0) * z, labels),
+            notes=notes,
+        )
+        return evaluation, z
 
 
 def open_subject(run: Path, split: str, data: str | None, which: str, *, offline: bool) -> Subject:

@@ -140,6 +140,7 @@ def _usage(metadata: Metadata) -> dict[str, str]:
         "normalisation": NORMALISATION,
         "white": f"{metadata.white:g}",
         "inverted": str(metadata.inverted).lower(),
+        "temperature": f"{metadata.temperature or 1:.9g}",
     }
 
 

@@ -16,7 +16,7 @@ from mlpcli.config.schema import Config
 from mlpcli.data import preprocessing
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckpointError, ConfigError
-from mlpcli.nn import Array
+from mlpcli.nn import Array, mlp
 from mlpcli.runs.checkpoint import Metadata
 from mlpcli.runs.folder import REPORT, RunFolder
 from mlpcli.runs.ownership import HEAD_SIZE, REPORT_MARK
@@ -25,7 +25,6 @@ from mlpcli.runs.record import RunRecord
 from mlpcli.training.progress import Metrics
 
 MAX_RUNS = 8  # as many as there are colors and markers
-BIN_COUNT = 15  # of the confidence, as in the paper on calibration
 MAX_MISTAKES = 24  # which fills rows of 2, 3, 4, 6 or 8
 MAX_FILTERS = 60
 
@@ -39,16 +38,6 @@ class Mistake(NamedTuple):
     predicted: int  # class
     true_probability: float
     probability: float  # of the predicted class
-
-
-class Bin(NamedTuple):
-    """The images whose confidence, the probability of the predicted class, is in (low, high]."""
-
-    low: float
-    high: float
-    n: int  # images
-    correct: int  # of these, classified correctly
-    confidence: float  # mean; 0 without images
 
 
 class Filters(NamedTuple):
@@ -66,7 +55,6 @@ class Analysis(NamedTuple):
     metadata: Metadata  # of the same
     record: RunRecord
     metrics: list[Metrics]  # of each epoch
-    bins: list[Bin]
     mistakes: list[Mistake]  # the most confident first
     filters: Filters
     gradient: Verdict  # of the complex step
@@ -120,16 +108,14 @@ def analyze(folder: Path, *, split: str = "test", offline: bool = False) -> Anal
     last = run.load_weights("last").metadata
     rows = np.arange(len(subject.images.labels)) if subject.rows is None else subject.rows
     params, metadata = subject.checkpoint.params, subject.checkpoint.metadata
-    p = np.empty((len(rows), len(metadata.classes)))
-    evaluation, labels = subject.evaluate(p), subject.images.labels[rows]
+    evaluation, z = subject.evaluate_outputs()
     point = gradcheck.point_of_params(params, metadata.config, metadata.classes, str(folder))
     return Analysis(
         evaluation=evaluation,
         metadata=metadata,
         record=record,
         metrics=metrics,
-        bins=calibration(p, labels),
-        mistakes=mistakes(p, subject.images, rows),
+        mistakes=mistakes(mlp.softmax(z), subject.images, rows),
         filters=filters(params[0].W, subject.images.images),
         gradient=next(gradcheck.check_points([point], quick=True)),
         gradient_data=point.data,
@@ -168,35 +154,6 @@ def mistakes(
         )
         for i in wrong[order]
     ]
-
-
-def calibration(p: Array, labels: NDArray[Any], *, bins: int = BIN_COUNT) -> list[Bin]:
-    """Images by their confidence, in bins of equal width; p has shape (n, classes).
-
-    Source: Guo et al. (2017), arXiv:1706.04599, section 2.
-    """
-    confidence = p.max(axis=1)
-    right = p.argmax(axis=1) == labels
-    at = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    n, correct, total = (
-        np.bincount(at, weights=weights, minlength=bins) for weights in (None, right, confidence)
-    )
-    return [
-        Bin(i / bins, (i + 1) / bins, int(n[i]), int(correct[i]), float(total[i] / max(n[i], 1)))
-        for i in range(bins)
-    ]
-
-
-def calibration_error(bins: list[Bin]) -> float:
-    """Expected calibration error, a fraction: the mean of |accuracy - confidence|, by images.
-
-    Source: Guo et al. (2017), arXiv:1706.04599, eq. 3.
-
-    >>> calibration_error([Bin(0, 0.5, 1, 1, 0.5), Bin(0.5, 1, 3, 2, 1.0)])
-    0.375
-    """
-    n = sum(each.n for each in bins)
-    return sum(abs(each.correct - each.n * each.confidence) for each in bins) / n
 
 
 def filters(W1: Array, images: NDArray[np.uint8], *, count: int = MAX_FILTERS) -> Filters:

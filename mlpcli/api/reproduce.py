@@ -56,7 +56,7 @@ def recorded(folder: Path, *, offline: bool = False) -> Recorded:
     )
     if not run.weights("last").exists():
         raise CheckpointError(f"{folder}: stopped before its first checkpoint; nothing to compare")
-    last = run.load_weights("last")
+    last = run.load_checkpoint("last")
     why = "" if record.reproducible else "a time budget tied it to the clock"
     if forced := [f"{key}: {text}" for each in record.forced for key, text in each.items()]:
         why = why or f"--force changed it on the way ({'; '.join(forced)})"
@@ -136,7 +136,7 @@ def _remove(folder: RunFolder) -> None:
 def compare(then: Recorded, folder: Path) -> Reproduction:
     """The comparison of a run and its repetition in folder."""
     again = RunFolder(folder)
-    now = again.load_weights("last")
+    now = again.load_checkpoint("last")
     before, after = then.metrics, again.load_metrics()
     here = environment.environment(then.record.environment.threads)
     elsewhere = environment.differences(then.record.environments, here)

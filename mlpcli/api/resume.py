@@ -26,7 +26,7 @@ from mlpcli.training.loop import stop_reason
 from mlpcli.training.progress import Metrics, Progress, State
 
 FREE_SETTINGS = {"train.epochs", "train.time_budget", "train.target"}  # may change at a resume
-FREE_SETTINGS |= {"checkpoint.every_seconds", "log.tensorboard"}
+FREE_SETTINGS |= {"train.calibration", "checkpoint.every_seconds", "log.tensorboard"}
 # cannot even with --force
 FIXED_SETTINGS = {"network.hidden", "optimizer.name", "train.ema", "train.metric"}
 FIXED_SETTINGS |= {"network.batch_norm"}
@@ -59,7 +59,7 @@ def resume(
     place.require()
     with place.lock() as held:
         path = place.weights("last")
-        last = place.load_weights("last") if path.exists() else None
+        last = place.load_checkpoint("last") if path.exists() else None
         if last and not last.optimizer_state:
             raise CheckpointError(f"{path}: holds only weights, no optimizer state; train anew")
         if last is None and place.has_record() and place.load_record().status == "finished":

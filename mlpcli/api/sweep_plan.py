@@ -25,7 +25,8 @@ from mlpcli.version import __version__
 THREADS = 1  # of a trial: so many workers as cores are faster than trials that share steps
 ADDRESS_LENGTH = 16  # hexadecimal digits
 DRAWS = 100  # at most, for each config of a random sweep, since equal ones are drawn once
-IRRELEVANT = ("checkpoint.", "log.")  # settings that no result depends on
+# settings on which no result of a sweep depends
+IRRELEVANT = ("checkpoint.", "log.", "train.calibration")
 
 Checksums = Callable[[Config], dict[str, str]]  # of the files that a config trains on
 

@@ -298,6 +298,7 @@ def save(run: Run, event: Step | Epoch, which: str) -> None:
         traits=run.data.traits,
         progress=event.progress,
         updates=engine.steps,
+        temperature=event.metrics.temperature if isinstance(event, Epoch) else None,
         epoch_limits=run.epoch_limits,
     )
     weights = Checkpoint(metadata, engine.params)

@@ -266,6 +266,10 @@ class Train(Section):
     ema: float | None = field(
         None, "decay of an average of the weights over the steps, used in their place", gt=0, lt=1
     )
+    calibration: Literal["temperature", "none"] = field(
+        "temperature",
+        "how probabilities are calibrated: by a temperature, fitted on the validation images",
+    )
 
 
 class Augment(Section):

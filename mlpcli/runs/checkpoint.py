@@ -23,6 +23,7 @@ from mlpcli.data.placement import Placement
 from mlpcli.errors import CheckpointError
 from mlpcli.nn.batch_statistics import Statistics
 from mlpcli.nn.mlp import Layer, Params
+from mlpcli.nn.temperature import scaled
 from mlpcli.training.build import layer_sizes, state_names
 from mlpcli.training.progress import Progress
 
@@ -47,6 +48,7 @@ class Metadata(Frozen):
     traits: Traits | None = None
     progress: Progress
     updates: int = Field(ge=0)  # steps done in all
+    temperature: float | None = Field(default=None, gt=0)  # that fits the weights; None without one
     # (steps done in all, `train.epochs` from then on), a pair whenever the number changed
     epoch_limits: Annotated[tuple[tuple[int, int], ...], Field(min_length=1, alias="lengths")]
 
@@ -65,6 +67,16 @@ class Checkpoint(NamedTuple):
     params: Params
     optimizer_state: tuple[Params, ...] = ()  # the vectors that `build.state_names` names
     statistics: tuple[Statistics, ...] = ()  # with network.batch_norm, of each hidden layer
+
+    def for_use(self) -> "Checkpoint":
+        """The same with its last W and b divided by the temperature, if there is one.
+
+        No training goes on from it, and it is not saved.
+        """
+        temperature = self.metadata.temperature
+        return (
+            self if temperature is None else self._replace(params=scaled(self.params, temperature))
+        )
 
 
 def save(path: Path, checkpoint: Checkpoint, *, dir_fd: int | None = None) -> None:

@@ -370,7 +370,11 @@ class RunFolder:
     # weights
 
     def load_weights(self, which: str) -> Checkpoint:
-        """Its "best" or "last" weights; raises CheckpointError where there are none."""
+        """Its "best" or "last" weights to use; raises CheckpointError where there are none."""
+        return self.load_checkpoint(which).for_use()
+
+    def load_checkpoint(self, which: str) -> Checkpoint:
+        """The same as the training has them, with the rest that it resumes from."""
         self._require_folder()
         path = self.weights(which)
         if path.exists():

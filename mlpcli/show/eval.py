@@ -1,6 +1,7 @@
 """Scores of a run, or of each of several with their mean."""
 
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 from typing import Any
 
 from mlpcli.api.eval import Evaluation, Evaluations
@@ -27,7 +28,9 @@ def as_json(result: Evaluation | Evaluations) -> str:
         one = next(iter(result.results.values()))
         images = pick(one, "data", "split", "weights")
         runs = [
-            {result.kind: number, "run": e.run} | pick(e.scores, *METRICS, "loss", "correct", "n")
+            {result.kind: number, "run": e.run}
+            | pick(e.scores, *METRICS, "loss", "correct", "n")
+            | probabilities(e)
             for number, e in result.results.items()
         ]
         means = {metric: result.value(metric) for metric in METRICS} | spread(result.summary)
@@ -38,10 +41,21 @@ def as_json(result: Evaluation | Evaluations) -> str:
             **pick(result, "run", "data", "split", "weights"),
             **_metrics(scores),
             **pick(scores, "loss", "correct", "n", "confusion"),
+            **probabilities(result),
             "classes": result.classes,
             "per_class": by_class(scores.confusion, result.classes),
         }
     )
+
+
+def probabilities(e: Evaluation) -> dict[str, Any]:
+    """How far the probabilities of a run hold, with its temperature and without it, for JSON."""
+    before = {"loss": e.uncalibrated.loss, "calibration_error": e.uncalibrated.error}
+    return {
+        "calibration_error": e.calibration.error,
+        "temperature": e.temperature,
+        "uncalibrated": before,
+    }
 
 
 def cases(
@@ -92,7 +106,7 @@ def _single(result: Evaluation) -> list[Block]:
         f"accuracy: {percent(scores.accuracy)} ({scores.correct:,} of {scores.n:,} correct)",
         f"95% interval: {low} to {high}",
         *(_metric(scores, metric) for metric in METRICS[1:]),
-        f"loss: {scores.loss:.4f}",
+        *_probabilities(result),
         "",
         _classes(by_class(scores.confusion, result.classes)),
         "",
@@ -103,6 +117,16 @@ def _single(result: Evaluation) -> list[Block]:
 def _metric(scores: Scores, metric: Metric) -> str:
     low, high = map(percent, OF_METRIC[metric](scores.confusion))
     return f"{NAMES[metric]}: {percent(scores.value(metric))} (95% interval {low} to {high})"
+
+
+def _probabilities(e: Evaluation) -> list[str]:
+    """Loss and calibration error, also as they are without the temperature, if there is one."""
+    lines = [f"loss: {e.scores.loss:.4f}", f"calibration error: {percent(e.calibration.error)}"]
+    if e.temperature is None:
+        return lines
+    before = f"{e.uncalibrated.loss:.4f}", percent(e.uncalibrated.error)
+    lines = [f"{now} ({then} uncalibrated)" for now, then in zip(lines, before, strict=True)]
+    return [*lines, f"temperature: {e.temperature:.4g}"]
 
 
 def _metrics(scores: Scores) -> dict[str, Any]:
@@ -116,14 +140,21 @@ def _metrics(scores: Scores) -> dict[str, Any]:
 
 def _series(result: Evaluations) -> list[Block]:
     one = next(iter(result.results.values()))
-    rows = [[result.kind, "accuracy", "correct", "images", "loss"]]
+    rows = [[result.kind, "accuracy", "correct", "images", "loss", "ECE"]]
     for number, each in result.results.items():
-        s = each.scores
-        rows.append(
-            [str(number), percent(s.accuracy), f"{s.correct:,}", f"{s.n:,}", f"{s.loss:.4f}"]
-        )
+        s, error = each.scores, percent(each.calibration.error)
+        figures = [percent(s.accuracy), f"{s.correct:,}", f"{s.n:,}", f"{s.loss:.4f}", error]
+        rows.append([str(number), *figures])
     head = f"{result.run} ({one.weights} weights) on {subject(one.split, one.data)}"
-    return [head, rows, f"accuracy: {mean_and_interval(result.summary, result.kind)}"]
+    errors = [each.calibration.error for each in result.results.values()]
+    before = [each.uncalibrated.error for each in result.results.values()]
+    return [
+        head,
+        rows,
+        f"accuracy: {mean_and_interval(result.summary, result.kind)}",
+        f"calibration error (ECE): mean {percent(fmean(errors))}"
+        + f" ({percent(fmean(before))} uncalibrated)" * (before != errors),
+    ]
 
 
 def _classes(scores: list[ClassScores]) -> list[list[str]]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from mlpcli.api.compare import Ranking
-from mlpcli.api.report import calibration_error
 from mlpcli.config.load import flat_settings
 from mlpcli.show.format import METRICS, count, fixed, percent, seconds
 from mlpcli.show.run_view import RunView, listed, metrics
@@ -32,7 +31,7 @@ def columns(runs: Sequence[RunView], *, comparable: bool) -> list[Column]:
     analyses = [run.analysis for run in runs]
     scores = [a.evaluation.scores for a in analyses]
     high, low = (max, min) if comparable else (None, None)
-    errors = [calibration_error(a.bins) for a in analyses]
+    errors = [a.evaluation.calibration.error for a in analyses]
     return [
         *(
             _column(METRICS[m], [s.value(m) for s in scores], percent, high)

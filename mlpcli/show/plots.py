@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from mlpcli.api.report import Bin
 from mlpcli.show import figure, svg
 from mlpcli.show.format import short
 from mlpcli.show.svg import INK, MUTED, RULE, color
+from mlpcli.training.calibration import Bin
 from mlpcli.training.intervals import wilson
 
 WIDTH, HEIGHT = 300, 210  # CSS pixels, near the size on the page: text keeps its size
@@ -127,9 +127,15 @@ def in_words(title: str, names: Sequence[str], lines: Sequence[Line]) -> str:
     return f"{title}: {'; '.join(texts)}"
 
 
-def reliability(name: str, label: str, bins: Sequence[Bin], *, series: int) -> str:
-    """Accuracy against confidence with 95% intervals, above the number of images, as SVG."""
+def reliability(
+    name: str, label: str, bins: Sequence[Bin], *, before: Sequence[Bin] = (), series: int
+) -> str:
+    """Accuracy against confidence with 95% intervals, above the number of images, as SVG.
+
+    before: the bins without calibration, if there is one.
+    """
     some = [each for each in bins if each.n]
+    earlier = [(each.confidence, each.correct / each.n) for each in before if each.n]
     width = 0.9 * (bins[0].high - bins[0].low)
     middle = [(each.low + each.high) / 2 for each in some]
     accuracy = [each.correct / each.n for each in some]
@@ -140,6 +146,8 @@ def reliability(name: str, label: str, bins: Sequence[Bin], *, series: int) -> s
         top, bottom = drawn.subplots(2, sharex=True, height_ratios=(3, 1))
         top.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHES)
         top.bar(middle, accuracy, width, color=color(series), alpha=0.25)
+        if earlier:
+            top.plot(*zip(*earlier, strict=True), "o", color=MUTED, fillstyle="none", clip_on=False)
         top.vlines(confidence, low, high, color=color(series), linewidth=1.2)
         marker = MARKERS[series % svg.SERIES]
         top.plot(confidence, accuracy, marker, color=color(series), clip_on=False)

@@ -11,10 +11,11 @@ from markupsafe import Markup
 
 from mlpcli import files
 from mlpcli.api.compare import SIGNIFICANCE_LEVEL
-from mlpcli.api.report import Analysis, calibration_error, ranking
+from mlpcli.api.report import Analysis, ranking
 from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
 from mlpcli.config.load import dump_config
 from mlpcli.show import leaderboard, pixels, plots, run_view
+from mlpcli.show.eval import probabilities
 from mlpcli.show.format import (
     METRICS,
     count,
@@ -91,8 +92,7 @@ def as_text(result: WrittenReport) -> str:
 def as_json(result: WrittenReport) -> str:
     """The same as one JSON object."""
     runs = [
-        pick(a.evaluation, "run", "accuracy") | {"calibration_error": calibration_error(a.bins)}
-        for a in result.analyses
+        pick(a.evaluation, "run", "accuracy") | probabilities(a.evaluation) for a in result.analyses
     ]
     return json_object({"report": str(result.path), "bytes": result.bytes, "runs": runs})
 
@@ -128,7 +128,7 @@ def _template() -> Any:
         environment.filters[form.__name__] = form
     environment.globals |= {"view": run_view, "leaderboard": leaderboard, "pixels": pixels}
     environment.globals |= {"symbols": plots.SYMBOLS, "names": METRICS, "intervals": OF_METRIC}
-    for function in (by_class, calibration_error, dump_config):
+    for function in (by_class, dump_config):
         environment.globals[function.__name__] = function
     return environment.get_template("report.html.j2")
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.api.eval import Evaluation
-from mlpcli.api.report import Analysis, calibration_error
+from mlpcli.api.report import Analysis
 from mlpcli.config.schema import Config, Metric
 from mlpcli.data.preprocessing import INPUTS
 from mlpcli.show import plots
@@ -63,7 +63,7 @@ def facts(a: Analysis) -> list[tuple[str, str, str]]:
     passed, worst = "passed" if a.gradient.ok else "failed", f"largest error {error(max_error(a))}"
     return [
         ("loss", fixed(a.evaluation.scores.loss), "mean cross-entropy, in nats"),
-        ("calibration error", percent(calibration_error(a.bins)), "expected (ECE)"),
+        ("calibration error", percent(a.evaluation.calibration.error), "expected (ECE)"),
         ("training time", seconds(a.record.seconds), epochs),
         ("network", "-".join(map(str, sizes)), parameters),
         ("optimizer", optimizer.name, how),
@@ -133,15 +133,24 @@ def confused(result: Evaluation) -> list[tuple[str, str, int, float]]:
 
 def reliability(run: RunView) -> str:
     """The reliability diagram, as SVG."""
-    bins = run.analysis.bins
+    evaluation = run.analysis.evaluation
+    bins, before = evaluation.calibration.bins, evaluation.uncalibrated
     most = max(bins, key=lambda each: each.n)
+    calibrated = evaluation.temperature is not None
     label = (
-        f"Reliability diagram: expected calibration error {percent(calibration_error(bins))}. "
-        f"In the fullest bin, of {count(most.n)} images, "
+        f"Reliability diagram: expected calibration error {percent(evaluation.calibration.error)}"
+        + f", {percent(before.error)} before calibration" * calibrated
+        + f". In the fullest bin, of {count(most.n)} images, "
         f"the mean confidence is {percent(most.confidence)} and the accuracy "
         f"{percent(most.correct / most.n)}. The table of bins has all numbers."
     )
-    return plots.reliability(f"reliability-{run.series}", label, bins, series=run.series)
+    return plots.reliability(
+        f"reliability-{run.series}",
+        label,
+        bins,
+        before=before.bins if calibrated else (),
+        series=run.series,
+    )
 
 
 def filter_caption(a: Analysis) -> str:

@@ -8,6 +8,7 @@ from mlpcli.api.significance import Summary
 from mlpcli.config.keys import settings
 from mlpcli.config.load import changed_settings
 from mlpcli.config.schema import Config
+from mlpcli.runs.record import RunRecord
 from mlpcli.show.format import METRICS, Block, counted, json_object, percent, pick
 
 
@@ -89,15 +90,26 @@ def _single(result: TrainResult) -> list[Block]:
         for metric in metrics
     ]
     if values["validation_accuracy"] is None:
-        scores = ["validation: no images were kept for it, so the last weights are the best"]
+        scores = [
+            "validation: no images were kept for it, so the last weights are the best, and their "
+            "probabilities are not calibrated"
+        ]
     return [
         f"run: {result.run}",
         *scores,
+        *_temperature(record),
         f"train loss: {values['train_loss']:.4f}",
         f"time: {record.seconds:.1f} s, {values['images_per_second']:,} images/s",
         f"parameters: {record.parameters:,}",
         f"stopped: {stop_reason(result)}",
     ]
+
+
+def _temperature(record: RunRecord) -> list[str]:
+    """How the probabilities of the best weights are calibrated, if they are."""
+    if not record.best or record.best.temperature is None:
+        return []
+    return [f"temperature: {record.best.temperature:.4g}, fitted on the validation images"]
 
 
 def _series(result: SeriesResult) -> list[Block]:
@@ -131,6 +143,7 @@ def _values(result: TrainResult) -> dict[str, Any]:
         "epochs": record.epochs,
         "metric": record.metric,
         **pick(record.best, *(f"validation_{metric}" for metric in METRICS)),
+        "temperature": record.best.temperature,
         "train_loss": record.last.train_loss,
         "seconds": record.seconds,
         "images_per_second": round(result.images_per_second),

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed
+from mlpcli.nn import temperature
 from mlpcli.nn.mlp import parameter_count
 from mlpcli.nn.team import Team
 from mlpcli.training import build
@@ -66,10 +67,14 @@ def _fit(
     score_rows = partial(
         scorer, lambda: engine.params, data.split, activation=build.activation(config), team=team
     )
-    measure, measure_some = score_rows(rows=rows), score_rows(rows=rows[: TRIAL_ROWS * team.size])
+    z = team.zeros((len(rows), len(data.split.classes)), "float32")  # outputs in the validation
+    measure = score_rows(rows=rows, z=z)
+    measure_some = score_rows(rows=rows[: TRIAL_ROWS * team.size])
+    calibrated = len(rows) > 0 and config.train.calibration == "temperature"
 
-    def validate() -> Scores | None:
-        return measure() if len(rows) else None
+    def validate() -> tuple[Scores | None, float | None]:
+        scores = measure() if len(rows) else None
+        return scores, temperature.fit(z, data.split.labels[rows]) if calibrated else None
 
     if budget.limit is not None and len(rows):
         budget.try_validation(measure_some, share=min(1.0, TRIAL_ROWS * team.size / len(rows)))
@@ -100,7 +105,7 @@ def _fit(
         with nullcontext() if late else budget.measured("validation"):
             started = time.perf_counter()
             try:
-                scores = None if late else validate()
+                scores, fitted = (None, None) if late else validate()
             except FloatingPointError as err:
                 where = f"{err} of the validation images"
                 raise CheckFailed(_not_finite(config, where, at.step, at, lr)) from err
@@ -119,6 +124,7 @@ def _fit(
                 validation_seconds=validation_seconds if scores else None,
                 weight_norms=weight_norms,
                 gradient_norms=gradient_norms,
+                temperature=fitted,
             )
         score = scores.value(config.train.metric) if scores else None
         at = _after_pass(at, score, budget, late=late)

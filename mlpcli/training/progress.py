@@ -54,6 +54,7 @@ class Metrics(BaseModel):
     validation_seconds: float | None = None  # of the validation after them; older runs lack it
     weight_norms: tuple[float, ...] | None = None  # Frobenius, of each W; None where not recorded
     gradient_norms: tuple[float, ...] | None = None  # of its gradient, for the epoch's last images
+    temperature: float | None = None  # fitted to the validation images; None where it was not
 
     def validation(self, metric: Metric) -> float:
         """The metric on the validation images, a fraction; nan where it was not measured."""

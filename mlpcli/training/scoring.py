@@ -96,15 +96,15 @@ def score(
     *,
     activation: Activation,
     rows: NDArray[Any] | None = None,
-    p: Array | None = None,
+    z: Array | None = None,
 ) -> Scores:
     """Scores on all images of a split, or on the given rows of it.
 
-    p: (n, classes) in float64, into which the probabilities are written, if given.
+    z: (n, classes), into which the outputs are written, if given.
     Raises CheckFailed when the loss is not finite.
     """
     try:
-        return scorer(lambda: params, split, activation=activation, rows=rows, p=p, team=Team())()
+        return scorer(lambda: params, split, activation=activation, rows=rows, z=z, team=Team())()
     except FloatingPointError as err:
         raise CheckFailed(
             f"{split.name}: {err} is the first value that is not finite, since the weights are too "
@@ -119,7 +119,7 @@ def scorer(
     activation: Activation,
     team: Team,
     rows: NDArray[Any] | None = None,
-    p: Array | None = None,
+    z: Array | None = None,
 ) -> Callable[[], Scores]:
     """A function that scores what params returns then, whose work the members of a team share.
 
@@ -137,14 +137,14 @@ def scorer(
         confusion[rank] = 0
         with np.errstate(over="ignore", invalid="ignore"):  # the loss shows it
             mine = starts[rank :: team.size]
-            for part, z in _outputs(params(), split.images, rows, activation, mine):
-                labels, predicted = split.labels[rows[part]], z.argmax(axis=1)
-                log_p = mlp.log_softmax(z)[np.arange(len(labels)), labels]
+            for part, outputs in _outputs(params(), split.images, rows, activation, mine):
+                labels, predicted = split.labels[rows[part]], outputs.argmax(axis=1)
+                log_p = mlp.log_softmax(outputs)[np.arange(len(labels)), labels]
                 losses[part.start // CHUNK_SIZE] = -log_p.sum(dtype="float64")
                 right[part] = predicted == labels
                 np.add.at(confusion[rank], labels * classes + predicted, 1)
-                if p is not None:
-                    p[part] = mlp.softmax(z.astype("float64"))
+                if z is not None:
+                    z[part] = outputs
         yield
 
     run = team.job(work)

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,46 @@ def test_each_split_of_a_run_is_evaluated(run: Path) -> None:
 
     assert evaluate_run(run).scores.n == 90
     assert evaluate_run(run, split="train").scores.n == 270
-    last = evaluate_run(run, split="validation", weights="last").scores
-    assert last.n == 30
+    last = evaluate_run(run, split="validation", weights="last")
+    assert last.scores.n == 30
     assert last.accuracy == epoch.validation_accuracy
-    assert last.loss == pytest.approx(epoch.validation_loss)
+    assert last.uncalibrated.loss == pytest.approx(epoch.validation_loss)
+
+
+def test_loss_and_calibration_error_are_shown_with_and_without_temperature(run: Path) -> None:
+    found = evaluate_run(run)
+    values = json.loads(as_json(found))
+
+    lines = plain(as_blocks(found)).splitlines()
+
+    before = found.uncalibrated
+    assert f"loss: {found.scores.loss:.4f} ({before.loss:.4f} uncalibrated)" in lines
+    errors = f"{found.calibration.error:.2%} ({before.error:.2%} uncalibrated)"
+    assert f"calibration error: {errors}" in lines
+    assert f"temperature: {found.temperature:.4g}" in lines
+    assert values["loss"] == found.scores.loss
+    assert values["calibration_error"] == found.calibration.error
+    assert values["temperature"] == found.temperature
+    assert values["uncalibrated"] == {"loss": before.loss, "calibration_error": before.error}
+
+
+def test_the_mean_calibration_error_of_several_seeds_is_shown(
+    settings: Config, folder: Path
+) -> None:
+    train_seeds(settings, folder)
+
+    found = evaluate(folder)
+
+    assert isinstance(found, Evaluations)
+    first, second = found.results.values()
+    assert first.temperature != second.temperature
+    error = (first.calibration.error + second.calibration.error) / 2
+    before = (first.uncalibrated.error + second.uncalibrated.error) / 2
+    *_, line = plain(as_blocks(found)).splitlines()
+    assert line == f"calibration error (ECE): mean {error:.2%} ({before:.2%} uncalibrated)"
+    seed = json.loads(as_json(found))["seeds"][1]
+    assert seed["calibration_error"] == second.calibration.error
+    assert seed["uncalibrated"]["loss"] == second.uncalibrated.loss
 
 
 def test_a_single_run_gets_one_evaluation(run: Path) -> None:
@@ -182,7 +219,7 @@ def test_images_without_labels_are_refused(run: Path, own: dict[str, Any], tmp_p
 
 
 def test_weights_whose_loss_is_not_finite_are_refused(run: Path) -> None:
-    best = RunFolder(run).load_weights("best")
+    best = RunFolder(run).load_checkpoint("best")
     for layer in best.params:
         layer.W[:] = 3e38
     RunFolder(run).save_weights("best", best)

@@ -1,9 +1,8 @@
-import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 from mlpcli.api import report
 from mlpcli.api.eval import evaluate_run
@@ -53,45 +52,6 @@ def test_a_network_without_mistakes_has_none(rng: np.random.Generator) -> None:
     assert report.mistakes(p, split, np.arange(20)) == []
 
 
-def test_calibration_counts_each_image_in_the_bin_of_its_confidence(
-    rng: np.random.Generator,
-) -> None:
-    p, split = predictions(rng, 500)
-    confidence, right = p.max(axis=1), p.argmax(axis=1) == split.labels
-
-    bins = report.calibration(p, split.labels, bins=15)
-
-    for each in bins:
-        members = (confidence > each.low) & (confidence <= each.high)
-        assert (each.n, each.correct) == (members.sum(), right[members].sum())
-        assert_allclose(each.confidence, confidence[members].mean() if each.n else 0)
-    assert sum(each.n for each in bins) == 500
-
-
-def test_calibration_error_follows_its_definition(rng: np.random.Generator) -> None:
-    p, split = predictions(rng, 500)
-    confidence, right = p.max(axis=1), p.argmax(axis=1) == split.labels
-    edges = np.linspace(0, 1, 16)
-    total = 0.0
-    for low, high in itertools.pairwise(edges):
-        members = (confidence > low) & (confidence <= high)
-        if members.any():
-            gap = right[members].mean() - confidence[members].mean()
-            total += members.sum() / 500 * abs(gap)
-
-    assert_allclose(report.calibration_error(report.calibration(p, split.labels)), total)
-
-
-def test_certain_and_right_is_calibrated_certain_and_wrong_is_not() -> None:
-    p = np.eye(3)
-
-    right = report.calibration(p, np.arange(3))
-    wrong = report.calibration(p, np.array([1, 2, 0]))
-
-    assert report.calibration_error(right) == 0
-    assert report.calibration_error(wrong) == 1
-
-
 def test_filters_are_the_longest_columns_over_lit_pixels(rng: np.random.Generator) -> None:
     W1 = rng.standard_normal((1024, 5))
     W1[:, 2] = 0
@@ -113,8 +73,6 @@ def test_an_analysis_agrees_with_the_evaluation(run: Path) -> None:
 
     scores = evaluate_run(run).scores
     assert_array_equal(found.evaluation.scores.confusion, scores.confusion)
-    assert sum(each.correct for each in found.bins) == scores.correct
-    assert sum(each.n for each in found.bins) == scores.n
     assert len(found.mistakes) == min(report.MAX_MISTAKES, scores.n - scores.correct)
     assert [m.epoch for m in found.metrics] == [1, 2, 3]
     assert found.gradient.ok

@@ -25,7 +25,10 @@ def test_train_puts_results_on_stdout_and_an_epoch_a_line_on_stderr(small: list[
 
     assert status == 0
     labels = [line.partition(":")[0] for line in out.splitlines()]
-    assert labels == ["run", "validation accuracy", "train loss", "time", "parameters", "stopped"]
+    assert labels == [
+        *("run", "validation accuracy", "temperature", "train loss"),
+        *("time", "parameters", "stopped"),
+    ]
     data, *epochs = err.splitlines()
     assert data == "data: 300 images of 6x6, 3 classes (100 each), validation 30"
     assert [line[:9] for line in epochs] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
@@ -38,7 +41,7 @@ def test_train_json_is_one_object_as_the_contract_has_it(small: list[str]) -> No
         "int": {"schema", "epochs", "images_per_second", "parameters"},
         "float": {
             *("validation_accuracy", "validation_balanced_accuracy", "validation_macro_f1"),
-            *("train_loss", "seconds"),
+            *("temperature", "train_loss", "seconds"),
         },
         "str": {"run", "metric", "ended_by"},
         "bool": {"already_finished"},
@@ -173,7 +176,11 @@ def test_eval_json_is_one_object_as_the_contract_has_it(run: str, dots: str) -> 
     assert kinds(found) == {
         "int": {"schema", "correct", "n"},
         "str": {"run", "data", "split", "weights"},
-        "float": {"accuracy", "balanced_accuracy", "macro_f1", "loss"},
+        "float": {
+            *("accuracy", "balanced_accuracy", "macro_f1", "loss"),
+            *("calibration_error", "temperature"),
+        },
+        "dict": {"uncalibrated"},
         "list": {
             *("ci95", "balanced_accuracy_ci95", "macro_f1_ci95"),
             *("confusion", "classes", "per_class"),

@@ -26,7 +26,8 @@ def test_report_json_is_one_object_as_the_contract_has_it(run: str) -> None:
     assert kinds(found) == {"int": {"schema", "bytes"}, "str": {"report"}, "list": {"runs"}}
     assert found["report"] == "a.html"
     assert found["bytes"] == Path("a.html").stat().st_size
-    part = {"str": {"run"}, "float": {"accuracy", "calibration_error"}}
+    fractions = {"accuracy", "calibration_error", "temperature"}
+    part = {"str": {"run"}, "float": fractions, "dict": {"uncalibrated"}}
     assert kinds(found["runs"][0]) == part
     assert found["runs"][0]["accuracy"] == facts(call("eval", run, "--json"))["accuracy"]
     assert documented(found)

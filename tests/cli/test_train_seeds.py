@@ -70,9 +70,9 @@ def test_eval_of_seeds_is_readable_and_can_fail(five: str, spoiled: str) -> None
 
     head, table, *_ = out.splitlines()
     assert head == "five (best weights) on the test split of spoiled.npz"
-    assert table.split() == ["seed", "accuracy", "correct", "images", "loss"]
+    assert table.split() == ["seed", "accuracy", "correct", "images", "loss", "ECE"]
     assert "\naccuracy: mean 9" in out
-    assert out.endswith("(t, 2 seeds)\n")
+    assert "(t, 2 seeds)\ncalibration error (ECE): mean " in out
     assert status == 1
     assert err.startswith("error: five: accuracy must be at least 1.0, got 0.9")
 

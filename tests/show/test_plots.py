@@ -6,9 +6,9 @@ import matplotlib
 import numpy as np
 import pytest
 
-from mlpcli.api.report import Bin
 from mlpcli.show import plots, svg
 from mlpcli.show.plots import Line
+from mlpcli.training.calibration import Bin
 
 BINS = [Bin(i / 5, (i + 1) / 5, 10 * i, 8 * i, (i + 0.5) / 5 if i else 0.0) for i in range(5)]
 
@@ -22,6 +22,7 @@ DRAWN: list[Callable[[str], str]] = [
     lambda name: plots.curves(name, "label", [line(1e-6, 1, 100)], log=True),
     lambda name: plots.curves(name, "label", [line(0.9, 0.99)], percent=True),
     lambda name: plots.reliability(name, "label", BINS, series=2),
+    lambda name: plots.reliability(name, "label", BINS, before=BINS, series=2),
 ]
 
 
