@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from mlpcli.config.keys import Override
+from mlpcli.config.shipped import shipped
 from mlpcli.config.sweep_file import json_schema, load_sweep, restored, stored, word_sweep
 from mlpcli.errors import ConfigError
 
+SWEEPS = Path(__file__).parents[2] / "configs" / "sweeps"
 WHOLE = """\
 config: quickstart
 method: random
@@ -115,3 +117,12 @@ def test_the_schema_describes_every_key_of_a_file() -> None:
     properties = json.loads(json_schema())["properties"]
 
     assert all(each.get("description") for each in properties.values())
+
+
+@pytest.mark.parametrize("path", sorted(SWEEPS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_sweep_loads_and_opens_with_its_command(path: Path) -> None:
+    command, schema, *_ = path.read_text(encoding="utf-8").splitlines()
+
+    assert command == f"# mlp sweep configs/sweeps/{path.name}"
+    assert schema == "# yaml-language-server: $schema=../sweep.schema.json"
+    assert load_sweep(str(path)).sweep.config in shipped()
