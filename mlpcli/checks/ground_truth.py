@@ -25,14 +25,24 @@ def ground_truth(problem: Problem) -> GroundTruth:
 
 
 def backpropagate(truth: GroundTruth, layer: int, above: Array) -> Array:
-    """The grad_z of a hidden layer, (n, units), that follows from the grad_z above it."""
+    """The grad_z of a hidden layer, (n, units), that follows from the grad_u above it."""
     return through_activation(truth, layer, above @ truth.problem.params[layer + 1].W.T)
 
 
-def grad_W(truth: GroundTruth, layer: int, grad_z: Array) -> Array:
-    """The grad_W, (fan_in, fan_out), that follows from grad_z, (n, fan_out)."""
+def through_normalization(truth: GroundTruth, layer: int, grad_z: Array) -> Array:
+    """The grad_u, of u = h @ W, that follows from grad_z, both (n, units): the same, mostly."""
+    return reference.grad_u(truth.problem, truth.run.h[layer], layer, grad_z)
+
+
+def is_normalized(truth: GroundTruth, layer: int) -> bool:
+    """Whether batch normalization stands between u and z of a layer."""
+    return layer < len(truth.run.normalized)
+
+
+def grad_W(truth: GroundTruth, layer: int, grad_u: Array) -> Array:
+    """The grad_W, (fan_in, fan_out), that follows from grad_u, (n, fan_out)."""
     problem = truth.problem
-    return truth.run.h[layer].T @ grad_z + problem.weight_decay * problem.params[layer].W
+    return truth.run.h[layer].T @ grad_u + problem.weight_decay * problem.params[layer].W
 
 
 def through_activation(truth: GroundTruth, layer: int, grad_h: Array) -> Array:

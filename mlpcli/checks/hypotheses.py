@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlpcli.checks import reference
+from mlpcli.checks.batch_norm_mistakes import NORMALIZED, Batch
 from mlpcli.checks.common_mistakes import (
     HIDDEN,
     INPUTS,
@@ -20,9 +21,17 @@ from mlpcli.checks.common_mistakes import (
     Last,
     Table,
 )
-from mlpcli.checks.ground_truth import GroundTruth, after_dropout, through_activation
+from mlpcli.checks.ground_truth import (
+    GroundTruth,
+    after_dropout,
+    backpropagate,
+    is_normalized,
+    through_activation,
+    through_normalization,
+)
+from mlpcli.checks.matching import same
 from mlpcli.checks.problem import row_weights
-from mlpcli.nn import Array
+from mlpcli.nn import Array, batch_norm
 from mlpcli.nn.activation import ACTIVATIONS
 
 Hypothesis = tuple[str, str, Array]  # kind and text of a mistake, and the numbers it would give
@@ -58,6 +67,30 @@ def of_last_z(truth: GroundTruth, got: Array) -> Iterator[Hypothesis]:
     yield _batch_summed(expected)
 
 
+def of_u(truth: GroundTruth, layer: int, grad_z: Array) -> Iterator[Hypothesis]:
+    """Mistakes in grad_u, given grad_z, of a layer with batch normalization; all (n, units)."""
+    k, right = layer + 1, through_normalization(truth, layer, grad_z)
+    for other, normalized in enumerate(truth.run.normalized):
+        if other != layer and normalized.u_hat.shape == grad_z.shape:
+            text = f"u_hat and sigma of layer {other + 1} stand in place of those of layer {k}"
+            yield "other-layer", text, batch_norm.backward(grad_z, normalized)
+    yield from _rows(NORMALIZED, Batch(grad_z, right, *truth.run.normalized[layer]), k)
+
+
+def with_other_sigma(grad_z: Array, right: Array, got: Array) -> Iterator[Hypothesis]:
+    """Mistakes that give each unit a factor of its own; grad_z, the right and got: (n, units)."""
+    for kind, text, numbers in (
+        ("statistics-held", "mean and variance are constants, and those of another batch", grad_z),
+        ("other-sigma", "is divided by another number than sigma in each unit", right),
+    ):
+        square = (numbers * numbers).sum(axis=0)
+        alive = square > 0
+        factors = np.ones(len(square))
+        factors[alive] = (numbers * got).sum(axis=0)[alive] / square[alive]
+        if alive.any() and not same(factors[alive].min(), factors[alive].max()):
+            yield kind, text, numbers * factors  # one factor for all units is another mistake
+
+
 def of_hidden_z(truth: GroundTruth, layer: int, used: dict[int, Array]) -> Iterator[Hypothesis]:
     """Mistakes in a hidden grad_z; their numbers are (n, units), used is (n, units above)."""
     problem, (z, h, *_), above = truth.problem, truth.run, used[layer + 1]
@@ -85,8 +118,13 @@ def of_hidden_z(truth: GroundTruth, layer: int, used: dict[int, Array]) -> Itera
     yield _batch_summed(dropped * slope)
     if layer + 2 in used:
         unmasked = after_dropout(truth, k, used[layer + 2] @ problem.params[layer + 2].W.T)
+        unmasked = through_normalization(truth, k, unmasked)
         text = f"is derived from grad_h{k + 1}, before the derivative of h{k + 1}"
         yield "mask-not-carried", text, through_activation(truth, layer, unmasked @ W.T)
+    if is_normalized(truth, k):
+        text = f"is derived from grad_z{k + 1} in place of grad_u{k + 1}"
+        past = backpropagate(truth, k, used[layer + 2])
+        yield "normalization-skipped", text, backpropagate(truth, layer, past)
     for other, layer_params in enumerate(problem.params):
         if other != k and layer_params.W.shape == W.shape:
             text = f"W{other + 1} stands in place of W{k + 1}"

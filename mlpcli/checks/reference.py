@@ -8,7 +8,7 @@ Source: Squire and Trapp (1998), SIAM Review 40(1), 110-112.
 import numpy as np
 
 from mlpcli.checks.problem import Problem, normalize, row_weights
-from mlpcli.nn import Array, mlp
+from mlpcli.nn import Array, batch_norm, mlp
 from mlpcli.nn.activation import Activation
 from mlpcli.nn.mlp import ForwardPass, Layer, Params
 
@@ -23,19 +23,29 @@ def forward(problem: Problem) -> ForwardPass:
 
 
 def grad_z(problem: Problem) -> list[Array]:
-    """d(weighted mean cross-entropy)/dz, entry by entry, for every layer: (n, units) each.
+    """d(weighted mean cross-entropy)/dz, entry by entry, for every layer: (n, units) each."""
+    by_layer = _grad_z_through_batch if problem.batch_norm else _grad_z
+    return [by_layer(problem, z, layer) for layer, z in enumerate(forward(problem).z)]
 
-    Without batch normalization, by which a z would move the other images' loss.
+
+def grad_u(problem: Problem, h: Array, layer: int, grad_z: Array) -> Array:
+    """The gradient wrt u = h @ W of a layer, (n, units), that follows from its grad_z.
+
+    h: (n, fan_in). Every u of a unit moves z of all images, in a layer that is normalized.
     """
-    assert not problem.batch_norm
-    return [_grad_z(problem, z, layer) for layer, z in enumerate(forward(problem).z)]
+    if not problem.batch_norm or layer == len(problem.params) - 1:
+        return grad_z
+    u = h @ problem.params[layer].W
+    steps = COMPLEX_STEP * 1j * np.eye(len(u))[:, :, None]  # in all units of one image
+    slopes = [batch_norm.normalize(u + step).u_hat.imag / COMPLEX_STEP for step in steps]
+    return np.array([(grad_z * slope).sum(axis=0) for slope in slopes])
 
 
 def gradient(problem: Problem) -> Params:
     """The gradient of `problem.loss`, from `grad_z` and the dependence of z on W and b."""
     h = forward(problem).h
     return tuple(
-        Layer(W=h[i].T @ g + problem.weight_decay * W, b=g.sum(axis=0))
+        Layer(h[i].T @ grad_u(problem, h[i], i, g) + problem.weight_decay * W, g.sum(axis=0))
         for i, (g, (W, _)) in enumerate(zip(grad_z(problem), problem.params, strict=True))
     )
 
@@ -67,3 +77,20 @@ def _grad_z(problem: Problem, z: Array, layer: int) -> Array:
             moved = mlp.forward(later_layers, h, activation=problem.activation, masks=masks).z[-1]
         rows.append(-(y * mlp.log_softmax(moved)).sum(axis=1).imag / COMPLEX_STEP)
     return np.stack(rows) / len(problem.y)
+
+
+def _grad_z_through_batch(problem: Problem, z: Array, layer: int) -> Array:
+    """The same where each z moves the loss of all images, by the statistics of later layers."""
+    later = problem._replace(
+        params=problem.params[layer + 1 :], masks=problem.masks and problem.masks[layer + 1 :]
+    )
+    slopes, moved = np.empty(z.shape), z.astype(complex)
+    for entry in np.ndindex(z.shape):
+        moved[entry] += COMPLEX_STEP * 1j
+        end = moved
+        if later.params:
+            end = forward(later._replace(x=problem.activation.f(moved))).z[-1]
+        ce = mlp.cross_entropy(end, row_weights(problem) * problem.y)
+        slopes[entry] = ce.imag / COMPLEX_STEP
+        moved[entry] = z[entry]
+    return slopes

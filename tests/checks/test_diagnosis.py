@@ -19,6 +19,23 @@ def test_a_mutant_is_located_and_named(mutant: Mutant) -> None:
         assert (findings[0].place, findings[0].kind) == (mutant.place, mutant.kind), findings
 
 
+@pytest.mark.slow
+def test_nearly_all_other_mistakes_are_named_with_batch_normalization_too() -> None:
+    named = []
+    for mutant in [m._replace(batch_norm=True) for m in MUTANTS if not m.batch_norm]:
+        problem = mutants.make_problem(mutant, rng=np.random.default_rng(0))
+        findings = diagnosis.diagnose(ground_truth(problem), mutants.gradient(mutant, problem))
+        named.append((findings[0].place, findings[0].kind) == (mutant.place, mutant.kind))
+
+    assert np.mean(named) > 0.95
+
+
+def test_a_right_gradient_through_the_batch_has_no_finding(problem: Problem) -> None:
+    normalized = problem._replace(batch_norm=True)
+
+    assert diagnosis.diagnose(ground_truth(normalized), derived_gradient(normalized)) == []
+
+
 def test_there_are_at_least_forty_mutants_of_different_kinds() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 40
     assert len({mutant.kind for mutant in MUTANTS}) >= 30

@@ -77,6 +77,11 @@ def test_a_backward_pass_past_the_batch_statistics_is_wrong_by_every_method(
     assert max(d.error for d in derivation.central) > 1e-3
     assert engine.right
     assert step.right
+    kind = {without_sigma: "sigma-term-missing", without_statistics: "statistics-held"}[backward]
+    assert [(f.place, f.kind) for f in derivation.findings] == [
+        ("grad_u2", kind),
+        ("grad_u1", kind),
+    ]
 
 
 def undecayed(params: Params, x: Array, y: Array, **options: Any) -> Array:
