@@ -10,13 +10,12 @@ Everywhere here `layer` counts from 0, a grad_z or grad_u is (n, units of the la
 shape.
 """
 
-from collections.abc import Iterable
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
 from mlpcli.checks import hypotheses
+from mlpcli.checks.finding import Finding, explain
 from mlpcli.checks.ground_truth import (
     GroundTruth,
     backpropagate,
@@ -37,14 +36,6 @@ from mlpcli.checks.matching import (
 )
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Layer, Params
-
-
-class Finding(NamedTuple):
-    """One mistake."""
-
-    place: str  # the first wrong quantity, e.g. "grad_z2"
-    kind: str  # a stable name for programs; "unknown" where no mistake fits
-    text: str  # for people
 
 
 def diagnose(truth: GroundTruth, gradient: Params, *, scale: float = 1.0) -> list[Finding]:
@@ -88,7 +79,7 @@ def diagnose(truth: GroundTruth, gradient: Params, *, scale: float = 1.0) -> lis
 def diagnose_last_z(truth: GroundTruth, got: Array) -> Finding:
     """The mistake in the last layer's grad_z = w * (h - y) / n, (n, classes)."""
     place, expected = f"grad_z{len(truth.run.z)}", truth.grad_z[-1]
-    return _explain(truth, place, got, expected, hypotheses.of_last_z(truth, got))
+    return explain(truth, place, got, expected, hypotheses.of_last_z(truth, got))
 
 
 def diagnose_hidden_z(
@@ -115,7 +106,7 @@ def diagnose_hidden_z(
         if (lr := ratio(shift, expected - seen)) is not None and lr:
             text = f"W{layer + 2} was updated (learning rate {lr:.6g}) before it was used"
             tried.append(("updated-weight", text, seen))
-    return _explain(truth, f"grad_z{layer + 1}", seen, expected, tried)
+    return explain(truth, f"grad_z{layer + 1}", seen, expected, tried)
 
 
 def diagnose_u(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Finding:
@@ -124,7 +115,7 @@ def diagnose_u(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Fin
     expected = through_normalization(truth, layer, grad_z)
     tried = [(kind, text, shown(g)) for kind, text, g in hypotheses.of_u(truth, layer, grad_z)]
     tried += hypotheses.with_other_sigma(shown(grad_z), shown(expected), got)
-    return _explain(truth, f"grad_u{layer + 1}", got, shown(expected), tried)
+    return explain(truth, f"grad_u{layer + 1}", got, shown(expected), tried)
 
 
 def diagnose_W(truth: GroundTruth, layer: int, got: Array, grad_u: Array) -> Finding:
@@ -135,7 +126,7 @@ def diagnose_W(truth: GroundTruth, layer: int, got: Array, grad_u: Array) -> Fin
     expected = grad_W(truth, layer, grad_u)
     tried: list[Hypothesis] = [("transposed", "is transposed", expected.T)]
     if got.shape != expected.shape:
-        return _explain(truth, place, got, expected, tried)
+        return explain(truth, place, got, expected, tried)
     if (pair := combination(data, W, got)) is not None:
         a, c = pair
         if same(a, 1):
@@ -155,7 +146,7 @@ def diagnose_W(truth: GroundTruth, layer: int, got: Array, grad_u: Array) -> Fin
     for kind, text, other in hypotheses.of_input(truth, layer):
         if ratio(other.T @ part + more, got_part, tolerance=PROBE_TOLERANCE) is not None:
             tried.append((kind, text, other.T @ grad_u + penalty))
-    finding = _explain(truth, place, got, expected, tried, common_part=penalty)
+    finding = explain(truth, place, got, expected, tried, common_part=penalty)
     if finding.kind == "unknown" and _has_other_input(h, got - penalty):
         text = f"h{layer} in it is not the h{layer} that you were given"
         return Finding(place, "other-h", f"{place}: {text}; does your own forward pass differ?")
@@ -201,67 +192,7 @@ def diagnose_b(truth: GroundTruth, layer: int, got: Array, grad_z: Array) -> Fin
         if pair is not None and same(pair[0], 1) and pair[1]:
             text = f"weight decay ({pair[1]:.6g}) is applied to the bias"
             tried.insert(0, ("decay-on-bias", text, got))
-    return _explain(truth, place, got, expected, tried)
-
-
-def _explain(
-    truth: GroundTruth,
-    place: str,
-    got: Array,
-    expected: Array,
-    tried: Iterable[Hypothesis],
-    *,
-    common_part: Array | float = 0.0,
-) -> Finding:
-    """The first mistake that fits, a factor beside it allowed; "unknown" if none does.
-
-    common_part: a term of both got and expected, which would hide a mistake in one row, column or
-    entry of the rest.
-    """
-    n, classes = truth.problem.y.shape
-    tried = [*tried]
-    if not np.isfinite(got).all():
-        return Finding(place, "non-finite", f"{place} has entries that are not finite")
-    if not got.any():
-        return Finding(place, "zero", f"{place} is zero everywhere")
-    for kind, text, candidate in tried:
-        if fits(candidate, got):
-            return Finding(place, kind, f"{place}: {text}")
-    if got.shape == expected.shape and (c := ratio(expected, got)) is not None:
-        kind, text = factor(c, n, classes)
-        return Finding(place, kind, f"{place} {text}")
-    for kind, text, candidate in tried:
-        if (c := ratio(candidate, got)) is not None and not same(c, 0):
-            return Finding(place, kind, f"{place}: {text}, and it {factor(c, n, classes)[1]}")
-    if got.shape != expected.shape:
-        return Finding(place, "shape", f"{place} must have shape {expected.shape}, got {got.shape}")
-    local = _local_mistake(place, got - common_part, expected - common_part, n)
-    if local:
-        return local
-    for kind, text, candidate in hypotheses.of_any(expected, got):
-        if fits(candidate, got):
-            return Finding(place, kind, f"{place} {text}")
-    text = f"{place} is the first wrong quantity; no common mistake explains it"
-    return Finding(place, "unknown", text)
-
-
-def _local_mistake(place: str, got: Array, expected: Array, n: int) -> Finding | None:
-    """A mistake in one row, one column or one entry; got and expected have one shape."""
-    wrong = np.abs(got - expected) > MATCH_TOLERANCE * np.abs(expected).max()
-    if wrong.sum() == 1:
-        at = tuple(int(axis[0]) for axis in np.nonzero(wrong))
-        text = f"{place}{list(at)} alone is wrong: {got[at]:.6g} in place of {expected[at]:.6g}"
-        return Finding(place, "one-entry", text)
-    if wrong.ndim == 1:
-        return None
-    for axis, name in ((1, "row"), (0, "column")):
-        where = np.flatnonzero(wrong.any(axis=axis))
-        if len(where) == 1:
-            part = got.take(where[0], axis=1 - axis)
-            c = ratio(expected.take(where[0], axis=1 - axis), part)
-            text = "is wrong" if c is None else factor(c, n)[1]
-            return Finding(place, f"one-{name}", f"{name} {where[0]} of {place} {text}")
-    return None
+    return explain(truth, place, got, expected, tried)
 
 
 def _implied_grad_u(truth: GroundTruth, layer: int, grads: Layer) -> Array | None:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import diagnosis, directional, numeric, reference
-from mlpcli.checks.diagnosis import Finding
 from mlpcli.checks.directional import DirectionalDerivative
+from mlpcli.checks.finding import Finding
 from mlpcli.checks.ground_truth import ground_truth
 from mlpcli.checks.numeric import CentralDifferences, Perturbations
 from mlpcli.checks.problem import Computed, Problem, computed, loss

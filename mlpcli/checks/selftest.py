@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import gradcheck, mutants, numeric
-from mlpcli.checks.diagnosis import Finding
+from mlpcli.checks.finding import Finding
 from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
 from mlpcli.checks.mutants import Mutant
 from mlpcli.checks.problem import Computed, Problem

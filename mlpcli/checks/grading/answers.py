@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from mlpcli.checks.diagnosis import Finding
+from mlpcli.checks.finding import Finding
 from mlpcli.checks.matching import MATCH_TOLERANCE, fits
 from mlpcli.nn import Array
 

@@ -7,7 +7,7 @@ there is one, is the learner's choice and is only named; the same choice must ho
 from typing import NamedTuple
 
 from mlpcli.checks import diagnosis
-from mlpcli.checks.diagnosis import Finding
+from mlpcli.checks.finding import Finding
 from mlpcli.checks.grading import answers, gradients, readings
 from mlpcli.checks.grading.answers import Answer, Bias, Layout, Notes, ParsedArray
 from mlpcli.checks.grading.readings import vagueness

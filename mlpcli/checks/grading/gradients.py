@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.checks.diagnosis import Finding
+from mlpcli.checks.finding import Finding
 from mlpcli.checks.grading import answers, names
 from mlpcli.checks.grading.answers import LEARNING_RATE, Answer, Bias, Layout, Notes, Shape
 from mlpcli.checks.ground_truth import GroundTruth

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlpcli.checks import diagnosis
-from mlpcli.checks.diagnosis import Finding
+from mlpcli.checks.finding import Finding
 from mlpcli.checks.grading.answers import LEARNING_RATE
 from mlpcli.checks.grading.gradients import ParsedGradient
 from mlpcli.checks.ground_truth import GroundTruth
