@@ -28,12 +28,12 @@ def fit(z: Array, labels: NDArray[np.integer]) -> float:
     few images change little, and T stays above 0 where all are classified correctly. Without any
     difference between the classes, T is 1. Source of the smoothing: Platt (1999), section 2.2.
     """
-    z = z.astype("float64")
+    z = z.astype("float64", order="F")  # sums over the classes are then sums of columns, and fast
     z -= z.mean(axis=1, keepdims=True)  # the same softmax
     spread = np.sqrt((z * z).mean())
     if spread == 0:
         return 1.0
-    y = one_hot(labels, z.shape[1], smoothing=1 / (len(z) + 1))
+    y = np.asfortranarray(one_hot(labels, z.shape[1], smoothing=1 / (len(z) + 1)))
     low, high = MIN_SPREAD / spread, MAX_SPREAD / spread
     a = float(np.clip(1.0, low, high))
     for _ in range(MAX_STEPS):
