@@ -43,7 +43,8 @@ def eval_(
 ) -> None:
     """Evaluate a run on its test images.
 
-    Prints metrics with their 95% intervals, loss, scores per class and confusion matrix.
+    Prints metrics with their 95% intervals, loss, calibration error, scores per class and
+    confusion matrix.
 
     The metrics are accuracy, balanced accuracy (mean recall of the classes) and macro F1.
 
