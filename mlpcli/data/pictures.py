@@ -123,9 +123,12 @@ def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """A gray image (height, width) reduced until no side is longer; its aspect ratio is kept."""
     from PIL import Image
 
-    picture = Image.fromarray(image)
+    if max(image.shape) <= side:
+        return image
+    # in float, rounded once: in bytes, Pillow rounds after each of its passes, whose order varies
+    picture = Image.fromarray(image.astype(np.float32))
     picture.thumbnail((side, side))
-    return np.asarray(picture)
+    return np.round(np.asarray(picture).clip(0, 255)).astype(np.uint8)
 
 
 def reduce(image: NDArray[np.uint8]) -> NDArray[np.float32]:

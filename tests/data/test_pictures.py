@@ -218,6 +218,12 @@ def test_shrinking_keeps_the_shape(gray: Pixels) -> None:
     assert_array_equal(pictures.shrink(gray, 32), gray)
 
 
+def test_rows_and_columns_are_shrunk_alike(rng: np.random.Generator) -> None:
+    image = rng.integers(0, 256, (301, 187), dtype=np.uint8)
+
+    assert_array_equal(pictures.shrink(image.T, 28), pictures.shrink(image, 28).T)
+
+
 def test_reducing_takes_means_over_squares() -> None:
     image = np.zeros((1024, 512), np.uint8)
     image[:2, 0] = 100
