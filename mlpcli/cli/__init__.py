@@ -22,6 +22,7 @@ from mlpcli.cli.grade import grade
 from mlpcli.cli.help import help_
 from mlpcli.cli.import_weights import import_
 from mlpcli.cli.output import echo
+from mlpcli.cli.playground import playground
 from mlpcli.cli.plot import plot
 from mlpcli.cli.predict import predict_
 from mlpcli.cli.report import report
@@ -86,6 +87,7 @@ app.command(rich_help_panel=INSPECT)(report)
 app.command(rich_help_panel=INSPECT)(summary)
 
 app.command("predict", rich_help_panel=USE)(predict_)
+app.command(rich_help_panel=USE)(playground)
 app.command(rich_help_panel=USE)(export)
 app.command("import", rich_help_panel=USE)(import_)
 

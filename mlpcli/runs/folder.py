@@ -41,8 +41,9 @@ CONFIG, METRICS, RECORD = "config.yaml", "metrics.jsonl", "run.json"
 SERIES_KINDS = ("seed", "fold")  # what several runs in a folder differ in
 BEST, LAST = "best.safetensors", "last.safetensors"
 RUN_FILES = (CONFIG, METRICS, RECORD, BEST, LAST)
-OWN_FILES = (*RUN_FILES, tags.FILE, LOCK_FILE)  # beside the report and the events
-REPORT, EVENTS, INCOMPLETE = "report.html", "events", ".incomplete"
+OWN_FILES = (*RUN_FILES, tags.FILE, LOCK_FILE)  # beside the pages and the events
+REPORT, PLAYGROUND = PAGES = ("report.html", "playground.html")
+EVENTS, INCOMPLETE = "events", ".incomplete"
 EVENT_FILES = "events.out.tfevents.*"
 WHAT_INCOMPLETE_MEANS = b"A command of mlp that was to put a run here has not come to its end.\n"
 
@@ -72,6 +73,11 @@ class RunFolder:
     def report(self) -> Path:
         """The file of its report."""
         return self.path / REPORT
+
+    @property
+    def playground(self) -> Path:
+        """The file of its playground."""
+        return self.path / PLAYGROUND
 
     def weights(self, which: str) -> Path:
         """The file of its "best" or "last" weights."""
@@ -221,7 +227,7 @@ class RunFolder:
     def sweep(self) -> None:
         """Remove the temporary files of killed processes."""
         with self._changing():
-            for name in (*RUN_FILES, REPORT, INCOMPLETE):
+            for name in (*RUN_FILES, *PAGES, INCOMPLETE):
                 atomic.sweep(self.path / name, dir_fd=self.dir_fd)
 
     def remove_events(self) -> None:
@@ -423,13 +429,14 @@ class RunFolder:
     def _clear(self) -> None:
         """Remove a run's files from the folder, which is held.
 
-        A run is whole without a report, events and tags, which go first, and none without
+        A run is whole without its pages, events and tags, which go first, and none without
         config.yaml, which goes next. Raises CheckpointError.
         """
         self.sweep()
         with self._changing():
-            if is_ours(self.report):
-                self._remove(REPORT)
+            for name in PAGES:
+                if is_ours(self.path / name):
+                    self._remove(name)
             self.remove_events()
             for name in (tags.FILE, *RUN_FILES):
                 self._remove(name)

@@ -1,8 +1,6 @@
 """The report in Chromium, as it is seen, printed and walked through by keyboard."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -14,8 +12,8 @@ from PIL import Image
 
 from mlpcli.api.report import Analysis
 from mlpcli.show import report
+from tests.show.chromium import MARKS, launched, opened
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 VIEWS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
@@ -48,21 +46,13 @@ CONTRAST = """() => {
     .filter(([, , ratio]) => !(ratio >= 4.5));
 }"""
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    root = hasattr(os, "getuid") and os.getuid() == 0  # for whom Chromium has no sandbox
-    with sync_playwright() as playwright:
-        args = ["--no-sandbox"] if root else []
-        with playwright.chromium.launch(executable_path=CHROMIUM, args=args) as found:
-            yield found
+    with launched() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -93,19 +83,6 @@ def view(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[A
 @pytest.fixture
 def page(browser: Any, file: Path) -> Iterator[Any]:
     yield from opened(browser, file, VIEWS["light"])
-
-
-def opened(browser: Any, file: Path, look: dict[str, Any]) -> Iterator[Any]:
-    """A page whose `said` are messages, errors, and requests other than for the file itself."""
-    page = browser.new_page(**look)
-    page.said = []
-    page.on("console", lambda message: page.said.append(message.text))
-    page.on("pageerror", lambda error: page.said.append(str(error)))
-    own = (file.as_uri(), "data:")
-    page.on("request", lambda r: None if r.url.startswith(own) else page.said.append(r.url))
-    page.goto(file.as_uri())
-    yield page
-    page.close()
 
 
 def color(cell: Any) -> Any:

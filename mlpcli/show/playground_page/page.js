@@ -1,0 +1,153 @@
+// Puts the parts together: what is drawn, dropped or chosen is prepared, seen, and thought about.
+
+const byId = (id) => document.getElementById(id);
+const run = JSON.parse(byId("run").textContent);
+const { classes, preparation: how } = run;
+const activation = ACTIVATIONS[run.activation];
+const network = { original: decodeParams(run.params) };
+network.params = copyParams(network.original);
+const gallery = galleryOf(run.images);
+
+const QUIET = 250;  // milliseconds after the last change, before what takes longer is drawn
+
+// What is looked at: a subject is {kind: "drawing" | "picture" | "test", ...}, null for nothing.
+const state = { subject: null, prepared: null, pass: null };
+let isDue = false, quietTimer = 0;
+
+const pad = makePad(byId("pad"), {
+  width: () => Number(byId("pen").value) / 100,
+  changed: (strokes) => look(strokes.length ? { kind: "drawing", strokes } : null),
+});
+
+// The test images as the network gets them.
+function galleryOf(images) {
+  if (!images) return [];
+  const pixels = decodeBytes(images.pixels), [height, width] = images.size, n = height * width;
+  return images.labels.map((label, i) => ({
+    label, row: images.rows[i], image: { pixels: pixels.subarray(i * n, (i + 1) * n), height, width },
+  }));
+}
+
+function look(subject) {
+  state.subject = subject;
+  if (!isDue) requestAnimationFrame(update);
+  isDue = true;
+}
+
+// What the network makes of a subject, without drawing anything.
+function consider(subject) {
+  const prepared = prepareSubject(subject);
+  return { subject, prepared, pass: forward(network.params, inputs(prepared.image), activation) };
+}
+
+function prepareSubject({ kind, strokes, image }) {
+  if (kind === "drawing") return prepare(rasterize(strokes), how, true);
+  if (kind === "picture") return prepare(image, how);
+  return { image: onBlack(image), isBlank: false, isInverted: false, isCentered: false, inPieces: false, isOutlier: false };
+}
+
+function update() {
+  isDue = false;
+  const { subject } = state;
+  if (subject?.kind !== "drawing" && !pad.isEmpty()) pad.reset();
+  pad.paint();
+  byId("stage").classList.toggle("empty", !subject);
+  clearTimeout(quietTimer);
+  if (!subject) { showNothing(); return; }
+  Object.assign(state, consider(subject));
+  const { prepared, pass } = state;
+  showPicture(subject);
+  showInput(prepared);
+  showActivations(pass);
+  showProbabilities(pass.h.at(-1), classes);
+  const { guess, words } = verdict(prepared, pass.h.at(-1), classes);
+  setText(byId("guess"), guess);
+  setText(byId("words"), words);
+  quietTimer = setTimeout(settle, QUIET);
+}
+
+// What takes longer than a frame, once nothing changes any more.
+function settle() {
+  const { subject, prepared, pass } = state;
+  if (!subject) return;
+  const probabilities = pass.h.at(-1), best = byProbability(probabilities)[0];
+  setText(byId("changes"), subject.kind === "test" ? "A test image, as the run has it." : changes(prepared, how.placement ?? { rule: how.mnist }));
+  setText(byId("spoken"), `${byId("guess").textContent}, ${percent(probabilities[best])}. ${byId("words").textContent}`);
+  setText(byId("winner"), classes[best]);
+  showPaths(network.params, pass, best, { classes, activation });
+}
+
+function showNothing() {
+  Object.assign(state, { prepared: null, pass: null });
+  showPicture(null);
+  showInput({ image: onBlack({ pixels: new Uint8Array(1), height: 1, width: 1 }) });
+  run.sizes.slice(1, -1).forEach((n, i) => {
+    paintMap(byId(`h${i + 1}`), new Float32Array(n), Math.min(ROW_LENGTH, n));
+    byId(`h${i + 1}-on`).textContent = `${n} units`;
+  });
+  showProbabilities(new Float64Array(classes.length), classes);
+  for (const id of ["guess", "words", "changes", "spoken"]) setText(byId(id), "");
+  byId("paths").replaceChildren();
+}
+
+// A picture or test image takes the place of the drawing.
+function showPicture(subject) {
+  const canvas = byId("shown"), isShown = Boolean(subject) && subject.kind !== "drawing";
+  canvas.hidden = !isShown;
+  if (isShown) paintGray(canvas, subject.image);
+  if (subject?.kind !== "test") for (const chosen of document.querySelectorAll("[name=test-image]:checked")) chosen.checked = false;
+}
+
+// ---- pictures
+
+async function openPicture(file) {
+  try {
+    const picture = await createImageBitmap(file, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+    const canvas = new OffscreenCanvas(picture.width, picture.height), context = canvas.getContext("2d");
+    context.drawImage(picture, 0, 0);
+    look({ kind: "picture", image: toGray(context.getImageData(0, 0, picture.width, picture.height)) });
+    setText(byId("problem"), "");
+  } catch {
+    setText(byId("problem"), `${file.name}: cannot be read as a picture; try a PNG or JPEG file.`);
+  }
+}
+
+function listen() {
+  byId("undo").addEventListener("click", pad.undo);
+  byId("clear").addEventListener("click", () => (pad.isEmpty() ? look(null) : pad.clear()));
+  byId("open").addEventListener("click", () => byId("file").click());
+  byId("file").addEventListener("change", ({ target }) => { if (target.files[0]) openPicture(target.files[0]); target.value = ""; });
+  addEventListener("paste", ({ clipboardData }) => { if (clipboardData.files[0]) openPicture(clipboardData.files[0]); });
+  addEventListener("dragover", (event) => { event.preventDefault(); byId("stage").classList.add("over"); });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) byId("stage").classList.remove("over"); });
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    byId("stage").classList.remove("over");
+    if (event.dataTransfer.files[0]) openPicture(event.dataTransfer.files[0]);
+  });
+  addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === "z") { event.preventDefault(); pad.undo(); }
+  });
+  byId("pad").addEventListener("focus", pad.paint);
+  byId("pad").addEventListener("blur", pad.paint);
+  new ResizeObserver(pad.paint).observe(byId("pad"));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => look(state.subject));
+}
+
+function listGallery() {
+  gallery.forEach(({ label, row, image }, i) => {
+    const input = element("input", { type: "radio", name: "test-image", value: i });
+    const canvas = element("canvas", { "aria-hidden": "true" });
+    paintGray(canvas, image);
+    const best = byProbability(forward(network.params, inputs(onBlack(image)), activation).h.at(-1))[0];
+    const name = `Test image ${row}: ${classes[label]}` + (best === label ? "" : `, taken for ${classes[best]}`);
+    input.setAttribute("aria-label", name);
+    input.addEventListener("change", () => look({ kind: "test", image, label, row }));
+    const box = element("label", { class: best === label ? "" : "mistake", title: name }, input, canvas);
+    byId("gallery").append(box);
+  });
+}
+
+listGallery();
+listen();
+update();
