@@ -53,7 +53,9 @@ class Images:
                 self._splits.popitem()
                 self._prepared.clear()
             self._splits[key] = load_split(config, "train", offline=offline)
-        own = f"{key} {config.seed} {config.train.class_weight} {config.train.model_dump()}"
+        # all that `prepare` reads, so that trials share what does not differ
+        read = (config.seed, config.network.batch_norm, config.train, config.augment)
+        own = f"{key} {read}"
         if own not in self._prepared:
             self._prepared[own] = prepare(config, self._splits[key])
             while len(self._prepared) > MAX_PREPARED:

@@ -107,6 +107,20 @@ def test_a_trial_has_the_bits_of_a_single_training(settings: Config, tmp_path: P
         assert result(alone) == result(planned.folder.trial(trial.address).path)
 
 
+def test_trials_that_prepare_images_differently_do_not_share_them(
+    settings: Config, tmp_path: Path
+) -> None:
+    planned = sweep.prepare(
+        definition(settings, {"augment.shift": {"values": [0, 2]}}), tmp_path / "sweep"
+    )
+    swept(planned)
+
+    for trial in planned.trials:
+        alone = tmp_path / trial.address
+        list(train(trial.config, alone, preflight=False, threads=1))
+        assert result(alone) == result(planned.folder.trial(trial.address).path)
+
+
 def test_what_has_finished_is_kept(settings: Config, tmp_path: Path) -> None:
     planned = sweep.prepare(definition(settings), tmp_path / "sweep")
     swept(planned)
