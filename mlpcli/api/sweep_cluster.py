@@ -2,31 +2,35 @@
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mlpcli import atomic
 from mlpcli.api.sweep import Planned
-from mlpcli.api.sweep_run import RESUME_HINT
+from mlpcli.api.sweep_question import Question, Worker
+from mlpcli.api.sweep_run import MAX_DEATHS, RESUME_HINT
 from mlpcli.api.sweep_trial import Images, Outcome, Stopped, Task, run
-from mlpcli.config.schema import Config
-from mlpcli.errors import ClusterError, ConfigError, MlpError
-from mlpcli.version import __version__
+from mlpcli.errors import ClusterError, ConfigError
 
 CONNECT_TIME = 30  # seconds to reach the scheduler
 LOGGERS = ("distributed", "tornado", "asyncio")
-PROBE = ".probe"  # a file of the sweep's folder that each worker must see
+NO_MLP = (ImportError, AttributeError, TypeError)  # of a worker that cannot even read a task
+STARTS = ".{}.starts"  # beside a trial's folder: a byte for each start that has not ended
 
 
 class Cluster:
     """The workers of a scheduler; raises ClusterError where it cannot be reached or is lost.
 
     A future counts only if it is finished, and the driver checks on the disk what it says: when a
-    scheduler is killed, Dask hands out cancelled futures as if they were done.
+    scheduler is killed, Dask hands out cancelled futures as if they were done. asked: what each
+    worker must answer before its first trial.
     """
 
-    def __init__(self, scheduler: str | None, scheduler_file: Path | None) -> None:
+    def __init__(
+        self, scheduler: str | None, scheduler_file: Path | None, asked: Question | None = None
+    ) -> None:
         try:
             from distributed import Client, as_completed
         except ImportError as err:
@@ -49,55 +53,87 @@ class Cluster:
                 f"{self.place}: no scheduler answers: {err}".partition("\n")[0]
             ) from err
         self._ended = as_completed(loop=self._client.loop)
+        self._asked = asked
         self._tasks: dict[str, tuple[Task, Any]] = {}  # by key, with the future
+        self._refused: set[str] = set()  # addresses of workers
 
     @property
     def size(self) -> int:
-        """The workers that are there now."""
-        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+        """The workers that are there now, one if there is none yet."""
+        return max(1, len(self._addresses()))
 
     def ask(self, planned: Planned) -> None:
         """Raise ClusterError unless each worker has one thread and sees what the driver sees.
 
-        Workers that come later are asked by each trial, whose address they compute again.
+        Workers that come later are asked before their first trial.
         """
         if not planned.trials:
             return
-        token, first = uuid.uuid4().hex, planned.trials[0]
-        probe = planned.folder.path.resolve() / PROBE
-        probe.write_text(token, encoding="ascii")
-        settings = first.config.model_dump(mode="json")
-        question = Task(first.address, str(probe.parent / first.address), settings)
+        for path in planned.folder.path.glob(STARTS.format("*")):  # of an earlier command
+            path.unlink(missing_ok=True)
+        first = planned.trials[0]
+        folder = planned.folder.trial(first.address).path.resolve()
+        task = Task(first.address, str(folder), first.config.model_dump(mode="json"))
+        values = tuple(task), tuple(self._asked or ())
         try:
-            answers = self._client.run(_trouble, question, str(probe), token, __version__)
-        except (OSError, AttributeError, ImportError, TypeError) as err:
-            raise ClusterError(f"{self.place}: a worker has another mlp, or none: {err}") from err
-        finally:
-            probe.unlink(missing_ok=True)
-        if troubles := [f"  {worker}: {text}" for worker, text in answers.items() if text]:
+            answers = self._client.run(answer, *values, on_error="return")
+        except OSError as err:
+            raise ClusterError(f"{self.place}: the scheduler was lost; {RESUME_HINT}") from err
+        if troubles := [
+            f"  {worker}: {_line(found)}" for worker, found in answers.items() if found
+        ]:
             raise ClusterError(f"{self.place}: these workers cannot be used", *troubles)
 
     def submit(self, task: Task) -> None:
         """As `Workers`."""
         key = f"mlp-{task.address}-{task.until}-{uuid.uuid4().hex[:8]}"
-        future = self._client.submit(perform, task, key=key, pure=False)
+        others = sorted(self._addresses() - self._refused) if self._refused else None
+        future = self._client.submit(
+            perform,
+            tuple(task),
+            tuple(self._asked or ()),
+            key=key,
+            pure=False,
+            workers=others,
+            allow_other_workers=others is not None,  # else it would wait if they died
+        )
         self._tasks[key] = (task, future)
         self._ended.add(future)
 
     def next(self) -> Outcome:
-        """As `Workers`; raises ClusterError where the scheduler is lost."""
+        """As `Workers`; raises ClusterError where the scheduler is lost, or no worker is left."""
+        while True:
+            future = self._ended.next()
+            task, _ = self._tasks.pop(future.key)
+            if future.status == "error":
+                return self._died(task, future.exception())
+            if future.status != "finished":
+                raise ClusterError(f"{self.place}: the scheduler was lost; {RESUME_HINT}")
+            worker, values = future.result()
+            outcome = Outcome(*values)
+            if outcome.status != "refused":
+                return outcome
+            is_new = worker not in self._refused
+            self._refused.add(worker)
+            reason = f"{worker} cannot be used: it {outcome.reason}"
+            if not self._addresses() - self._refused:
+                raise ClusterError(f"{self.place}: no worker is left; {reason}")
+            self.submit(task)
+            if is_new:
+                return Outcome(task.address, "moved", reason)
+
+    def _died(self, task: Task, error: Exception) -> Outcome:
+        """The outcome of a task that ended without one."""
         from distributed import KilledWorker
 
-        future = self._ended.next()
-        task, _ = self._tasks.pop(future.key)
-        if future.status == "finished":
-            return Outcome(*future.result())
-        if future.status == "error":
-            error = future.exception()
-            if isinstance(error, KilledWorker):
-                return Outcome(task.address, "failed", "it has killed its workers again and again")
-            return Outcome(task.address, "died", f"{type(error).__name__}: {error}")
-        raise ClusterError(f"{self.place}: the scheduler was lost; {RESUME_HINT}")
+        if isinstance(error, KilledWorker):
+            return Outcome(task.address, "died", "its workers died")
+        if isinstance(error, NO_MLP):
+            raise ClusterError(f"{self.place}: a worker {_line(error)}; {RESUME_HINT}")
+        return Outcome(task.address, "died", f"{type(error).__name__}: {error}")
+
+    def _addresses(self) -> set[str]:
+        return set(self._client.scheduler_info(n_workers=-1)["workers"])
 
     def cancel(self) -> None:
         """As `Workers`; each trial notices it at its next step."""
@@ -109,48 +145,59 @@ class Cluster:
         self._tasks.clear()
 
 
-def perform(task: Task) -> tuple[str, str, str]:
-    """What a worker does with a task: trains until it is done, or nobody waits for it any more."""
+def _line(found: str | Exception) -> str:
+    """Why a worker cannot be used: what it says, or what went wrong when it was to say it."""
+    text = found if isinstance(found, str) else f"has another mlp, or none: {found}"
+    return text.partition("\n")[0]
+
+
+def perform(task: tuple[Any, ...], asked: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """What a worker does with a task: trains until it is done, or nobody waits for it any more.
+
+    Returns the worker's address and the outcome, in values that any version can read.
+    """
     from distributed import get_worker
 
     worker: Any = get_worker()
-    images = worker.__dict__.setdefault("mlp_images", Images())
     key = worker.get_current_task()
 
     def is_unwanted() -> bool:
         state = worker.state.tasks.get(key)
-        return state is None or state.state == "cancelled"
+        lost = worker.status.name in ("closing", "closed", "failed")  # its scheduler, for one
+        return lost or state is None or state.state == "cancelled"
 
     try:
-        outcome = run(Task(*task), images, is_unwanted)
+        outcome = _own(worker).perform(Task(*task), Question(*asked), is_unwanted)
     except Stopped:
-        return task.address, "died", "cancelled"
-    return outcome.address, outcome.status, outcome.reason
+        outcome = Outcome(task[0], "died", "cancelled")
+    return worker.address, tuple(outcome)
 
 
-def _trouble(question: Task, probe: str, token: str, version: str, dask_worker: Any) -> str:
-    """Why this worker cannot be used, or an empty text."""
-    return next(_troubles(question, probe, token, version, dask_worker), "")
+def answer(task: tuple[Any, ...], asked: tuple[str, ...], dask_worker: Any) -> str:
+    """Why a worker cannot be used for a sweep, or an empty text."""
+    if (threads := dask_worker.state.nthreads) != 1:
+        return f"has {threads} threads; start it with --nthreads 1"
+    return _own(dask_worker).trouble(Task(*task), Question(*asked))
 
 
-def _troubles(question: Task, probe: str, token: str, version: str, worker: Any) -> Iterator[str]:
-    from mlpcli.api.sweep_plan import address_of
-    from mlpcli.training.loader import load_split
+def _own(worker: Any) -> Worker:
+    """What a worker of Dask keeps from trial to trial."""
+    kept: Worker = worker.__dict__.setdefault("mlp_worker", Worker(_run_and_count))
+    return kept
 
-    if version != __version__:
-        yield f"has mlp {__version__}, the driver {version}"
-    if (threads := worker.state.nthreads) != 1:
-        yield f"has {threads} threads; start it with --nthreads 1"
+
+def _run_and_count(task: Task, images: Images, is_unwanted: Callable[[], bool]) -> Outcome:
+    """As `run`; a trial that has killed too many workers is given up.
+
+    Dask starts a task again itself and blames all that a worker had waiting, so starts are counted
+    on the disk: those before this one that have not ended are deaths.
+    """
+    starts = Path(task.folder).with_name(STARTS.format(task.address))
+    if starts.exists() and starts.stat().st_size >= MAX_DEATHS:
+        starts.unlink()
+        return Outcome(task.address, "failed", f"given up after {MAX_DEATHS} deaths of its workers")
+    atomic.append(starts, b".")
     try:
-        if Path(probe).read_text(encoding="ascii") != token:
-            yield f"sees another {Path(probe).parent}"
-    except OSError as err:
-        yield f"does not see {Path(probe).parent}: {err.strerror}"
-    config = Config.model_validate(question.config)
-    try:
-        files = load_split(config, "train", offline=question.offline).files
-    except MlpError as err:
-        yield f"{err}"
-        return
-    if address_of(config, files) != question.address:
-        yield "has other data"
+        return run(task, images, is_unwanted)
+    finally:
+        starts.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from mlpcli.api.sweep_halving import rounds
 from mlpcli.api.sweep_plan import Trial, longest_first
 from mlpcli.api.sweep_trial import Keep, Outcome, Task
 from mlpcli.api.sweep_workers import Workers
-from mlpcli.errors import Interrupted, MlpError
+from mlpcli.errors import ClusterError, Interrupted, MlpError
 from mlpcli.runs.folder import RunFolder
 
 RESUME_HINT = "what was done is saved; the same command resumes it"
@@ -88,6 +88,11 @@ def _round(
         outcome = workers.next()
         trial = waiting[outcome.address]
         outcome = _confirmed(planned.folder.trial(trial.address), outcome, until)
+        if outcome.status == "refused":
+            raise ClusterError(f"{planned.folder}: a worker {outcome.reason}; {RESUME_HINT}")
+        if outcome.status == "moved":
+            yield Event(trial, "again", outcome.reason, None, len(waiting))
+            continue
         if outcome.status == "died":
             deaths[trial.address] += 1
             if deaths[trial.address] < MAX_DEATHS:

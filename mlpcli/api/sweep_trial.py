@@ -1,5 +1,6 @@
 """One trial of a sweep: trained or resumed in its folder, on data that is read once a process."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,12 @@ from mlpcli.api.sweep_plan import THREADS, address_of, data_key
 from mlpcli.api.trainer import train
 from mlpcli.config.schema import Config
 from mlpcli.data.dataset import Split
-from mlpcli.errors import Interrupted, MlpError, OutputError
+from mlpcli.errors import CheckpointError, Interrupted, MlpError, OutputError
 from mlpcli.runs.folder import BEST, LAST, RunFolder
 from mlpcli.training.loader import TrainingData, load_split, prepare
 
 ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+STOP_TIME = 60.0  # seconds that a worker has to save its state
 MAX_PREPARED = 8  # sets of training data kept, which differ in the seed
 Keep = Literal["all", "best", "none"]  # which weights of a finished trial
 
@@ -34,7 +36,8 @@ class Outcome(NamedTuple):
     """How a worker's attempt at a task ended; the run's record has the rest."""
 
     address: str
-    status: Literal["done", "failed", "died"]
+    status: Literal["done", "failed", "died", "refused", "moved"]
+    # died: with its worker; refused: its worker may not train it; moved: to another worker
     reason: str = ""
 
 
@@ -47,20 +50,25 @@ class Images:
 
     def of(self, config: Config, *, offline: bool) -> TrainingData:
         """The prepared images of a config; raises MlpError."""
+        split = self.split(config, offline=offline)
+        # all that `prepare` reads, so that trials share what does not differ
+        read = (config.seed, config.network.batch_norm, config.train, config.augment)
+        own = f"{data_key(config)} {read}"
+        if own not in self._prepared:
+            self._prepared[own] = prepare(config, split)
+            while len(self._prepared) > MAX_PREPARED:
+                self._prepared.popitem(last=False)
+        return self._prepared[own]
+
+    def split(self, config: Config, *, offline: bool) -> Split:
+        """The images of a config as its files have them; raises MlpError."""
         key = data_key(config)
         if key not in self._splits:
             while self._splits:  # one at a time: each may be large
                 self._splits.popitem()
                 self._prepared.clear()
             self._splits[key] = load_split(config, "train", offline=offline)
-        # all that `prepare` reads, so that trials share what does not differ
-        read = (config.seed, config.network.batch_norm, config.train, config.augment)
-        own = f"{key} {read}"
-        if own not in self._prepared:
-            self._prepared[own] = prepare(config, self._splits[key])
-            while len(self._prepared) > MAX_PREPARED:
-                self._prepared.popitem(last=False)
-        return self._prepared[own]
+        return self._splits[key]
 
 
 class Stopped(Exception):
@@ -78,8 +86,8 @@ def run(task: Task, images: Images, is_unwanted: Callable[[], bool] = lambda: Fa
         config = Config.model_validate(task.config)
         data = images.of(config, offline=task.offline)
         if address_of(config, data.split.files) != task.address:
-            other = "the version of mlp or the data of its worker are not those of the sweep"
-            return Outcome(task.address, "failed", other)
+            return Outcome(task.address, "refused", "has other data than the sweep")
+        _await_release(folder, is_unwanted)
         more: dict[str, Any] = {"threads": THREADS, "until": task.until, "data": data}
         if folder.holds_run():
             events = resume(config, folder.path, **more)
@@ -96,6 +104,20 @@ def run(task: Task, images: Images, is_unwanted: Callable[[], bool] = lambda: Fa
     except MlpError as err:
         return Outcome(task.address, "failed", str(err))
     return Outcome(task.address, "done")
+
+
+def _await_release(folder: RunFolder, is_unwanted: Callable[[], bool]) -> None:
+    """Wait for a worker that still saves the trial, since its command or scheduler was killed."""
+    deadline = time.monotonic() + STOP_TIME
+    while True:
+        try:
+            return folder.require_unlocked()
+        except CheckpointError:
+            if is_unwanted():
+                raise Stopped from None
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _remove_weights(folder: RunFolder, keep: Keep) -> None:

@@ -1,7 +1,8 @@
 """A worker process: it reads tasks and writes outcomes, a line of JSON each, until its input ends.
 
-Its input ends when the driver does, however that happens; then a training stops after its step,
-saved, and the worker is gone. It prints nothing else: what nobody foresaw is a line as well.
+The first line is the question that it must answer before its first task. Its input ends when the
+driver does, however that happens; then a training stops after its step, saved, and the worker is
+gone. It prints nothing else: what nobody foresaw is a line as well.
 """
 
 import json
@@ -12,7 +13,8 @@ import sys
 import threading
 from typing import TextIO
 
-from mlpcli.api.sweep_trial import Images, Outcome, Task, run
+from mlpcli.api.sweep_question import Question, Worker
+from mlpcli.api.sweep_trial import Outcome, Task
 from mlpcli.errors import Interrupted
 from mlpcli.signals import CAUGHT
 
@@ -26,21 +28,23 @@ def main() -> None:
     for number in CAUGHT:  # a terminal's Ctrl-C reaches all processes; the driver decides
         if number != signal.SIGTERM:
             signal.signal(number, signal.SIG_IGN)
-    tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(tasks,), daemon=True).start()
-    images = Images()
-    while (task := tasks.get()) is not None:
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(lines,), daemon=True).start()
+    if not (first := lines.get()):
+        return
+    asked, worker = Question(**json.loads(first)), Worker()
+    while line := lines.get():
         try:
-            _write(out, run(task, images))
+            _write(out, worker.perform(Task(**json.loads(line)), asked))
         except Interrupted:
             break
 
 
-def _read(tasks: "queue.SimpleQueue[Task | None]") -> None:
-    """Pass on tasks; at the end of the input, ask the main thread to stop as a signal would."""
+def _read(lines: "queue.SimpleQueue[str]") -> None:
+    """Pass on lines; at the end of the input, ask the main thread to stop as a signal would."""
     for line in sys.stdin:
-        tasks.put(Task(**json.loads(line)))
-    tasks.put(None)
+        lines.put(line)
+    lines.put("")
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from mlpcli.api.sweep_trial import ONE_THREAD, Images, Outcome, Task, run
-
-STOP_TIME = 60.0  # seconds that a worker has to save its state
+from mlpcli.api.sweep_question import Question
+from mlpcli.api.sweep_trial import ONE_THREAD, STOP_TIME, Images, Outcome, Task, run
 
 
 class Workers(Protocol):
@@ -54,11 +53,11 @@ class Pool:
     """Processes of this machine, each of which has one trial at a time.
 
     Each is a program of its own, so that one that is killed takes only its trial with it, and is
-    replaced.
+    replaced. asked: what each must answer before its first trial.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, asked: Question) -> None:
+        self._size, self._asked = size, asked
         self._waiting: deque[Task] = deque()
         self._busy: dict[int, Task] = {}  # by the worker's PID
         self._workers: dict[int, subprocess.Popen[str]] = {}
@@ -113,13 +112,8 @@ class Pool:
                 if len(self._workers) >= self._size:
                     return
                 free = self._start()
-            task = self._waiting.popleft()
-            self._busy[free] = task
-            worker = self._workers[free]
-            assert worker.stdin is not None
-            with suppress(OSError):  # it has died, which `next` sees
-                worker.stdin.write(json.dumps(task._asdict()) + "\n")
-                worker.stdin.flush()
+            self._busy[free] = self._waiting.popleft()
+            _send(self._workers[free], self._busy[free])
 
     def _start(self) -> int:
         worker = subprocess.Popen(
@@ -132,6 +126,7 @@ class Pool:
             start_new_session=True,  # what stops the driver stops it, once, by the driver
         )
         self._workers[worker.pid] = worker
+        _send(worker, self._asked)
         threading.Thread(target=self._read, args=(worker,), daemon=True).start()
         return worker.pid
 
@@ -141,3 +136,10 @@ class Pool:
             for line in lines:
                 self._lines.put((worker.pid, line))
         self._lines.put((worker.pid, ""))
+
+
+def _send(worker: "subprocess.Popen[str]", message: Question | Task) -> None:
+    assert worker.stdin is not None
+    with suppress(OSError):  # it has died, which `next` sees
+        worker.stdin.write(json.dumps(message._asdict()) + "\n")
+        worker.stdin.flush()

@@ -111,7 +111,7 @@ def run(
     from mlpcli.api import sweep as api
     from mlpcli.api import sweep_run
     from mlpcli.api.sweep_estimate import estimate
-    from mlpcli.api.sweep_port import chosen, size
+    from mlpcli.api.sweep_port import Wanted, chosen, size
     from mlpcli.api.sweep_results import require_success, results
     from mlpcli.api.sweep_source import definition, folder_of
     from mlpcli.show import sweep as view
@@ -119,13 +119,13 @@ def run(
     asked = definition(words or [], set_ or [], seeds=seeds)
     folder = folder_of(asked, out, name)
     planned = api.prepare(asked.definition, folder, extend=extend, offline=offline)
+    wanted = Wanted(workers, scheduler, scheduler_file)
     if dry_run:
-        found = estimate(planned, workers=size(workers, len(planned.trials)), keep=keep)
+        found = estimate(planned, workers=size(wanted, len(planned.trials)), keep=keep)
         size_as_text, size_as_json = view.estimate_as_blocks, view.estimate_as_json
         print_result(found, size_as_text, size_as_json, json=json, markdown=markdown)
         return
-    with planned.folder.lock():
-        port, count = chosen(planned, planned.trials, workers, scheduler, scheduler_file)
+    with planned.folder.lock(), chosen(planned, planned.trials, wanted) as (port, count):
         events = sweep_run.run(planned, port, keep=keep, offline=offline)
         view.watch(events, workers=count, quiet=quiet)
     ranked = results(planned, offline=offline)
@@ -165,7 +165,7 @@ def show(
     from mlpcli.api import sweep as api
     from mlpcli.api import sweep_run
     from mlpcli.api.sweep_confirm import confirmation, fresh_trials
-    from mlpcli.api.sweep_port import chosen
+    from mlpcli.api.sweep_port import Wanted, chosen
     from mlpcli.api.sweep_results import results
     from mlpcli.show import sweep as view
 
@@ -184,8 +184,8 @@ def show(
         print_result(found, text, as_json, json=json, markdown=markdown, wrap=not csv)
         return
     trials = fresh_trials(planned, found, confirm, offline=offline)
-    with planned.folder.lock():
-        port, count = chosen(planned, trials, workers, scheduler, scheduler_file)
+    wanted = Wanted(workers, scheduler, scheduler_file)
+    with planned.folder.lock(), chosen(planned, trials, wanted) as (port, count):
         events = sweep_run.train_all(planned, port, trials, offline=offline)
         view.watch(events, workers=count, quiet=quiet)
     outcome = confirmation(planned, found, trials)

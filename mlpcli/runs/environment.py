@@ -41,9 +41,14 @@ class Environment(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
+def blas_threads() -> int:
+    """The threads that the matrix library of this process may use."""
+    return max((lib["num_threads"] for lib in _blas()), default=1)
+
+
 def environment(threads: int) -> Environment:
     """The environment of this process, with so many threads for a training."""
-    blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
+    blas = _blas()
     return Environment(
         mlpcli=__version__,
         python=platform.python_version(),
@@ -70,6 +75,10 @@ def differences(parts: Iterable[Environment], now: Environment) -> dict[str, tup
         for then in (part.as_dict() for part in parts)
         if key in then and then[key] != here[key]
     }
+
+
+def _blas() -> list[dict[str, Any]]:
+    return [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
 
 
 def _processor() -> str:

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mlpcli.api.resume import resume
 from mlpcli.api.sweep import Planned
 from mlpcli.api.sweep_halving import rungs
 from mlpcli.api.sweep_plan import changed, draws, plan
+from mlpcli.api.sweep_question import question
 from mlpcli.api.sweep_results import command, results
 from mlpcli.api.sweep_run import Event
 from mlpcli.api.sweep_trial import Images, Outcome, Task, run
@@ -221,6 +223,23 @@ def test_a_trial_whose_worker_dies_starts_again(
     assert statuses(swept(planned, workers)) == {"begun": 1, "again": 4, "done": 3}
 
 
+def test_a_trial_that_another_process_still_saves_is_waited_for(
+    settings: Config, tmp_path: Path
+) -> None:
+    planned = sweep.prepare(definition(settings), tmp_path / "sweep")
+    first = planned.folder.trial(planned.trials[0].address)
+    list(train(planned.trials[0].config, first.path, preflight=False, until=1))
+    held = first.lock()
+    held.__enter__()
+    release = Timer(0.5, lambda: held.__exit__(None, None, None))
+    release.start()
+
+    events = swept(planned)
+
+    release.join()
+    assert statuses(events) == {"begun": 1, "done": 3}
+
+
 def test_a_trial_that_kills_its_workers_is_given_up_and_is_a_row(
     settings: Config, tmp_path: Path
 ) -> None:
@@ -366,7 +385,8 @@ def test_a_pool_gives_what_one_process_gives(settings: Config, tmp_path: Path) -
     many = sweep.prepare(definition(settings, early_terminate=HALVING), tmp_path / "many")
 
     swept(one)
-    swept(many, Pool(2))
+    with many.folder.lock(), question(many.folder) as asked:
+        list(sweep_run.run(many, Pool(2, asked)))
 
     for trial in one.trials:
         first, second = (each.folder.trial(trial.address).path for each in (one, many))

@@ -6,63 +6,43 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from mlpcli.api.sweep_trial import ONE_THREAD
-from tests.cli.outcome import call, refusal
+from tests.cli.outcome import call, facts, refusal
 from tests.cli.test_sweep import start
+from tests.cluster import FILE, Cluster, cluster
 from tests.fingerprint import result
 
 pytest.importorskip("distributed")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="POSIX signals")]
-FILE = "scheduler.json"
-
-
-class Processes(NamedTuple):
-    """A scheduler and its workers."""
-
-    scheduler: "subprocess.Popen[bytes]"
-    workers: "list[subprocess.Popen[bytes]]"
-
-
-def dask(*words: str) -> "subprocess.Popen[bytes]":
-    """A process of Dask, in a group of its own, which ends with it."""
-    command = [sys.executable, "-m", "dask", *words, "--scheduler-file", FILE, "--no-dashboard"]
-    env = os.environ | ONE_THREAD
-    with Path(f"{words[0]}.log").open("ab") as log:
-        return subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
-
-
-def cluster(*, threads: int = 1, workers: int = 2) -> Processes:
-    """A scheduler and its workers, once they have found each other."""
-    scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0")
-    words = ("worker", "--nthreads", f"{threads}")
-    started = [dask(*words) for _ in range(workers)]
-    deadline = time.monotonic() + 60
-    while Path("worker.log").read_text().count("Registered to") < workers:
-        assert time.monotonic() < deadline, Path("worker.log").read_text()
-        time.sleep(0.1)
-    return Processes(scheduler, started)
-
-
-def end(processes: Processes) -> None:
-    for process in (*processes.workers, processes.scheduler):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    for name in (FILE, "worker.log", "scheduler.log"):
-        Path(name).unlink(missing_ok=True)
 
 
 @pytest.fixture
-def processes(place: Path) -> Iterator[Processes]:
-    started = cluster()
-    yield started
-    end(started)
+def processes(place: Path) -> Iterator[Cluster]:
+    with cluster(place) as started:
+        yield started
+
+
+OTHER_VERSION = "sweep_question.__version__ = '0.0.1'"
+TWO_BLAS_THREADS = "threadpoolctl.threadpool_limits(2)"
+COUNTED = "open('kills', 'a').write('.')"
+PRELOAD = """import os, time, threadpoolctl
+from mlpcli.api import sweep_cluster, sweep_question
+def run(task, *more, before=sweep_cluster.run):
+    {run}
+    return before(task, *more)
+sweep_cluster.run = run
+{start}
+"""
+
+
+def preloaded(*, run: str = "pass", start: str = "") -> tuple[str, str]:
+    """Options of a worker that begins each trial with a statement, or itself."""
+    path = Path("preload.py").resolve()
+    path.write_text(PRELOAD.format(run=run, start=start))
+    return "--preload", str(path)
 
 
 def grid(data: str, *more: str) -> tuple[str, ...]:
@@ -76,25 +56,26 @@ def done(*words: str) -> tuple[int, str]:
     return process.returncode, err
 
 
-def check_whole(data: str, out: str) -> None:
-    """Assert that each trial has the bits that a sweep in one process gives."""
+def check_whole(data: str, out: str, *, finished: int = 3) -> None:
+    """Assert that each finished trial has the bits that a sweep in one process gives."""
     assert call(*grid(data, "--workers", "1", "--out", "whole", "--quiet")).status == 0
     runs = sorted(Path("whole").glob("*/run.json"))
-    assert len(runs) == 3
-    for run in runs:
-        assert result(run.parent) == result(Path(out, run.parent.name))
+    pairs = [(run.parent, Path(out, run.parent.name)) for run in runs]
+    done = [(one, other) for one, other in pairs if (other / "best.safetensors").exists()]
+    assert (len(runs), len(done)) == (3, finished)
+    assert all(result(one) == result(other) for one, other in done)
 
 
 def begun(process: "subprocess.Popen[str]") -> None:
     """Wait until a trial has a checkpoint."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not list(Path().glob("s/*/last.safetensors")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def test_a_worker_that_is_killed_costs_nothing(processes: Processes, dots: str) -> None:
+def test_a_worker_that_is_killed_costs_nothing(processes: Cluster, dots: str) -> None:
     process = start(*grid(dots, "--scheduler-file", FILE, "--out", "s"))
     begun(process)
     os.killpg(processes.workers[0].pid, signal.SIGKILL)
@@ -107,7 +88,7 @@ def test_a_worker_that_is_killed_costs_nothing(processes: Processes, dots: str) 
 
 
 def test_a_lost_scheduler_is_one_line_and_the_same_command_goes_on(
-    processes: Processes, dots: str
+    processes: Cluster, dots: str
 ) -> None:
     process = start(*grid(dots, "--scheduler-file", FILE, "--out", "s"))
     begun(process)
@@ -120,16 +101,14 @@ def test_a_lost_scheduler_is_one_line_and_the_same_command_goes_on(
     assert [line for line in progress if not line.startswith("trials ")] == []
     told = "the scheduler was lost; what was done is saved; the same command resumes it"
     assert last == f"error: {FILE}: {told}"
-    end(processes)
-    again = cluster()
-    status, err = done(*grid(dots, "--scheduler-file", FILE, "--out", "s", "--quiet"))
-    end(again)
+    with cluster(processes.folder):
+        status, err = done(*grid(dots, "--scheduler-file", FILE, "--out", "s", "--quiet"))
     assert (status, err) == (0, "")
     check_whole(dots, "s")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_trials_stop_when_the_driver_is_gone(number: int, processes: Processes, dots: str) -> None:
+def test_trials_stop_when_the_driver_is_gone(number: int, processes: Cluster, dots: str) -> None:
     words = ("sweep", dots, "optimizer.lr=0.3,0.1", "train.epochs=100000")
     process = start(*words, "--scheduler-file", FILE, "--out", "s")
     begun(process)
@@ -138,21 +117,89 @@ def test_trials_stop_when_the_driver_is_gone(number: int, processes: Processes, 
     _, err = process.communicate(timeout=60)
 
     assert "Traceback" not in err
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while any('"running"' in path.read_text() for path in Path("s").glob("*/run.json")):
         assert time.monotonic() < deadline, "a trial goes on without its driver"
         time.sleep(0.1)
 
 
-def test_workers_that_cannot_be_used_are_refused(place: Path, dots: str) -> None:
-    started = cluster(threads=2, workers=1)
-    status, err = done(*grid(dots, "--scheduler-file", FILE, "--out", "s"))
-    end(started)
+@pytest.mark.parametrize(
+    ("options", "line", "reason"),
+    [
+        ([], OTHER_VERSION, "has mlp 0.0.1, the sweep "),
+        (["--no-nanny"], TWO_BLAS_THREADS, "has 2 BLAS threads; start it with OPENBLAS_NUM_"),
+        (["--nthreads", "2"], "", "has 2 threads; start it with --nthreads 1"),
+    ],
+)
+def test_workers_that_cannot_be_used_are_refused(
+    options: list[str], line: str, reason: str, place: Path, dots: str
+) -> None:
+    with cluster(place, *preloaded(start=line), *options, workers=1) as started:
+        status, err = done(*grid(dots, "--scheduler-file", FILE, "--out", "s"))
 
     assert status == 3
     first, second = err.splitlines()
     assert first == f"error: {FILE}: these workers cannot be used"
-    assert second.endswith(": has 2 threads; start it with --nthreads 1")
+    assert f": {reason}" in second
+    assert not list(Path("s").glob("*/run.json"))
+    assert "Traceback" not in started.log
+
+
+def test_a_worker_that_joins_late_is_asked_too(place: Path, dots: str) -> None:
+    with cluster(place, *preloaded(run="time.sleep(3)"), workers=1) as started:
+        process = start(*grid(dots, "--scheduler-file", FILE, "--out", "s"))
+        begun(process)
+        started.add(*preloaded(start=OTHER_VERSION))
+        _, err = process.communicate(timeout=120)
+
+    assert process.returncode == 0, err
+    told = [line for line in err.splitlines() if line.startswith("warning: ")]
+    assert len(told) == 1
+    assert " cannot be used: it has mlp 0.0.1, the sweep " in told[0]
+    check_whole(dots, "s")
+
+
+def test_a_trial_that_kills_its_workers_is_given_up_after_five(place: Path, dots: str) -> None:
+    line = f"if task.config['optimizer']['lr'] == 0.1: {COUNTED}; os.kill(os.getpid(), 9)"
+    with cluster(place, *preloaded(run=line)) as started:
+        status, err = done(*grid(dots, "--scheduler-file", FILE, "--out", "s"))
+
+    assert status == 1, err
+    assert (place / "kills").read_text() == "." * 5
+    found = facts(call("sweep", "show", "s", "--json"))["configs"]
+    assert [config["status"] for config in found] == ["finished", "finished", "failed"], found
+    assert found[-1]["error"] == "given up after 5 deaths of its workers"
+    assert "Traceback" not in started.log
+    assert not list(Path("s").glob(".*.starts"))
+    check_whole(dots, "s", finished=2)
+
+
+def test_an_error_that_nobody_foresaw_is_a_row_and_no_traceback(place: Path, dots: str) -> None:
+    line = "if task.config['optimizer']['lr'] == 0.1: raise KeyError('unforeseen')"
+    with cluster(place, *preloaded(run=line)) as started:
+        status, err = done(*grid(dots, "--scheduler-file", FILE, "--out", "s"))
+
+    assert status == 1
+    assert "failed: internal error: KeyError: 'unforeseen' (preload.py, line 4)" in err
+    assert "Traceback" not in started.log + err
+
+
+def test_two_drivers_on_one_folder_and_a_dry_run_that_counts_workers(
+    processes: Cluster, dots: str
+) -> None:
+    process = start(*grid(dots, "--scheduler-file", FILE, "--out", "s"))
+    begun(process)
+    process.send_signal(signal.SIGSTOP)
+    words = grid(dots, "--scheduler-file", FILE, "--out", "s")
+
+    told = refusal(*words)
+    found = facts(call(*words, "--dry-run", "--json"))
+
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=120)
+    assert f"process {process.pid} is running this sweep" in told
+    assert found["workers"] == 2
+    assert process.returncode == 0, err
 
 
 def test_no_scheduler_is_one_line(dots: str) -> None:
