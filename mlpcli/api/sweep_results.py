@@ -230,6 +230,8 @@ def _evaluations(planned: Planned, rows: Sequence[Row], *, offline: bool) -> lis
         images, folder = splits[key], planned.folder.trial(trial.address)
         if folder.load_record().data.sha256 != images.files:
             raise CheckpointError("the training data has changed since")
+        if not folder.weights("best").exists():
+            raise CheckpointError("not all weights were kept; --keep all keeps them")
         weights, rows_ = folder.load_weights("best"), split_rows(trial.config, images)[1]
         subject = Subject(row.runs[0], "validation", "best", weights, images, rows_, ())
         found.append(subject.evaluate())

@@ -280,6 +280,17 @@ def test_only_the_weights_that_are_asked_for_are_kept(
         list(resume(planned.trials[0].config, folder.path))
 
 
+def test_without_weights_a_sweep_says_why_it_has_no_test(settings: Config, tmp_path: Path) -> None:
+    planned = sweep.prepare(definition(settings), tmp_path / "sweep")
+    swept(planned, keep="best")
+    planned.folder.trial(planned.trials[0].address).weights("best").unlink()
+
+    found = results(planned)
+
+    assert (found.test, len(found.rows)) == (None, 3)
+    assert found.no_test.endswith("not all weights were kept; --keep all keeps them")
+
+
 def test_a_sweep_refuses_the_folder_of_a_run(settings: Config, run: Path) -> None:
     with pytest.raises(CheckpointError, match="holds a run"):
         sweep.prepare(definition(settings), run)
