@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import shlex
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,8 +14,11 @@ from markupsafe import Markup
 
 from mlpcli import files
 from mlpcli.api.playground import MARK, Playground, preparation_facts
+from mlpcli.checks.explain import Quantity
+from mlpcli.config.schema import Config
 from mlpcli.nn import mlp
 from mlpcli.show import mathml
+from mlpcli.show.explain_page import SMOOTH, WORDS
 from mlpcli.show.format import json_object, percent
 from mlpcli.terminal import printable
 from mlpcli.version import __version__
@@ -22,9 +26,31 @@ from mlpcli.version import __version__
 GENERATOR = f"mlpcli {__version__}{MARK.decode()}"
 SCRIPTS = (  # in this order, as one script
     *("network.js", "weights.js", "pixels.js", "prepare.js", "outliers.js"),
-    *("draw.js", "words.js", "paint.js", "see.js", "page.js"),
+    *("draw.js", "words.js", "math.js", "paint.js", "see.js", "why.js", "teach.js", "page.js"),
 )
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)  # learning rates to choose from
+USUAL_RATE = 0.01
+# the workbook's question that each step answers, in the last layer, the one before, the others
+QUESTIONS = {
+    "loss": ("z3.2b",),
+    "error": ("z3.12",),
+    "outer": ("W3.13", "2.21", "2.27b"),
+    "bias": ("b3.5", "2.23", "2.28"),
+    "back": ("2.6a", "2.24b", "2.24b"),
+    "derivative": ("2.15", "2.25", "2.25"),
+    "image": ("2.30",),
+    "update": ("2.42",),
+}
 MAX_WRITTEN = 2  # characters of the name of a class that a person can draw
+
+
+class Step(NamedTuple):
+    """A quantity of the backward pass."""
+
+    name: str  # "grad_z3"
+    formula: Markup
+    words: str
+    question: str  # of the workbook
 
 
 class WrittenPlayground(NamedTuple):
@@ -82,16 +108,45 @@ def page(playground: Playground) -> str:
         data=data_text(facts),
         facts=facts,
         accuracy=playground.accuracy and percent(playground.accuracy),
+        steps=steps_of(len(facts["sizes"]) - 1, facts["activation"]),
+        questions=QUESTIONS,
+        update=math("W \N{LEFTWARDS ARROW} W - lr grad_W"),
+        rates=RATES,
+        usual_rate=USUAL_RATE,
     )
+
+
+def steps_of(layers: int, activation: str) -> dict[str, Step]:
+    """The steps from CE back to the image, by name, the last layer first."""
+    found = [_step("loss", layers, layers, activation)]
+    for k in range(layers, 0, -1):
+        kinds = ["error"] if k == layers else ["back", "derivative"]
+        found += [_step(kind, k, layers, activation) for kind in (*kinds, "outer", "bias")]
+    image = _step("back", 0, layers, activation)
+    found.append(image._replace(question=QUESTIONS["image"][0]))
+    return {step.name: step for step in found}
+
+
+def _step(kind: Any, k: int, layers: int, activation: str) -> Step:
+    names = {"loss": "CE", "outer": "grad_W", "bias": "grad_b", "back": "grad_h"}
+    name = names.get(kind, "grad_z") + ("" if kind == "loss" else str(k))
+    formula = mathml.step(
+        Quantity(k, kind, name, "", np.zeros(())), activation, 0.0, weighted=False
+    )
+    words = WORDS[kind] if activation == "relu" else SMOOTH.get(kind, WORDS[kind])
+    questions = QUESTIONS[kind]
+    question = questions[min(layers - k - (kind in ("back", "derivative")), len(questions) - 1)]
+    return Step(name, Markup(f"<math>{formula}</math>"), words, question)
 
 
 def facts_of(playground: Playground) -> dict[str, Any]:
     """What the page's script is given: see `page.js`."""
     metadata, params, *_ = playground.checkpoint
     images, classes = playground.images, [printable(name) for name in metadata.classes]
-    measured = metadata.placement
+    measured, name = metadata.placement, printable(Path(playground.run).resolve().name)
     return {
-        "name": printable(Path(playground.run).resolve().name),
+        "name": name,
+        "import_command": import_command(name, metadata.config),
         "data": printable(metadata.config.data.name),
         "sizes": mlp.layer_sizes(params),
         "activation": metadata.config.network.activation,
@@ -108,6 +163,15 @@ def facts_of(playground: Playground) -> dict[str, Any]:
             "rows": images.rows,
         },
     }
+
+
+def import_command(name: str, config: Config) -> str:
+    """The command that makes a run of the network that was taught in the page."""
+    words = ["mlp", "import", f"{name}-taught.safetensors", "--out", f"runs/{name}-taught"]
+    words += ["--set", f"data.name={config.data.name}"]
+    if config.network.activation != "relu":
+        words += ["--set", f"network.activation={config.network.activation}"]
+    return printable(shlex.join(words))
 
 
 def float16(array: Any) -> str:

@@ -5,14 +5,15 @@ const run = JSON.parse(byId("run").textContent);
 const { classes, preparation: how } = run;
 const activation = ACTIVATIONS[run.activation];
 const network = { original: decodeParams(run.params) };
-network.params = copyParams(network.original);
+forget(network);
 const gallery = galleryOf(run.images);
 
 const QUIET = 250;  // milliseconds after the last change, before what takes longer is drawn
 
 // What is looked at: a subject is {kind: "drawing" | "picture" | "test", ...}, null for nothing.
-const state = { subject: null, prepared: null, pass: null };
-let isDue = false, quietTimer = 0;
+// answer: the class that it should be, null before it is told.
+const state = { subject: null, prepared: null, pass: null, answer: null };
+let isDue = false, isSettled = false, quietTimer = 0;
 
 const pad = makePad(byId("pad"), {
   width: () => Number(byId("pen").value) / 100,
@@ -28,10 +29,11 @@ function galleryOf(images) {
   }));
 }
 
-function look(subject) {
-  state.subject = subject;
+function look(subject, answer = subject?.kind === "drawing" ? state.answer : subject?.label ?? null) {
+  Object.assign(state, { subject, answer });
   if (!isDue) requestAnimationFrame(update);
   isDue = true;
+  isSettled = false;
 }
 
 // What the network makes of a subject, without drawing anything.
@@ -75,10 +77,30 @@ function settle() {
   setText(byId("spoken"), `${byId("guess").textContent}, ${percent(probabilities[best])}. ${byId("words").textContent}`);
   setText(byId("winner"), classes[best]);
   showPaths(network.params, pass, best, { classes, activation });
+  showAnswer();
+  isSettled = true;
+}
+
+// The gradient and the lesson for the class that it should be.
+function showAnswer() {
+  const { pass, answer } = state, isAsked = pass !== null && answer !== null;
+  for (const input of document.getElementsByName("answer")) {
+    input.disabled = pass === null;
+    input.checked = Number(input.value) === answer;
+  }
+  byId("steps").hidden = !isAsked;
+  setText(byId("ask"), isAsked ? "" : pass ? "Choose a class." : "First draw, or choose an image.");
+  if (isAsked) showWhy(network.params, pass, answer, { classes, activation, name: run.activation });
+  showLessons(network, gallery, { answer, h0: pass?.h[0] }, { classes, activation });
+}
+
+function changeNetwork() {
+  markGallery();
+  look(state.subject, state.answer);
 }
 
 function showNothing() {
-  Object.assign(state, { prepared: null, pass: null });
+  Object.assign(state, { prepared: null, pass: null, answer: null });
   showPicture(null);
   showInput({ image: onBlack({ pixels: new Uint8Array(1), height: 1, width: 1 }) });
   run.sizes.slice(1, -1).forEach((n, i) => {
@@ -88,6 +110,8 @@ function showNothing() {
   showProbabilities(new Float64Array(classes.length), classes);
   for (const id of ["guess", "words", "changes", "spoken"]) setText(byId(id), "");
   byId("paths").replaceChildren();
+  showAnswer();
+  isSettled = true;
 }
 
 // A picture or test image takes the place of the drawing.
@@ -131,7 +155,25 @@ function listen() {
   byId("pad").addEventListener("focus", pad.paint);
   byId("pad").addEventListener("blur", pad.paint);
   new ResizeObserver(pad.paint).observe(byId("pad"));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => look(state.subject));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => look(state.subject, state.answer));
+  byId("teach").addEventListener("click", () => {
+    const lr = Number(document.querySelector("[name=rate]:checked").value);
+    teach(network, state.pass, state.answer, lr, { classes, activation });
+    changeNetwork();
+  });
+  byId("forget").addEventListener("click", () => { forget(network); changeNetwork(); });
+  byId("download").addEventListener("click", () => {
+    const metadata = { activation: run.activation, classes: JSON.stringify(classes), data: run.data };
+    download(safetensors(network.params, metadata), `${run.name}-taught.safetensors`);
+  });
+}
+
+function listAnswers() {
+  classes.forEach((name, k) => {
+    const input = element("input", { type: "radio", name: "answer", value: k });
+    input.addEventListener("change", () => { state.answer = k; showAnswer(); });
+    byId("answers").append(element("label", {}, input, element("span", {}, element("bdi", {}, name))));
+  });
 }
 
 function listGallery() {
@@ -139,15 +181,25 @@ function listGallery() {
     const input = element("input", { type: "radio", name: "test-image", value: i });
     const canvas = element("canvas", { "aria-hidden": "true" });
     paintGray(canvas, image);
+    input.addEventListener("change", () => look({ kind: "test", image, label, row }));
+    byId("gallery").append(element("label", {}, input, canvas));
+  });
+  markGallery();
+}
+
+// Names each test image by what it is and what the network takes it for.
+function markGallery() {
+  gallery.forEach(({ label, row, image }, i) => {
     const best = byProbability(forward(network.params, inputs(onBlack(image)), activation).h.at(-1))[0];
     const name = `Test image ${row}: ${classes[label]}` + (best === label ? "" : `, taken for ${classes[best]}`);
-    input.setAttribute("aria-label", name);
-    input.addEventListener("change", () => look({ kind: "test", image, label, row }));
-    const box = element("label", { class: best === label ? "" : "mistake", title: name }, input, canvas);
-    byId("gallery").append(box);
+    const box = byId("gallery").querySelectorAll("label")[i];
+    box.classList.toggle("mistake", best !== label);
+    box.title = name;
+    box.firstChild.setAttribute("aria-label", name);
   });
 }
 
 listGallery();
+listAnswers();
 listen();
 update();
