@@ -11,7 +11,7 @@ import json
 import shutil
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,7 @@ from benchmarks import images, machine, results, worker
 from benchmarks.installed import added
 from benchmarks.process import MLP, Ended, peak_memory, run
 from benchmarks.sweep_peers import WORKERS
+from benchmarks.sweep_table import LOOP, ONE, PEERS, TWO, Side, as_markdown, goals
 from benchmarks.worker import Worker, say
 from mlpcli.api.sweep_plan import Trial, longest_first, plan
 from mlpcli.api.sweep_source import definition
@@ -28,12 +29,6 @@ from mlpcli.api.sweep_trial import ONE_THREAD
 
 PAGE = results.ROOT / "docs" / "scale.md"
 RATES, WIDTHS = "optimizer.lr=0.03,0.05,0.1,0.2", "network.hidden=[128,64],[512,256]"
-LOOP, ONE, TWO = "`mlp train` in a loop", "`mlp sweep --workers 1`", "`mlp sweep --workers 2`"
-PEERS = {"joblib": "joblib", "Optuna": "optuna", "Ray Tune": "ray[tune]"}  # what each needs
-FASTER = 1.6  # times as fast as one after another, at least
-LEVEL = 1.03  # times the seconds of another engine that count as level with it
-OVERHEAD = 10.0  # milliseconds of processor time a trial, at most
-MB = 1e6
 
 Command = Callable[[Path], tuple[str, ...]]  # that trains all trials in a folder
 
@@ -52,14 +47,6 @@ class Work(NamedTuple):
         return longest_first(plan(definition(words, self.settings, seeds=self.seeds).definition))
 
 
-class Side(NamedTuple):
-    """What one side took."""
-
-    runs: list[Ended]
-    equal: int | None  # trials whose weights are those of one after another
-    peak: int  # bytes, of all its processes
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sweep")
@@ -71,7 +58,7 @@ def main() -> None:
     before, work = machine.now(), _work(quick=quick)
     sides = measure(work, rounds, loop=not quick)
     spent = overhead(2 if quick else 30, 1 if quick else 3)
-    text = f"{_heading(work, rounds, before)}\n\n{_table(sides)}\n\n{_goals(sides, spent)}"
+    text = f"{_heading(work, rounds, before)}\n\n{as_markdown(sides)}\n\n{goals(sides, spent)}"
     sys.stdout.write(f"{text}\n")
     if not quick:
         page = PAGE.read_text(encoding="utf-8")
@@ -105,7 +92,7 @@ def measure(work: Work, rounds: int, *, loop: bool) -> dict[str, Side]:
             for name, command in commands.items():
                 say(f"round {number + 1} of {rounds}: {name}")
                 runs[name].append(run(*command(out)))
-                weights[name] = _digests(out)
+                weights[name] = digests(out)
                 shutil.rmtree(out)
         found = {}
         for name, command in brief.items():
@@ -189,17 +176,13 @@ def _loop(work: Work, out: Path) -> Ended:
     )
 
 
-def _digests(out: Path) -> dict[str, str]:
+def digests(out: Path) -> dict[str, str]:
     """The checksum of the weights of each trial, the best and the last."""
     found = {}
     for best in out.glob("*/best.safetensors"):
         both = best.read_bytes() + best.with_name("last.safetensors").read_bytes()
         found[best.parent.name] = hashlib.sha256(both).hexdigest()
     return found
-
-
-def _seconds(side: Side) -> float:
-    return statistics.median(ended.seconds for ended in side.runs)
 
 
 def _heading(work: Work, rounds: int, before: machine.Moment) -> str:
@@ -216,47 +199,6 @@ def _heading(work: Work, rounds: int, before: machine.Moment) -> str:
         f"{load['after']:.1f} after; {facts['steal']}% of the processors' time was stolen by other "
         f"machines."
     )
-
-
-def _table(sides: dict[str, Side]) -> str:
-    head = ("24 trials by", "seconds", "speed", "memory, MB", "installation, MB", "same weights")
-    lines = [" | ".join(head), " | ".join("---" for _ in head)]
-    lines += [" | ".join(_cells(name, sides)) for name in sides]
-    missing = [f"\n{name} is not installed." for name in PEERS if name not in sides]
-    return "\n".join([*(f"| {line} |" for line in lines), *missing])
-
-
-def _cells(name: str, sides: dict[str, Side]) -> Iterator[str]:
-    """A row: seconds with their range, speed against one after another, memory, installation."""
-    side, size = sides[name], added(PEERS[name]) if name in PEERS else None
-    each = sorted(ended.seconds for ended in side.runs)
-    spread = f" ({each[0]:.1f} to {each[-1]:.1f})" if len(each) > 1 else ""
-    yield f"{name} {size.version}" if size else name
-    yield f"{_seconds(side):.1f}{spread}"
-    yield f"{_seconds(sides[ONE]) / _seconds(side):.2f}"
-    yield f"{side.peak / MB:.0f}" if side.peak else ""
-    yield f"{size.bytes / MB:.0f}, {size.packages} packages" if size else "0"
-    yield "" if side.equal is None else f"{side.equal} of 24"
-
-
-def _goals(sides: dict[str, Side], spent: float) -> str:
-    """Each goal, its value and whether it is met."""
-    one, two = _seconds(sides[ONE]), _seconds(sides[TWO])
-    ratios = {name: _seconds(sides[name]) / two for name in PEERS if name in sides}
-    goals = [
-        (f"work one after another: {one:.1f} s, at least 60", one >= 60),
-        (f"two workers: {one / two:.2f} times as fast, at least {FASTER}", one / two >= FASTER),
-        (
-            f"processor time beside the trainings: {spent:.1f} ms a trial, at most {OVERHEAD:.0f}",
-            spent <= OVERHEAD,
-        ),
-        ("weights equal on every side", all(side.equal in (None, 24) for side in sides.values())),
-        *(
-            (f"seconds of {n} to ours: {ratio:.2f}, at least {1 / LEVEL:.2f}", ratio >= 1 / LEVEL)
-            for n, ratio in ratios.items()
-        ),
-    ]
-    return "\n".join(f"- {text}: {'yes' if met else 'no'}" for text, met in goals)
 
 
 if __name__ == "__main__":

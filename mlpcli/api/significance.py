@@ -6,6 +6,7 @@ exact; so this needs neither SciPy nor an approximation.
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from statistics import NormalDist, fmean, stdev
 from typing import NamedTuple
 
@@ -86,6 +87,7 @@ def t_within(t: float, df: int) -> float:
     return (theta + within) * 2 / math.pi if df % 2 else within
 
 
+@cache
 def t_quantile(df: int, level: float = CONFIDENCE_LEVEL) -> float:
     """The t with which [-t, t] has the probability level, for df whole degrees of freedom.
 

@@ -81,7 +81,7 @@ def results_as_blocks(found: Results) -> list[Block]:
     blocks: list[Block] = [f"{found.sweep}: {counted(len(found.rows), 'config')}", table]
     blocks += [f"failed: {_words(row)}: {row.reason}" for row in found.rows if row.reason]
     if found.test:
-        pairs = f"corrected for {counted(found.pairs, 'pair')} of configs (Holm)"
+        pairs = f"corrected for {counted(found.pairs, 'pair')} of configs ({found.correction})"
         blocks.append(f"verdict: against the best, in points, by {TESTS[found.test]}; {pairs}")
     elif found.command:
         blocks.append(f"verdict: no test, {found.no_test}")

@@ -1,15 +1,13 @@
 """Sweeps: the plan, the rounds, what is kept, and what a worker's death costs."""
 
-import random
 from collections import Counter
 from pathlib import Path
 from threading import Timer
 from typing import Any
 
-import numpy as np
 import pytest
 
-from mlpcli.api import sweep, sweep_progress, sweep_run
+from mlpcli.api import sweep, sweep_results, sweep_run
 from mlpcli.api.resume import resume
 from mlpcli.api.sweep import Planned
 from mlpcli.api.sweep_halving import rungs
@@ -321,6 +319,24 @@ def test_several_seeds_are_compared_by_a_paired_test(settings: Config, tmp_path:
     assert means == sorted(means, key=lambda mean: -(mean or 0.0))
 
 
+def test_of_many_pairs_only_those_with_the_best_are_tested(
+    settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = sweep.prepare(definition(settings, seeds=3), tmp_path / "sweep")
+    swept(planned)
+    holm = results(planned)
+    assert holm.correction == "Holm"
+
+    monkeypatch.setattr(sweep_results, "MAX_PAIRS", 2)
+    bonferroni = results(planned)
+
+    assert bonferroni.correction == "Bonferroni"
+    for first, second in zip(holm.rows[1:], bonferroni.rows[1:], strict=True):
+        assert first.p_holm is not None
+        assert second.p_holm is not None
+        assert 1 >= second.p_holm >= first.p_holm > 0
+
+
 def test_the_winners_command_names_what_is_not_a_default() -> None:
     config = load_config("mnist", ["optimizer.name=adam", "network.hidden=[64,32]"])
 
@@ -328,66 +344,6 @@ def test_the_winners_command_names_what_is_not_a_default() -> None:
 
     assert words.startswith("mlp train mnist optimizer.name=adam 'network.hidden=[64,32]'")
     assert words.endswith("--threads 1")
-
-
-class Simulated:
-    """Many workers whose trials end in a random order; some die, and scores are made up."""
-
-    def __init__(self, scores: dict[str, float], order: random.Random, deaths: float) -> None:
-        self.tasks: list[Task] = []
-        self.scores, self.order, self.deaths = scores, order, deaths
-        self.reached: dict[str, int] = {}
-        self.trained: Counter[tuple[str, int]] = Counter()
-
-    def submit(self, task: Task) -> None:
-        self.tasks.append(task)
-
-    def next(self) -> Outcome:
-        i = self.order.randrange(min(len(self.tasks), 1000))
-        self.tasks[i], self.tasks[-1] = self.tasks[-1], self.tasks[i]
-        task = self.tasks.pop()
-        if self.order.random() < self.deaths:
-            return Outcome(task.address, "died", "killed")
-        for epoch in range(self.reached.get(task.address, 0), task.until or 9):
-            self.trained[task.address, epoch] += 1
-        self.reached[task.address] = task.until or 9
-        return Outcome(task.address, "done")
-
-    def cancel(self) -> None:
-        self.tasks.clear()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
-def test_ten_thousand_trials_on_a_thousand_workers_name_the_same_winner(
-    seed: int, settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    long = settings.replace(train=settings.train.replace(epochs=9))
-    rates = {"optimizer.lr": {"distribution": "uniform", "min": 0.01, "max": 1.0}}
-    asked = definition(
-        long,
-        rates,
-        method="random",
-        run_cap=10_000,
-        early_terminate={"type": "halving", "min_iter": 1, "eta": 3},
-    )
-    planned = sweep.prepare(asked, tmp_path / "sweep")
-    drawn = np.random.default_rng(7).random(len(planned.trials))
-    scores = {t.address: float(v) for t, v in zip(planned.trials, drawn, strict=True)}
-    workers = Simulated(scores, random.Random(seed), deaths=0.02)
-    monkeypatch.setattr(
-        sweep_progress, "is_done", lambda f, n: workers.reached.get(f.path.name, 0) >= (n or 9)
-    )
-    monkeypatch.setattr(sweep_progress, "score", lambda f, metric, until: scores[f.path.name])
-
-    events = swept(planned, workers)
-
-    assert statuses(events)["failed"] == 0
-    assert max(workers.trained.values()) == 1
-    last = {address for address, epochs in workers.reached.items() if epochs == 9}
-    best = sorted(scores, key=lambda address: -scores[address])
-    assert last == set(best[: len(last)])
-    assert len(last) == 1112  # a third of a third of a third ..., each rounded up
 
 
 @pytest.mark.slow

@@ -5,7 +5,8 @@ import pytest
 from benchmarks import sweep_peers
 from benchmarks.installed import added
 from benchmarks.process import Ended
-from benchmarks.sweep import ONE, RATES, TWO, WIDTHS, Side, Work, _digests, _goals, _table
+from benchmarks.sweep import RATES, WIDTHS, Work, digests
+from benchmarks.sweep_table import ONE, TWO, Side, as_markdown, goals
 
 SHORT = ("data.images=300", "train.epochs=1")
 
@@ -36,9 +37,9 @@ def test_what_a_peer_trains_has_the_same_digest_each_time(tmp_path: Path) -> Non
     for name in ("a", "b"):
         sweep_peers.loop([task], str(tmp_path / name))
 
-    first = _digests(tmp_path / "a")
+    first = digests(tmp_path / "a")
     assert list(first) == [trial.address]
-    assert _digests(tmp_path / "b") == first
+    assert digests(tmp_path / "b") == first
 
 
 @pytest.mark.parametrize(
@@ -48,5 +49,5 @@ def test_what_a_peer_trains_has_the_same_digest_each_time(tmp_path: Path) -> Non
 def test_goals_are_met_or_not(seconds: float, equal: int, spent: float, unmet: int) -> None:
     sides = {ONE: side(60.0), TWO: side(seconds, equal), "joblib": side(37.5)}
 
-    assert _goals(sides, spent).count(": no") == unmet
-    assert "| 1.60 | 100 | 0 | 24 of 24 |" in _table({ONE: side(60.0), TWO: side(37.5)})
+    assert goals(sides, spent).count(": no") == unmet
+    assert "| 1.60 | 100 | 0 | 24 of 24 |" in as_markdown({ONE: side(60.0), TWO: side(37.5)})
