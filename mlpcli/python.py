@@ -49,12 +49,13 @@ from mlpcli.data.raw import Reading
 from mlpcli.errors import ConfigError, DataError, MlpError
 from mlpcli.nn import Array
 from mlpcli.nn.mlp import Params, parameter_count
+from mlpcli.runs import selection
 from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.selection import Kind, Selection, Weights
 from mlpcli.training import build, scoring
 from mlpcli.training.progress import Epoch, Metrics
 from mlpcli.training.threads import cores
 
-Weights = Literal["best", "last"]
 File = Literal["train", "test"]
 Part = Literal["test", "validation", "train"]
 Settings = Config | str | Path | Mapping[str, Any]
@@ -64,10 +65,11 @@ class Model(NamedTuple):
     """A run's network."""
 
     run: Path  # the run's folder
-    weights: str  # "best" or "last"
+    weights: Kind  # "best" or "last"
     config: Config
     classes: tuple[str, ...]  # names, in the order of the outputs
     params: Params  # W1 is params[0].W, float32; calibrated: the last layer is divided by T
+    selection: Selection = Selection("best")  # by "auto" or by name
 
     @property
     def history(self) -> list[Metrics]:
@@ -180,7 +182,7 @@ def train(
     offline: bool = False,
     threads: int | None = None,
 ) -> Model:
-    """Train as `mlp train` does, into the folder out; returns the network with its best weights.
+    """Train as `mlp train` does, into the folder out; returns its network, as `load` does.
 
     config: settings, or what `load_config` makes them of, such as "mnist" or {"train.epochs": 2}.
     progress: draw the curve in a notebook as it grows; elsewhere, show what `mlp train` shows on
@@ -201,15 +203,18 @@ def train(
     return load(out)
 
 
-def load(run: str | Path, *, weights: Weights = "best") -> Model:
-    """The network of a run, with its "best" or its "last" weights; raises CheckpointError.
+def load(run: str | Path, *, weights: Weights = "auto") -> Model:
+    """The network of a run; raises CheckpointError.
 
     run: its folder, or its name in the folder runs/.
+    weights: "best", "last", or "auto", which takes the last where the learning rate ended at 0 and
+    the validation curve did not fall, else the best; `selection` of the model says why.
     """
     _one_of("weights", weights, get_args(Weights))
     folder = find(run)
-    metadata, params, *_ = RunFolder(folder).load_weights(weights)
-    return Model(folder, weights, metadata.config, metadata.classes, params)
+    selected, (metadata, params, *_) = selection.load(RunFolder(folder), weights)
+    which = selected.weights
+    return Model(folder, which, metadata.config, metadata.classes, params, selected)
 
 
 def evaluate(
@@ -223,17 +228,18 @@ def evaluate(
     """Loss, accuracy and confusion matrix of a run on a split of its data, or of other data.
 
     Its `scores.accuracy` is a fraction, `scores.loss` in nats.
-    weights: "best" or "last"; the default is those of a Model, and "best" for a run's folder.
+    weights: as for `load`; the default is those of a Model, and "auto" for a run's folder.
     data: a name or a path, with the classes of the run or some of them. It may have class folders
     or a test split alone, and images of any size, pixel range and background: they are prepared as
     `mlp predict` does, and `notes` say how. Raises MlpError.
     """
     _one_of("split", split, get_args(Part))
-    folder, own = (run.run, run.weights) if isinstance(run, Model) else (find(run), "best")
-    _one_of("weights", weights or own, get_args(Weights))
+    folder = run.run if isinstance(run, Model) else find(run)
+    weights = weights or (run.weights if isinstance(run, Model) else "auto")
+    _one_of("weights", weights, get_args(Weights))
     other = None if data is None else str(data)
     result = api_eval.evaluate_run(
-        folder, split=split, data=other, weights=weights or own, offline=offline
+        folder, split=split, data=other, weights=weights, offline=offline
     )
     return Evaluation(*result)
 
@@ -250,7 +256,7 @@ def check_gradient(subject: Settings | Model, *, quick: bool = False) -> list[Ve
     [<initial parameters: right; 16,570 of 16,570 ...>, <after 8 steps of training: right; ...>]
     """
     if isinstance(subject, Model):
-        run, _, config, classes, params = subject
+        run, _, config, classes, params, _ = subject
         points = iter([gradcheck.point_of_params(params, config, classes, str(run))])
     else:
         points = gradcheck.points_of_config(_settings(subject))

@@ -191,7 +191,7 @@ def test_a_workflow_fails_when_the_accuracy_is_too_low(
     assert statuses(outcomes) == [0, 0, 0, 0, 1, 0]
     (message,) = failures("eval")
     assert f"::error title=mlp eval::run: {message}\n" in outcomes[4].err
-    assert "### run (best weights)" in Path("summary.md").read_text(encoding="utf-8")
+    assert "### run (last weights)" in Path("summary.md").read_text(encoding="utf-8")
 
 
 def test_a_workflow_marks_a_mistake_in_the_config(job_env: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from mlpcli.api import significance
 from mlpcli.api.eval import Evaluation, Evaluations, evaluate
 from mlpcli.errors import CheckpointError
 from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.selection import Selection, Weights, common
 
 SIGNIFICANCE_LEVEL = 0.05  # a difference with this p-value or a larger one may be chance
 
@@ -22,7 +23,7 @@ class Comparison(NamedTuple):
     runs: tuple[str, str]  # their folders
     data: str  # name or path of the data set
     split: str  # test, validation or train
-    weights: str  # best or last
+    weights: str  # best or last; "auto" where it took both
     accuracy: tuple[float, float]  # fractions; means over the runs
     difference: float  # the second's accuracy minus the first's
     ci95: tuple[float, float]  # of the difference
@@ -32,6 +33,7 @@ class Comparison(NamedTuple):
     only: tuple[int, int] | None = None  # images that only the first, only the second gets right
     kind: str = "seed"  # what several runs differ in, or "fold"
     numbers: tuple[int, ...] = ()  # of those that both have; empty for two single runs
+    selections: tuple[tuple[Selection | None, ...], ...] = ()  # of each run, or of its seeds
 
     @property
     def verdict(self) -> str:
@@ -63,6 +65,11 @@ class Ranking(NamedTuple):
     worse: tuple[Rival, ...]  # those that are significantly worse than the first of the runs
     pairs: int  # of runs, for which the p-values are corrected
 
+    @property
+    def weights(self) -> str:
+        """Those of all runs, "best" or "last"; "auto" where `auto` took both."""
+        return common(rival.comparison.weights for rival in self.rivals)
+
 
 def compare(
     first: Path,
@@ -70,7 +77,7 @@ def compare(
     *,
     split: str = "test",
     data: str | None = None,
-    weights: str = "best",
+    weights: Weights = "auto",
     offline: bool = False,
 ) -> Comparison:
     """Two single runs image by image, or those of several seeds or folds one by one.
@@ -87,7 +94,7 @@ def rank(
     *,
     split: str = "test",
     data: str | None = None,
-    weights: str = "best",
+    weights: Weights = "auto",
     offline: bool = False,
 ) -> Ranking:
     """At least two runs, each compared with the best of them; raises as `compare` does."""
@@ -133,7 +140,7 @@ def compare_evaluations(a: Evaluation, b: Evaluation) -> Comparison:
         runs=(a.run, b.run),
         data=a.data,
         split=a.split,
-        weights=a.weights,
+        weights=common((a.weights, b.weights)),
         accuracy=(a.accuracy, b.accuracy),
         difference=(only_b - only_a) / n,
         ci95=significance.difference(*only, n),
@@ -141,11 +148,12 @@ def compare_evaluations(a: Evaluation, b: Evaluation) -> Comparison:
         p=p,
         n=n,
         only=only,
+        selections=((a.selection,), (b.selection,)),
     )
 
 
 def _evaluations(
-    folders: Sequence[Path], split: str, data: str | None, weights: str, *, offline: bool
+    folders: Sequence[Path], split: str, data: str | None, weights: Weights, *, offline: bool
 ) -> list[Evaluation | Evaluations]:
     """Each run or series, evaluated; raises CheckpointError where they are not of a kind."""
     kinds = [RunFolder(folder).series_kind() for folder in folders]
@@ -202,7 +210,7 @@ def _compare_series(
         runs=(first.run, second.run),
         data=a.data,
         split=a.split,
-        weights=a.weights,
+        weights=common(each.weights for pair in pairs for each in pair),
         accuracy=(fmean(a.accuracy for a, _ in pairs), fmean(b.accuracy for _, b in pairs)),
         difference=spread.mean,
         ci95=spread.ci95,
@@ -211,6 +219,7 @@ def _compare_series(
         n=a.scores.n,
         kind=first.kind,
         numbers=numbers,
+        selections=(tuple(a.selection for a, _ in pairs), tuple(b.selection for _, b in pairs)),
     )
 
 

@@ -18,6 +18,7 @@ from mlpcli.errors import CheckpointError
 from mlpcli.nn import Array
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.selection import Selection, Weights, common, load
 from mlpcli.training import build
 from mlpcli.training.calibration import Calibration, calibration
 from mlpcli.training.loader import load_split, reading, split_rows
@@ -38,6 +39,7 @@ class Evaluation(NamedTuple):
     temperature: float | None  # by which the outputs were divided; None where none was fitted
     uncalibrated: Calibration  # as it is without the temperature
     notes: tuple[str, ...] = ()  # how other data was understood and prepared
+    selection: Selection | None = None  # of these weights, by `auto` or by name
 
     @property
     def accuracy(self) -> float:
@@ -62,6 +64,11 @@ class Evaluations(NamedTuple):
     summary: Summary  # of their accuracies
 
     @property
+    def weights(self) -> str:
+        """Those of all runs, "best" or "last"; "auto" where `auto` took both."""
+        return common(each.weights for each in self.results.values())
+
+    @property
     def accuracy(self) -> float:
         """Mean over the runs, a fraction."""
         return self.summary.mean
@@ -76,7 +83,7 @@ def evaluate(
     *,
     split: str = "test",
     data: str | None = None,
-    weights: str = "best",
+    weights: Weights = "auto",
     offline: bool = False,
 ) -> Evaluation | Evaluations:
     """One run, or several, on a split; the arguments are those of `open_subject`.
@@ -97,7 +104,7 @@ def evaluate_run(
     *,
     split: str = "test",
     data: str | None = None,
-    weights: str = "best",
+    weights: Weights = "auto",
     offline: bool = False,
 ) -> Evaluation:
     """Scores of one run on a split; the arguments are those of `open_subject`."""
@@ -109,7 +116,7 @@ class Subject(NamedTuple):
 
     run: str  # the run's folder
     split: str  # test, validation or train
-    weights: str  # best or last
+    selection: Selection
     checkpoint: Checkpoint
     images: Split
     rows: NDArray[Any] | None  # of the images; None for all
@@ -121,7 +128,7 @@ class Subject(NamedTuple):
 
     def evaluate_outputs(self) -> tuple[Evaluation, Array]:
         """Its scores, and the outputs z for each image, (n, classes) in float64."""
-        run, split, weights, (metadata, params, *_), images, rows, notes = self
+        run, split, selection, (metadata, params, *_), images, rows, notes = self
         labels = images.labels if rows is None else images.labels[rows]
         z = np.empty((len(labels), len(metadata.classes)))
         scores = score(params, images, activation=build.activation(metadata.config), rows=rows, z=z)
@@ -129,7 +136,7 @@ class Subject(NamedTuple):
             run=run,
             data=images.name,
             split=split,
-            weights=weights,
+            weights=selection.weights,
             classes=images.classes,
             scores=scores,
             images=(images.files, b"" if rows is None else rows.tobytes()),
@@ -137,11 +144,14 @@ class Subject(NamedTuple):
             temperature=metadata.temperature,
             uncalibrated=calibration((metadata.temperature or 1.0) * z, labels),
             notes=notes,
+            selection=selection,
         )
         return evaluation, z
 
 
-def open_subject(run: Path, split: str, data: str | None, which: str, *, offline: bool) -> Subject:
+def open_subject(
+    run: Path, split: str, data: str | None, weights: Weights, *, offline: bool
+) -> Subject:
     """A run with the "test" images, or the "validation" or "train" part of its training images.
 
     data: name or path of another data set with its classes, or some of them; None: the run's own.
@@ -150,7 +160,7 @@ def open_subject(run: Path, split: str, data: str | None, which: str, *, offline
     together.
     """
     folder = RunFolder(run)
-    checkpoint = folder.load_weights(which)
+    selection, checkpoint = load(folder, weights)
     then = None  # the training files; while they are unchanged, so are the splits
     if split != "test" and data is None:
         unknown = "which images it was trained on is not known; evaluate on --split test"
@@ -177,7 +187,7 @@ def open_subject(run: Path, split: str, data: str | None, which: str, *, offline
                 f"{folder}: its training data has changed since, so its validation split is no "
                 "longer known; evaluate on --split test"
             )
-    return Subject(str(run), split, which, checkpoint, images, rows, notes)
+    return Subject(str(run), split, selection, checkpoint, images, rows, notes)
 
 
 def _other_images(metadata: Metadata, data: str, split: str, *, offline: bool) -> tuple[Split, str]:

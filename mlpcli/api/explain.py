@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlpcli.api.gradcheck import batch, point_of_run, points_of_config
+from mlpcli.api.gradcheck import Point, batch, point_of_run, points_of_config
 from mlpcli.checks import explain as checks
 from mlpcli.checks.explain import Explanation
 from mlpcli.checks.problem import Problem
@@ -15,6 +15,7 @@ from mlpcli.config.schema import Config
 from mlpcli.data.registry import DATASETS
 from mlpcli.errors import ConfigError, DataError
 from mlpcli.nn import mlp
+from mlpcli.runs.selection import Selection, Weights
 from mlpcli.training.loader import load_split
 
 
@@ -24,6 +25,7 @@ class Explained(NamedTuple):
     title: str
     explanation: Explanation
     layer: int | None  # the one to show, counted from 1; None for all
+    selection: Selection | None = None  # of a run's weights
 
 
 def explain(
@@ -31,6 +33,7 @@ def explain(
     changes: Overrides = (),
     *,
     run: Path | None = None,
+    weights: Weights = "auto",
     image: int | None = None,
     layer: int | None = None,
 ) -> Explained:
@@ -39,21 +42,22 @@ def explain(
     image: number of a training image; without it, the first image that is checked.
     Raises ConfigError for a layer that the network lacks, and DataError.
     """
+    selection = None
     if run or config or changes or image is not None:
-        problem, title = _full_network(config, changes, run, image)
+        if run:
+            selection, point = point_of_run(run, weights)
+        else:
+            point = next(points_of_config(load_for_check(config, changes)))
+        problem, title = _full_network(point, image)
     else:
         problem, title = checks.example(), "A 5-4-3-2 network and one image"
     if layer and layer > len(problem.params):
         raise ConfigError(f"--layer: must be in [1, {len(problem.params)}], got {layer}")
-    return Explained(title, checks.explain(problem), layer)
+    return Explained(title, checks.explain(problem), layer, selection)
 
 
-def _full_network(
-    config: str | None, changes: Overrides, run: Path | None, image: int | None
-) -> tuple[Problem, str]:
+def _full_network(point: Point, image: int | None) -> tuple[Problem, str]:
     """A configured or trained network at an image, and their name."""
-    settings = load_for_check(config, changes)
-    point = point_of_run(run) if run else next(points_of_config(settings))
     problem, name = point.problem, f"the first image that is checked, of {point.data}"
     if problem.batch_norm:  # whose gradient at one image depends on the others
         raise ConfigError(

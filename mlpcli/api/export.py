@@ -22,6 +22,7 @@ from mlpcli.nn.mlp import Params
 from mlpcli.runs.checkpoint import Metadata, Tensors, tensors
 from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.ownership import HEAD_SIZE
+from mlpcli.runs.selection import Selection, Weights, load
 from mlpcli.training import build
 from mlpcli.training.loader import load_split
 from mlpcli.training.scoring import probabilities
@@ -50,6 +51,7 @@ class Exported(NamedTuple):
     format: Form
     bytes: int
     trial: RuntimeCheck | None  # of ONNX alone
+    selection: Selection
 
 
 def export(
@@ -57,7 +59,7 @@ def export(
     file: Path | None = None,
     *,
     form: Form,
-    weights: str = "best",
+    weights: Weights = "auto",
     overwrite: bool = False,
 ) -> Exported:
     """Write a run's network in one piece; without a file's name, into RUN.FORMAT.
@@ -72,7 +74,7 @@ def export(
         raise ConfigError(
             f"{file}: has the ending of another format than {form}; add --format {ending}"
         )
-    metadata, params, *_ = RunFolder(run).load_weights(weights)
+    selection, (metadata, params, *_) = load(RunFolder(run), weights)
     if RunFolder(run).needs(file):
         raise CheckpointError(f"{file}: is a file of the run itself; choose another --out")
     files.claim(file, partial(_is_export, form=form), overwrite=overwrite)
@@ -87,7 +89,15 @@ def export(
     else:
         content = _npz(tensors(params), usage | {"classes": list(metadata.classes)})
     files.write(file, content)
-    return Exported(str(run), weights, str(file), form, len(content), trial)
+    return Exported(
+        run=str(run),
+        weights=selection.weights,
+        file=str(file),
+        format=form,
+        bytes=len(content),
+        trial=trial,
+        selection=selection,
+    )
 
 
 def _is_export(file: BinaryIO, *, form: Form) -> bool:

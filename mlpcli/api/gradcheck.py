@@ -23,6 +23,7 @@ from mlpcli.errors import DataError
 from mlpcli.nn import Array, mlp
 from mlpcli.nn.mlp import Layer, Params
 from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.selection import Selection, Weights, load
 from mlpcli.training import build, imbalance
 from mlpcli.training.loader import (
     TrainingData,
@@ -53,6 +54,7 @@ class GradientCheck(NamedTuple):
 
     points: list[Point]
     verdicts: list[Verdict]
+    selection: Selection | None = None  # of a run's weights
 
     @property
     def ok(self) -> bool:
@@ -86,11 +88,21 @@ class StepSizes(NamedTuple):
 
 
 def check(
-    config: str | None, changes: Overrides, *, run: Path | None = None, quick: bool = False
+    config: str | None,
+    changes: Overrides,
+    *,
+    run: Path | None = None,
+    weights: Weights = "auto",
+    quick: bool = False,
 ) -> GradientCheck:
     """Check a configured network, or that of a run; quick: by the complex step alone."""
-    points = [point_of_run(run)] if run else list(points_of_config(load_for_check(config, changes)))
-    return GradientCheck(points, list(check_points(points, quick=quick)))
+    selection, points = None, []
+    if run:
+        selection, point = point_of_run(run, weights)
+        points = [point]
+    else:
+        points = list(points_of_config(load_for_check(config, changes)))
+    return GradientCheck(points, list(check_points(points, quick=quick)), selection)
 
 
 def self_test() -> Generator[tuple[int, int], None, SelfTest]:
@@ -158,10 +170,10 @@ def points_of_config(config: Config) -> Iterator[Point]:
     yield Point(after, there._replace(batch_norm=batch_norm), split.name, config)
 
 
-def point_of_run(folder: Path) -> Point:
-    """The best weights of a run; raises CheckpointError."""
-    metadata, params, *_ = RunFolder(folder).load_weights("best")
-    return point_of_params(params, metadata.config, metadata.classes, str(folder))
+def point_of_run(folder: Path, weights: Weights = "auto") -> tuple[Selection, Point]:
+    """The network of a run, and which of its weights these are; raises CheckpointError."""
+    selection, (metadata, params, *_) = load(RunFolder(folder), weights)
+    return selection, point_of_params(params, metadata.config, metadata.classes, str(folder))
 
 
 def point_of_params(params: Params, config: Config, classes: tuple[str, ...], name: str) -> Point:

@@ -13,6 +13,7 @@ from mlpcli.config.schema import Config
 from mlpcli.errors import CheckpointError, ConfigError, Interrupted
 from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.record import RunRecord
+from mlpcli.runs.selection import Selection, choose
 from mlpcli.training.progress import images_per_second
 
 
@@ -31,11 +32,13 @@ class TrainResult(NamedTuple):
     run: str  # the run's folder
     record: RunRecord
     images_per_second: float  # in the steps of all its epochs
+    selection: Selection  # of its weights, by `auto`
 
     @classmethod
     def of(cls, run: RunFolder, record: RunRecord) -> Self:
         """That of a finished run; raises CheckpointError where its metrics cannot be read."""
-        return cls(str(run), record, images_per_second(run.load_metrics()))
+        metrics = run.load_metrics()
+        return cls(str(run), record, images_per_second(metrics), choose(record, metrics))
 
 
 class SeriesResult(NamedTuple):

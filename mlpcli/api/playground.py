@@ -16,6 +16,7 @@ from mlpcli.nn import Array, mlp
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.ownership import HEAD_SIZE
+from mlpcli.runs.selection import Selection, Weights, load
 
 IMAGE_COUNT = 50  # test images in the page
 MAX_MISTAKES = 10  # of them: on mistakes alone, one could not see what teaching costs
@@ -35,7 +36,7 @@ class Playground(NamedTuple):
     """A network and what it takes to use it."""
 
     run: str  # the run's folder
-    weights: str  # best or last
+    selection: Selection
     checkpoint: Checkpoint
     accuracy: float | None  # on all test images, a fraction; None where they cannot be read
     images: Gallery | None  # likewise
@@ -58,12 +59,12 @@ def _is_playground(file: BinaryIO) -> bool:
     return MARK in file.read(HEAD_SIZE)
 
 
-def collect(folder: Path, *, weights: str = "best") -> Playground:
+def collect(folder: Path, *, weights: Weights = "auto") -> Playground:
     """A run's network and some test images, if they are there; nothing is downloaded.
 
     Raises CheckpointError, also for weights that float16 cannot hold.
     """
-    checkpoint = RunFolder(folder).load_weights(weights)
+    selection, checkpoint = load(RunFolder(folder), weights)
     largest = max(float(np.abs(array).max()) for layer in checkpoint.params for array in layer)
     if largest > MAX_FLOAT16:
         raise CheckpointError(
@@ -71,13 +72,13 @@ def collect(folder: Path, *, weights: str = "best") -> Playground:
         )
     accuracy, images, missing = None, None, ""
     try:
-        subject = open_subject(folder, "test", None, weights, offline=True)
+        subject = open_subject(folder, "test", None, selection.weights, offline=True)
     except (DataError, ConfigError, CheckpointError) as err:
         missing = str(err)
     else:
         evaluation, z = subject.evaluate_outputs()
         accuracy, images = evaluation.accuracy, choose(mlp.softmax(z), subject)
-    return Playground(str(folder), weights, checkpoint, accuracy, images, missing)
+    return Playground(str(folder), selection, checkpoint, accuracy, images, missing)
 
 
 def choose(p: Array, subject: Subject, *, count: int = IMAGE_COUNT) -> Gallery:

@@ -14,6 +14,7 @@ from mlpcli.errors import DataError
 from mlpcli.nn import Array
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.selection import Selection, Weights, load
 from mlpcli.training import build, threads
 from mlpcli.training.loader import reading
 from mlpcli.training.scoring import CHUNK_SIZE, probabilities
@@ -46,9 +47,9 @@ class Prediction(NamedTuple):
 Event = list[Prediction] | DataError | Skipped
 
 
-def open_run(folder: Path, weights: str) -> Checkpoint:
-    """The network of a run; raises CheckpointError."""
-    return RunFolder(folder).load_weights(weights)
+def open_run(folder: Path, weights: Weights = "auto") -> tuple[Selection, Checkpoint]:
+    """The network of a run, and which of its weights these are; raises CheckpointError."""
+    return load(RunFolder(folder), weights)
 
 
 def predict(

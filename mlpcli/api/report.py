@@ -22,6 +22,7 @@ from mlpcli.runs.folder import REPORT, RunFolder
 from mlpcli.runs.ownership import HEAD_SIZE, REPORT_MARK
 from mlpcli.runs.provenance import commands
 from mlpcli.runs.record import RunRecord
+from mlpcli.runs.selection import Weights
 from mlpcli.training.progress import Metrics
 
 MAX_RUNS = 8  # as many as there are colors and markers
@@ -51,8 +52,8 @@ class Filters(NamedTuple):
 class Analysis(NamedTuple):
     """All that a report shows of one run."""
 
-    evaluation: Evaluation  # of the best weights
-    metadata: Metadata  # of the same
+    evaluation: Evaluation
+    metadata: Metadata  # of the weights that were evaluated
     record: RunRecord
     metrics: list[Metrics]  # of each epoch
     mistakes: list[Mistake]  # the most confident first
@@ -92,8 +93,10 @@ def _is_report(file: BinaryIO) -> bool:
     return REPORT_MARK in file.read(HEAD_SIZE)
 
 
-def analyze(folder: Path, *, split: str = "test", offline: bool = False) -> Analysis:
-    """A run's best weights on a split, with everything its folder holds.
+def analyze(
+    folder: Path, *, split: str = "test", weights: Weights = "auto", offline: bool = False
+) -> Analysis:
+    """A run's weights on a split, with everything its folder holds.
 
     Raises CheckpointError or DataError where the run's files or the images are not there.
     """
@@ -104,7 +107,7 @@ def analyze(folder: Path, *, split: str = "test", offline: bool = False) -> Anal
         raise CheckpointError(
             f"{folder}: no epoch has ended; resume the run with `mlp train --resume {folder}`"
         )
-    subject = open_subject(folder, split, None, "best", offline=offline)
+    subject = open_subject(folder, split, None, weights, offline=offline)
     last = run.load_weights("last").metadata
     rows = np.arange(len(subject.images.labels)) if subject.rows is None else subject.rows
     params, metadata = subject.checkpoint.params, subject.checkpoint.metadata

@@ -11,6 +11,7 @@ from mlpcli.config.load import changed_settings
 from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.runs.folder import INCOMPLETE, RECORD, SERIES_KINDS, RunFolder
 from mlpcli.runs.record import RunRecord
+from mlpcli.runs.selection import Selection, select
 from mlpcli.runs.tags import Tags
 
 
@@ -108,6 +109,7 @@ class RunDetails(NamedTuple):
     record: RunRecord
     changed: dict[str, Any]  # settings that are not the defaults, by their dotted keys
     tags: Tags = Tags()
+    selection: Selection | None = None  # of its weights, by `auto`
 
 
 class SeriesDetails(NamedTuple):
@@ -147,7 +149,7 @@ def remove(folders: Sequence[Path]) -> Iterator[tuple[str, int]]:
 def _details(run: RunFolder) -> RunDetails:
     run.require()
     changed = changed_settings(run.load_config())
-    return RunDetails(str(run), run.load_record(), changed, run.load_tags())
+    return RunDetails(str(run), run.load_record(), changed, run.load_tags(), select(run))
 
 
 def _entry(folder: Path) -> Entry:

@@ -19,6 +19,7 @@ from mlpcli.config.schema import Config, Metric
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckFailed, CheckpointError, MlpError
 from mlpcli.runs.record import RunRecord
+from mlpcli.runs.selection import Selection
 from mlpcli.training.loader import load_split, split_rows
 
 MAX_EVALUATED = 100  # configs of one seed each that are compared image by image
@@ -250,6 +251,6 @@ def _evaluations(planned: Planned, rows: Sequence[Row], *, offline: bool) -> lis
         if not folder.weights("best").exists():
             raise CheckpointError("not all weights were kept; --keep all keeps them")
         weights, rows_ = folder.load_weights("best"), split_rows(trial.config, images)[1]
-        subject = Subject(row.runs[0], "validation", "best", weights, images, rows_, ())
+        subject = Subject(row.runs[0], "validation", Selection("best"), weights, images, rows_, ())
         found.append(subject.evaluate())
     return found

@@ -12,6 +12,7 @@ from mlpcli.cli.options import (
     WeightsOpt,
     chosen_run,
     flag,
+    say_weights,
 )
 from mlpcli.cli.output import print_result
 from mlpcli.errors import CheckFailed, ConfigError
@@ -21,7 +22,7 @@ def compare(
     runs: RunsArg,
     split: SplitOpt = "test",
     data: DataOpt = None,
-    weights: WeightsOpt = "best",
+    weights: WeightsOpt = "auto",
     fail_if_worse: Annotated[
         bool, flag("--fail-if-worse", "Exit with 1 if a run is worse than the first.")
     ] = False,
@@ -53,11 +54,13 @@ def compare(
     if len(runs) == 2:
         with activity("evaluating the runs", quiet=json):
             pair = api.compare(*folders, split=split, data=data, weights=weights, offline=offline)
+        say_weights(weights, *folders)
         print_result(pair, view.as_blocks, view.as_json, json=json, markdown=markdown)
         failures = [view.failure(pair, pair.p)] if pair.verdict == "worse" else []
     else:
         with activity("evaluating the runs", quiet=json):
             ranking = api.rank(folders, split=split, data=data, weights=weights, offline=offline)
+        say_weights(weights, *folders)
         blocks, as_json = view.ranking_as_blocks, view.ranking_as_json
         print_result(ranking, blocks, as_json, json=json, markdown=markdown)
         failures = [view.failure(worse.comparison, worse.p_holm) for worse in ranking.worse]

@@ -17,6 +17,7 @@ from mlpcli.cli.options import (
     WeightsOpt,
     chosen_run,
     parse_threshold,
+    say_weights,
 )
 from mlpcli.cli.output import echo, print_result
 from mlpcli.errors import CheckFailed, ConfigError
@@ -26,7 +27,7 @@ def eval_(
     run: RunArg = None,
     split: SplitOpt = "test",
     data: OtherDataOpt = None,
-    weights: WeightsOpt = "best",
+    weights: WeightsOpt = "auto",
     fail_under: Annotated[
         list[Threshold] | None,
         Option(
@@ -76,6 +77,7 @@ def eval_(
         with activity(f"evaluating {folder}", quiet=json):
             result = evaluate(folder, split=split, data=data, weights=weights, offline=offline)
         checks += cases(result, fail_under or ())
+    say_weights(weights, folder)
     for note in notes(result):
         echo(f"note: {data}: {note}", err=True)
     blocks = partial(checked_blocks, checks=checks)

@@ -5,7 +5,18 @@ from typing import Annotated
 
 from typer import Option
 
-from mlpcli.cli.options import ConfigOpt, DataOpt, JsonOpt, MarkdownOpt, RunOpt, SetOpt, chosen_run
+from mlpcli.cli.options import (
+    ConfigOpt,
+    DataOpt,
+    JsonOpt,
+    MarkdownOpt,
+    RunOpt,
+    SetOpt,
+    WeightsOpt,
+    chosen_run,
+    require_run,
+    say_weights,
+)
 from mlpcli.cli.output import echo, print_result
 from mlpcli.cli.settings import SettingsArg, read_settings, refuse_settings_of
 from mlpcli.errors import ConfigError
@@ -17,6 +28,7 @@ def explain_(
     set_: SetOpt = None,
     data: DataOpt = None,
     run: RunOpt = None,
+    weights: WeightsOpt = "auto",
     image: Annotated[
         int | None, Option(metavar="N", min=0, help="Number of a training image, counted from 0.")
     ] = None,
@@ -42,6 +54,7 @@ def explain_(
     """
     given = read_settings(words, config, set_, {"data.name": data})
     refuse_settings_of(run, given)
+    require_run(run, weights)
     if html and (markdown or json):
         other = "--markdown" if markdown else "--json"
         raise ConfigError(f"--html: writes a page and prints nothing else; leave out {other}")
@@ -56,7 +69,8 @@ def explain_(
         explain_page.claim(html)
     folder = chosen_run(run) if run else None
     with activity("computing", quiet=json):
-        result = explain(*given, run=folder, image=image, layer=layer)
+        result = explain(*given, run=folder, weights=weights, image=image, layer=layer)
+    say_weights(weights, *([folder] if folder else []))
     if html:
         explain_page.write(html, result)
         echo(f"page: {html}")

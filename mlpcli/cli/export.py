@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 
 from typer import Option
 
-from mlpcli.cli.options import JsonOpt, OverwriteFileOpt, RunArg, WeightsOpt, chosen_run, out_option
+from mlpcli.cli.options import (
+    JsonOpt,
+    OverwriteFileOpt,
+    RunArg,
+    WeightsOpt,
+    chosen_run,
+    out_option,
+    say_weights,
+)
 from mlpcli.cli.output import print_result
 
 
@@ -15,7 +23,7 @@ def export(
         Literal["onnx", "safetensors", "npz"], Option("--format", help="File format.")
     ] = "onnx",
     out: Annotated[Path | None, out_option("FILE", "The file (default: RUN.FORMAT).")] = None,
-    weights: WeightsOpt = "best",
+    weights: WeightsOpt = "auto",
     overwrite: OverwriteFileOpt = False,
     json: JsonOpt = False,
 ) -> None:
@@ -35,10 +43,10 @@ def export(
     """
     from mlpcli.api import export as api
     from mlpcli.show.activity import activity
-    from mlpcli.show.export import as_text
-    from mlpcli.show.format import json_object
+    from mlpcli.show.export import as_json, as_text
 
     folder = chosen_run(run)
     with activity(f"exporting {folder}", quiet=json):
         result = api.export(folder, out, form=form, weights=weights, overwrite=overwrite)
-    print_result(result, as_text, json_object, json=json)
+    say_weights(weights, folder)
+    print_result(result, as_text, as_json, json=json)

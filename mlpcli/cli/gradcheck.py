@@ -15,9 +15,12 @@ from mlpcli.cli.options import (
     OverwriteFileOpt,
     RunOpt,
     SetOpt,
+    WeightsOpt,
     chosen_run,
     flag,
     refuse_beside,
+    require_run,
+    say_weights,
 )
 from mlpcli.cli.output import moved, print_result
 from mlpcli.cli.settings import SettingsArg, read_settings, refuse_settings_of
@@ -31,6 +34,7 @@ def gradcheck(
     set_: SetOpt = None,
     data: DataOpt = None,
     run: RunOpt = None,
+    weights: WeightsOpt = "auto",
     quick: Annotated[bool, flag("--quick", "Only the complex step, in about a second.")] = False,
     self_test: Annotated[bool, flag("--self-test", "Test the checker with injected bugs.")] = False,
     sweep: Annotated[
@@ -74,6 +78,7 @@ def gradcheck(
         "--set": set_,
         "--data": data,
         "--run": run,
+        "--weights": weights != "auto",
         "--quick": quick,
     }
     for mode in [mode for mode, value in modes.items() if value]:
@@ -85,6 +90,7 @@ def gradcheck(
         raise ConfigError("--timeout: is an option of `mlp grade`")
     settings = read_settings(words, config, set_, {"data.name": data})
     refuse_settings_of(run, settings)
+    require_run(run, weights)
     if template or backward:
         old, new = ("template", "--template") if template else ("backward", "FILE.py")
         moved(f"mlp gradcheck --{old}", f"mlp grade {new}")
@@ -138,8 +144,9 @@ def gradcheck(
         with report(junit, "gradcheck") as cases:
             folder = chosen_run(run) if run else None
             with activity.activity("checking the gradient", quiet=json):
-                result = api.check(*settings, run=folder, quick=quick)
+                result = api.check(*settings, run=folder, weights=weights, quick=quick)
             cases += show.cases(result)
+        say_weights(weights, *([folder] if folder else []))
         print_result(
             result, show.as_text, show.as_json, blocks=show.as_blocks, json=json, markdown=markdown
         )

@@ -88,7 +88,11 @@ SetOpt = Annotated[
     ),
 ]
 SplitOpt = Annotated[Literal["test", "validation", "train"], Option(help="Split to evaluate on.")]
-WeightsOpt = Annotated[Literal["best", "last"], Option(help="Best or final weights.")]
+Weights = Literal["auto", "best", "last"]
+WeightsOpt = Annotated[
+    Weights,
+    Option(help="Best or last weights of the training; auto chooses by the validation images."),
+]
 OverwriteOpt = Annotated[bool, Option("--overwrite", help="Replace the run in the folder.")]
 OverwriteFileOpt = Annotated[bool, Option("--overwrite", help="Replace any file of that name.")]
 JsonOpt = Annotated[bool, Option("--json", callback=_only_form, help="Print one JSON object.")]
@@ -139,6 +143,20 @@ def chosen_run(run: str | None) -> Path:
 def chosen_runs(runs: list[str] | None) -> list[Path]:
     """The folders of the runs that arguments name or, without any, of the latest."""
     return [chosen_run(run) for run in runs] if runs else [chosen_run(None)]
+
+
+def require_run(run: str | None, weights: str) -> None:
+    """Raise ConfigError where --weights is given without --run, whose weights it chooses."""
+    if weights != "auto" and not run:
+        raise ConfigError("--weights: works only with --run")
+
+
+def say_weights(weights: Weights, *folders: Path) -> None:
+    """Say on standard error which weights `auto` takes of runs, where it has a choice."""
+    from mlpcli.show.selection import notes
+
+    for text in notes(folders, weights):
+        echo(f"note: {text}", err=True)
 
 
 def parse_duration(text: str) -> float:

@@ -13,6 +13,7 @@ from mlpcli.cli.options import (
     chosen_run,
     flag,
     out_option,
+    say_weights,
 )
 from mlpcli.cli.output import print_result
 
@@ -23,7 +24,7 @@ def playground(
         Path | None,
         out_option("FILE.html", "The file (default: playground.html, in the run's folder)."),
     ] = None,
-    weights: WeightsOpt = "best",
+    weights: WeightsOpt = "auto",
     overwrite: OverwriteFileOpt = False,
     open_: Annotated[bool, flag("--open", "Open it in the browser.")] = False,
     json: JsonOpt = False,
@@ -53,6 +54,7 @@ def playground(
     with activity(f"evaluating {folder}", quiet=json):
         found = collect(folder, weights=weights)
         written = show.write(path, found)
+    say_weights(weights, folder)
     if found.missing:
         console.warn(f"{found.missing}; the page has no test images")
     print_result(written, show.as_text, show.as_json, json=json)

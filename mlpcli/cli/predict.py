@@ -9,7 +9,7 @@ import typer
 from typer import Argument, Option
 
 from mlpcli.cli.completion import runs
-from mlpcli.cli.options import LATEST, JsonOpt, WeightsOpt, chosen_run
+from mlpcli.cli.options import LATEST, JsonOpt, WeightsOpt, chosen_run, say_weights
 from mlpcli.cli.output import echo
 from mlpcli.errors import ConfigError
 
@@ -36,7 +36,7 @@ def predict_(
         bool | None,
         Option(help="Scale and center the ink, or only shrink (default: as in training)."),
     ] = None,
-    weights: WeightsOpt = "best",
+    weights: WeightsOpt = "auto",
     json: JsonOpt = False,
 ) -> None:
     """Classify your own images.
@@ -66,7 +66,8 @@ def predict_(
 
     run, images = _run_and_images(words)
     folder = chosen_run(run)
-    checkpoint = open_run(folder, weights)
+    selection, checkpoint = open_run(folder, weights)
+    say_weights(weights, folder)
     stdin = getattr(sys.stdin, "buffer", None) or io.BytesIO()  # None where it was closed
     events = predict(checkpoint, images, stdin, top=top, invert=invert, center=center)
     if "-" not in images:  # else it may wait for what is typed
@@ -75,7 +76,7 @@ def predict_(
     decided = {"inverts": invert is None, "centers": center is None}
     result = stream(events, "json" if json else form or "table", classes, **decided, echo=echo)
     if json:
-        echo(as_json(str(folder), weights, result))
+        echo(as_json(str(folder), selection, result))
     if result.errors:
         raise typer.Exit(2)
 

@@ -11,9 +11,11 @@ from mlpcli.cli.options import (
     OverwriteFileOpt,
     RunsOrLatestArg,
     SplitOpt,
+    WeightsOpt,
     chosen_runs,
     flag,
     out_option,
+    say_weights,
 )
 from mlpcli.cli.output import print_result
 
@@ -27,6 +29,7 @@ def report(
     overwrite: OverwriteFileOpt = False,
     open_: Annotated[bool, flag("--open", "Open it in the browser.")] = False,
     split: SplitOpt = "test",
+    weights: WeightsOpt = "auto",
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
@@ -54,8 +57,12 @@ def report(
     claim(path, folders, overwrite=overwrite)
     what = folders[0] if len(folders) == 1 else counted(len(folders), "run")
     with activity(f"analyzing {what}", quiet=json) as shown:
-        analyses = [analyze(folder, split=split, offline=offline) for folder in shown.each(folders)]
+        analyses = [
+            analyze(folder, split=split, weights=weights, offline=offline)
+            for folder in shown.each(folders)
+        ]
         written = show.write(path, analyses)
+    say_weights(weights, *folders)
     print_result(written, show.as_text, show.as_json, json=json)
     if open_ and typer.launch(str(path.resolve())):
         console.warn(f"no browser could be started; open {path}")

@@ -1,7 +1,7 @@
 """Which of a run's weights a command uses: the best or the last."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from mlpcli.config.schema import Metric
@@ -30,8 +30,9 @@ class Selection(NamedTuple):
 
     @property
     def is_choice(self) -> bool:
-        """Whether `auto` took them, in place of others."""
-        return self.reason not in ("", SAME)
+        """Whether `auto` took them in place of others that validate better or worse."""
+        values = [m and m.validation(self.metric) for m in (self.best, self.last)]
+        return self.reason not in ("", SAME) and (values[0] is None or values[0] != values[1])
 
     @property
     def metrics(self) -> Metrics | None:
@@ -81,6 +82,12 @@ def choose(record: RunRecord, metrics: Sequence[Metrics]) -> Selection:
         return Selection("best", reason, best, last, metric)
     reason = "the learning rate ended at 0 and the validation curve did not fall"
     return Selection("last", reason, best, last, metric)
+
+
+def common(weights: Iterable[str]) -> str:
+    """The weights of several runs, where all have the same; else "auto", which took both."""
+    names = {*weights}
+    return names.pop() if len(names) == 1 else "auto"
 
 
 def has_fallen(curve: Sequence[float], *, images: int) -> bool:

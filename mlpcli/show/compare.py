@@ -1,6 +1,11 @@
 """The output of `mlp compare`: accuracies, their differences, and which are significant."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from mlpcli.api.compare import SIGNIFICANCE_LEVEL, Comparison, Ranking
+from mlpcli.runs.selection import Selection
+from mlpcli.show import selection
 from mlpcli.show.format import Block, json_object, percent, points, probability, subject
 
 TESTS = {
@@ -24,7 +29,7 @@ def as_blocks(result: Comparison) -> list[Block]:
         "cannot tell": f"cannot tell which is better (p of {SIGNIFICANCE_LEVEL} or more)",
     }
     return [
-        _head(result),
+        _head(result, result.weights),
         rows,
         f"difference: {points(result.difference)} points (95% interval {low} to {high})",
         f"{probability(result.p)}, {TESTS[result.test]}, {_members(result)}",
@@ -36,6 +41,7 @@ def as_json(result: Comparison) -> str:
     """The same as one JSON object."""
     values = result._asdict() | {"verdict": result.verdict}
     values[f"{values.pop('kind')}s"] = values.pop("numbers")
+    values["selections"] = [_selections(each) for each in result.selections]
     return json_object(values)
 
 
@@ -61,7 +67,7 @@ def ranking_as_blocks(result: Ranking) -> list[Block]:
     elif not worse:
         verdict = f"cannot tell which is best (p of {SIGNIFICANCE_LEVEL} or more)"
     return [
-        _head(pairs[0]),
+        _head(pairs[0], result.weights),
         rows,
         f"difference: from {result.best}, in points; the intervals are not corrected",
         f"p: {tests}, {_members(pairs[0])}; corrected for {result.pairs} pairs of runs (Holm)",
@@ -83,6 +89,7 @@ def ranking_as_json(result: Ranking) -> str:
             "p_holm": rival.p_holm,
             "only": rival.comparison.only,
             "verdict": rival.verdict,
+            "selection": _selections(rival.comparison.selections[1]),
         }
         for rival in result.rivals
     ]
@@ -91,13 +98,14 @@ def ranking_as_json(result: Ranking) -> str:
             "runs": result.runs,
             "data": pair.data,
             "split": pair.split,
-            "weights": pair.weights,
+            "weights": result.weights,
             "n": pair.n,
             "accuracy": result.accuracy,
             "best": result.best,
             "comparisons": rivals,
             "pairs": result.pairs,
             f"{pair.kind}s": pair.numbers,
+            "selection": _selections(pair.selections[0]),
         }
     )
 
@@ -109,8 +117,15 @@ def failure(pair: Comparison, p: float) -> str:
     return f"{b}: is worse than {a} by {lost} points ({probability(p)})"
 
 
-def _head(pair: Comparison) -> str:
-    return f"{subject(pair.split, pair.data)}, {pair.n:,} images, {pair.weights} weights"
+def _head(pair: Comparison, weights: str) -> str:
+    images = f"{subject(pair.split, pair.data)}, {pair.n:,} images"
+    return f"{images}, {selection.named(weights)}"
+
+
+def _selections(found: Sequence[Selection | None]) -> Any:
+    """What `auto` took of a run, or of each of several seeds or folds."""
+    values = [selection.as_json(each) for each in found]
+    return values if len(values) > 1 else values[0]
 
 
 def _members(pair: Comparison) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mlpcli.api.eval import Evaluation, Evaluations
 from mlpcli.config.schema import Metric
+from mlpcli.show import selection
 from mlpcli.show.format import METRICS as NAMES
 from mlpcli.show.format import Block, json_object, percent, pick, subject
 from mlpcli.show.junit import Case
@@ -26,11 +27,12 @@ def as_json(result: Evaluation | Evaluations) -> str:
     """The same as one JSON object."""
     if isinstance(result, Evaluations):
         one = next(iter(result.results.values()))
-        images = pick(one, "data", "split", "weights")
+        images = pick(one, "data", "split") | {"weights": result.weights}
         runs = [
             {result.kind: number, "run": e.run}
             | pick(e.scores, *METRICS, "loss", "correct", "n")
             | probabilities(e)
+            | {"weights": e.weights, "selection": selection.as_json(e.selection)}
             for number, e in result.results.items()
         ]
         means = {metric: result.value(metric) for metric in METRICS} | spread(result.summary)
@@ -39,6 +41,7 @@ def as_json(result: Evaluation | Evaluations) -> str:
     return json_object(
         {
             **pick(result, "run", "data", "split", "weights"),
+            "selection": selection.as_json(result.selection),
             **_metrics(scores),
             **pick(scores, "loss", "correct", "n", "confusion"),
             **probabilities(result),
@@ -102,7 +105,7 @@ def _single(result: Evaluation) -> list[Block]:
     confusion = scores.confusion.tolist()
     few = len(result.classes) <= MAX_MATRIX_CLASSES
     return [
-        f"{result.run} ({result.weights} weights) on {subject(result.split, result.data)}",
+        f"{result.run} ({selection.named(result.weights)}) on {subject(result.split, result.data)}",
         f"accuracy: {percent(scores.accuracy)} ({scores.correct:,} of {scores.n:,} correct)",
         f"95% interval: {low} to {high}",
         *(_metric(scores, metric) for metric in METRICS[1:]),
@@ -145,7 +148,7 @@ def _series(result: Evaluations) -> list[Block]:
         s, error = each.scores, percent(each.calibration.error)
         figures = [percent(s.accuracy), f"{s.correct:,}", f"{s.n:,}", f"{s.loss:.4f}", error]
         rows.append([str(number), *figures])
-    head = f"{result.run} ({one.weights} weights) on {subject(one.split, one.data)}"
+    head = f"{result.run} ({selection.named(result.weights)}) on {subject(one.split, one.data)}"
     errors = [each.calibration.error for each in result.results.values()]
     before = [each.uncalibrated.error for each in result.results.values()]
     return [

@@ -8,6 +8,7 @@ import numpy as np
 from mlpcli.api.explain import Explained
 from mlpcli.checks.explain import Explanation, Quantity
 from mlpcli.nn import Array
+from mlpcli.show import selection
 from mlpcli.show.format import json_object, pick
 
 MAX_WHOLE = 64  # numbers in an array that is shown whole
@@ -40,6 +41,7 @@ def as_json(result: Explained) -> str:
     return json_object(
         {
             "title": result.title,
+            "selection": selection.as_json(result.selection),
             **pick(e, "sizes", "activation", "weight_decay"),
             "given": [{"name": name, **_array(a)} for name, a in e.given.items()],
             "steps": [

@@ -1,6 +1,14 @@
 """The output of `mlp export`: the file, and how well an ONNX graph agrees."""
 
 from mlpcli.api.export import Exported
+from mlpcli.show import selection
+from mlpcli.show.format import json_object
+
+
+def as_json(result: Exported) -> str:
+    """The same as one JSON object."""
+    values = result._asdict() | {"selection": selection.as_json(result.selection)}
+    return json_object(values)
 
 
 def as_text(result: Exported) -> str:

@@ -10,6 +10,7 @@ from mlpcli.checks.gradcheck import GradientVerdict, TensorVerdict, Verdict
 from mlpcli.checks.problem import Problem
 from mlpcli.checks.selftest import Trial
 from mlpcli.nn.mlp import layer_sizes, parameter_count
+from mlpcli.show import selection
 from mlpcli.show.format import Block, counted, json_object, pick, table
 from mlpcli.show.junit import Case
 from mlpcli.show.markdown import check_blocks
@@ -55,6 +56,7 @@ def as_json(result: GradientCheck) -> str:
             "tolerance": gradcheck.TOLERANCE if tensors else gradcheck.COMPLEX_TOLERANCE,
             "tensors": [_tensor(t) for t in worst.values()],
             "points": [_point(v) for v in result.verdicts],
+            "selection": selection.as_json(result.selection),
         }
     )
 

@@ -17,7 +17,7 @@ from mlpcli.api.playground import MARK, Playground, preparation_facts
 from mlpcli.checks.explain import Quantity
 from mlpcli.config.schema import Config
 from mlpcli.nn import mlp
-from mlpcli.show import mathml
+from mlpcli.show import mathml, selection
 from mlpcli.show.explain_page import SMOOTH, WORDS
 from mlpcli.show.format import json_object, percent
 from mlpcli.terminal import printable
@@ -75,13 +75,14 @@ def as_text(result: WrittenPlayground) -> str:
 
 def as_json(result: WrittenPlayground) -> str:
     """The same as one JSON object."""
-    run, weights, _, _, images, _ = result.playground
+    run, selected, _, _, images, _ = result.playground
     return json_object(
         {
             "playground": str(result.path),
             "bytes": result.bytes,
             "run": run,
-            "weights": weights,
+            "weights": selected.weights,
+            "selection": selection.as_json(selected),
             "images": len(images.labels) if images else 0,
         }
     )

@@ -9,6 +9,8 @@ from rich.cells import cell_len, set_cell_size
 from mlpcli.api.predict import Event, Prediction
 from mlpcli.data.image_sources import Skipped
 from mlpcli.errors import DataError
+from mlpcli.runs.selection import Selection
+from mlpcli.show import selection
 from mlpcli.show.format import csv_line, fitted, json_object, percent
 from mlpcli.terminal import one_line, terminal_width
 
@@ -59,9 +61,10 @@ class Result(NamedTuple):
     errors: list[str]  # of the images that cannot be read
 
 
-def as_json(run: str, weights: str, result: Result) -> str:
+def as_json(run: str, selected: Selection, result: Result) -> str:
     """All predictions as one JSON object."""
-    return json_object({"run": run, "weights": weights, **result._asdict()})
+    facts = {"weights": selected.weights, "selection": selection.as_json(selected)}
+    return json_object({"run": run, **facts, **result._asdict()})
 
 
 def stream(

@@ -14,7 +14,7 @@ from mlpcli.api.compare import SIGNIFICANCE_LEVEL
 from mlpcli.api.report import Analysis, ranking
 from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
 from mlpcli.config.load import dump_config
-from mlpcli.show import leaderboard, pixels, plots, run_view
+from mlpcli.show import leaderboard, pixels, plots, run_view, selection
 from mlpcli.show.eval import probabilities
 from mlpcli.show.format import (
     METRICS,
@@ -92,7 +92,10 @@ def as_text(result: WrittenReport) -> str:
 def as_json(result: WrittenReport) -> str:
     """The same as one JSON object."""
     runs = [
-        pick(a.evaluation, "run", "accuracy") | probabilities(a.evaluation) for a in result.analyses
+        pick(a.evaluation, "run", "accuracy", "weights")
+        | probabilities(a.evaluation)
+        | {"selection": selection.as_json(a.evaluation.selection)}
+        for a in result.analyses
     ]
     return json_object({"report": str(result.path), "bytes": result.bytes, "runs": runs})
 
@@ -171,5 +174,5 @@ def _training(runs: list[RunView]) -> dict[str, str]:
 
 def _line(run: RunView, field: str) -> Line:
     values = [float(getattr(m, field)) for m in run.history]
-    best = run.analysis.metadata.progress.best_epoch if field.startswith("validation") else None
-    return Line([m.epoch for m in run.history], values, run.series, field == "train_loss", best)
+    marked = run_view.epoch(run.analysis) if field.startswith("validation") else None
+    return Line([m.epoch for m in run.history], values, run.series, field == "train_loss", marked)

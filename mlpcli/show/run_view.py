@@ -37,9 +37,19 @@ def thinned(metrics: list[Metrics]) -> list[Metrics]:
 
 def weights(a: Analysis) -> str:
     """Which epoch the evaluated weights are of, and why."""
-    epoch, validated = a.metadata.progress.best_epoch, a.metrics[-1].validation_loss is not None
-    which = f"weights of epoch {epoch} of {len(a.metrics)}"
-    return f"{which}, the best by validation {METRICS[metric(a)]}" if validated else which
+    which, name = f"weights of epoch {epoch(a)} of {len(a.metrics)}", METRICS[metric(a)]
+    if a.metrics[-1].validation_loss is None:
+        return which
+    if a.evaluation.weights == "best":
+        return f"{which}, the best by validation {name}"
+    best = a.record.best
+    other = f"; the best by validation {name} is epoch {best.epoch}" if best else ""
+    return f"{which}, the last{other}"
+
+
+def epoch(a: Analysis) -> int:
+    """The epoch that the evaluated weights are of."""
+    return a.metadata.progress.epoch
 
 
 def metric(a: Analysis) -> Metric:

@@ -7,6 +7,7 @@ from mlpcli.api.run_columns import FIELDS, Line, differing, text
 from mlpcli.api.runs import Listing, RunDetails, SeriesDetails, group
 from mlpcli.config.schema import Metric
 from mlpcli.runs.record import RunRecord
+from mlpcli.show import selection
 from mlpcli.show.format import METRICS, counted, csv_line, fixed, json_object, percent, pick, table
 from mlpcli.show.train import mean_and_interval, spread
 
@@ -59,7 +60,7 @@ def details_as_json(found: RunDetails | SeriesDetails) -> str:
 
 
 def _single(run: RunDetails) -> str:
-    record, changed = run.record, run.changed
+    record, changed, chosen = run.record, run.changed, run.selection
     best, data, e = record.best, record.data, record.environment
     images = (
         f"{data.training_images:,} training images, {data.validation_images:,} validation images"
@@ -85,6 +86,7 @@ def _single(run: RunDetails) -> str:
                 f"loss {fixed(best.validation_loss)}",
             ]
         ),
+        "default": selection.line(chosen) if chosen and chosen.is_choice else None,
         "started": f"{record.started}, {record.seconds:.1f} s",
         "machine": f"{e.cpu}, {counted(e.threads, 'thread')}",
         "versions": f"mlpcli {e.mlpcli}, numpy {e.numpy}, Python {e.python}",
@@ -97,7 +99,7 @@ def _series(found: SeriesDetails) -> str:
     first, *others = found.members.values()
     scores = [METRICS[name] for name, _ in _scores(first.record)]
     rows = [[found.kind, "status", *scores, "loss", "best epoch", "seconds"]]
-    for number, (_, record, _, _) in found.members.items():
+    for number, (_, record, *_) in found.members.items():
         best = record.best
         cells = ["-"] * (len(scores) + 2)
         if best:
@@ -109,6 +111,7 @@ def _series(found: SeriesDetails) -> str:
     tags = dict.fromkeys(tag for run in (first, *others) for tag in run.tags.tags)
     notes = dict.fromkeys(run.tags.note for run in (first, *others) if run.tags.note)
     facts = {"tags": " ".join(tags), "note": "; ".join(notes)}
+    selections = {n: run.selection for n, run in found.members.items() if run.selection}
     return "\n".join(
         [
             f"run: {found.run}, {counted(len(found.members), found.kind)}",
@@ -119,6 +122,7 @@ def _series(found: SeriesDetails) -> str:
                 if found.accuracy
                 else []
             ),
+            *(f"default: {text}" for text in selection.of_series(selections, found.kind)),
             *_settings(changed),
         ]
     )
@@ -153,6 +157,7 @@ def _values(run: RunDetails) -> dict[str, Any]:
         "tags": run.tags.tags,
         "note": run.tags.note or None,
         "record": run.record.as_dict(),
+        "selection": selection.as_json(run.selection),
     }
 
 

@@ -9,6 +9,7 @@ from mlpcli.config.keys import settings
 from mlpcli.config.load import changed_settings
 from mlpcli.config.schema import Config
 from mlpcli.runs.record import RunRecord
+from mlpcli.show import selection
 from mlpcli.show.format import METRICS, Block, counted, json_object, percent, pick
 
 
@@ -94,6 +95,8 @@ def _single(result: TrainResult) -> list[Block]:
             "validation: no images were kept for it, so the last weights are the best, and their "
             "probabilities are not calibrated"
         ]
+    if result.selection.is_choice:
+        scores.append(f"default: {selection.line(result.selection)}")
     return [
         f"run: {result.run}",
         *scores,
@@ -125,8 +128,15 @@ def _series(result: SeriesResult) -> list[Block]:
         f"validation accuracy: {mean_and_interval(result.accuracy, result.kind)}"
         if result.accuracy
         else "validation: no images were kept for it",
+        *_default(result),
         f"time: {_seconds(result) / len(result.runs):.1f} s a {result.kind}",
     ]
+
+
+def _default(result: SeriesResult) -> list[str]:
+    """Which weights the commands use without --weights, where they have a choice."""
+    selections = {number: run.selection for number, run in result.runs.items()}
+    return [f"default: {text}" for text in selection.of_series(selections, result.kind)]
 
 
 def _seconds(result: SeriesResult) -> float:
@@ -149,4 +159,6 @@ def _values(result: TrainResult) -> dict[str, Any]:
         "images_per_second": round(result.images_per_second),
         "parameters": record.parameters,
         "ended_by": record.ended_by,
+        "weights": result.selection.weights,
+        "selection": selection.as_json(result.selection),
     }

@@ -76,7 +76,7 @@ def test_an_evaluation_has_loss_and_error_with_and_without_it(run: Path) -> None
     z, labels = raw_outputs(run, "best", "test")
     y = mlp.one_hot(labels, z.shape[1])
 
-    found = evaluate_run(run)
+    found = evaluate_run(run, weights="best")
 
     assert found.temperature == kept(run)
     assert_allclose(found.scores.loss, mlp.cross_entropy(z / kept(run), y), rtol=1e-5)
@@ -135,7 +135,7 @@ def test_a_model_in_python_has_calibrated_probabilities(run: Path, dots: str) ->
     with np.load(dots) as arrays:
         images = arrays["x_test"]
 
-    model = mlpcli.load(run)
+    model = mlpcli.load(run, weights="best")
 
     assert_allclose(model.probabilities(images), mlp.softmax(z / kept(run)), rtol=1e-4, atol=1e-7)
     assert_allclose(model.params[-1].b, raw(run).params[-1].b / kept(run), rtol=1e-6)
@@ -144,7 +144,7 @@ def test_a_model_in_python_has_calibrated_probabilities(run: Path, dots: str) ->
 def test_an_export_needs_no_temperature(run: Path) -> None:
     file = run.parent / "net.safetensors"
 
-    export.export(run, file, form="safetensors")
+    export.export(run, file, form="safetensors", weights="best")
 
     with safe_open(file, framework="np") as opened:
         W3, b3 = opened.get_tensor("W3"), opened.get_tensor("b3")
@@ -223,7 +223,7 @@ def test_without_calibration_or_validation_there_is_none(
     trained(settings, folder, change)
     z, labels = raw_outputs(folder, "best", "test")
 
-    found = evaluate_run(folder)
+    found = evaluate_run(folder, weights="best")
 
     assert found.temperature is None
     assert found.scores.loss == pytest.approx(float(mlp.cross_entropy(z, np.eye(3)[labels])))

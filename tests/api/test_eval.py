@@ -228,4 +228,4 @@ def test_weights_whose_loss_is_not_finite_are_refused(run: Path) -> None:
         CheckFailed,
         match=r"z\d is the first value that is not finite, since the weights are too large",
     ):
-        evaluate_run(run)
+        evaluate_run(run, weights="best")

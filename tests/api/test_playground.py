@@ -44,4 +44,4 @@ def test_weights_beyond_float16_are_refused(run: Path) -> None:
     folder.save_weights("best", checkpoint)
 
     with pytest.raises(CheckpointError, match="a weight must be at most 65504 in a page, got"):
-        playground.collect(run)
+        playground.collect(run, weights="best")

@@ -77,7 +77,7 @@ def test_details_have_the_record_and_the_changed_settings(folder: Path) -> None:
     found = runs.details(folder / "b")
 
     assert isinstance(found, runs.RunDetails)
-    run, record, changed, _ = found
+    run, record, changed, *_ = found
     assert run == str(folder / "b")
     assert record == RunFolder(folder / "b").load_record()
     assert changed["optimizer.name"] == "adamw"

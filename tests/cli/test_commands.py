@@ -43,8 +43,9 @@ def test_train_json_is_one_object_as_the_contract_has_it(small: list[str]) -> No
             *("validation_accuracy", "validation_balanced_accuracy", "validation_macro_f1"),
             *("temperature", "train_loss", "seconds"),
         },
-        "str": {"run", "metric", "ended_by"},
+        "str": {"run", "metric", "ended_by", "weights"},
         "bool": {"already_finished"},
+        "dict": {"selection"},
     }
     assert (found["schema"], found["run"], found["epochs"]) == (1, "a", 3)
     assert found["parameters"] == 1024 * 16 + 16 + 16 * 8 + 8 + 8 * 3 + 3
@@ -165,7 +166,7 @@ def test_a_resumed_run_keeps_the_threads_that_its_bits_depend_on(small: list[str
 def test_eval_prints_scores_and_the_confusion_matrix(run: str) -> None:
     out = output(call("eval", run))
 
-    assert "run (best weights) on the test split of" in out
+    assert "run (last weights) on the test split of" in out
     assert "accuracy: 100.00% (90 of 90 correct)\n95% interval: 95.91% to 100.00%\n" in out
     assert "rows: true class, columns: predicted class\n    0   1   2\n0  30   0   0\n" in out
 
@@ -185,6 +186,7 @@ def test_eval_json_is_one_object_as_the_contract_has_it(run: str, dots: str) -> 
             *("ci95", "balanced_accuracy_ci95", "macro_f1_ci95"),
             *("confusion", "classes", "per_class"),
         },
+        "dict": {"selection"},
     }
     assert (found["schema"], found["data"], found["split"]) == (1, dots, "test")
     assert found["accuracy"] == found["correct"] / found["n"]

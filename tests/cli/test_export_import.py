@@ -32,7 +32,7 @@ def test_export_is_onnx_named_after_the_run_unless_told(run: str) -> None:
     lines = output(call("export", run)).splitlines()
 
     assert lines[0].startswith("file: run.onnx (")
-    assert lines[1:3] == ["network: run (best weights)", "opset: 13"]
+    assert lines[1:3] == ["network: run (last weights)", "opset: 13"]
     assert lines[3].startswith("largest difference in onnxruntime: ")
     assert Path("run.onnx").is_file()
 
@@ -47,6 +47,7 @@ def test_export_json_is_one_object_as_the_contract_has_it(run: str, dots: str) -
         "int": {"schema", "bytes"},
         "str": {"run", "weights", "file", "format"},
         "dict": {"trial"},
+        "NoneType": {"selection"},
     }
     assert (found["format"], found["weights"], found["file"]) == ("onnx", "last", "run.onnx")
     assert (found["trial"]["images"], found["trial"]["data"]) == (90, dots)
@@ -72,8 +73,14 @@ def test_a_graph_that_differs_fails_the_check(run: str, monkeypatch: pytest.Monk
         ("none", "none: no such run"),
         ("run --format pt", "invalid value for '--format'"),
         ("run --weights last --format npz", "run/last.safetensors: not a readable"),
-        ("run --format npz --out no/x.npz", "no/x.npz: cannot write: no is no folder"),
-        ("run --format npz --out run/run.json", "run/run.json: is a file of the run"),
+        (
+            "run --weights best --format npz --out no/x.npz",
+            "no/x.npz: cannot write: no is no folder",
+        ),
+        (
+            "run --weights best --format npz --out run/run.json",
+            "run/run.json: is a file of the run",
+        ),
         ("run --out x.npz", "x.npz: has the ending of another format than onnx; add --format npz"),
     ],
 )

@@ -41,7 +41,7 @@ def test_eval_reports_on_each_threshold(run: str, spoiled: str) -> None:
     }
     assert low_f1.startswith("macro F1 must be at least 1.0, got 0.9")
     assert (status, err) == (1, f"error: run: {low_f1}; {low_accuracy}\n")
-    assert out.startswith(f"run (best weights) on the test split of {spoiled}")
+    assert out.startswith(f"run (last weights) on the test split of {spoiled}")
 
 
 def test_a_report_needs_a_threshold(run: str) -> None:

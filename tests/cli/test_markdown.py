@@ -25,7 +25,7 @@ def tables(text: str) -> list[list[str]]:
 def test_eval_prints_its_scores_and_its_confusion_matrix(run: str) -> None:
     out = output(call("eval", run, "--markdown"))
 
-    assert out.startswith("### run (best weights) on the test split of ")
+    assert out.startswith("### run (last weights) on the test split of ")
     assert out.splitlines()[2].startswith("- accuracy: ")
     assert tables(out) == [["class", "0", "1", "2"], ["", "0", "1", "2"]]
 

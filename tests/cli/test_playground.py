@@ -25,6 +25,7 @@ def test_playground_json_is_one_object_as_the_contract_has_it(run: str) -> None:
     assert kinds(found) == {
         "int": {"schema", "bytes", "images"},
         "str": {"playground", "run", "weights"},
+        "dict": {"selection"},
     }
     assert found["playground"] == "a.html"
     assert found["bytes"] == Path("a.html").stat().st_size

@@ -209,7 +209,7 @@ def test_class_names_of_any_script_stay_in_their_columns(dots: str, small: list[
 def test_the_last_weights_can_be_asked_for(run: str) -> None:
     Path(run, "best.safetensors").unlink()
 
-    assert call("predict", run, "light.png").status == 2
+    assert call("predict", run, "light.png", "--weights", "best").status == 2
     assert call("predict", run, "light.png", "--weights", "last").status == 0
 
 
@@ -220,7 +220,7 @@ def test_json_is_one_object_with_all_predictions_and_errors(run: str) -> None:
 
     found = json.loads(out)
     assert status == 2
-    assert (found["schema"], found["run"], found["weights"]) == (1, run, "best")
+    assert (found["schema"], found["run"], found["weights"]) == (1, run, "last")
     assert [{"schema": 1, **each} for each in found["predictions"]] == list(map(json.loads, lines))
     (error,) = found["errors"]
     assert error.startswith("none.png: not readable")

@@ -69,7 +69,7 @@ def test_eval_of_seeds_is_readable_and_can_fail(five: str, spoiled: str) -> None
     status, out, err = call("eval", five, "--data", spoiled, "--fail-under", "1")
 
     head, table, *_ = out.splitlines()
-    assert head == "five (best weights) on the test split of spoiled.npz"
+    assert head == "five (last weights) on the test split of spoiled.npz"
     assert table.split() == ["seed", "accuracy", "correct", "images", "loss", "ECE"]
     assert "\naccuracy: mean 9" in out
     assert "(t, 2 seeds)\ncalibration error (ECE): mean " in out
@@ -112,7 +112,7 @@ def test_compare_says_what_it_cannot_tell(run: str, small: list[str]) -> None:
 
     lines = output(call("compare", run, "b", "--fail-if-worse")).splitlines()
 
-    assert re.fullmatch(r"the test split of .*dots.npz, 90 images, best weights", lines[0])
+    assert re.fullmatch(r"the test split of .*dots.npz, 90 images, last weights", lines[0])
     assert lines[1].split() == ["accuracy", "only", "this", "run", "correct"]
     assert lines[2].startswith("run ")
     assert re.fullmatch(r"difference: \S+ points \(95% interval \S+ to \S+\)", lines[4])
@@ -136,7 +136,7 @@ def test_compare_json_is_one_object_as_the_contract_has_it(
         "int": {"schema", "n"},
         "str": {"data", "split", "weights", "test", "verdict"},
         "float": {"difference", "p"},
-        "list": {"runs", "accuracy", "ci95", "seeds"},
+        "list": {"runs", "accuracy", "ci95", "seeds", "selections"},
     }
     assert found["verdict"] == "cannot tell"
 

@@ -24,6 +24,7 @@ from mlpcli.config.load import flat_settings
 from mlpcli.config.schema import Adam, Constant
 from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import METRICS, RECORD, RunFolder
+from mlpcli.runs.selection import Weights
 from mlpcli.training.progress import Epoch, Progress
 from tests.trainings import changed
 
@@ -87,7 +88,7 @@ def test_its_weights_are_read_with_their_metadata(run: RunFolder) -> None:
     [("best", 0.48, 1.7009388035535813), ("last", 0.42, 1.3632092029228806)],
 )
 def test_it_is_evaluated_on_its_validation_split(
-    run: RunFolder, weights: str, accuracy: float, loss: float
+    run: RunFolder, weights: Weights, accuracy: float, loss: float
 ) -> None:
     result = evaluate_run(run.path, split="validation", weights=weights)
 

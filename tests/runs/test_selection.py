@@ -104,7 +104,7 @@ def test_a_training_ends_at_0_by_its_schedule_alone(
 
     found = selection.choose(first, metrics)
 
-    assert found.is_choice
+    assert found.reason not in ("", selection.SAME)
     assert (found.reason != "the learning rate did not end at 0") == ended
 
 
@@ -119,6 +119,12 @@ def test_of_equal_weights_there_is_no_choice(record: RunRecord) -> None:
     found = choose(record, [0.5, 0.7, 0.9])
 
     assert (found.weights, found.is_choice) == ("best", False)
+
+
+def test_of_weights_that_validate_alike_nothing_is_said(record: RunRecord) -> None:
+    found = choose(record, [0.5, 0.9, 0.8, 0.9])
+
+    assert (found.weights, found.is_choice) == ("last", False)
 
 
 def test_epochs_that_were_not_validated_do_not_count(record: RunRecord) -> None:
