@@ -8,9 +8,9 @@ from mlpcli.api.significance import Summary
 from mlpcli.config.keys import settings
 from mlpcli.config.load import changed_settings
 from mlpcli.config.schema import Config
-from mlpcli.runs.record import RunRecord
 from mlpcli.show import selection
 from mlpcli.show.format import METRICS, Block, counted, json_object, percent, pick
+from mlpcli.training.progress import Metrics
 
 
 def as_blocks(result: TrainResult | SeriesResult, *, trained: bool = True) -> list[Block]:
@@ -100,7 +100,7 @@ def _single(result: TrainResult) -> list[Block]:
     return [
         f"run: {result.run}",
         *scores,
-        *_temperature(record),
+        *_temperature(result.selection.metrics or record.best),
         f"train loss: {values['train_loss']:.4f}",
         f"time: {record.seconds:.1f} s, {values['images_per_second']:,} images/s",
         f"parameters: {record.parameters:,}",
@@ -108,11 +108,11 @@ def _single(result: TrainResult) -> list[Block]:
     ]
 
 
-def _temperature(record: RunRecord) -> list[str]:
-    """How the probabilities of the best weights are calibrated, if they are."""
-    if not record.best or record.best.temperature is None:
+def _temperature(epoch: Metrics | None) -> list[str]:
+    """How the probabilities of the weights of an epoch are calibrated, if they are."""
+    if not epoch or epoch.temperature is None:
         return []
-    return [f"temperature: {record.best.temperature:.4g}, fitted on the validation images"]
+    return [f"temperature: {epoch.temperature:.4g}, fitted on the validation images"]
 
 
 def _series(result: SeriesResult) -> list[Block]:

@@ -23,13 +23,14 @@ from mlpcli.errors import DataError
 from mlpcli.nn import Array, mlp, temperature
 from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.folder import RunFolder
+from mlpcli.runs.selection import Kind
 from mlpcli.show.eval import as_blocks
 from mlpcli.show.format import plain
 from mlpcli.training import build
 from mlpcli.training.progress import Epoch, Step
 from tests.trainings import changed
 
-WHICH = ("best", "last")
+WHICH: tuple[Kind, Kind] = ("best", "last")
 
 
 def trained(settings: Config, folder: Path, *changes: str) -> Path:
@@ -38,7 +39,7 @@ def trained(settings: Config, folder: Path, *changes: str) -> Path:
     return folder
 
 
-def raw_outputs(run: Path, which: str, split: str) -> tuple[Array, Array]:
+def raw_outputs(run: Path, which: Kind, split: str) -> tuple[Array, Array]:
     """What the weights as they were trained put out for a split, (n, classes), and its labels."""
     subject = open_subject(run, split, None, which, offline=True)
     rows = slice(None) if subject.rows is None else subject.rows
@@ -122,7 +123,7 @@ def test_predictions_have_calibrated_probabilities(run: Path, dots: str) -> None
     with np.load(dots) as arrays:
         np.savez(run / "images.npz", allow_pickle=False, images=arrays["x_test"])
 
-    events = list(predict(open_run(run, "best"), [str(run / "images.npz")], io.BytesIO()))
+    events = list(predict(open_run(run, "best")[1], [str(run / "images.npz")], io.BytesIO()))
 
     some = [
         each for event in events if not isinstance(event, DataError | Skipped) for each in event
@@ -166,7 +167,7 @@ def test_an_exported_network_is_imported_without_a_second_temperature(run: Path,
 
 
 def test_the_gradient_of_a_run_is_that_of_the_calibrated_network(run: Path) -> None:
-    W = gradcheck.point_of_run(run).problem.params[-1].W
+    W = gradcheck.point_of_run(run, "best")[1].problem.params[-1].W
 
     assert_allclose(W, raw(run).params[-1].W / kept(run), rtol=1e-6)
 

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpcli.checks import directional, gradcheck, mutants, selftest
+from mlpcli.checks import directional, gradcheck, mutants, reference, selftest
 from mlpcli.checks.mutants import MUTANTS
 from mlpcli.checks.numeric import CentralDifferences
 from mlpcli.checks.problem import Problem, derived_gradient
@@ -38,6 +38,24 @@ def test_derivation_engine_and_step_pass(problem: Problem, rng: np.random.Genera
     assert [g.name for g in verdict.gradients] == ["derivation", "engine", "step"]
     for each in verdict.gradients:
         assert sum(t.checked for t in each.tensors) == 20 * 12 + 12 + 12 * 8 + 8 + 8 * 5 + 5
+
+
+@pytest.mark.parametrize("scale", [1, 8, 13])
+def test_a_network_that_is_right_and_certain_passes(
+    problem: Problem, rng: np.random.Generator, scale: float
+) -> None:
+    """Its `h - y` is 1e-5 and less, so that the gradient has fewer exact digits."""
+    *hidden, last = problem.params
+    h = reference.forward(problem).h[-2]
+    W = np.linalg.lstsq(h, scale * (2 * problem.y - 1), rcond=None)[0]
+    certain = problem._replace(params=(*hidden, Layer(W, np.zeros_like(last.b))))
+
+    right = gradcheck.check(certain, point="here", rng=rng, quick=True)
+    wrong = changed(derived_gradient(certain), 1, 1e-3)
+
+    assert right.ok
+    gradients = {"derivation": wrong}
+    assert not gradcheck.check(certain, point="here", rng=rng, quick=True, gradients=gradients).ok
 
 
 def without_sigma(grad_z: Array, normalized: Normalized) -> Array:

@@ -181,12 +181,11 @@ def test_eval_json_is_one_object_as_the_contract_has_it(run: str, dots: str) -> 
             *("accuracy", "balanced_accuracy", "macro_f1", "loss"),
             *("calibration_error", "temperature"),
         },
-        "dict": {"uncalibrated"},
+        "dict": {"uncalibrated", "selection"},
         "list": {
             *("ci95", "balanced_accuracy_ci95", "macro_f1_ci95"),
             *("confusion", "classes", "per_class"),
         },
-        "dict": {"selection"},
     }
     assert (found["schema"], found["data"], found["split"]) == (1, dots, "test")
     assert found["accuracy"] == found["correct"] / found["n"]
