@@ -3,7 +3,12 @@
 from pathlib import Path
 
 import pytest
+from numpy.testing import assert_array_equal
 
+from mlpcli import load_data
+from mlpcli.data.preprocessing import inputs
+from mlpcli.nn import mlp
+from mlpcli.runs.folder import RunFolder
 from tests.cli.outcome import call, facts
 from tests.server import content, serve
 
@@ -39,3 +44,8 @@ def test_a_downloaded_set_is_learnt_to_the_promised_accuracy(
 
     assert scores["n"] == 10_000
     assert scores["accuracy"] >= accuracy
+    assert scores["calibration_error"] < scores["uncalibrated"]["calibration_error"] / 2
+    kept = RunFolder(Path("run")).load_checkpoint("best")
+    x = inputs(load_data(name, "test", offline=True).images)
+    raw, used = (mlp.forward(c.params, x).z[-1].argmax(axis=1) for c in (kept, kept.for_use()))
+    assert_array_equal(used, raw)  # the temperature changes no class
