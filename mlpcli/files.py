@@ -74,7 +74,7 @@ def claim(path: Path, is_ours: Callable[[BinaryIO], bool], *, overwrite: bool | 
     except FileNotFoundError:
         folder = (path.resolve() if path.is_symlink() else path).parent
         if not folder.is_dir():
-            raise OutputError(f"{path}: cannot write: {folder} is no folder") from None
+            raise OutputError(f"{path}: cannot write: {folder} is not a folder") from None
         return
     except OSError as err:
         raise OutputError(f"{path}: cannot write: {err.strerror}") from err

@@ -31,7 +31,7 @@ def find(name: str | Path) -> Path:
     if not is_run(folder) and (runs := list(inside(folder))):
         counted = f"{len(runs)} run{'s' * (len(runs) > 1)}"
         more = [f"  and {len(runs) - MAX_LISTED} more"] if runs[MAX_LISTED:] else []
-        lines = [f"{name}: holds {counted}; name one of them", *(f"  {r}" for r in runs)]
+        lines = [f"{name}: contains {counted}; choose one:", *(f"  {r}" for r in runs)]
         raise CheckpointError(*lines[: MAX_LISTED + 1], *more)
     return folder
 

@@ -118,7 +118,8 @@ def find(name: str, place: str) -> str:
     setting = keys.find(word)
     if setting and word in (setting.key, short_name(setting.key), *setting.synonyms):
         return setting.key
-    near = nearest(word, [*FIELDS, *map(short_name, keys.settings()), *keys.settings()])
+    names = [*FIELDS, *map(short_name, keys.settings()), *keys.settings()]
+    near = nearest(word, names) if len(word) > 2 else None  # a letter or two is near anything
     hint = f"did you mean {near!r}?" if near else f"expected one of {', '.join(FIELDS)}, or a"
     raise ConfigError(
         f"{place}: unknown column {name!r}; {hint}"

@@ -61,7 +61,7 @@ def plan(
     Raises ConfigError where options do not fit together.
     """
     if seeds and folds:
-        raise ConfigError("--folds: is one run a fold, --seeds one a seed; give one of them")
+        raise ConfigError("--folds: cannot be combined with --seeds; choose one")
     series = ("seed", seeds) if seeds else ("fold", folds) if folds else None
     if auto_resume:
         if resume or overwrite or not (out or name):
@@ -182,7 +182,9 @@ def _resumed_run(folder: RunFolder, series: tuple[str, int] | None) -> RunFolder
     """The run whose settings a resumed training has: of a series, those of the first."""
     runs, kind = folder.series(), folder.series_kind()
     if runs and not (series and series[0] == kind):
-        raise ConfigError(f"{folder}: holds runs of several {kind}s; say how many with --{kind}s")
+        raise ConfigError(
+            f"{folder}: contains runs of several {kind}s; give their number with --{kind}s"
+        )
     if series and not runs:
         name = series[0]
         raise CheckpointError(

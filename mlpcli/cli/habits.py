@@ -28,6 +28,8 @@ def translate(root: Any, words: list[str]) -> list[str]:
     command, end = root, start
     while words[end:] and words[end] in getattr(command, "commands", {}):
         command, end = command.commands[words[end]], end + 1
+    if words[end:] and words[end] not in ("-h", "--help") and hasattr(command, "default"):
+        command = command.commands[command.default]
     return [*words[:end], *_translated(command, words[end:])]
 
 

@@ -126,7 +126,7 @@ def out_option(metavar: str, text: str) -> Any:
 def refuse_beside(option: str, others: Mapping[str, Any]) -> None:
     """Raise ConfigError where one of the other options is given, which would be ignored."""
     if given := [name for name, value in others.items() if value]:
-        raise ConfigError(f"{option}: stands alone; leave out {' and '.join(given)}")
+        raise ConfigError(f"{option}: cannot be combined with {' and '.join(given)}")
 
 
 def chosen_run(run: str | None) -> Path:
@@ -202,5 +202,5 @@ def parse_threshold(text: str) -> Threshold:
     except ValueError:
         fraction = math.nan
     if not 0 <= fraction <= 1:
-        raise BadParameter(f"expected a fraction in [0, 1] or METRIC=FRACTION, got {text!r}")
+        raise BadParameter(f"expected a fraction such as 0.98, or METRIC=FRACTION, got {text!r}")
     return Threshold(cast("Metric", metric), fraction)

@@ -88,7 +88,7 @@ def _source(word: str, config: str | None, run_option: str) -> str:
     if word in data or (Path(word).exists() and not Path(word, "run.json").exists()):
         return "data"
     if Path(word, "run.json").exists() or Path("runs", word, "run.json").exists():
-        raise ConfigError(f"{word}: is a run; name it by {run_option} {word}")
+        raise ConfigError(f"{word}: is a run; use {run_option} {word}")
     near = nearest(word.lower().rpartition("/")[2], [*shipped, *data])
     hint = f"did you mean {near!r}?" if near else "`mlp config list` and `mlp data list` show names"
     raise ConfigError(f"{word}: no such config, data set or file; {hint}")

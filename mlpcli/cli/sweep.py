@@ -38,10 +38,12 @@ SchedulerFileOpt = Annotated[
 class SweepGroup(Group):
     """Takes what is not the name of a command for the words of `run`."""
 
+    default = "run"
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the words; those of a sweep follow immediately."""
         if args and args[0] not in (*self.commands, "-h", "--help"):
-            args = ["run", *args]
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
 
@@ -170,7 +172,7 @@ def show(
     from mlpcli.show import sweep as view
 
     if csv and (json or markdown or confirm):
-        raise ConfigError("--csv: stands alone; leave out --json, --markdown and --confirm")
+        raise ConfigError("--csv: cannot be combined with --json, --markdown or --confirm")
     if confirm is None:
         options = {"--workers": workers, "--scheduler": scheduler}
         for option, value in {**options, "--scheduler-file": scheduler_file}.items():

@@ -128,7 +128,7 @@ ALLOWED = {  # options of output, and what they go with
 
 def _refuse_combinations(modes: list[str], outputs: dict[str, object]) -> None:
     if len(modes) > 1:
-        raise ConfigError(f"{modes[0]}: does not go with {modes[1]}; give one of them")
+        raise ConfigError(f"{modes[0]}: cannot be combined with {modes[1]}; give one of them")
     for name, value in outputs.items():
         if value and not set(modes) & set(ALLOWED[name]):
             raise ConfigError(f"{name}: works only with {' or '.join(ALLOWED[name])}")

@@ -145,7 +145,19 @@ def _line(detail: ErrorDetails, tree: Tree) -> str:
         return f"{place}: unknown key {key!r}{section}; {_hint(keys, schema['properties'])}"
     name = key if isinstance(key, str) else f"entry {key + 1} of {keys[-2]}"
     value = _value(tree, keys, detail["input"])
-    return f"{place}: {name} must be {_expected(schema)}, got {_yaml(value)}"
+    hint = _example(schema, value, place)
+    return f"{place}: {name} must be {_expected(schema)}, got {_yaml(value)}{hint}"
+
+
+def _example(schema: dict[str, Any], value: Any, place: str) -> str:
+    """How to write what was probably meant: a percentage as a fraction, a list of numbers."""
+    kinds = schema.get("anyOf", [schema])
+    high = max((kind.get("maximum", kind.get("exclusiveMaximum", 0)) for kind in kinds), default=0)
+    if high == 1 and isinstance(value, int | float) and 10 <= value < 100:
+        return f"; {value:g}% is {value / 100:g}"
+    if any(kind.get("items", {}).get("type") == "integer" for kind in kinds):
+        return f"; an example is {'256,128' if place.startswith('--') else '[256, 128]'}"
+    return ""
 
 
 def _hint(keys: Keys, known: dict[str, Any]) -> str:

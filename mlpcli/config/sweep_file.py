@@ -71,26 +71,30 @@ class Halving(Frozen):
 
     type: Literal["halving"] = Field(description="kind of early stopping")
     min_iter: int = Field(1, description="epochs before the first selection", ge=1, le=100_000)
-    eta: int = Field(3, description="one of so many configs goes on at each", ge=2, le=100)
+    eta: int = Field(3, description="keep one in this many configs at each selection", ge=2, le=100)
 
 
 class Sweep(Frozen):
     """The trials of a sweep, as a file has them."""
 
     config: str | None = Field(None, description="a shipped config's name, or a file's path")
-    method: Literal["grid", "random"] = Field("grid", description="all combinations, or some drawn")
-    run_cap: int | None = Field(
-        None, description="configs at most; random needs it", ge=1, le=MAX_TRIALS
+    method: Literal["grid", "random"] = Field(
+        "grid", description="grid: all combinations; random: some, drawn at random"
     )
-    seed: int = Field(0, description="of what is drawn", ge=0, lt=2**63)
+    run_cap: int | None = Field(
+        None, description="most configs to train; required by random", ge=1, le=MAX_TRIALS
+    )
+    seed: int = Field(0, description="seed of the random search", ge=0, lt=2**63)
     seeds: int = Field(1, description="trials of each config, with different seeds", ge=1, le=1000)
     metric: Metric | None = Field(
-        None, description="of the validation images, whose best decides; default: the config's"
+        None, description="validation metric that ranks the configs; default: the config's"
     )
     parameters: dict[str, Parameter] = Field(
-        description="by the dotted keys of settings", min_length=1
+        description="settings to vary, by dotted key", min_length=1
     )
-    early_terminate: Halving | None = Field(None, description="whether bad trials are stopped")
+    early_terminate: Halving | None = Field(
+        None, description="how poor trials are stopped early; without it, none are"
+    )
 
     @model_validator(mode="before")
     @classmethod

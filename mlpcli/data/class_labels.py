@@ -116,7 +116,7 @@ def _label_row(labels: NDArray[Any], n: int, source: str) -> NDArray[Any]:
         wrong = np.flatnonzero(~((labels == np.rint(labels)) & (np.abs(labels) < MAX_LABEL)))
         if wrong.size:
             raise DataError(
-                f"{source}: label {labels[wrong[0]]} of image {wrong[0]} is no whole number"
+                f"{source}: label {labels[wrong[0]]} of image {wrong[0]} is not a whole number"
             )
     return labels if labels.dtype.kind == "U" else labels.astype(np.int64)
 

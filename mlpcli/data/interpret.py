@@ -145,7 +145,7 @@ def _require_finite(pixels: NDArray[Any], source: str) -> None:
         finite = np.isfinite(chunk).all(axis=(1, 2))
         if not finite.all():
             image = start + int(finite.argmin())
-            raise DataError(f"{source}: image {image} holds a value that is no number")
+            raise DataError(f"{source}: image {image} holds a value that is not a number")
 
 
 def _chunks(pixels: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:

@@ -112,9 +112,7 @@ class RunFolder:
         """Raise CheckpointError unless this is the folder of one run."""
         self._require_folder()
         if runs := self.series():
-            raise CheckpointError(
-                f"{self}: holds several runs; name one of them, such as {runs[0]}"
-            )
+            raise CheckpointError(f"{self}: contains several runs; choose one, such as {runs[0]}")
         if not self.config.is_file():
             raise CheckpointError(f"{self}: no {CONFIG} here; is this a run folder?")
 

@@ -14,20 +14,20 @@ from mlpcli.show.format import counted, json_object, pick
 COMMANDS = "Type an answer, or: hint, answer, skip, help, quit."
 HELP = """\
 Formulas:  2x e^(x^2), 2*x*exp(x**2), log a, 1/x, or LaTeX
-Layers:    h2, z3, W3, or h^{(2)}; h is that of the last layer
+Layers:    h2, z3, W3, or h^{(2)}; h alone is h3
 Entries:   h2_i, W3_ij, (h3 - y)_j; the correct class: z3_y*
 A batch:   mean, var, sigma, eps, u_hat_i
 Products:  2 x, *, @, outer; sums: sum_j exp(z3_j); W3^T
 Derivatives, where they are asked for: ∂z3_j/∂W3_ij, d/dx
-Shapes:    (256, 10); signs: positive, negative
+Shapes:    (3, 4); signs: positive, negative, zero
 hint       a hint; there are three for each question
-answer     show the answer, and go on
-skip       go on; the question is asked again next time
-quit       stop; Ctrl-C and Ctrl-D do so too"""
+answer     show the answer and move on
+skip       the next question; this one is asked again later
+quit       stop, as do Ctrl-C and Ctrl-D; answers are kept"""
 STATUSES = {  # of a question, as a list shows it
     "right": "right",
-    "matched": "matched, by yourself",
-    "differed": "differed, by yourself",
+    "matched": "matched by your own judgment",
+    "differed": "differed by your own judgment",
     "shown": "answer shown",
     "wrong": "not right yet",
 }
@@ -68,7 +68,7 @@ def reply_text(reply: Reply) -> str:
         "unreadable": f"Not understood: {text}. help shows how to write formulas.",
         "compare": f"Model answer: {text}\nDoes yours say the same? Type yes or no.",
         "yes or no": "Type yes if your answer says the same, or no.",
-        "noted": "Noted; answers in words are yours to judge.",
+        "noted": "Noted. Answers in words are not judged, so this is your own verdict.",
         "skipped": "Skipped.",
     }[reply.kind]
 
@@ -84,7 +84,7 @@ def closing(questions: Questions, progress: Progress, file: Path) -> str:
     if done == len(questions):
         text += " Next, write it in NumPy: `mlp grade --template` prints a file to start from."
     elif found:
-        text += " `mlp workbook` continues."
+        text += " Continue with `mlp workbook`."
     return f"{text}\nProgress: {file}" if entries else text
 
 

@@ -53,7 +53,7 @@ def test_a_folder_of_runs_lists_them() -> None:
         made(folder)
 
     assert complaint("runs") == [
-        "runs: holds 3 runs; name one of them",
+        "runs: contains 3 runs; choose one:",
         "  runs/a",
         "  runs/b",
         "  runs/five",

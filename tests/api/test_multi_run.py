@@ -85,7 +85,7 @@ def test_a_folder_with_seeds_is_taken(settings: Config, folder: Path) -> None:
             next(train(settings, folder, overwrite=overwrite))
     with pytest.raises(CheckpointError, match="holds several runs"):
         finish(settings, folder)
-    with pytest.raises(CheckpointError, match=r"name one of them, such as .*seed-0"):
+    with pytest.raises(CheckpointError, match=r"choose one, such as .*seed-0"):
         RunFolder(folder).require()
 
 

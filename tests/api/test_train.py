@@ -142,7 +142,9 @@ def test_resumed_seeds_have_the_settings_of_the_lowest(seeds: Path) -> None:
 
 
 def test_a_folder_of_the_other_kind_is_not_resumed(run: Path, seeds: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"seeds: holds runs of .* say how many with --seeds"):
+    with pytest.raises(
+        ConfigError, match=r"seeds: contains runs of .* give their number with --seeds"
+    ):
         plan(None, [], resume=seeds)
     with pytest.raises(CheckpointError, match="run: no runs of several seeds; `mlp train --seeds`"):
         plan(None, [], resume=run, seeds=2)

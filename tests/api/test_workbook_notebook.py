@@ -119,4 +119,4 @@ def test_a_notebook_with_answers_is_never_replaced(
     assert told == "notebook: w.ipynb\n"
     assert again == "w.ipynb: exists, and may hold answers; choose another name"
     assert Path("w.ipynb").read_bytes() == before
-    assert "is no folder" in refusal("workbook", "--notebook", "missing/w.ipynb")
+    assert "is not a folder" in refusal("workbook", "--notebook", "missing/w.ipynb")

@@ -196,8 +196,8 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
         ("eval", "no finished run in runs/; `mlp train` makes one, or name its folder"),
         (
             "eval a --fail-under 2",
-            "invalid value for '--fail-under': expected a fraction in [0, 1] or METRIC=FRACTION, "
-            "got '2'; see `mlp eval --help`",
+            "invalid value for '--fail-under': expected a fraction such as 0.98, or "
+            "METRIC=FRACTION, got '2'; see `mlp eval --help`",
         ),
         (
             "eval a --fail-under f1=0.9",
@@ -211,8 +211,8 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
         ),
         (
             "eval a --fail-under macro_f1=90%",
-            "invalid value for '--fail-under': expected a fraction in [0, 1] or METRIC=FRACTION, "
-            "got 'macro_f1=90%'; see `mlp eval --help`",
+            "invalid value for '--fail-under': expected a fraction such as 0.98, or "
+            "METRIC=FRACTION, got 'macro_f1=90%'; see `mlp eval --help`",
         ),
         (
             "train --epochs many",

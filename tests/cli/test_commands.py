@@ -401,10 +401,10 @@ def test_a_written_data_set_is_told_of_as_json(dots: str) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("--list --verify", "--list: stands alone; leave out --verify"),
-        ("mnist --list --from x", "--list: stands alone; leave out NAME and --from"),
-        ("mnist --all", "--all: stands alone; leave out NAME"),
-        ("mnist --verify --offline", "--verify: stands alone; leave out --offline"),
+        ("--list --verify", "--list: cannot be combined with --verify"),
+        ("mnist --list --from x", "--list: cannot be combined with NAME and --from"),
+        ("mnist --all", "--all: cannot be combined with NAME"),
+        ("mnist --verify --offline", "--verify: cannot be combined with --offline"),
     ],
 )
 def test_options_of_download_that_would_be_ignored_are_refused(words: str, told: str) -> None:

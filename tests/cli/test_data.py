@@ -73,7 +73,7 @@ def test_show_refuses_to_mirror_digits() -> None:
 def test_show_names_a_file_that_cannot_be_written(dots: str) -> None:
     told = refusal("data", "show", dots, "--out", "no/such.png")
 
-    assert told == "no/such.png: cannot write: no is no folder"
+    assert told == "no/such.png: cannot write: no is not a folder"
 
 
 def test_data_is_named_by_an_option(dots: str) -> None:
@@ -99,7 +99,7 @@ def test_a_link_to_nowhere_is_told_by_the_folder_that_it_leads_to(place: Path, d
 
     told = refusal("data", "show", dots, "--out", "a.png")
 
-    assert told == f"a.png: cannot write: {place / 'no'} is no folder"
+    assert told == f"a.png: cannot write: {place / 'no'} is not a folder"
 
 
 def test_check_counts_what_is_there(dots: str) -> None:

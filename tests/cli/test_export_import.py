@@ -75,7 +75,7 @@ def test_a_graph_that_differs_fails_the_check(run: str, monkeypatch: pytest.Monk
         ("run --weights last --format npz", "run/last.safetensors: not a readable"),
         (
             "run --weights best --format npz --out no/x.npz",
-            "no/x.npz: cannot write: no is no folder",
+            "no/x.npz: cannot write: no is not a folder",
         ),
         (
             "run --weights best --format npz --out run/run.json",

@@ -93,12 +93,12 @@ def test_the_old_option_for_the_workbook_names_the_new_command() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("--quick --self-test", "--self-test: stands alone; leave out --quick"),
-        ("--sweep --self-test", "--self-test: stands alone; leave out --sweep"),
+        ("--quick --self-test", "--self-test: cannot be combined with --quick"),
+        ("--sweep --self-test", "--self-test: cannot be combined with --sweep"),
         ("--timeout 3", "--timeout: is an option of `mlp grade`"),
         (
             "--backward w.py --set seed=1 --run r",
-            "--backward: stands alone; leave out --set and --run",
+            "--backward: cannot be combined with --set and --run",
         ),
     ],
 )

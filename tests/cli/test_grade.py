@@ -89,7 +89,7 @@ def test_the_text_tells_the_steps_what_was_recognized_and_the_score() -> None:
         '       right for one image as a row (1, k); if that is meant, write FORM = "row"',
         "       sum over the images in grad_W3",
         "",
-        "not defined: backward",
+        "not defined, not counted: backward",
         "",
         "2 of 3 steps right",
     ]
@@ -400,9 +400,9 @@ def grad_W3(h2, grad_z3):
         ([], "FILE.py: name a file to grade, or give --template to start one"),
         (["w.py", "--style", "dict"], "--style: works only with --template"),
         (["w.py", "--rubric", "none.yaml"], "none.yaml: cannot be read: No such file"),
-        (["w.py", "--template"], "--template: stands alone; leave out FILE.py"),
-        (["--template", "--seed", "0"], "--template: stands alone; leave out --seed"),
-        (["--template", "--json"], "--template: stands alone; leave out --json"),
+        (["w.py", "--template"], "--template: cannot be combined with FILE.py"),
+        (["--template", "--seed", "0"], "--template: cannot be combined with --seed"),
+        (["--template", "--json"], "--template: cannot be combined with --json"),
     ],
 )
 def test_what_is_no_submission_is_named(args: list[str], told: str) -> None:

@@ -141,6 +141,13 @@ def test_what_has_no_other_meaning_is_left_as_it_is(words: str) -> None:
     assert translate(ROOT, ["eval", *words.split()]) == ["eval", *words.split()]
 
 
+def test_words_of_other_programs_are_understood_before_the_word_run_of_sweep() -> None:
+    given = translate(ROOT, ["sweep", "quickstart", "--learning-rate=0.1,0.2", "--output", "x"])
+
+    assert given == ["sweep", "quickstart", "optimizer.lr=0.1,0.2", "--out", "x"]
+    assert translate(ROOT, ["sweep", "--help"]) == ["sweep", "--help"]
+
+
 def test_an_option_of_another_name_is_ours() -> None:
     given = translate(ROOT, ["report", "first", "--output", "a.html"])
 
@@ -255,7 +262,7 @@ def test_a_folder_of_runs_is_answered_with_their_names(dots: str) -> None:
 
     assert (status, out) == (2, "")
     assert err.splitlines() == [
-        "error: runs: holds 2 runs; name one of them",
+        "error: runs: contains 2 runs; choose one:",
         "  runs/first",
         "  runs/second",
     ]
@@ -264,8 +271,8 @@ def test_a_folder_of_runs_is_answered_with_their_names(dots: str) -> None:
 def test_a_run_to_train_is_to_be_resumed(dots: str) -> None:
     train(dots, "first")
 
-    assert refusal("train", "first") == "first: is a run; name it by --resume first"
-    assert refusal("gradcheck", "first") == "first: is a run; name it by --run first"
+    assert refusal("train", "first") == "first: is a run; use --resume first"
+    assert refusal("gradcheck", "first") == "first: is a run; use --run first"
 
 
 def test_predict_knows_the_run_from_the_images(dots: str) -> None:

@@ -109,7 +109,7 @@ def test_refusals_give_one_line_and_write_nothing(run: str, place: Path) -> None
         ([run, "--out", "notes.html"], "notes.html: exists, and this command has not written it"),
         ([run, "--out", f"{run}/config.yaml"], "config.yaml: is a file of the run itself"),
         ([run, "--out", "empty"], "empty: is a folder; name a file"),
-        ([run, "--out", "nowhere/a.html"], "nowhere/a.html: cannot write: nowhere is no folder"),
+        ([run, "--out", "nowhere/a.html"], "nowhere/a.html: cannot write: nowhere is not a folder"),
         ([], "no finished run in runs/; `mlp train` makes one"),
     ):
         assert told in refusal("report", *args)

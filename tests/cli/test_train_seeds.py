@@ -81,7 +81,7 @@ def test_resume_asks_how_many_seeds_and_does_what_is_left(five: str, small: list
     told = refusal("train", "--resume", five)
     status, _, err = call("train", "--resume", five, "--seeds", "3")
 
-    assert told == "five: holds runs of several seeds; say how many with --seeds"
+    assert told == "five: contains runs of several seeds; give their number with --seeds"
     assert status == 0
     assert "seed 2: five/seed-2" in err
     assert "seed 0" not in err
@@ -96,7 +96,7 @@ def test_resume_asks_how_many_seeds_and_does_what_is_left(five: str, small: list
         ("--seeds 2 --overwrite", "--overwrite: is for one run"),
         ("--time-budget soon", "expected a time such as 20s, 2m or 1h, got 'soon'"),
         ("--time-budget 0s", "time_budget must be a number in (0, 10000000.0] or null"),
-        ("--target 98", "target must be a number in (0, 1] or null, got 98.0"),
+        ("--target 98", "target must be a number in (0, 1] or null, got 98.0; 98% is 0.98"),
         ("--resume none --seeds 2", "none: no such run"),
     ],
 )
@@ -225,7 +225,7 @@ def test_folds_are_trained_evaluated_and_compared_as_seeds_are(small: list[str])
     shutil.copytree("five", "copy")
     assert facts(call("compare", "five", "copy", "--json"))["folds"] == [0, 1]
     told = refusal("train", "--resume", "five", "--seeds", "2")
-    assert told == "five: holds runs of several folds; say how many with --folds"
+    assert told == "five: contains runs of several folds; give their number with --folds"
     assert refusal("train", *small, "--seeds", "2", "--folds", "2").startswith(
-        "--folds: is one run"
+        "--folds: cannot be combined with --seeds"
     )

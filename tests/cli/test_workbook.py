@@ -53,7 +53,7 @@ def test_every_question_is_right_with_the_workbooks_own_answer(workbook: Workboo
     assert answers.count("Right.") == judged
     assert not [line for line in answers if line.startswith(("Wrong", "Not understood"))]
     n = len(workbook.questions)
-    told = f"{n} of {n} questions done: {judged} right, {n - judged} matched, by yourself."
+    told = f"{n} of {n} questions done: {judged} right, {n - judged} matched by your own judgment."
     assert told in " ".join(text.split())
 
 
@@ -67,7 +67,7 @@ def test_every_question_is_right_with_the_workbooks_lines_pasted_as_they_are() -
 
     text = session(*lines, options=("--section", "01"))
 
-    assert "60 of 60 questions done: 43 right, 17 matched, by yourself." in text
+    assert "60 of 60 questions done: 43 right, 17 matched by your own judgment." in text
     assert "Not understood" not in text
     assert text.count("Wrong") == 1  # the first line of W3 8, which has two
 
@@ -198,7 +198,9 @@ def test_a_misspelled_name_gets_the_nearest() -> None:
         "--section: no such section 'calculs'; did you mean 'calculus'?"
     )
     assert refusal("workbook", "--json").startswith("--json: works only with")
-    assert refusal("workbook", "--verify", "--list").startswith("--verify: does not go with --list")
+    assert refusal("workbook", "--verify", "--list").startswith(
+        "--verify: cannot be combined with --list"
+    )
 
 
 def test_verify_checks_the_statements_behind_one_question_or_section() -> None:

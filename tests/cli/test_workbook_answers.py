@@ -188,5 +188,7 @@ def test_options_that_do_not_go_together_are_refused() -> None:
     assert (
         refusal("workbook", "--junit", "r.xml") == "--junit: works only with --verify or --answers"
     )
-    assert refusal("workbook", "--template", "--list").startswith("--template: does not go with")
+    assert refusal("workbook", "--template", "--list").startswith(
+        "--template: cannot be combined with"
+    )
     assert "cannot be read" in refusal("workbook", "--answers", "missing.yaml")

@@ -224,7 +224,7 @@ def test_a_value_is_read_as_people_type_it(key: str, write: Write) -> None:
 def test_one_number_is_a_list_of_one() -> None:
     assert load_config(None, ["network.hidden=256"]).network.hidden == (256,)
     assert complaint(None, "network.hidden=64-32") == [
-        "--set network.hidden=64-32: hidden must be a list, got '64-32'"
+        "--set network.hidden=64-32: hidden must be a list, got '64-32'; an example is 256,128"
     ]
 
 

@@ -78,7 +78,7 @@ def test_text_labels_may_be_listed_in_another_order() -> None:
         (np.zeros((N, 3)), "must be one-hot"),
         (np.full((N, 2), 0.5), "must be one-hot"),
         (np.zeros(N - 1, int), "has 6 images but 5 labels"),
-        (np.array([0, 1, np.nan, 0, 0, 0]), "label nan of image 2 is no whole number"),
+        (np.array([0, 1, np.nan, 0, 0, 0]), "label nan of image 2 is not a whole number"),
         (np.array([0, 1, 1e300, 0, 0, 0]), r"label 1e\+300 of image 2"),
         (np.array([0, 1, 2**63, 0, 0, 0], "u8"), "label 9223372036854775808 of image 2"),
         (np.array([b"\xff"] * N), "must be UTF-8 text"),

@@ -98,7 +98,7 @@ def test_what_is_no_number_is_refused_whatever_white_is(pixel: float, image: int
     pixels = IMAGES / 255
     pixels[image, 2, 2] = pixel
 
-    with pytest.raises(DataError, match=f"a: image {image} holds a value that is no number"):
+    with pytest.raises(DataError, match=f"a: image {image} holds a value that is not a number"):
         interpret.images(pixels, N, Reading(white=1), source="a")
 
 

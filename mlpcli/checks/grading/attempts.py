@@ -152,7 +152,7 @@ def whole(
     for place in places:
         finding = findings.get(place)
         if zero and not finding:  # zero follows from zero, whatever the formula
-            text = f"{place} cannot be told, since your {zero} is zero"
+            text = f"{place} cannot be determined, since your {zero} is zero"
             finding = Finding(place, "unjudged", text)
         step = _step(f"{name}.{place}", notes, finding, place + condition)
         steps.append(_with_precision(step, parsed.digits.get(place), strict=strict))

@@ -38,10 +38,10 @@ def read(truth: GroundTruth, parsed: ParsedGradient, *, updated: bool) -> Readin
             depth = len(truth.run.z)
             places = [f"grad_{q}{i}" for i in range(depth, 0, -1) for q in "Wb"]
             best = Reading({p: Finding(p, *mistake) for p in places}, best.summed)
-    last = best.findings.get(f"grad_z{len(truth.run.z)}")
-    if updated and last and last.kind == "sign":
-        text = f"{last.place} has the wrong sign: an update must subtract the gradient"
-        best.findings[last.place] = last._replace(text=text)
+    for place, finding in best.findings.items():
+        if updated and finding.kind == "sign":
+            text = f"{place} has the wrong sign: an update must subtract the gradient"
+            best.findings[place] = finding._replace(text=text)
     return best._replace(findings=best.findings | _unjudged(truth, best.findings, parsed))
 
 
@@ -63,7 +63,7 @@ def _unjudged(
         told |= b is None and len(truth.problem.y) == 1  # a sum says nothing of each image
         place = f"grad_z{i}"
         if not told and place not in findings:
-            text = f"{place} cannot be told: neither grad_W{i} nor grad_b{i} shows it"
+            text = f"{place} cannot be determined: neither grad_W{i} nor grad_b{i} shows it"
             unjudged[place] = Finding(place, "unjudged", text)
     return unjudged
 

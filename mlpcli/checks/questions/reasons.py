@@ -92,7 +92,7 @@ def _other_symbol(question: Question, found: list[Value]) -> str:
             if other != name and _has_values(question, _renamed(model, name, other), found):
                 if other[0] == name[0]:
                     return f"{other} belongs to layer {other[1]}; another layer is asked for"
-                return f"{other} stands {'before' if other[0] == 'z' else 'behind'} the activation"
+                return f"{other} is {'before' if other[0] == 'z' else 'after'} the activation"
     return ""
 
 

@@ -53,7 +53,7 @@ def read(
         missing = missing or ("" if own else f"{table}:{number}: {row[file]!r} is not in {root}")
     if not found:
         raise DataError(
-            f"{table}: names no picture that is in {root}; rename it if it is no list of pictures"
+            f"{table}: names no picture in {root}; rename it if it is not a list of pictures"
         )
     if missing and table.parent == root:
         raise DataError(missing)

@@ -360,7 +360,7 @@ WRONG = {
         "W - 0.1 * grad_W",
     ),
     "an own forward pass without biases": (OWN_WITHOUT_BIAS, "other-h", "forward pass differ"),
-    "the same, of the last layer": (OWN_WITHOUT_BIAS, "unjudged", "cannot be told"),
+    "the same, of the last layer": (OWN_WITHOUT_BIAS, "unjudged", "cannot be determined"),
     "no axis": (but(WHOLE, "g.sum(axis=0)", "g.sum() * np.ones(g.shape[1])"), "sum-axis", "axis"),
     "the derivative of tanh": (
         but(WHOLE, "(h[i] > 0)", "(1 - h[i] ** 2)"),
@@ -452,7 +452,7 @@ WRONG = {
     "an update of half the layers": (
         but(SELF_UPDATING, "for d in net.dense]", "for d in net.dense[1:]]"),
         "unjudged",
-        "cannot be told",
+        "cannot be determined",
     ),
     "random numbers": (
         but(
@@ -461,7 +461,7 @@ WRONG = {
             "np.random.randn(*params[i][0].shape), g.sum(axis=0)",
         ),
         "unjudged",
-        "cannot be told",
+        "cannot be determined",
     ),
     "columns with rows of the bias": (
         but(LAYERED, "h2.T @ grad_z3", "h2.T @ typo"),

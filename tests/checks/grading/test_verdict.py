@@ -91,6 +91,24 @@ def test_a_step_after_a_wrong_one_is_checked_given_its_inputs(verdict: Any) -> N
     assert others == ["grad_W3, given your grad_z3", "grad_b3, given your grad_z3"]
 
 
+def test_an_update_that_adds_a_gradient_is_said_to(verdict: Any) -> None:
+    source = """
+import numpy as np
+def update(params, h, y, lr):
+    g, moved = (h[-1] - y) / len(y), []
+    for i in range(len(params) - 1, -1, -1):
+        W, b = params[i]
+        moved.insert(0, (W + lr * h[i].T @ g, b - lr * g.sum(axis=0)))
+        g = (g @ W.T) * (h[i] > 0)
+    return moved
+"""
+
+    wrong = [s.text for s in verdict(source).steps if not s.ok]
+
+    told = "has the wrong sign: an update must subtract the gradient"
+    assert wrong == [f"grad_W{i} {told}" for i in (3, 2, 1)]
+
+
 def test_missing_functions_are_named_and_not_counted(verdict: Any) -> None:
     result = verdict("def grad_b3(grad_z3):\n    return grad_z3.sum(axis=0)\n")
 

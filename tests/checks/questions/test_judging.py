@@ -85,7 +85,7 @@ def test_a_named_wrong_answer_gets_its_reason(question: Question) -> None:
         ("calculus.1", "1/x^2", ""),
         ("2.9a", "5", ""),
         ("W3.8", "h3_i", "h3 belongs to layer 3; another layer is asked for"),
-        ("W3.13", "h2 outer (z3 - y)", "z3 stands before the activation"),
+        ("W3.13", "h2 outer (z3 - y)", "z3 is before the activation"),
         ("z3.12", "(h3 - y) / n", "n is not known here"),
         ("z3.9", "softmax(z3)_i", "the value is right, but use only h3"),
         ("W3.9", "h3 - y", "that is a whole array; write its entry j"),

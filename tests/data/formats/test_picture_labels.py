@@ -131,7 +131,7 @@ def test_a_picture_may_lack_a_suffix(tmp_path: Path) -> None:
         ("id,label\n00,b\n\n/etc/x.png,b\n", r"metadata\.csv:4: '/etc/x\.png' is not in"),
         ("id,label\n00.png\n", r"metadata\.csv:2: has no label; leave out what has none"),
         ("id,label\n00.png, \n", r"metadata\.csv:2: has no label; leave out what has none"),
-        ("id,label\n0,cat\n1,dog\n", "names no picture that is in .*; rename it if it is no list"),
+        ("id,label\n0,cat\n1,dog\n", "names no picture in .*; rename it if it is not a list"),
         ("id,label\n00,b\n02,a\n", r"'02' may be .*02\.jpg or .*02\.png"),
         ("id,label\n", "names no picture"),
         ('id,label\n"', "not a table of UTF-8 text"),

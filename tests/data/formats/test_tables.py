@@ -138,7 +138,7 @@ def replaced(line: int, cell: int, value: str) -> list[list[str]]:
     ("content", "told"),
     [
         (text(replaced(7, 3, "dark")), r"a\.csv:8: expected a number, got 'dark'"),
-        (text(replaced(7, 3, "nan")), "image 6 holds a value that is no number"),
+        (text(replaced(7, 3, "nan")), "image 6 holds a value that is not a number"),
         (text(replaced(7, 3, "-1")), "a pixel must be at least 0, black, got -1"),
         (text([names(), *rows()[:4], rows()[4][:-1]]), r"a\.csv:6: has 9 columns, .* before it 10"),
         (text([[*row, "1"] for row in rows()]), "has 11 columns, which are not a label and a sq"),
