@@ -59,7 +59,7 @@ def path() -> Path:
         folder = Path(chosen).expanduser() if chosen else Path(user_state_dir("mlpcli"))
     except RuntimeError as err:
         raise ConfigError(
-            "no home folder is known; let MLPCLI_STATE name a folder for progress"
+            "no home folder is known; set MLPCLI_STATE to a folder for progress"
         ) from err
     return folder / FILE
 
@@ -75,8 +75,8 @@ def load() -> Progress:
         raise ConfigError(f"{file}: not readable: {err.strerror}") from err
     except ValidationError as err:
         raise ConfigError(
-            f"{file}: not the progress of a workbook; delete it, or let MLPCLI_STATE name another "
-            "folder"
+            f"{file}: not a progress file of `mlp workbook`; delete it, or set MLPCLI_STATE to "
+            "another folder"
         ) from err
 
 

@@ -129,6 +129,6 @@ def _places(node: Node, keys: Keys, at: At, seen: set[int]) -> Iterator[tuple[Ke
         if mapping and str(key_node.tag).endswith(":merge"):
             raise ConfigError(f"{place}: merge keys (<<) are not supported; write the settings out")
         if mapping and (not str(key_node.tag).endswith(":str") or SURROGATE.search(str(key))):
-            raise ConfigError(f"{place}: expected a setting's name; a number or null needs quotes")
+            raise ConfigError(f"{place}: expected a name; a number or null needs quotes")
         yield (*keys, key), place
         yield from _places(value_node, (*keys, key), at, seen)

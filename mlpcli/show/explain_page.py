@@ -28,15 +28,15 @@ MAX_CELL = 20  # CSS pixels of an entry
 
 # what each kind of step says, and the arrays from which it is made, after the result
 WORDS = {
-    "affine": "Each unit adds up what comes in, times its weights, and its bias.",
-    "activation": "What is above 0 passes; the rest is 0.",
+    "affine": "Each unit adds up its inputs times its weights, and its bias.",
+    "activation": "Positive values pass; all others become 0.",
     "softmax": "Exponentials, divided by their sum: the probabilities of the classes.",
-    "loss": "The loss looks at the probability of the right class alone.",
-    "error": "Too much probability pushes down, too little pulls up.",
-    "outer": "A weight counts as much as what came in through it, times the error behind it.",
+    "loss": "Only the probability of the correct class counts.",
+    "error": "Positive where the probability is too high, negative where it is too low.",
+    "outer": "The gradient of a weight is its input times the error of its unit.",
     "bias": "A bias is a weight whose input is 1.",
-    "back": "Each unit gathers the errors of the units that it feeds, times the weights to them.",
-    "derivative": "Through a unit that was off, nothing comes back.",
+    "back": "Each unit adds up the errors of the units that it feeds, times the weights between.",
+    "derivative": "No error passes back through a unit that was off.",
 }
 SMOOTH = {
     "activation": "Each entry passes through the activation function.",
@@ -113,11 +113,11 @@ def _sections(result: Explained) -> Iterator[Section]:
     steps, last = chosen(e, result.layer), len(e.sizes) - 1
     forward = {"affine", "activation", "softmax", "loss"}
     first = [step for step in steps if step.kind in forward]
-    text = "From the image to the loss, layer by layer; everything on the way is kept."
+    text = "From the image to the loss, layer by layer, keeping all values for the way back."
     yield Section("forward", "Forward", text, [_step(e, step) for step in first])
     for layer in range(last, 0, -1):
         found = [step for step in steps if step.kind not in forward and step.layer == layer]
-        text = f"The same again, with what comes back from layer {layer + 1}."
+        text = f"The same steps again, with the error from layer {layer + 1}."
         if layer == last:
             text = "How the loss changes with the last layer: workbook 01."
         elif layer == last - 1:

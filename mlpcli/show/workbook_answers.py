@@ -8,7 +8,6 @@ from mlpcli.checks.questions.notation import plain_text
 from mlpcli.show.format import Block, counted, json_object, pick
 from mlpcli.show.gradescope import Test
 from mlpcli.show.junit import Case
-from mlpcli.show.markdown import check_blocks
 
 SHOWN = {
     "right": "right",
@@ -52,8 +51,9 @@ def summary(result: Answers) -> str:
 
 
 def as_blocks(result: Answers) -> list[Block]:
-    """The verdict on each answer."""
-    return check_blocks(result.file, summary(result), cases(result))
+    """A table of the answers and their verdicts."""
+    rows = [[a.question.id, _one_line(a.text), _told(a)] for a in result.answers]
+    return [result.file, summary(result), [["question", "answer", "verdict"], *rows]]
 
 
 def as_json(result: Answers) -> str:

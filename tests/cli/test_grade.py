@@ -226,7 +226,7 @@ def test_gradescope_never_replaces_another_file() -> None:
         ("grad_z3: -1", "got -1"),
         ("grad_z3: true", "got True"),
         ("grad_z3: .nan", "got nan"),
-        ("1: 1", "points.yaml:1:1: expected a setting's name"),
+        ("1: 1", "points.yaml:1:1: expected a name"),
         ("", "points.yaml: gives no points; write lines such as `backward.grad_W1: 2`"),
         ("- 1", "points.yaml:1:1: expected settings as `key: value`"),
         ("a: [", "points.yaml:1:5: not valid YAML"),

@@ -229,7 +229,7 @@ def test_a_foreign_file_of_progress_is_not_overwritten(tmp_path: Path) -> None:
 
     told = refusal("workbook")
 
-    assert "workbook.json: not the progress of a workbook; delete it" in told
+    assert "workbook.json: not a progress file of `mlp workbook`; delete it" in told
     assert (place / "workbook.json").read_text(encoding="utf-8") == "[]"
 
 

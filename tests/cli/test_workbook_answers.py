@@ -113,6 +113,17 @@ def test_a_wrong_answer_is_shown_with_its_reason() -> None:
     assert err == "error: answers.yaml: 0 of 1 judged answer right, 1 wrong\n"
 
 
+def test_markdown_has_a_row_for_each_answer() -> None:
+    Path("a.yaml").write_text("W3.13: (h3 - y) outer h2\nW3.9: (h3 - y)_j\n", "utf-8")
+
+    out = call("workbook", "--section", "W3", "--answers", "a.yaml", "--markdown").out.splitlines()
+
+    reason = "wrong: transposed: the shape is (10, 256), but that of W3 is (256, 10)"
+    assert rf"| W3.13 | (h3 - y) outer h2 | {reason} |" in out
+    assert r"| W3.9 | (h3 - y)\_j | right |" in out
+    assert "| W3.1 |  | blank |" in out
+
+
 def test_points_come_from_the_rubric_alone() -> None:
     file = write({"W3.13": "h2 outer (h3 - y)", "z3.12": "h3", "b3.5": "h3 - y"})
     Path("points.yaml").write_text("W3.13: 5\nz3.12: 2.5\n", encoding="utf-8")

@@ -141,7 +141,7 @@ NO_SETTING = {  # by message: what YAML allows, or nearly, and a config does not
     r"x\.yaml: not valid YAML: ": (
         ["seed: !!bool x", "seed: !!int ''", "seed: !!int abc", "seed: !!float ."]
     ),
-    r"x\.yaml:1:\d: expected a setting's name; a number or null needs quotes$": (
+    r"x\.yaml:1:\d: expected a name; a number or null needs quotes$": (
         ["1: 2", "null: 3", "? [a]\n: 1", "data: {1: 2}"]
     ),
     r"x\.yaml:2:1: not valid YAML: found duplicate key": ["seed: 1\nseed: 2"],

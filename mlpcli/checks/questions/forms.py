@@ -33,7 +33,8 @@ def _only(node: Node, question: Question) -> str:
     unwanted = sorted({part.text for part in node.walk() if part.text in UNFOLDED})
     unwanted += sorted(symbols(node, question) - set(question.only) - known_by)
     if unwanted:
-        return f"use only {' and '.join(known)}, not {' or '.join(unwanted)}"
+        allowed = " and ".join(filter(None, [", ".join(known[:-1]), known[-1]]))
+        return f"use only {allowed}, not {' or '.join(unwanted)}"
     return ""
 
 

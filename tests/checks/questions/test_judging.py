@@ -112,7 +112,7 @@ def test_a_named_wrong_answer_gets_its_reason(question: Question) -> None:
         ("2.6a", "W3 dz3", "write grad_z3 instead of dz3"),
         ("2.39", "grad_z3.sum(axis=0)", "write a sum over an axis with an index, as in sum_k"),
         ("z3.8", "exp(z3_i) / sum_{j=1}^{9} exp(z3_j)", "does not run over all 10 entries"),
-        ("4.2", "v", "use only u and μ and n, not v"),
+        ("4.2", "v", "use only u, μ and n, not v"),
         ("4.12", "(1 - 1/n - u_hat_k^2) / sigma", "a factor is missing: 1 / n"),
         ("4.16", "(grad_z - mean(grad_z)) / sigma", "write its entry k"),
         ("4.16", "grad_u_k", "the derivative of CE with respect to u is left"),
