@@ -1,7 +1,7 @@
 """`mlp gradcheck`: is the hand-derived gradient right, and can the check be trusted?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from typer import Option
 
@@ -23,9 +23,17 @@ from mlpcli.cli.options import (
     say_weights,
 )
 from mlpcli.cli.output import moved, print_result
-from mlpcli.cli.settings import SettingsArg, read_settings, refuse_settings_of
+from mlpcli.cli.settings import Settings, SettingsArg, read_settings, refuse_settings_of
 from mlpcli.cli.workbook import workbook as workbook_
 from mlpcli.errors import CheckFailed, ConfigError
+
+
+class Form(NamedTuple):
+    """How a result is printed, and where its checks are written."""
+
+    json: bool
+    markdown: bool
+    junit: Path | None
 
 
 def gradcheck(
@@ -65,6 +73,7 @@ def gradcheck(
       mlp gradcheck --run latest --quick
       mlp gradcheck --self-test
     """
+    form = Form(json, markdown, junit)
     modes = {
         "--self-test": self_test,
         "--sweep": sweep or png,
@@ -94,61 +103,86 @@ def gradcheck(
     if template or backward:
         old, new = ("template", "--template") if template else ("backward", "FILE.py")
         moved(f"mlp gradcheck --{old}", f"mlp grade {new}")
-        grade(
-            backward, template=template, timeout=timeout, json=json, markdown=markdown, junit=junit
-        )
-        return
-    if workbook:
+        grade(backward, template=template, timeout=timeout, **form._asdict())
+    elif workbook:
         moved("mlp gradcheck --workbook", "mlp workbook --verify")
-        workbook_(verify=True, json=json, markdown=markdown, junit=junit)
-        return
-    from mlpcli.api import gradcheck as api
-    from mlpcli.show import activity, figure, step_size
+        workbook_(verify=True, **form._asdict())
+    elif self_test:
+        _test_itself(form)
+    elif sweep or png:
+        _sweep(png, form, overwrite=overwrite)
+    else:
+        _check(settings, run, form, weights=weights, quick=quick)
+
+
+def _test_itself(form: Form) -> None:
+    from mlpcli.api.gradcheck import self_test
+    from mlpcli.show import activity
     from mlpcli.show import gradcheck as show
     from mlpcli.show.junit import report
 
-    if self_test:
-        with report(junit, "gradcheck --self-test") as cases:
-            tested = activity.run(api.self_test(), "testing the gradient check", quiet=json)
-            cases += show.self_test_cases(tested)
-        print_result(
-            tested,
-            show.self_test_as_text,
-            show.self_test_as_json,
-            blocks=show.self_test_as_blocks,
-            json=json,
-            markdown=markdown,
-        )
-        if not tested.ok:
-            raise CheckFailed("the gradient check missed a mutant or accused a correct network")
-    elif sweep or png:
-        if png:
-            figure.claim(png, overwrite=overwrite)
-        with report(junit, "gradcheck --sweep") as cases:
-            with activity.activity("measuring the error at each step", quiet=json):
-                sizes = api.step_sizes()
-            cases += step_size.cases(sizes)
-        if png:
-            step_size.png(png, sizes.curves)
-        print_result(
-            sizes,
-            step_size.as_text,
-            step_size.as_json,
-            blocks=step_size.as_blocks,
-            json=json,
-            markdown=markdown,
-        )
-        if not sizes.ok:
-            raise CheckFailed(step_size.summary(sizes.curves))
-    else:
-        with report(junit, "gradcheck") as cases:
-            folder = chosen_run(run) if run else None
-            with activity.activity("checking the gradient", quiet=json):
-                result = api.check(*settings, run=folder, weights=weights, quick=quick)
-            cases += show.cases(result)
-        say_weights(weights, *([folder] if folder else []))
-        print_result(
-            result, show.as_text, show.as_json, blocks=show.as_blocks, json=json, markdown=markdown
-        )
-        if not result.ok:
-            raise CheckFailed(show.summary(result))
+    with report(form.junit, "gradcheck --self-test") as cases:
+        tested = activity.run(self_test(), "testing the gradient check", quiet=form.json)
+        cases += show.self_test_cases(tested)
+    print_result(
+        tested,
+        show.self_test_as_text,
+        show.self_test_as_json,
+        blocks=show.self_test_as_blocks,
+        json=form.json,
+        markdown=form.markdown,
+    )
+    if not tested.ok:
+        raise CheckFailed("the gradient check missed a mutant or accused a correct network")
+
+
+def _sweep(png: Path | None, form: Form, *, overwrite: bool) -> None:
+    from mlpcli.api.gradcheck import step_sizes
+    from mlpcli.show import activity, figure
+    from mlpcli.show import step_size as show
+    from mlpcli.show.junit import report
+
+    if png:
+        figure.claim(png, overwrite=overwrite)
+    with report(form.junit, "gradcheck --sweep") as cases:
+        with activity.activity("measuring the error at each step", quiet=form.json):
+            sizes = step_sizes()
+        cases += show.cases(sizes)
+    if png:
+        show.png(png, sizes.curves)
+    print_result(
+        sizes,
+        show.as_text,
+        show.as_json,
+        blocks=show.as_blocks,
+        json=form.json,
+        markdown=form.markdown,
+    )
+    if not sizes.ok:
+        raise CheckFailed(show.summary(sizes.curves))
+
+
+def _check(
+    settings: Settings, run: str | None, form: Form, *, weights: WeightsOpt, quick: bool
+) -> None:
+    from mlpcli.api.gradcheck import check
+    from mlpcli.show import activity
+    from mlpcli.show import gradcheck as show
+    from mlpcli.show.junit import report
+
+    with report(form.junit, "gradcheck") as cases:
+        folder = chosen_run(run) if run else None
+        with activity.activity("checking the gradient", quiet=form.json):
+            result = check(*settings, run=folder, weights=weights, quick=quick)
+        cases += show.cases(result)
+    say_weights(weights, *([folder] if folder else []))
+    print_result(
+        result,
+        show.as_text,
+        show.as_json,
+        blocks=show.as_blocks,
+        json=form.json,
+        markdown=form.markdown,
+    )
+    if not result.ok:
+        raise CheckFailed(show.summary(result))
