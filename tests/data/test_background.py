@@ -1,34 +1,8 @@
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from numpy.typing import NDArray
 
-from mlpcli.data import synth
 from mlpcli.data.background import has_light_background, normalize_contrast
-
-Pixels = NDArray[np.uint8]
-
-
-@pytest.fixture(scope="module")
-def digits() -> Pixels:
-    return synth.split("train", 100)[0]
-
-
-@pytest.fixture
-def seven() -> Pixels:
-    """A digit of 20x12, black and white."""
-    shape = np.zeros((20, 12), np.uint8)
-    shape[:3] = 255
-    shape[:, 8:] = 255
-    return shape
-
-
-def put(digit: Pixels, size: tuple[int, int], at: tuple[int, int], times: int = 1) -> Pixels:
-    """A digit, that many times larger, somewhere on a larger black image."""
-    canvas = np.zeros(size, np.uint8)
-    large = digit.repeat(times, axis=0).repeat(times, axis=1)
-    canvas[at[0] : at[0] + large.shape[0], at[1] : at[1] + large.shape[1]] = large
-    return canvas
+from tests.data.drawings import Pixels, put
 
 
 def test_the_border_tells_a_light_ground_from_a_dark_one(digits: Pixels) -> None:

@@ -3,36 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from numpy.typing import NDArray
 
-from mlpcli.data import background, idx, placement, synth
+from mlpcli.data import background, idx, placement
 from mlpcli.data.placement import MNIST, Rule, arrange, measure, obeys
+from tests.data.drawings import Pixels, put
 
 FILES = Path(__file__).parents[2].parent / "shared" / "data" / "mnist"
-
-Pixels = NDArray[np.uint8]
-
-
-@pytest.fixture(scope="module")
-def digits() -> Pixels:
-    return synth.split("train", 100)[0]
-
-
-@pytest.fixture
-def seven() -> Pixels:
-    """A digit of 20x12, black and white."""
-    shape = np.zeros((20, 12), np.uint8)
-    shape[:3] = 255
-    shape[:, 8:] = 255
-    return shape
-
-
-def put(digit: Pixels, size: tuple[int, int], at: tuple[int, int], times: int = 1) -> Pixels:
-    """A digit, that many times larger, somewhere on a larger black image."""
-    canvas = np.zeros(size, np.uint8)
-    large = digit.repeat(times, axis=0).repeat(times, axis=1)
-    canvas[at[0] : at[0] + large.shape[0], at[1] : at[1] + large.shape[1]] = large
-    return canvas
 
 
 def frame(image: Pixels, level: float) -> list[int]:
