@@ -209,7 +209,7 @@ def _other_images(metadata: Metadata, data: str, split: str, *, offline: bool) -
         data, split, how=how, classes=metadata.classes, offline=offline
     )
     light = preparation.is_light(found.images)
-    inverted = preparation.inverts(light, metadata)
+    inverted = preparation.inverts(metadata, light=light)
     notes = [*found.notes]
     if inverted:
         notes.append(f"{'dark on light' if light else 'light on dark'}, so inverted")

@@ -74,16 +74,16 @@ def predict(
             if not isinstance(source, Source):
                 yield source
             else:
-                yield from _of_source(checkpoint, source, top, invert, center)
+                yield from _of_source(checkpoint, source, top=top, invert=invert, center=center)
 
 
 def _of_source(
-    checkpoint: Checkpoint, source: Source, top: int, invert: bool | None, center: bool | None
+    checkpoint: Checkpoint, source: Source, *, top: int, invert: bool | None, center: bool | None
 ) -> Iterator[list[Prediction]]:
     metadata = checkpoint.metadata
     activation = build.activation(metadata.config)
     light = preparation.is_light(source.images)  # a file is inverted as a whole
-    inverted = preparation.inverts(light, metadata) if invert is None else invert
+    inverted = preparation.inverts(metadata, light=light) if invert is None else invert
     for start in range(0, len(source.images), CHUNK_SIZE):
         some = source.images[start : start + CHUNK_SIZE]
         fitted = preparation.fit(some, metadata, center=center)

@@ -40,7 +40,7 @@ def fit(images: Pixels, metadata: Metadata, *, center: bool | None = None) -> Fi
     rule stays as it is. For runs that were not measured, images larger than 32x32 get MNIST's
     rule, unless the training images were shrunk or have a light background.
     """
-    rule, side = _rule(images, metadata, center)
+    rule, side = _rule(images, metadata, center=center)
     centered = np.zeros(len(images), bool)
     several = _in_pieces(images, metadata)
     if rule:
@@ -56,7 +56,7 @@ def fit(images: Pixels, metadata: Metadata, *, center: bool | None = None) -> Fi
     return Fitted(images, centered, shrinks, several)
 
 
-def inverts(light: bool, metadata: Metadata) -> bool:
+def inverts(metadata: Metadata, *, light: bool) -> bool:
     """Whether images are to be inverted whose background is light, or else dark."""
     return (metadata.light_share if light else 1 - metadata.light_share) < MAX_RARE_SHARE
 
@@ -93,7 +93,7 @@ def is_outlier(images: Pixels, metadata: Metadata) -> NDArray[np.bool_]:
     return outliers.is_outlier(images, metadata.traits)
 
 
-def _rule(images: Pixels, metadata: Metadata, center: bool | None) -> tuple[Rule | None, int]:
+def _rule(images: Pixels, metadata: Metadata, *, center: bool | None) -> tuple[Rule | None, int]:
     """Where ink is to lie, if anywhere, and the longer side of an image that is only shrunk."""
     measured, shrunk = metadata.placement, metadata.config.data.resize
     if measured:

@@ -83,7 +83,7 @@ def fetch(
             except OSError as err:
                 raise _write_error(path_of(spec, file), err) from err
     if failures:
-        raise DataError(*_report(spec, failures, offline))
+        raise DataError(*_report(spec, failures, offline=offline))
     return [copy_of(spec, file)[0] for file in files]
 
 
@@ -205,7 +205,7 @@ def _is_web(address: str) -> bool:
     return address.startswith(("http://", "https://"))
 
 
-def _report(spec: DatasetSpec, failures: dict[File, Attempts], offline: bool) -> list[str]:
+def _report(spec: DatasetSpec, failures: dict[File, Attempts], *, offline: bool) -> list[str]:
     state = "not in the cache" if offline else "could not be fetched"
     files, them = ("file", "it") if len(failures) == 1 else ("files", "them")
     lines = [

@@ -254,14 +254,14 @@ class Engine:
     def _step_work(self, rank: int, n: int, t: int, *place: int) -> Iterator[None]:
         yield from self._rows_work(rank, n, place, drop=True)
         self._finite = self._is_finite(n)
-        yield from self._update_work(rank, n, t, self._finite)
+        yield from self._update_work(rank, n, t, finite=self._finite)
 
     def _retry_work(self, rank: int, n: int, t: int) -> Iterator[None]:
         self._team.offer(rank, len(self._blocks))
         yield
-        yield from self._update_work(rank, n, t, True)
+        yield from self._update_work(rank, n, t, finite=True)
 
-    def _update_work(self, rank: int, n: int, t: int, finite: bool) -> Iterator[None]:
+    def _update_work(self, rank: int, n: int, t: int, *, finite: bool) -> Iterator[None]:
         """Mutates theta and state, if all is finite; a block is its taker's, whoever that is."""
         self.whole = not finite
         if self._norm and rank == 0 and finite:
