@@ -3,68 +3,20 @@
 A config file is a set of changes to it; `load` reads such files and reports what is wrong.
 """
 
-import json
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Field
 
+from mlpcli.config.optimizer import Optimizer, Sgd
+from mlpcli.config.schedule import Cosine, Schedule
+from mlpcli.config.section import Fraction, Section, field
 from mlpcli.nn.activation import ACTIVATIONS
 
-Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1, le=100_000_000)]
 CountOrNone = Annotated[int, Field(ge=0, le=100_000_000)]
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1"]
 Weight = Annotated[float, Field(ge=0, le=1_000_000)]
-WARMUP = "fraction of the training in which lr rises from 0, along a line"
-Warmup = Annotated[float, Field(ge=0, lt=1, description=WARMUP)]
-DECAY = "factor of W in its gradient; biases do not decay"
-RATE = "learning rate at its highest"
-SYNONYMS = "x-synonyms"  # of the JSON Schema: what other programs call a setting
-
-
-def field(default: Any, description: str, *, synonyms: str = "", **limits: Any) -> Any:
-    """A field with its default; limits: its range, as pydantic's ge, gt, le and lt.
-
-    synonyms: what other programs call it; a message about such a key names this one.
-    """
-    extra: Any = {SYNONYMS: synonyms.split()} if synonyms else None
-    return Field(default=default, description=description, json_schema_extra=extra, **limits)
-
-
-def rate(default: float) -> Any:
-    """The field of a learning rate."""
-    synonyms = "learning_rate learning_rate_init lr0 eta"
-    return field(default, RATE, synonyms=synonyms, gt=0, le=100)
-
-
-def decay(default: float) -> Any:
-    """The field of a weight decay that is part of the gradient."""
-    return field(default, DECAY, synonyms="l2 wd", ge=0, le=1)
-
-
-class Frozen(BaseModel):
-    """A record: unknown keys, coerced types and later changes are refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-    def replace(self, **changes: Any) -> Self:
-        """The record with these values in place of its own, checked as a file's are."""
-        return self.model_validate({**dict(self), **changes})
-
-
-class Section(Frozen):
-    """Part of the settings, whose values may be written as people do."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain(cls, values: Any) -> Any:
-        """The values as the fields have them, where people write them more simply."""
-        if not isinstance(values, dict):
-            return values
-        fields = cls.model_fields
-        return {k: _plain(v, fields[k].annotation) if k in fields else v for k, v in values.items()}
 
 
 class Data(Section):
@@ -126,100 +78,6 @@ class Network(Section):
     max_norm: float | None = field(
         None, "largest length of a hidden unit's weight vector", gt=0, le=1000
     )
-
-
-class Sgd(Section):
-    """Stochastic gradient descent with momentum."""
-
-    name: Literal["sgd"] = field("sgd", "kind of optimizer", synonyms="solver optim")
-    lr: float = rate(0.1)
-    momentum: Fraction = field(0.9, "share of the velocity kept at each step")
-    nesterov: bool = field(False, "look ahead along the velocity")
-    weight_decay: float = decay(0.0)
-
-
-class AdaptiveMoments(Section):
-    """What Adam and AdamW share."""
-
-    name: str
-    lr: float = rate(1e-3)
-    beta1: Fraction = field(0.9, "share of the mean gradient kept at each step")
-    beta2: Fraction = field(0.999, "share of the mean square kept at each step")
-    eps: float = field(1e-8, "added to the root mean square", gt=0, le=1)
-
-
-class Adam(AdaptiveMoments):
-    """Adam."""
-
-    name: Literal["adam"] = "adam"
-    weight_decay: float = decay(0.0)
-
-
-class AdamW(AdaptiveMoments):
-    """Adam with weight decay apart from the gradient."""
-
-    name: Literal["adamw"] = "adamw"
-    weight_decay: float = field(0.01, "times lr, share of W taken away in each step", ge=0, le=10)
-
-
-class Constant(Section):
-    """A constant learning rate."""
-
-    name: Literal["constant"] = field("constant", "kind of schedule", synonyms="scheduler")
-    warmup: Warmup = 0.0
-
-
-class Steps(Section):
-    """The learning rate drops at some points."""
-
-    name: Literal["step"] = "step"
-    at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = field(
-        (0.5, 0.75),
-        "fractions of what follows the warm-up, at which lr falls",
-        strict=False,
-        max_length=100,
-    )
-    factor: float = field(0.1, "of lr, at each of them", gt=0, lt=1)
-    warmup: Warmup = 0.0
-
-
-class Cosine(Section):
-    """The learning rate falls to 0 along half a cosine."""
-
-    name: Literal["cosine"] = "cosine"
-    warmup: Warmup = 0.0
-
-
-class OneCycle(Section):
-    """The learning rate rises linearly, falls as fast, then anneals to 0."""
-
-    name: Literal["one_cycle"] = "one_cycle"
-    start: float = field(0.04, "fraction of lr, before the rise and after the fall", ge=0, le=1)
-    warmup: float = field(0.45, "fraction of the training in which lr rises", gt=0, le=0.5)
-
-
-def _named(default: str) -> Discriminator:
-    """The kind of a section is its name, or the default without one."""
-
-    def name(value: Any) -> str:
-        if isinstance(value, dict):
-            return str(value.get("name", default)).lower()
-        return getattr(value, "name", default)
-
-    return Discriminator(name)
-
-
-Optimizer = Annotated[
-    Annotated[Sgd, Tag("sgd")] | Annotated[Adam, Tag("adam")] | Annotated[AdamW, Tag("adamw")],
-    _named("sgd"),
-]
-Schedule = Annotated[
-    Annotated[Constant, Tag("constant")]
-    | Annotated[Steps, Tag("step")]
-    | Annotated[Cosine, Tag("cosine")]
-    | Annotated[OneCycle, Tag("one_cycle")],
-    _named("cosine"),
-]
 
 
 class Train(Section):
@@ -324,34 +182,3 @@ class Config(Section):
     augment: Augment = Augment()
     checkpoint: Checkpoints = Checkpoints()
     log: Log = Log()
-
-
-def _plain(value: Any, annotation: Any) -> Any:
-    """A name in capitals as the name, and numbers without brackets as their list.
-
-    >>> _plain("64,32", tuple[int, ...]), _plain(256, tuple[int, ...]), _plain("A", Literal["a"])
-    ([64, 32], [256], 'a')
-    """
-    kinds = list(_kinds(annotation))
-    if isinstance(value, str):
-        names = {name for kind in kinds if get_origin(kind) is Literal for name in get_args(kind)}
-        if value.lower() in names:
-            return value.lower()
-    if any(get_origin(kind) is tuple for kind in kinds):
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return [value]
-        if isinstance(value, str) and "," in value:
-            try:
-                return json.loads(f"[{value.strip('()')}]")
-            except ValueError:
-                return value
-    return value
-
-
-def _kinds(annotation: Any) -> Iterator[Any]:
-    """The types that an annotation allows."""
-    if get_origin(annotation) in (Literal, tuple, dict) or not get_args(annotation):
-        yield annotation
-        return
-    for part in get_args(annotation):
-        yield from _kinds(part)

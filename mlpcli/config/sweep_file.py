@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 from mlpcli.config import yaml_source
 from mlpcli.config.keys import Override, settings
 from mlpcli.config.load import MAX_ERRORS, load_config, read_source
-from mlpcli.config.schema import Config, Frozen, Metric
+from mlpcli.config.schema import Config, Metric
+from mlpcli.config.section import Frozen
 from mlpcli.config.yaml_source import Tree
 from mlpcli.errors import ConfigError, nearest
 

@@ -17,7 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from mlpcli import atomic, files
-from mlpcli.config.schema import Config, Frozen
+from mlpcli.config.schema import Config
+from mlpcli.config.section import Frozen
 from mlpcli.data.outliers import Traits
 from mlpcli.data.placement import Placement
 from mlpcli.errors import CheckpointError

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpcli.config.schema import AdamW, Config, Cosine, OneCycle, Sgd, Steps
+from mlpcli.config.optimizer import AdamW, Sgd
+from mlpcli.config.schedule import Cosine, OneCycle, Steps
+from mlpcli.config.schema import Config
 from mlpcli.data.preprocessing import INPUTS
 from mlpcli.nn import dropout, mlp, optim, schedule
 from mlpcli.nn.activation import ACTIVATIONS, Activation

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from mlpcli.config.load import MAX_CONFIG_SIZE, MAX_ERRORS, dump_config, json_schema, load_config
-from mlpcli.config.schema import Adam, Config, Cosine, OneCycle
+from mlpcli.config.optimizer import Adam
+from mlpcli.config.schedule import Cosine, OneCycle
+from mlpcli.config.schema import Config
 from mlpcli.config.shipped import shipped
 from mlpcli.errors import ConfigError
 

@@ -21,7 +21,8 @@ from mlpcli.api.eval import evaluate_run
 from mlpcli.api.resume import resume
 from mlpcli.api.run_columns import Entry
 from mlpcli.config.load import flat_settings
-from mlpcli.config.schema import Adam, Constant
+from mlpcli.config.optimizer import Adam
+from mlpcli.config.schedule import Constant
 from mlpcli.runs import checkpoint
 from mlpcli.runs.folder import METRICS, RECORD, RunFolder
 from mlpcli.runs.selection import Weights
