@@ -95,22 +95,10 @@ def panel(
     first = min(curve.epochs[0] for curve in curves)
     last = max(curve.epochs[-1] for curve in curves)
 
-    cells: Cells = {}
     across, down = (1, 1) if ascii_ else (2, 4)
     to_row = _onto(to_y(high), to_y(low), rows * down)
     to_column = _onto(first, last, columns * across)
-    for curve in curves:
-        points = [
-            (to_column(epoch), to_row(to_y(value)))
-            for epoch, value in zip(curve.epochs, curve.values, strict=True)
-        ]
-        _draw(cells, points, curve, ascii_=ascii_)
-    for curve in curves:  # above all lines
-        for epoch, mark in curve.marks.items():
-            value = curve.values[curve.epochs.index(epoch)]
-            place = (to_row(to_y(value)) // down, to_column(epoch) // across)
-            cells[place] = Cell(0, mark, curve.style)
-
+    cells = _cells(curves, lambda x, y: (to_column(x), to_row(to_y(y))), ascii_=ascii_)
     by_row = {to_row(to_y(value)) // down: label for value, label in labels}
     bar, corner, line = "|+-" if ascii_ else "│└─"
     lines = [next((title for title in titles if title.cell_len <= width), titles[-1]).copy()]
@@ -144,6 +132,20 @@ def _onto(first: float, last: float, count: int) -> Callable[[float], int]:
     if first == last:
         return lambda _: count // 2
     return lambda value: round((value - first) / (last - first) * (count - 1))
+
+
+def _cells(curves: Sequence[Curve], dot: Callable[[int, float], Place], *, ascii_: bool) -> Cells:
+    """The curves, and above all lines their marks; dot: column and row of an epoch's value."""
+    cells: Cells = {}
+    across, down = (1, 1) if ascii_ else (2, 4)
+    for curve in curves:
+        pairs = zip(curve.epochs, curve.values, strict=True)
+        _draw(cells, [dot(epoch, value) for epoch, value in pairs], curve, ascii_=ascii_)
+    for curve in curves:
+        for epoch, mark in curve.marks.items():
+            column, row = dot(epoch, curve.values[curve.epochs.index(epoch)])
+            cells[row // down, column // across] = Cell(0, mark, curve.style)
+    return cells
 
 
 def _draw(cells: Cells, points: Sequence[Place], curve: Curve, *, ascii_: bool) -> None:
