@@ -56,7 +56,7 @@ def _complaint(side: str, err: lark.exceptions.UnexpectedInput) -> str:
     rest = side[at:]
     if isinstance(err, lark.exceptions.UnexpectedToken) and err.token.type == "$END":
         return "it ends too early"
-    word = re.match(r"[A-Za-z]{1,20}|.", rest)
+    word = re.match(r"[A-Za-z]{1,20}|.", rest, re.DOTALL)
     before = f" behind {side[max(0, at - 12) : at].strip()!r}" if at else ""
     return f"{word[0] if word else rest!r} is not understood{before}"
 

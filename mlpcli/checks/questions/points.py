@@ -23,7 +23,7 @@ LAYERS = range(1, len(SIZES))
 NETWORKS = 4
 SCALAR_POINTS = 50
 POINT = "·"  # the axis of the scalars' random values, as an index
-UNIT_COST = 20_000  # of a move in one unit with its batch
+UNIT_COST = 60_000  # of a move in one unit with its batch
 MAX_ENTRIES = 10  # of a free index: all, or about so many, chosen at random
 
 Function = Callable[[Array], Array]
