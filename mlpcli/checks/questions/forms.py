@@ -15,10 +15,14 @@ def complaint(node: Node, question: Question) -> str:
     forms = question.form or (() if question.kind == "rewrite" else ("evaluated",))
     for form in forms:
         if reason := FORMS[form](node, question):
-            return reason
+            return _typable(reason)
     if question.only:
-        return _only(node, question)
+        return _typable(_only(node, question))
     return ""
+
+
+def _typable(text: str) -> str:
+    return text.replace("û", "u_hat")
 
 
 def symbols(node: Node, question: Question) -> set[str]:
