@@ -34,7 +34,6 @@ class BatchValues(NamedTuple):
     sigma: Array  # (256,)
     u_hat: Array  # (n, 256)
     z2: Array  # (n, 256)
-    h2: Array  # (n, 256)
     grad_u: Array  # (n, 256), through mean and variance
     grad_z: Array  # (n, 256)
     unit: int  # the unit with the largest entry of grad_z
@@ -62,12 +61,7 @@ class BatchValues(NamedTuple):
 
     def loss_of_u(self, u: Array, normalize: Normalize = batch_norm.normalize) -> Array:
         """The loss, a scalar, with this u, (n, 256), in the second layer."""
-        return self.loss_of_z(normalize(u).u_hat + self.layer.b)
-
-    def loss_of_z(self, z2: Array) -> Array:
-        """The loss, a scalar, with this z2, (n, 256)."""
-        h2 = self.batch.activation.f(z2)
-        return mlp.loss(self.batch.params[2:], h2, self.batch.y)
+        return _loss_of_u(self.batch, u, normalize)
 
 
 def measure(problem: Problem) -> BatchValues:
@@ -77,12 +71,28 @@ def measure(problem: Problem) -> BatchValues:
     u = h[1] @ batch.params[1].W
     mean = u.sum(axis=0) / len(u)
     variance = ((u - mean) ** 2).sum(axis=0) / len(u)
-    values = BatchValues(
-        batch, h[1], u, mean, variance, *normalized[1][::-1], z[1], h[2], u, u, unit=0
+    grad_z = by_entry(lambda z2: _loss_of_z(batch, z2), z[1])
+    return BatchValues(
+        batch=batch,
+        h1=h[1],
+        u=u,
+        mean=mean,
+        variance=variance,
+        sigma=normalized[1].sigma,
+        u_hat=normalized[1].u_hat,
+        z2=z[1],
+        grad_u=by_entry(lambda u: _loss_of_u(batch, u, batch_norm.normalize), u),
+        grad_z=grad_z,
+        unit=int(abs(grad_z).max(axis=0).argmax()),
     )
-    grad_z = by_entry(values.loss_of_z, z[1])
-    unit = int(abs(grad_z).max(axis=0).argmax())
-    return values._replace(grad_u=by_entry(values.loss_of_u, u), grad_z=grad_z, unit=unit)
+
+
+def _loss_of_u(batch: Problem, u: Array, normalize: Normalize) -> Array:
+    return _loss_of_z(batch, normalize(u).u_hat + batch.params[1].b)
+
+
+def _loss_of_z(batch: Problem, z2: Array) -> Array:
+    return mlp.loss(batch.params[2:], batch.activation.f(z2), batch.y)
 
 
 def by_entry(f: Callable[[Array], Array], at: Array) -> Array:
