@@ -63,8 +63,9 @@ audit: $(INSTALLED)  ## check the pinned releases for known vulnerabilities, if 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
 	@$(BIN)/python scripts/audit.py $(LOCK)
 
-pictures: $(INSTALLED)  ## regenerate the README's pictures from real command output
+pictures: $(INSTALLED)  ## regenerate the README's pictures from real command output, and the plot of the results
 	@$(BIN)/python scripts/pictures.py
+	@$(BIN)/python scripts/results.py --page
 
 bench: $(INSTALLED)  ## benchmark against peers (extra `bench`; missing peers are reported)
 	@$(BIN)/python -m benchmarks

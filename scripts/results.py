@@ -1,14 +1,15 @@
 """Measure the accuracies in docs/results.md, by the commands listed there.
 
 `make results` measures each row that has not been measured with the committed code and configs. A
-finished row is written to docs/results.json, from which the page and a table in the README are
-made; an interrupted row is resumed. The part of the page after the marker is written by hand and
-is kept.
+finished row is written to docs/results.json, from which the page, its plot and a table in the
+README are made, also by `--page` alone; an interrupted row is resumed. The part of the page after
+the marker is written by hand and is kept.
 """
 
 import argparse
 import json
 import os
+import re
 import shlex
 import shutil
 import statistics
@@ -18,10 +19,13 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mlpcli.config.load import load_config
+from mlpcli.config.shipped import shipped
 from mlpcli.show.format import percent
 
 ROOT = Path(__file__).parents[1]
 PAGE, FACTS = ROOT / "docs" / "results.md", ROOT / "docs" / "results.json"
+PLOT = ROOT / "docs" / "pictures" / "results.svg"
 README = ROOT / "README.md"
 RUNS = ROOT / "runs" / "results"
 MARKER = "<!-- what follows is written by hand -->\n"
@@ -36,14 +40,12 @@ class Row(NamedTuple):
     train: str  # config or data set and options of `mlp train`
     goal: str
     seeds: int = 5
-    judge: str = ""  # options of `mlp eval`
     quick: bool = False  # short enough for `make results-quick`
     cold: bool = False  # whether the whole command is timed too
     title: str = ""  # in the README, which shows rows that have one
 
 
 LONG = "at most 20 minutes per seed"
-LAST = "--weights last"  # where the mean validation accuracy of all seeds rises to the end
 ROWS = (
     Row("mnist", "mnist", "at least 98.75%", quick=True, title="MNIST"),
     Row(
@@ -58,28 +60,17 @@ ROWS = (
         "mnist-99",
         "mnist-99",
         "99.0% in the least time: one command, cold, at most 25 s with AVX-512, 45 s with AVX2",
-        judge=LAST,
         cold=True,
         title="MNIST, 99%",
     ),
-    Row("mnist-dropout", "mnist-dropout", "at least 98.85%", judge=LAST),
-    Row(
-        "mnist-best", "mnist-best", f"at least 99.55%, {LONG}", judge=LAST, title="MNIST, augmented"
-    ),
-    Row("mnist-wide", "mnist-wide", "at least 99.65%, at most 90 minutes", seeds=1, judge=LAST),
-    Row(
-        "fashion-mnist",
-        "fashion-mnist",
-        "at least 90.7%",
-        judge=LAST,
-        quick=True,
-        title="Fashion-MNIST",
-    ),
+    Row("mnist-dropout", "mnist-dropout", "at least 98.85%"),
+    Row("mnist-best", "mnist-best", f"at least 99.55%, {LONG}", title="MNIST, augmented"),
+    Row("mnist-wide", "mnist-wide", "at least 99.65%, at most 90 minutes", seeds=1),
+    Row("fashion-mnist", "fashion-mnist", "at least 90.7%", quick=True, title="Fashion-MNIST"),
     Row(
         "fashion-mnist-best",
         "fashion-mnist-best",
         f"at least 91.8%, {LONG}",
-        judge=LAST,
         title="Fashion-MNIST, augmented",
     ),
     Row("kmnist", "kmnist", "none"),
@@ -91,18 +82,28 @@ ROWS = (
 
 HEAD = """# Results
 
-This page is written by `make results`. Each row was measured by the commands listed in it, on test
-images that training never reads, with the weights that have the best validation accuracy, or with
-the final weights where the command says so.
-
-Mean and standard deviation are over the seeds. The 95% interval is that of the mean, by Student's
-t: it covers other seeds on the same images. For a single seed it is Wilson's and covers other
-images. A goal of "none" means that the accuracy is only reported. The seconds are the training time
-of one seed, including validation and saving. The load is the load average at the start.
+How well each config does, and how long it takes. This page is written by `make results`, from what
+the commands print. The accuracy is that of test images, which training never reads: the mean over
+the seeds, mostly five, and in brackets its 95% interval. The seconds are those of one seed. The
+goal is that of the accuracy; "short" says by how many points it is missed.
 
 """
+FIGURE = """
+![test accuracy of each row against its seconds of training](pictures/results.svg)
+
+## How each row was measured
+
+`mlp eval` takes the weights that [`--weights auto`](training.md#best-or-last-weights) chooses; rows
+that an earlier version measured name theirs. Mean and standard deviation are over the seeds. The
+interval is that of the mean, by Student's t: it covers other seeds on the same images. For a single
+seed it is Wilson's and covers other images. The seconds are the training time of one seed, with
+validation and saving, on the machine as it was: the load is the load average at the start. The
+commands reproduce a row at its commit.
+
+"""
+OVERVIEW = "row|test accuracy|seconds|goal|command"
 HEADLINES = "data set|command|test accuracy|seconds per seed"
-COLUMNS = "row|goal|test accuracy|95% interval|seeds|seconds per seed|commands|commit|machine"
+COLUMNS = "row|goal|mean ± deviation|seeds|seconds|commands|commit|machine"
 
 
 class Failed(Exception):
@@ -117,7 +118,9 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="measure the short rows with one seed, write no page"
     )
-    parser.add_argument("--page", action="store_true", help="write the page without measuring")
+    parser.add_argument(
+        "--page", action="store_true", help="write page, plot and README without measuring"
+    )
     asked = parser.parse_args()
     rows = [row for row in ROWS if row.name in asked.rows] or list(ROWS)
     if asked.quick:
@@ -153,10 +156,16 @@ def known() -> dict[str, Any]:
     return json.loads(FACTS.read_text("utf-8")) if FACTS.exists() else {}
 
 
-def commands(row: Row) -> list[str]:
-    """The commands that reproduce the row's accuracy."""
+def commands(row: Row, found: dict[str, Any] | None = None) -> list[str]:
+    """The commands that measure the row or, with its facts, that reproduce them.
+
+    Facts without `weights` are of a version whose `mlp eval` took the best weights by default.
+    """
     seeds = f" --seeds {row.seeds}" if row.seeds > 1 else ""
-    judge = f" {row.judge}" if row.judge else ""
+    judge = ""
+    if found and "weights" not in found:
+        last = found["commands"][-1].endswith(" --weights last")
+        judge = f" --weights {'last' if last else 'best'}"
     return [f"mlp train {row.train}{seeds} --name {row.name}", f"mlp eval {row.name}{judge}"]
 
 
@@ -169,12 +178,13 @@ def measure(row: Row, folder: Path) -> dict[str, Any]:
         trained = mlp("train", "--resume", str(out), *seeds)
     else:
         trained = mlp("train", *shlex.split(row.train), *seeds, "--out", str(out))
-    judged = mlp("eval", str(out), *shlex.split(row.judge))
+    judged = mlp("eval", str(out))
     one = out / f"seed-{judged['seeds'][0]['seed']}" if seeds else out
     record = json.loads((one / "run.json").read_text("utf-8"))
     return {
         "commands": commands(row),
         "seeds": [each["seed"] for each in judged["seeds"]] if seeds else [record["seed"]],
+        "weights": [each["weights"] for each in judged.get("seeds", [judged])],
         "accuracies": [each["accuracy"] for each in judged.get("seeds", [judged])],
         "accuracy": judged["accuracy"],
         "sd": judged.get("sd"),
@@ -245,17 +255,30 @@ def git(*words: str) -> str:
 
 
 def write(facts: dict[str, Any]) -> None:
-    """Write the page, keeping its hand-written part, and the table in the README."""
+    """Write the page, keeping its hand-written part, its plot, and the table in the README."""
+    import results_plot
+
     kept = PAGE.read_text("utf-8").partition(MARKER)[2] if PAGE.exists() else ""
+    measured = [row for row in ROWS if row.name in facts]
+    top = table(OVERVIEW, [overview(row, facts[row.name]) for row in measured])
     rows = table(COLUMNS, [cells(row, facts.get(row.name)) for row in ROWS])
-    PAGE.write_text(f"{HEAD}{rows}\n{MARKER}{kept}", encoding="utf-8")
-    shown = [headline(row, facts[row.name]) for row in ROWS if row.title and row.name in facts]
+    PAGE.write_text(f"{HEAD}{top}{FIGURE}{rows}\n{MARKER}{kept}", encoding="utf-8")
+    shown = {row.name: facts[row.name] for row in measured}
+    points = results_plot.points(shown, {row.name: data(row) for row in measured})
+    PLOT.write_text(results_plot.draw(points), encoding="utf-8")
+    titled = [headline(row, facts[row.name]) for row in measured if row.title]
     before, opened, rest = README.read_text("utf-8").partition(OPENED)
     _, closed, after = rest.partition(CLOSED)
     if not (opened and closed):
         sys.exit(f"error: {README}: the comments around the table of results are missing")
-    text = f"{before}{opened}\n{table(HEADLINES, shown)}\n{closed}{after}"
+    text = f"{before}{opened}\n{table(HEADLINES, titled)}\n{closed}{after}"
     README.write_text(text, encoding="utf-8")
+
+
+def data(row: Row) -> str:
+    """The name of the row's data set."""
+    name = shlex.split(row.train)[0]
+    return load_config(name).data.name if name in shipped() else name
 
 
 def table(columns: str, rows: list[list[str]]) -> str:
@@ -267,36 +290,53 @@ def table(columns: str, rows: list[list[str]]) -> str:
 
 def headline(row: Row, found: dict[str, Any]) -> list[str]:
     """A row of the README's table."""
-    _, _, accuracy, _, _, seconds, *_ = cells(row, found)
-    return [row.title, f"`mlp train {row.train}`", accuracy, seconds]
+    return [row.title, f"`mlp train {row.train}`", accuracy(found), seconds(found)]
+
+
+def overview(row: Row, found: dict[str, Any]) -> list[str]:
+    """A row of the table at the top of the page."""
+    low, high = map(percent, found["ci95"])
+    whole = found["cold"] and f"{statistics.median(found['cold']):.1f} for the whole command"
+    time = f"{statistics.fmean(found['seconds']):,.1f}" + (f"; {whole}" if whole else "")
+    measured = f"**{percent(found['accuracy'])}** ({low} to {high})"
+    return [row.name, measured, time, verdict(row, found), f"`mlp train {row.train}`"]
+
+
+def verdict(row: Row, found: dict[str, Any]) -> str:
+    """The accuracy that is the row's goal, and whether it is reached."""
+    match = re.search(r"([\d.]+)%", row.goal)
+    if not match:
+        return "none"
+    short = float(match[1]) - 100 * found["accuracy"]
+    return f"{match[0]}, {f'{short:.2f} short' if short > 5e-10 else 'reached'}"
+
+
+def accuracy(found: dict[str, Any]) -> str:
+    """Mean and standard deviation of the seeds."""
+    mean = percent(found["accuracy"])
+    return mean if found["sd"] is None else f"{mean} ± {percent(found['sd'])}"
+
+
+def seconds(found: dict[str, Any]) -> str:
+    """Of one seed, and of the whole command where that was measured."""
+    mean = f"{statistics.fmean(found['seconds']):.1f}"
+    if not found["cold"]:
+        return mean
+    return f"{mean}; {statistics.median(found['cold']):.1f} for the whole command, cold"
 
 
 def cells(row: Row, found: dict[str, Any] | None) -> list[str]:
     """A row of the page's table."""
-    typed = ", ".join(f"`{command}`" for command in commands(row))
+    typed = ", ".join(f"`{command}`" for command in commands(row, found))
     if not found:
-        return [row.name, row.goal, "not measured", "", "", "", typed, "", ""]
-    accuracy = percent(found["accuracy"])
-    if found["sd"] is not None:
-        accuracy += f" ± {percent(found['sd'])}"
-    seconds = f"{statistics.fmean(found['seconds']):.1f}"
-    if found["cold"]:
-        seconds += f"; {statistics.median(found['cold']):.1f} for the whole command, cold"
+        return [row.name, row.goal, "not measured", "", "", typed, "", ""]
     where = found["environment"]
     machine = (
         f"{where['cpu']}, {where['cores']} cores, load {found['load']}; NumPy {where['numpy']}"
     )
-    return [
-        row.name,
-        row.goal,
-        accuracy,
-        " to ".join(map(percent, found["ci95"])),
-        ", ".join(map(str, found["seeds"])),
-        seconds,
-        typed,
-        found["commit"],
-        machine,
-    ]
+    seeds = ", ".join(map(str, found["seeds"]))
+    figures = [accuracy(found), seeds, seconds(found)]
+    return [row.name, row.goal, *figures, typed, found["commit"], machine]
 
 
 def say(text: str) -> None:
