@@ -19,7 +19,7 @@ from benchmarks.process import UNIT
 from benchmarks.sweep_fleet import EPOCHS, QUIET, SPREAD, TASK_COST, Fleet, Trouble
 from mlpcli.api.sweep import prepare
 from mlpcli.api.sweep_results import Results, results
-from mlpcli.api.sweep_run import run
+from mlpcli.api.sweep_run import run, stopping
 from mlpcli.api.trainer import train
 from mlpcli.config.load import load_config
 from mlpcli.config.sweep_file import Definition, Sweep
@@ -91,7 +91,7 @@ def _sweep(configs: int) -> Sweep:
 def _command(asked: Definition, folder: Path, fleet: Fleet) -> Results:
     """What `mlp sweep` does; raises ClusterError where the scheduler is lost."""
     planned = prepare(asked, folder)
-    with planned.folder.lock():
+    with planned.folder.lock(), stopping(fleet):
         for _ in run(planned, fleet):
             pass
     return results(planned)

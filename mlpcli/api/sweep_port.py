@@ -9,6 +9,7 @@ from mlpcli.api.sweep import Planned
 from mlpcli.api.sweep_cluster import Cluster
 from mlpcli.api.sweep_plan import Trial
 from mlpcli.api.sweep_question import question
+from mlpcli.api.sweep_run import stopping
 from mlpcli.api.sweep_workers import Pool, ThisProcess, Workers
 from mlpcli.errors import ConfigError
 from mlpcli.training.threads import cores
@@ -28,18 +29,19 @@ def chosen(
 ) -> Iterator[tuple[Workers, int]]:
     """The workers of a sweep, and how many they are now; one is this process.
 
-    Each is asked before its first trial whether it sees the sweep's folder, which must be held.
+    Each is asked before its first trial whether it sees the sweep's folder, which must be held. At
+    the end, none is left running; raises Interrupted where a signal asked to stop.
     """
     with question(planned.folder) as asked:
         if (count := _local(wanted, len(trials))) is not None:
-            yield ThisProcess() if count == 1 else Pool(count, asked), count
+            local = ThisProcess() if count == 1 else Pool(count, asked)
+            with stopping(local):
+                yield local, count
             return
         cluster = Cluster(wanted.scheduler, wanted.scheduler_file, asked)
-        try:
+        with stopping(cluster):
             cluster.ask(planned)
             yield cluster, cluster.size
-        finally:
-            cluster.cancel()
 
 
 def size(wanted: Wanted, trials: int) -> int:

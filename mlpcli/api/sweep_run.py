@@ -32,27 +32,25 @@ class Event(NamedTuple):
 def run(
     planned: Planned, workers: Workers, *, keep: Keep = "all", offline: bool = False
 ) -> Iterator[Event]:
-    """Train what is not finished; yields what happens. The folder must be held.
-
-    However it ends, no worker is left running.
-    """
+    """Train what is not finished; yields what happens. The folder must be held."""
     save(planned)
-    with _stopping(workers):
-        for until, trials in rounds(planned):
-            yield from _round(planned, workers, trials, until, keep, offline=offline)
+    for until, trials in rounds(planned):
+        yield from _round(planned, workers, trials, until, keep, offline=offline)
 
 
 def train_all(
     planned: Planned, workers: Workers, trials: Sequence[Trial], *, offline: bool = False
 ) -> Iterator[Event]:
     """Train other trials to their end in the folder of a sweep, as `run` does."""
-    with _stopping(workers):
-        yield from _round(planned, workers, trials, None, "all", offline=offline)
+    yield from _round(planned, workers, trials, None, "all", offline=offline)
 
 
 @contextmanager
-def _stopping(workers: Workers) -> Iterator[None]:
-    """Leave no worker running at the end; raises Interrupted where a signal asked to stop."""
+def stopping(workers: Workers) -> Iterator[None]:
+    """Leave no worker running, however this ends; raises Interrupted where a signal ended it.
+
+    It is to last as long as what `run` yields is used, since a signal may come there too.
+    """
     try:
         yield
     except KeyboardInterrupt as err:

@@ -1,5 +1,7 @@
 """Sweeps: the plan, the rounds, what is kept, and what a worker's death costs."""
 
+import signal
+import time
 from collections import Counter
 from pathlib import Path
 from threading import Timer
@@ -12,16 +14,16 @@ from mlpcli.api.resume import resume
 from mlpcli.api.sweep import Planned
 from mlpcli.api.sweep_halving import rungs
 from mlpcli.api.sweep_plan import changed, draws, plan
-from mlpcli.api.sweep_question import question
+from mlpcli.api.sweep_port import Wanted, chosen
 from mlpcli.api.sweep_results import command, results
 from mlpcli.api.sweep_run import Event
 from mlpcli.api.sweep_trial import Images, Outcome, Task, run
-from mlpcli.api.sweep_workers import Pool, ThisProcess, Workers
+from mlpcli.api.sweep_workers import ThisProcess, Workers
 from mlpcli.api.trainer import train
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
 from mlpcli.config.sweep_file import Definition, Halving, Sweep
-from mlpcli.errors import CheckpointError, ConfigError
+from mlpcli.errors import CheckpointError, ConfigError, Interrupted
 from mlpcli.runs.folder import RunFolder
 from tests.fingerprint import result
 
@@ -352,9 +354,32 @@ def test_a_pool_gives_what_one_process_gives(settings: Config, tmp_path: Path) -
     many = sweep.prepare(definition(settings, early_terminate=HALVING), tmp_path / "many")
 
     swept(one)
-    with many.folder.lock(), question(many.folder) as asked:
-        list(sweep_run.run(many, Pool(2, asked)))
+    with many.folder.lock(), chosen(many, many.trials, Wanted(workers=2)) as (pool, _):
+        list(sweep_run.run(many, pool))
 
     for trial in one.trials:
         first, second = (each.folder.trial(trial.address).path for each in (one, many))
         assert result(first) == result(second)
+
+
+@pytest.mark.slow
+def test_a_signal_while_progress_is_drawn_stops_the_workers_too(
+    settings: Config, tmp_path: Path
+) -> None:
+    long = settings.replace(train=settings.train.replace(epochs=100_000))
+    planned = sweep.prepare(definition(long), tmp_path / "sweep")
+    first = planned.folder.trial(planned.trials[0].address)
+    task = Task(first.path.name, str(first.path), planned.trials[0].config.model_dump(mode="json"))
+
+    def draw() -> None:
+        with planned.folder.lock(), chosen(planned, planned.trials, Wanted(workers=2)) as (pool, _):
+            pool.submit(task)
+            while not first.weights("last").exists():
+                time.sleep(0.01)
+            raise KeyboardInterrupt(signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="the same command resumes it") as caught:
+        draw()
+
+    assert caught.value.exit_code == 128 + signal.SIGTERM
+    assert first.load_record().status == "interrupted"

@@ -35,7 +35,9 @@ def task(planned: Planned) -> Task:
 def in_a_pool(planned: Planned, **changes: Any) -> list[Event]:
     """A sweep in a pool that is asked another question."""
     with planned.folder.lock(), question(planned.folder) as asked:
-        return list(sweep_run.run(planned, Pool(1, asked._replace(**changes))))
+        pool = Pool(1, asked._replace(**changes))
+        with sweep_run.stopping(pool):
+            return list(sweep_run.run(planned, pool))
 
 
 @pytest.mark.slow

@@ -90,15 +90,20 @@ def begun(folder: Path, process: Any) -> float:
 def in_trials(
     words: Sequence[str], seconds: float, rng: np.random.Generator, own: Path
 ) -> tuple["subprocess.Popen[str]", Path, str]:
-    """A sweep at a random moment of its trials, its folder, and when that is."""
+    """A sweep at a random moment of its trials, its folder, and when that is.
+
+    seconds: that all six of them take.
+    """
     for attempt in range(TRIES):
         folder = own / f"{attempt}"
         process = start(*words, "--out", str(folder), start_new_session=True)
         begun(folder, process)
-        moment = rng.uniform(0, seconds)
+        count, moment = int(rng.integers(6)), rng.uniform(0, seconds / 6)
+        while sum(map(is_finished, records(folder))) < count and process.poll() is None:
+            time.sleep(0.005)
         time.sleep(moment)
         if process.poll() is None:
-            return process, folder, f"{moment:.3f} s after the first trial began"
+            return process, folder, f"{moment:.3f} s after trial {count}"
         ended(process)
     raise AssertionError("no sweep could be met before its end")
 
