@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mlpcli.runs import checkpoint
 from tests.cli.outcome import call, documented, facts, output, refusal
 from tests.fingerprint import result
 
@@ -203,6 +204,26 @@ def test_a_stopped_sweep_leaves_no_worker_and_goes_on_with_the_same_bits(
     assert call(*words, "--out", "s", "--quiet").status == 0
     for run in Path("whole").glob("*/run.json"):
         assert result(run.parent) == result(Path("s", run.parent.name))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_what_no_checkpoint_has(number: int, dots: str) -> None:
+    sides = ("optimizer.lr=0.3,0.1", "network.hidden=[2048,2048]", "train.batch_size=1")
+    process = start("sweep", dots, *sides, "--set", "checkpoint.every_seconds=1000", "--out", "s")
+    while len(list(Path().glob("s/*/run.json"))) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+    process.send_signal(number)
+    _, err = process.communicate(timeout=120)
+
+    assert process.returncode == 128 + number, err
+    stopped = [checkpoint.load(path) for path in Path().glob("s/*/last.safetensors")]
+    assert len(stopped) == 2
+    assert all(each.metadata.progress.epoch == 0 for each in stopped)
+    assert all(each.metadata.progress.step > 0 for each in stopped)
 
 
 def children(pid: int) -> list[int]:

@@ -25,6 +25,7 @@ def processes(place: Path) -> Iterator[Cluster]:
         yield started
 
 
+STEP_AND_SAVE = 10  # seconds, at most, on a busy machine
 OTHER_VERSION = "sweep_question.__version__ = '0.0.1'"
 TWO_BLAS_THREADS = "threadpoolctl.threadpool_limits(2)"
 COUNTED = "open('kills', 'a').write('.')"
@@ -109,7 +110,8 @@ def test_a_lost_scheduler_is_one_line_and_the_same_command_goes_on(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_trials_stop_when_the_driver_is_gone(number: int, processes: Cluster, dots: str) -> None:
-    words = ("sweep", dots, "optimizer.lr=0.3,0.1", "train.epochs=100000")
+    slow = ("network.hidden=[2048,2048]", "train.batch_size=1", "train.epochs=100000")
+    words = ("sweep", dots, "optimizer.lr=0.3,0.1", *slow, "--set", "checkpoint.every_seconds=1")
     process = start(*words, "--scheduler-file", FILE, "--out", "s")
     begun(process)
 
@@ -121,6 +123,9 @@ def test_trials_stop_when_the_driver_is_gone(number: int, processes: Cluster, do
     while any('"running"' in path.read_text() for path in Path("s").glob("*/run.json")):
         assert time.monotonic() < deadline, "a trial goes on without its driver"
         time.sleep(0.1)
+    for run in Path("s").glob("*/run.json"):
+        lost = run.stat().st_mtime - run.with_name("last.safetensors").stat().st_mtime
+        assert lost < 1 + STEP_AND_SAVE
 
 
 @pytest.mark.parametrize(
