@@ -182,8 +182,16 @@ def answer(task: tuple[Any, ...], asked: tuple[str, ...], dask_worker: Any) -> s
 
 def _own(worker: Any) -> Worker:
     """What a worker of Dask keeps from trial to trial."""
+    logging.getLogger("distributed.worker").addFilter(_in_one_line)
     kept: Worker = worker.__dict__.setdefault("mlp_worker", Worker(_run_and_count))
     return kept
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Mutates a record of a connection that was lost: its line says it all without a traceback."""
+    if record.exc_info and isinstance(record.exc_info[1], OSError):
+        record.exc_info = None
+    return True
 
 
 def _run_and_count(task: Task, images: Images, is_unwanted: Callable[[], bool]) -> Outcome:

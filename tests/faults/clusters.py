@@ -70,10 +70,16 @@ def on_machines(trial: Callable[[Machines, np.random.Generator, Path], None]) ->
     def trials(n: int, rng: np.random.Generator, place: Path) -> Iterator[str]:
         if not find_spec("distributed"):
             raise Impossible("needs the extra cluster")
+
+        def with_scheduler(rng: np.random.Generator, own: Path) -> None:
+            if machines.now.scheduler.poll() is not None:  # the trial before was lost
+                machines.replace()
+            trial(machines, rng, own)
+
         with ExitStack() as stack:
             machines = Machines(place, stack)
             machines.measure(place / "whole")
-            yield from alone(partial(trial, machines))(n, rng, place)
+            yield from alone(with_scheduler)(n, rng, place)
 
     return trials
 

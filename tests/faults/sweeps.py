@@ -104,7 +104,8 @@ def in_trials(
         time.sleep(moment)
         if process.poll() is None:
             return process, folder, f"{moment:.3f} s after trial {count}"
-        ended(process)
+        done = ended(process)
+        assert done.status == 0, f"undisturbed: {done}"
     raise AssertionError("no sweep could be met before its end")
 
 
