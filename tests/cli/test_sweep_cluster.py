@@ -53,7 +53,7 @@ def grid(data: str, *more: str) -> tuple[str, ...]:
 def done(*words: str) -> tuple[int, str]:
     """The exit status of a process, and what it printed on standard error."""
     process = start(*words)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     return process.returncode, err
 
 
@@ -81,7 +81,7 @@ def test_a_worker_that_is_killed_costs_nothing(processes: Cluster, dots: str) ->
     begun(process)
     os.killpg(processes.workers[0].pid, signal.SIGKILL)
 
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
 
     assert (process.returncode, "Traceback" in err) == (0, False), err
     assert "best config" in out
@@ -95,7 +95,7 @@ def test_a_lost_scheduler_is_one_line_and_the_same_command_goes_on(
     begun(process)
     os.killpg(processes.scheduler.pid, signal.SIGKILL)
 
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
 
     assert (process.returncode, out) == (3, ""), err
     *progress, last = err.splitlines()
@@ -116,7 +116,7 @@ def test_trials_stop_when_the_driver_is_gone(number: int, processes: Cluster, do
     begun(process)
 
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
 
     assert "Traceback" not in err
     deadline = time.monotonic() + 120
@@ -155,7 +155,7 @@ def test_a_worker_that_joins_late_is_asked_too(place: Path, dots: str) -> None:
         process = start(*grid(dots, "--scheduler-file", FILE, "--out", "s"))
         begun(process)
         started.add(*preloaded(start=OTHER_VERSION))
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=300)
 
     assert process.returncode == 0, err
     told = [line for line in err.splitlines() if line.startswith("warning: ")]
@@ -201,7 +201,7 @@ def test_two_drivers_on_one_folder_and_a_dry_run_that_counts_workers(
     found = facts(call(*words, "--dry-run", "--json"))
 
     process.send_signal(signal.SIGCONT)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert f"process {process.pid} is running this sweep" in told
     assert found["workers"] == 2
     assert process.returncode == 0, err
