@@ -4,8 +4,8 @@
 #     sbatch examples/slurm-sweep.sh lr.yaml --out /shared/lr
 #
 # It needs the extra `cluster` in the environment that is active, and a folder that all nodes share.
-# A minute before the time limit the trials are saved and the job queued again, and goes on; so it
-# does after the failure of a node. The arguments are those of `mlp sweep`.
+# A minute before the time limit the trials are saved and the job is queued again, to resume. The
+# same happens after the failure of a node. The arguments are those of `mlp sweep`.
 #SBATCH --job-name=mlp-sweep
 #SBATCH --ntasks=8
 #SBATCH --cpus-per-task=1

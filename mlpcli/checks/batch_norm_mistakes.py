@@ -87,12 +87,12 @@ NORMALIZED: Table = (
     ("times-sigma", "is multiplied by sigma, not divided", lambda q: q.right * q.sigma**2),
     (
         "u-for-u-hat",
-        "u - mean stands in place of u_hat in the term of sigma",
+        "u - mean is used instead of u_hat in the term of sigma",
         lambda q: q.terms(1, 1, q.sigma**2),
     ),
     (
         "u-for-u-hat",
-        "u - mean stands in place of one u_hat in the term of sigma",
+        "u - mean is used instead of one u_hat in the term of sigma",
         lambda q: q.terms(1, 1, q.sigma),
     ),
     ("batch-axis", "the means are taken over the units, not the images", lambda q: q.means(1)),

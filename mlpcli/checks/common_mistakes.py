@@ -37,8 +37,8 @@ class Hidden(NamedTuple):
 # times weight / n
 LAST: Table = (
     ("smoothing-missing", "label smoothing is left out", lambda q: q.p - _hard(q.y)),
-    ("log-for-softmax", "log(h{k}) stands in place of h{k}", lambda q: np.log(q.p) - q.y),
-    ("z-for-softmax", "z{k} stands in place of h{k}", lambda q: q.z - q.y),
+    ("log-for-softmax", "log(h{k}) is used instead of h{k}", lambda q: np.log(q.p) - q.y),
+    ("z-for-softmax", "z{k} is used instead of h{k}", lambda q: q.z - q.y),
     ("target-missing", "y is not subtracted", lambda q: q.p),
     ("target-alone", "h{k} is left out: it is -y", lambda q: -q.y),
     ("target-added", "y is added, not subtracted", lambda q: q.p + q.y),
@@ -72,7 +72,7 @@ LAST: Table = (
         lambda q: _softmax(q.z, None) - q.y,
     ),
     ("softmax-axis", "softmax is not normalized", lambda q: np.exp(q.z) - q.y),
-    ("sigmoid", "sigmoid stands in place of softmax", lambda q: 1 / (1 + np.exp(-q.z)) - q.y),
+    ("sigmoid", "sigmoid is used instead of softmax", lambda q: 1 / (1 + np.exp(-q.z)) - q.y),
     (
         "binary",
         "is the derivative of the binary cross-entropy wrt h{k}",
@@ -92,10 +92,10 @@ HIDDEN: Table = (
     ),
     (
         "value-for-derivative",
-        "h{k} stands in place of its derivative",
+        "h{k} is used instead of its derivative",
         lambda q: q.dropped * q.f.f(q.z),
     ),
-    ("z-for-derivative", "z{k} stands in place of the derivative", lambda q: q.dropped * q.z),
+    ("z-for-derivative", "z{k} is used instead of the derivative", lambda q: q.dropped * q.z),
     ("tanh-formula", "is multiplied by 1 - h{k}**2", lambda q: q.dropped * (1 - q.h**2)),
     (
         "sigmoid-formula",
@@ -122,7 +122,7 @@ HIDDEN: Table = (
     ("mask-added", "the derivative is added, not multiplied", lambda q: q.dropped + q.slope),
     (
         "sign-for-mask",
-        "sign(z{k}) stands in place of the derivative",
+        "sign(z{k}) is used instead of the derivative",
         lambda q: q.dropped * np.sign(q.z),
     ),
     ("slope-twice", "the derivative is applied twice", lambda q: q.dropped * q.slope**2),

@@ -127,7 +127,7 @@ def of_hidden_z(truth: GroundTruth, layer: int, used: dict[int, Array]) -> Itera
         yield "normalization-skipped", text, backpropagate(truth, layer, past)
     for other, layer_params in enumerate(problem.params):
         if other != k and layer_params.W.shape == W.shape:
-            text = f"W{other + 1} stands in place of W{k + 1}"
+            text = f"W{other + 1} is used instead of W{k + 1}"
             yield "wrong-weight", text, through_activation(truth, layer, above @ layer_params.W.T)
     for kind, text, used_W in _rows(WEIGHTS, W, k):
         yield kind, text, through_activation(truth, layer, above @ used_W.T)
@@ -149,12 +149,12 @@ def of_input(truth: GroundTruth, layer: int) -> Iterator[Hypothesis]:
         yield "stale-h", text, np.roll(h[layer], k, axis=0)
     if layer:
         past, before = f"h{layer}", z[layer - 1]
-        yield "z-for-h", f"z{layer} stands in place of {past}", before
-        yield "on-for-h", f"{past} > 0 stands in place of {past}", h[layer] > 0
+        yield "z-for-h", f"z{layer} is used instead of {past}", before
+        yield "on-for-h", f"{past} > 0 is used instead of {past}", h[layer] > 0
         yield "dropout-missing", f"{past} lacks its dropout mask", problem.activation.f(before)
     for other, array in enumerate(h):
         if other != layer and array.shape == h[layer].shape:
-            yield "layer-before", f"h{other} stands in place of h{layer}", array
+            yield "layer-before", f"h{other} is used instead of h{layer}", array
     yield from _rows(INPUTS, h[layer], layer + 1)
 
 

@@ -1,4 +1,4 @@
-"""The mistakes of the mutants: what stands in place of each piece of `mlp.backward`."""
+"""The mistakes of the mutants: what is used instead of each piece of `mlp.backward`."""
 
 # Mistakes in each piece of `mlp.backward`: name, what replaces the piece (again as {}), place, kind
 # and an activation other than relu. `i` counts from 0, so W3 is params[2], and the last pass over

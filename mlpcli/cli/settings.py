@@ -97,4 +97,4 @@ def _source(word: str, config: str | None, run_option: str) -> str:
 def refuse_settings_of(run: str | None, given: Settings) -> None:
     """Raise ConfigError where settings are given beside a run, which has its own."""
     if run and (given.config or given.changes):
-        raise ConfigError("--run: brings its own settings; leave out a config and settings")
+        raise ConfigError("--run: a run has its own settings; leave out the config and settings")

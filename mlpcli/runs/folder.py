@@ -130,8 +130,8 @@ class RunFolder:
             raise CheckpointError(f"{self}: is a file; name a folder for the run")
         if self.series():
             raise CheckpointError(
-                f"{self}: holds several runs; choose another --out, or resume them with --resume "
-                "and --seeds or --folds"
+                f"{self}: contains several runs; choose another --out, or resume them with "
+                "--resume and --seeds or --folds"
             )
         if foreign := self._foreign():
             raise CheckpointError(f"{foreign}: was not written by mlp; choose another --out")

@@ -27,7 +27,7 @@ def as_text(result: Grade) -> str:
         lines += [f"       accepts {form}" for form in part.accepts]
         lines += [f"       {note}" for note in notes if note not in part.accepts]
     missing = result.verdict.missing
-    lines += ["", f"not defined, not counted: {', '.join(missing)}"] if missing else []
+    lines += ["", f"not defined and not counted: {', '.join(missing)}"] if missing else []
     return "\n".join([*lines, "", score(result)])
 
 

@@ -81,9 +81,9 @@ def test_a_folder_with_seeds_is_taken(settings: Config, folder: Path) -> None:
     finish(settings, folder, seeds=2)
 
     for overwrite in (False, True):
-        with pytest.raises(CheckpointError, match="holds several runs"):
+        with pytest.raises(CheckpointError, match="contains several runs"):
             next(train(settings, folder, overwrite=overwrite))
-    with pytest.raises(CheckpointError, match="holds several runs"):
+    with pytest.raises(CheckpointError, match="contains several runs"):
         finish(settings, folder)
     with pytest.raises(CheckpointError, match=r"choose one, such as .*seed-0"):
         RunFolder(folder).require()

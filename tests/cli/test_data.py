@@ -91,7 +91,7 @@ def test_data_is_named_by_an_option(dots: str) -> None:
 def test_a_run_brings_its_own_data(command: str, run: str) -> None:
     told = refusal(command, "--run", run, "--data", "synth")
 
-    assert told == "--run: brings its own settings; leave out a config and settings"
+    assert told == "--run: a run has its own settings; leave out the config and settings"
 
 
 def test_a_link_to_nowhere_is_told_by_the_folder_that_it_leads_to(place: Path, dots: str) -> None:

@@ -131,7 +131,7 @@ def test_other_settings_change_the_formulas(dots: str) -> None:
         (("--markdown", "--json"), "--json and --markdown: give one of them"),
         (("--config", "quickstart", "--image", "20000"), "--image: must be in [0, 19999]"),
         (("--image", "3"), "--image: mnist is not in the cache; run `mlp download mnist`"),
-        (("--run", "nowhere", "--config", "mnist"), "--run: brings its own settings"),
+        (("--run", "nowhere", "--config", "mnist"), "--run: a run has its own settings"),
         (("--set", "data.name=nowhere", "--image", "3"), "neither a name nor a path"),
     ],
 )

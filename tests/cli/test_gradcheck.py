@@ -61,7 +61,7 @@ def test_a_run_can_be_checked(run: Path) -> None:
 def test_a_run_brings_its_own_settings() -> None:
     told = refusal("gradcheck", "--run", "run", "--set", "seed=1")
 
-    assert told == "--run: brings its own settings; leave out a config and settings"
+    assert told == "--run: a run has its own settings; leave out the config and settings"
 
 
 @pytest.mark.slow

@@ -89,7 +89,7 @@ def test_the_text_tells_the_steps_what_was_recognized_and_the_score() -> None:
         '       right for one image as a row (1, k); if that is meant, write FORM = "row"',
         "       sum over the images in grad_W3",
         "",
-        "not defined, not counted: backward",
+        "not defined and not counted: backward",
         "",
         "2 of 3 steps right",
     ]

@@ -62,7 +62,7 @@ def test_what_cannot_be_a_run_or_a_page_is_refused_and_nothing_is_written(
         (["empty"], "empty/best.safetensors: no such file; is this a run folder?"),
         ([run, "--out", f"{run}/config.yaml"], "config.yaml: is a file of the run itself"),
         ([run, "--out", "empty"], "empty: is a folder; name a file"),
-        ([run, "--out", "nowhere/a.html"], "nowhere/a.html: cannot write: nowhere is no folder"),
+        ([run, "--out", "nowhere/a.html"], "nowhere/a.html: cannot write: nowhere is not a folder"),
         ([], "no finished run in runs/; `mlp train` makes one"),
     ):
         assert told in refusal("playground", *args)

@@ -21,7 +21,7 @@ def test_summary_of_a_run_has_the_runs_layers(run: str) -> None:
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (("--run", "a", "--config", "mnist"), "--run: brings its own settings"),
+        (("--run", "a", "--config", "mnist"), "--run: a run has its own settings"),
         (("--set", "data.name=nowhere.npz"), "data set 'nowhere.npz'"),
     ],
 )
