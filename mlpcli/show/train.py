@@ -153,7 +153,7 @@ def _values(result: TrainResult) -> dict[str, Any]:
         "epochs": record.epochs,
         "metric": record.metric,
         **pick(record.best, *(f"validation_{metric}" for metric in METRICS)),
-        "temperature": record.best.temperature,
+        "temperature": (result.selection.metrics or record.best).temperature,
         "train_loss": record.last.train_loss,
         "seconds": record.seconds,
         "images_per_second": round(result.images_per_second),

@@ -1,5 +1,6 @@
 """Every command that uses a run takes the weights of `--weights auto`, and says which these are."""
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from mlpcli.api.multi_run import TrainResult
 from mlpcli.runs.folder import METRICS, RECORD, RunFolder
-from mlpcli.show.train import as_blocks
+from mlpcli.show.train import as_blocks, as_json
 from tests.cli.outcome import Outcome, call, facts, refusal
 from tests.trainings import edit_json
 
@@ -156,3 +157,12 @@ def test_train_prints_the_default_below_the_best_epoch(split_run: str) -> None:
         "validation accuracy: 93.33% (epoch 1 of 3)",
         f"default: {NOTE.removeprefix('note: run: ')}",
     ]
+
+
+def test_train_tells_the_temperature_of_the_default_weights(split_run: str) -> None:
+    place = RunFolder(Path(split_run))
+    first, *_, last = place.load_metrics()
+
+    found = json.loads(as_json(TrainResult.of(place, place.load_record())))
+
+    assert found["temperature"] == last.temperature != first.temperature
