@@ -24,7 +24,6 @@ from mlpcli.signals import StopRequest, deferred
 from mlpcli.training import imbalance
 from mlpcli.training.loader import TrainingData, load_split, prepare
 from mlpcli.training.loop import fit, stop_reason
-from mlpcli.training.preflight import Finding
 from mlpcli.training.preflight import preflight as preflight_findings
 from mlpcli.training.progress import Epoch, Progress, State, Step
 from mlpcli.training.time_budget import TRIAL_SAVES
@@ -152,15 +151,7 @@ def follow(
     progress = since.progress if since else Progress()
     seconds = before = run.record.seconds
     try:
-        rare = [] if since else _rare_classes(run)
-        findings: list[Finding] = []
-        if preflight:
-            yield Stage("checking images and settings")
-            findings = preflight_findings(run.config, run.data)
-            yield Stage("")
-        for text in (*run.folder.lock_warnings(), *rare, *(text for _, text in findings)):
-            run.record = run.record.replace(warnings=(*run.record.warnings, text))
-            yield Notice(text)
+        yield from _warnings(run, rare=not since, preflight=preflight)
         with event_log(run.config, run.folder) as log:
             started = time.perf_counter()
             saved, trials = started, 0 if run.config.train.time_budget is None else TRIAL_SAVES
@@ -214,6 +205,18 @@ def follow(
             run.folder.save_record(run.record)
     run.folder.require_in_place("the run in it is finished")
     yield from map(Notice, unpredicted)
+
+
+def _warnings(run: Run, *, rare: bool, preflight: bool) -> Iterator[Notice | Stage]:
+    """What is to be said before the first step, which the record keeps."""
+    texts = _rare_classes(run) if rare else []
+    if preflight:
+        yield Stage("checking images and settings")
+        texts += [text for _, text in preflight_findings(run.config, run.data)]
+        yield Stage("")
+    for text in (*run.folder.lock_warnings(), *texts):
+        run.record = run.record.replace(warnings=(*run.record.warnings, text))
+        yield Notice(text)
 
 
 def _is_reached(until: int | None, progress: Progress) -> bool:
