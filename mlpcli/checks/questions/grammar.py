@@ -117,7 +117,7 @@ class _Builder(Transformer[Any, Node]):
         return product("matmul", left, right)
 
     def call(self, name: str, *args: Node) -> Node:
-        name = ALIASES.get(str(name), str(name))
+        name = ALIASES.get(str(name), str(name)).removeprefix("\\")
         if name == "grad":
             return make("gradient", *args)
         if name in TWO_ARGUMENTS and len(args) == 2:

@@ -134,6 +134,8 @@ def _symbol(node: Node, style: Style) -> str:
 def _call(node: Node, style: Style) -> str:
     args = ", ".join(_text(arg, style) for arg in node.args)
     name = node.text
+    if style.latex and name == "sqrt":
+        return rf"\sqrt{{{args}}}"
     if style.latex:
         word = name.rstrip("'")
         name = name if len(word) == 1 else rf"\operatorname{{{word}}}" + name[len(word) :]

@@ -45,6 +45,7 @@ RULES: tuple[tuple[str, Replacement], ...] = (
     (r"(?<![A-Za-z\\])log_ ?(e\b|\{ ?e ?\})", "log "),
     (r"(?<![A-Za-z\\])([a-ce-z]?)(log|ln)([abxz])(?!\w)", r"\1 \2 \3"),
     (r"√", " sqrt"),
+    (r"\\sqrt ?\[ ?3 ?\]", r"\\cbrt"),
     (r"∛|\^\{3\} sqrt|sqrt ?\[ ?3 ?\]", " cbrt"),
     (r"\b(log|ln|sin|cos|tanh|cosh|sech) ?\^ ?\{?(\d)\}? ?(\([^()]*\)|[a-z](?!\w))", r"(\1 \3)^\2"),
     (r"\\?\|([^|]+?)\\?\|", r"(abs(\1))"),

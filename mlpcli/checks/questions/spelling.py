@@ -148,7 +148,8 @@ def _scripts(text: str, table: dict[str, str], mark: str) -> str:
 
 def _command(match: re.Match[str]) -> str:
     name = match[1]
-    if name in ("frac", "fpartial"):
+    braced = match.string[match.end() :].lstrip()[:1] in ("{", "[")
+    if name in ("frac", "fpartial") or (name == "sqrt" and braced):
         return match[0]
     return COMMANDS.get(name, f" {name}")
 

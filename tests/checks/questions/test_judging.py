@@ -141,6 +141,11 @@ def test_a_wrong_answer_gets_a_reason(name: str, answer: str, words: str) -> Non
         ("W3.13", "h2.reshape(-1, 1) @ (h3 - y).reshape(1, -1)"),
         ("W3.13", "outer product of h2 and (h3 - y)"),
         ("calculus.1", "frac{1}{x}"),
+        ("3.6a", r"\sqrt{2} \sqrt{\varepsilon}"),
+        ("3.6a", r"\sqrt 2 \varepsilon"),
+        ("3.6b", r"\sqrt[3]{3 \varepsilon}"),
+        ("3.6b", r"\sqrt[3]{3} \sqrt[3]{\varepsilon}"),
+        ("4.3", r"\frac{1}{\sqrt{v + \varepsilon}} (u_i - \mu)"),
     ],
 )
 def test_a_spelling_of_people_is_understood(name: str, answer: str) -> None:
