@@ -1,7 +1,7 @@
 """Is one run better than another, or is the difference within chance?"""
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class Comparison(NamedTuple):
     only: tuple[int, int] | None = None  # images that only the first, only the second gets right
     kind: str = "seed"  # what several runs differ in, or "fold"
     numbers: tuple[int, ...] = ()  # of those that both have; empty for two single runs
-    selections: tuple[tuple[Selection | None, ...], ...] = ()  # of each run, or of its seeds
+    selections: tuple[tuple[Selection, ...], ...] = ()  # of each run, or of its seeds
 
     @property
     def verdict(self) -> str:
@@ -68,7 +68,7 @@ class Ranking(NamedTuple):
     @property
     def weights(self) -> str:
         """Those of all runs, "best" or "last"; "auto" where `auto` took both."""
-        return common(rival.comparison.weights for rival in self.rivals)
+        return common(chain(*chain(*(rival.comparison.selections for rival in self.rivals))))
 
 
 def compare(
@@ -140,7 +140,7 @@ def compare_evaluations(a: Evaluation, b: Evaluation) -> Comparison:
         runs=(a.run, b.run),
         data=a.data,
         split=a.split,
-        weights=common((a.weights, b.weights)),
+        weights=common((a.selection, b.selection)),
         accuracy=(a.accuracy, b.accuracy),
         difference=(only_b - only_a) / n,
         ci95=significance.difference(*only, n),
@@ -210,7 +210,7 @@ def _compare_series(
         runs=(first.run, second.run),
         data=a.data,
         split=a.split,
-        weights=common(each.weights for pair in pairs for each in pair),
+        weights=common(each.selection for pair in pairs for each in pair),
         accuracy=(fmean(a.accuracy for a, _ in pairs), fmean(b.accuracy for _, b in pairs)),
         difference=spread.mean,
         ci95=spread.ci95,

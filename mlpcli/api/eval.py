@@ -38,8 +38,8 @@ class Evaluation(NamedTuple):
     calibration: Calibration  # of its probabilities
     temperature: float | None  # by which the outputs were divided; None where none was fitted
     uncalibrated: Calibration  # as it is without the temperature
+    selection: Selection  # of the weights, by `auto` or by name
     notes: tuple[str, ...] = ()  # how other data was understood and prepared
-    selection: Selection | None = None  # of these weights, by `auto` or by name
 
     @property
     def accuracy(self) -> float:
@@ -66,7 +66,7 @@ class Evaluations(NamedTuple):
     @property
     def weights(self) -> str:
         """Those of all runs, "best" or "last"; "auto" where `auto` took both."""
-        return common(each.weights for each in self.results.values())
+        return common(each.selection for each in self.results.values())
 
     @property
     def accuracy(self) -> float:

@@ -84,9 +84,13 @@ def choose(record: RunRecord, metrics: Sequence[Metrics]) -> Selection:
     return Selection("last", reason, best, last, metric)
 
 
-def common(weights: Iterable[str]) -> str:
-    """The weights of several runs, where all have the same; else "auto", which took both."""
-    names = {*weights}
+def common(selections: Iterable[Selection]) -> str:
+    """The weights of several runs, where all have the same; else "auto", which took both.
+
+    A run whose best weights are its last has the same as any.
+    """
+    taken = list(selections)
+    names = {each.weights for each in taken if each.reason != SAME} or {taken[0].weights}
     return names.pop() if len(names) == 1 else "auto"
 
 

@@ -122,7 +122,7 @@ def _head(pair: Comparison, weights: str) -> str:
     return f"{images}, {selection.named(weights)}"
 
 
-def _selections(found: Sequence[Selection | None]) -> Any:
+def _selections(found: Sequence[Selection]) -> Any:
     """What `auto` took of a run, or of each of several seeds or folds."""
     values = [selection.as_json(each) for each in found]
     return values if len(values) > 1 else values[0]

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from mlpcli.runs.folder import RunFolder
-from mlpcli.runs.selection import Selection, Weights, select
+from mlpcli.runs.selection import SAME, Selection, Weights, select
 from mlpcli.show.format import METRICS, percent, pick
 from mlpcli.training.progress import Metrics
 
@@ -42,8 +42,10 @@ def of_series(members: dict[int, Selection], kind: str) -> list[str]:
     if not any(each.is_choice for each in members.values()):
         return []
     parts = []
+    default = "last" if any(each.weights == "last" for each in members.values()) else "best"
+    taken = {n: default if each.reason == SAME else each.weights for n, each in members.items()}
     for which in ("last", "best"):
-        numbers = [str(n) for n, each in members.items() if each.weights == which]
+        numbers = [str(n) for n, weights in taken.items() if weights == which]
         if len(numbers) == len(members):
             parts = [f"{which} weights of all {len(members)} {kind}s"]
         elif numbers:

@@ -143,6 +143,20 @@ def test_several_seeds_are_judged_one_by_one(small: list[str]) -> None:
     assert f"default: {line}" in call("runs", "show", "five").out
 
 
+def test_a_seed_whose_best_epoch_is_its_last_has_the_weights_of_the_others(
+    small: list[str],
+) -> None:
+    assert call("train", *small, "--out", "five", "--seeds", "2", "--quiet").status == 0
+    spoil(Path("five", "seed-0"))
+    record = RunFolder(Path("five", "seed-1")).load_record()
+    RunFolder(Path("five", "seed-1")).save_record(record.replace(best=record.last))
+
+    outcome = call("eval", "five")
+
+    assert outcome.out.startswith("five (last weights) on the test split of")
+    assert outcome.err.startswith("note: five: last weights of all 2 seeds: mean validation")
+
+
 def test_weights_are_those_of_a_run() -> None:
     for command in ("explain", "gradcheck"):
         assert refusal(command, "--weights", "last") == "--weights: works only with --run"
