@@ -11,7 +11,8 @@ import json
 import shutil
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +29,7 @@ from mlpcli.api.sweep_source import definition
 from mlpcli.api.sweep_trial import ONE_THREAD
 
 PAGE = results.ROOT / "docs" / "scale.md"
-RATES, WIDTHS = "optimizer.lr=0.03,0.05,0.1,0.2", "network.hidden=[128,64],[512,256]"
+RATES, WIDTHS = "optimizer.lr=0.03,0.05,0.1,0.2", "network.hidden=[192,96],[512,256]"
 
 Command = Callable[[Path], tuple[str, ...]]  # that trains all trials in a folder
 
@@ -57,7 +58,7 @@ def main() -> None:
     worker.limits.update(ONE_THREAD)
     before, work = machine.now(), _work(quick=quick)
     sides = measure(work, rounds, loop=not quick)
-    spent = overhead(2 if quick else 30, 1 if quick else 3)
+    spent = overhead(2 if quick else 20, 1 if quick else 3)
     text = f"{_heading(work, rounds, before)}\n\n{as_markdown(sides)}\n\n{goals(sides, spent)}"
     sys.stdout.write(f"{text}\n")
     if not quick:
@@ -68,7 +69,7 @@ def main() -> None:
 def _work(*, quick: bool) -> Work:
     """A minute of training for one core or, quick, a few seconds."""
     data = "synth" if quick else images.load("train").name
-    settings = ("train.epochs=1", "data.images=2000") if quick else ("train.epochs=3",)
+    settings = ("train.epochs=1", "data.images=2000") if quick else ("train.epochs=2",)
     drawn = (f"data.images={images.COUNT}",) if data == "synth" and not quick else ()
     return Work(data, (RATES, WIDTHS), 3, (*settings, *drawn))
 
@@ -76,35 +77,53 @@ def _work(*, quick: bool) -> Work:
 def measure(work: Work, rounds: int, *, loop: bool) -> dict[str, Side]:
     """Seconds of all sides in turns, and their memory; loop: whether to measure that one too.
 
-    The memory is that of a shorter training, which reads the same images.
+    A peer that fails is left out.
     """
     with TemporaryDirectory() as folder:
-        file, short, out = (
-            Path(folder, "long.json"),
-            Path(folder, "short.json"),
-            Path(folder, "out"),
-        )
-        commands = _commands(work, file)
-        brief = _commands(work._replace(settings=("train.epochs=1", "data.images=2000")), short)
+        out = Path(folder, "out")
+        commands = _commands(work, Path(folder, "plan.json"))
         runs: dict[str, list[Ended]] = {name: [] for name in commands}
         weights: dict[str, dict[str, str]] = {}
         for number in range(rounds):
-            for name, command in commands.items():
+            for name in list(commands):
                 say(f"round {number + 1} of {rounds}: {name}")
-                runs[name].append(run(*command(out)))
-                weights[name] = digests(out)
-                shutil.rmtree(out)
-        found = {}
-        for name, command in brief.items():
+                with _failing(name, commands):
+                    runs[name].append(run(*commands[name](out)))
+                    weights[name] = digests(out)
+                shutil.rmtree(out, ignore_errors=True)
+        alone = {LOOP: Side([_loop(work, out)], None, 0)} if loop else {}
+        peaks = memory(work, commands)
+    equal = {
+        name: sum(own.get(trial) == each for trial, each in weights[ONE].items())
+        for name, own in weights.items()
+    }
+    return alone | {name: Side(runs[name], equal[name], peaks[name]) for name in commands}
+
+
+def memory(work: Work, names: dict[str, Command]) -> dict[str, int]:
+    """Bytes of all processes of each side, in a shorter training, which reads the same images."""
+    brief = work._replace(settings=("train.epochs=1", "data.images=2000"))
+    found = {}
+    with TemporaryDirectory() as folder:
+        commands = _commands(brief, Path(folder, "plan.json"))
+        for name in list(names):
             say(f"memory of {name}")
-            peak = peak_memory(*command(out))
-            shutil.rmtree(out)
-            equal = sum(weights[name].get(k) == each for k, each in weights[ONE].items())
-            found[name] = Side(runs[name], equal, peak)
-        if loop:
-            say(LOOP)
-            return {LOOP: Side([_loop(work, out)], None, 0), **found}
-        return found
+            with _failing(name, names):
+                found[name] = peak_memory(*commands[name](Path(folder, "out")))
+            shutil.rmtree(Path(folder, "out"), ignore_errors=True)
+    return found
+
+
+@contextmanager
+def _failing(name: str, commands: dict[str, Command]) -> Iterator[None]:
+    """Mutates the commands: a peer that fails here is none of them any more."""
+    try:
+        yield
+    except RuntimeError as err:
+        if name not in PEERS:
+            raise
+        say(f"{name} has failed and is left out: {str(err).strip()[-300:]}")
+        del commands[name]
 
 
 def overhead(seeds: int, rounds: int) -> float:
@@ -160,6 +179,7 @@ def _program(name: str, file: Path) -> Command:
 
 def _loop(work: Work, out: Path) -> Ended:
     """A process for each trial, one after another, each on all cores, as `mlp train` does."""
+    say(LOOP)
     limits = worker.limits.copy()
     worker.limits.clear()
     shared = [word for setting in work.settings for word in ("--set", setting)]

@@ -24,11 +24,15 @@ class Side(NamedTuple):
 
 
 def as_markdown(sides: dict[str, Side]) -> str:
-    """A row for each side; peers that are not installed are named below."""
+    """A row for each side; peers that are missing are named below."""
     head = ("24 trials by", "seconds", "speed", "memory, MB", "installation, MB", "same weights")
     lines = [" | ".join(head), " | ".join("---" for _ in head)]
     lines += [" | ".join(_cells(name, sides)) for name in sides]
-    missing = [f"\n{name} is not installed." for name in PEERS if name not in sides]
+    missing = [
+        f"\n{name} was not measured: it is not installed, or failed."
+        for name in PEERS
+        if name not in sides
+    ]
     return "\n".join([*(f"| {line} |" for line in lines), *missing])
 
 
@@ -36,7 +40,7 @@ def goals(sides: dict[str, Side], spent: float) -> str:
     """Each goal, its value and whether it is met."""
     one, two = _median(sides[ONE]), _median(sides[TWO])
     ratios = {name: _median(sides[name]) / two for name in PEERS if name in sides}
-    goals = [
+    rows = [
         (f"work one after another: {one:.1f} s, at least 60", one >= 60),
         (f"two workers: {one / two:.2f} times as fast, at least {FASTER}", one / two >= FASTER),
         (
@@ -49,7 +53,7 @@ def goals(sides: dict[str, Side], spent: float) -> str:
             for n, ratio in ratios.items()
         ),
     ]
-    return "\n".join(f"- {text}: {'yes' if met else 'no'}" for text, met in goals)
+    return "\n".join(f"- {text}: {'yes' if met else 'no'}" for text, met in rows)
 
 
 def _cells(name: str, sides: dict[str, Side]) -> Iterator[str]:

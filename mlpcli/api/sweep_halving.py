@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from mlpcli.api import sweep_progress as progress
 from mlpcli.api.sweep import Planned
 from mlpcli.api.sweep_plan import Trial
 from mlpcli.config.sweep_file import Halving
@@ -23,19 +22,17 @@ def rungs(halving: Halving, epochs: int) -> list[int]:
     return found
 
 
-def rounds(planned: Planned) -> Iterator[tuple[int | None, list[Trial]]]:
-    """The trials of each rung, and the epochs after which they pause; last, those that finish."""
+def rounds(
+    planned: Planned, scores: dict[str, float | None]
+) -> Iterator[tuple[int | None, list[Trial]]]:
+    """The trials of each rung, and the epochs after which they pause; last, those that finish.
+
+    scores: by the time the next round is asked for, those of the trials that have come so far.
+    """
     trials = planned.trials
     if planned.halving:
         for until in rungs(planned.halving, trials[0].config.train.epochs):
             yield until, trials
-            scores = {
-                trial.address: progress.score(
-                    planned.folder.trial(trial.address), planned.metric, until
-                )
-                for trial in trials
-                if progress.is_done(planned.folder.trial(trial.address), until)
-            }
             trials = survivors(trials, scores, planned.halving.eta)
     yield None, trials
 

@@ -34,8 +34,13 @@ def run(
 ) -> Iterator[Event]:
     """Train what is not finished; yields what happens. The folder must be held."""
     save(planned)
-    for until, trials in rounds(planned):
-        yield from _round(planned, workers, trials, until, keep, offline=offline)
+    scores: dict[str, float | None] = {}
+    for until, trials in rounds(planned, scores):
+        scores.clear()
+        for event in _round(planned, workers, trials, until, keep, offline=offline):
+            if event.trial and event.status in ("kept", "done"):
+                scores[event.trial.address] = event.score
+            yield event
 
 
 def train_all(

@@ -28,7 +28,7 @@ def test_a_library_adds_what_we_do_not_need_ourselves() -> None:
 def test_there_are_24_trials_and_the_long_ones_come_first() -> None:
     trials = Work("synth", (RATES, WIDTHS), 3, SHORT).trials()
 
-    assert [trial.config.network.hidden for trial in trials] == [(512, 256)] * 12 + [(128, 64)] * 12
+    assert [trial.config.network.hidden for trial in trials] == [(512, 256)] * 12 + [(192, 96)] * 12
 
 
 def test_what_a_peer_trains_has_the_same_digest_each_time(tmp_path: Path) -> None:
