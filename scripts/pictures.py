@@ -1,9 +1,10 @@
-"""Draw the README's pictures, docs/pictures/training.svg and report.png, from real output.
+"""Draw the README's pictures, training.svg, report.png and playground.png, from real output.
 
 Run as `python scripts/pictures.py`, on a quiet machine: the animation keeps the training's pace.
 The command runs in a pseudo-terminal, and pyte turns its output into screens. Each of their lines
 is drawn for as long as it stayed, and CSS shows and hides it, since code hosts run no scripts in
-pictures. Readers who prefer reduced motion see the last screen. The report is seen by Chromium.
+pictures. Readers who prefer reduced motion see the last screen. The report and the playground are
+seen by Chromium, which draws a digit there.
 """
 
 import io
@@ -37,6 +38,8 @@ BIN = Path(sys.executable).parent  # where `mlp` is installed, beside this Pytho
 CHROMIUM = shutil.which("chromium") or shutil.which("chrome")  # None: playwright's own
 SIZE, CELL, LINE, MARGIN = 14, 8.4, 19, 16  # pixels: of the font, a cell's width and height, around
 REPORT_WIDTH = 1280  # pixels of the window; on a page, as wide as the terminal
+PLAYGROUND_HEIGHT = 870  # of the window: what is drawn, seen and thought
+FIVE = "66,16 50,16 35,17 33,32 31,45 43,42 57,44 67,54 69,67 62,79 48,86 35,84 26,77"  # percent
 COLORS = {
     "default": "#d1d7e0",
     "black": "#656c76",
@@ -84,6 +87,9 @@ def main() -> None:
         subprocess.run(["mlp", "report", "first"], cwd=folder, env=environment(), check=True)
         page = next(Path(folder).rglob("report.html"))
         screenshot(page, PICTURES / "report.png", REPORT_WIDTH, height)
+        subprocess.run(["mlp", "playground", "first"], cwd=folder, env=environment(), check=True)
+        page = next(Path(folder).rglob("playground.html"))
+        screenshot(page, PICTURES / "playground.png", REPORT_WIDTH, PLAYGROUND_HEIGHT, stroke=FIVE)
 
 
 def screens(command: str, folder: Path) -> Iterator[tuple[float, pyte.Screen]]:
@@ -236,16 +242,24 @@ def box(x: float, y: float, width: float, height: float) -> str:
     return f"M{x:.1f} {y:.1f}h{width:.1f}v{height:.1f}h-{width:.1f}z"
 
 
-def screenshot(page: Path, picture: Path, width: int, height: int) -> None:
-    """The top of a page in a window of that size, as a PNG of few colors."""
+def screenshot(page: Path, picture: Path, width: int, height: int, *, stroke: str = "") -> None:
+    """The top of a page in a window of that size, as a PNG of few colors.
+
+    stroke: what to draw on the page first, in percent of its pad.
+    """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
         window = browser.new_page(viewport={"width": width, "height": height})
         window.goto(page.as_uri())
+        if stroke:
+            points = [[int(v) / 100 for v in point.split(",")] for point in stroke.split()]
+            window.evaluate("points => pad.set([{ width: 0.08, points }])", points)
+            while not window.evaluate("isSettled"):
+                window.wait_for_timeout(20)
         image = Image.open(io.BytesIO(window.screenshot()))
         browser.close()
     framed = ImageOps.expand(image.convert("RGB"), border=2, fill="#d1d9e0")
-    framed.quantize(96, dither=Image.Dither.NONE).save(picture, optimize=True)
+    framed.quantize(192, dither=Image.Dither.NONE).save(picture, optimize=True)
 
 
 if __name__ == "__main__":

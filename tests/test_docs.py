@@ -94,7 +94,7 @@ def test_the_readme_is_short_and_has_its_pictures() -> None:
     pictures = re.findall(r'src="([^"]+)"', readme)
 
     assert readme.count("\n") < 250
-    assert len(pictures) == 2
+    assert len(pictures) == 3
     assert [name for name in pictures if not (ROOT / name).is_file()] == []
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import shlex
+from collections.abc import Sequence
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,11 +103,13 @@ def page(playground: Playground) -> str:
     environment.globals |= {"math": math}
     return environment.get_template("playground_page/page.html.j2").render(
         generator=GENERATOR,
+        title=title(facts["classes"], draws=facts["draws"]),
         script=Markup(script),
         style=Markup(style),
         script_hash=digest(script),
         style_hash=digest(style),
         data=data_text(facts),
+        import_words=import_words(facts["name"], playground.checkpoint.metadata.config),
         facts=facts,
         accuracy=playground.accuracy and percent(playground.accuracy),
         steps=steps_of(len(facts["sizes"]) - 1, facts["activation"]),
@@ -115,6 +118,19 @@ def page(playground: Playground) -> str:
         rates=RATES,
         usual_rate=USUAL_RATE,
     )
+
+
+def title(classes: Sequence[str], *, draws: bool) -> str:
+    """What the page asks for.
+
+    >>> title(["0", "1"], draws=True)
+    'Draw a digit'
+    """
+    if not draws:
+        return "Show it a picture"
+    if all(name.isdecimal() for name in classes):
+        return "Draw a digit"
+    return "Draw a letter" if all(name.isalpha() for name in classes) else "Draw a character"
 
 
 def steps_of(layers: int, activation: str) -> dict[str, Step]:
@@ -147,7 +163,6 @@ def facts_of(playground: Playground) -> dict[str, Any]:
     measured, name = metadata.placement, printable(Path(playground.run).resolve().name)
     return {
         "name": name,
-        "import_command": import_command(name, metadata.config),
         "data": printable(metadata.config.data.name),
         "sizes": mlp.layer_sizes(params),
         "activation": metadata.config.network.activation,
@@ -166,13 +181,13 @@ def facts_of(playground: Playground) -> dict[str, Any]:
     }
 
 
-def import_command(name: str, config: Config) -> str:
-    """The command that makes a run of the network that was taught in the page."""
+def import_words(name: str, config: Config) -> list[str]:
+    """The words of the command that makes a run of the network that was taught in the page."""
     words = ["mlp", "import", f"{name}-taught.safetensors", "--out", f"runs/{name}-taught"]
     words += ["--set", f"data.name={config.data.name}"]
     if config.network.activation != "relu":
         words += ["--set", f"network.activation={config.network.activation}"]
-    return printable(shlex.join(words))
+    return [printable(shlex.quote(word)) for word in words]
 
 
 def float16(array: Any) -> str:

@@ -1,7 +1,7 @@
 // The pad: strokes drawn with a mouse, a pen, a finger or keys.
 // A stroke is {width, points}, both in parts of the pad's side; points are [x, y] from the top left.
 
-const RASTER_SIDE = 280;  // pixels of a drawing before it is prepared, ten for each of MNIST's 28
+const RASTER_SIDE = 140;  // pixels of a drawing before it is prepared, five for each of MNIST's 28
 const KEY_STEP = 1 / 28;  // how far an arrow key moves the pen
 
 function paintStrokes(context, strokes, side, color) {
@@ -31,8 +31,8 @@ function rasterize(strokes) {
   return { pixels, height: RASTER_SIDE, width: RASTER_SIDE };
 }
 
-// A pad on a canvas; it calls changed with the strokes.
-function makePad(canvas, { width, changed }) {
+// A pad on a canvas; it calls changed with the strokes. draws: whether one can draw on it.
+function makePad(canvas, { width, changed, draws }) {
   let strokes = [], history = [], pointer = null, pen = [0.5, 0.5], isDown = false;
 
   const change = (next) => { history.push(strokes); set(next); };
@@ -47,7 +47,7 @@ function makePad(canvas, { width, changed }) {
   };
 
   canvas.addEventListener("pointerdown", (event) => {
-    if (pointer !== null || event.button !== 0) return;
+    if (!draws || pointer !== null || event.button !== 0) return;
     event.preventDefault();
     canvas.focus({ focusVisible: false });
     pointer = event.pointerId;

@@ -16,6 +16,7 @@ const state = { subject: null, prepared: null, pass: null, answer: null };
 let isDue = false, isSettled = false, quietTimer = 0;
 
 const pad = makePad(byId("pad"), {
+  draws: run.draws,
   width: () => Number(byId("pen").value) / 100,
   changed: (strokes) => look(strokes.length ? { kind: "drawing", strokes } : null),
 });
@@ -108,7 +109,9 @@ function showNothing() {
     byId(`h${i + 1}-on`).textContent = `${n} units`;
   });
   showProbabilities(new Float64Array(classes.length), classes);
-  for (const id of ["guess", "words", "changes", "spoken"]) setText(byId(id), "");
+  for (const id of ["guess", "changes", "spoken"]) setText(byId(id), "");
+  setText(byId("words"), run.draws ? "Draw something, and it makes up its mind." : "Show it something, and it makes up its mind.");
+  setText(byId("winner"), "a class");
   byId("paths").replaceChildren();
   showAnswer();
   isSettled = true;

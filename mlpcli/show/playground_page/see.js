@@ -3,6 +3,7 @@
 
 const MAX_BARS = 10;
 const PATH_UNITS = 6;  // of each layer, in the picture of the strongest weights
+const SUPERSCRIPTS = ["⁽⁰⁾", "⁽¹⁾", "⁽²⁾", "⁽³⁾", "⁽⁴⁾", "⁽⁵⁾", "⁽⁶⁾", "⁽⁷⁾", "⁽⁸⁾", "⁽⁹⁾"];
 
 function showInput({ image }) {
   paintGray(byId("seen"), image);
@@ -18,16 +19,17 @@ function showActivations({ h }) {
 
 // One bar for each class or, of many, for the most probable ones.
 function showProbabilities(probabilities, classes) {
+  const isEmpty = probabilities.every((p) => p === 0);
   const table = byId("bars"), shown = Math.min(classes.length, MAX_BARS);
   const order = byProbability(probabilities), best = order[0];
   const listedClasses = classes.length > MAX_BARS ? order.slice(0, shown) : [...classes.keys()];
   listedClasses.forEach((k, i) => {
     if (i === table.rows.length) table.append(barRow());
     const row = table.rows[i], p = probabilities[k];
-    row.classList.toggle("best", k === best);
+    row.classList.toggle("best", k === best && !isEmpty);
     setText(row.cells[0].firstChild, classes[k]);
     row.cells[1].firstChild.style.setProperty("--p", p.toFixed(4));
-    setText(row.cells[2], percent(p));
+    setText(row.cells[2], isEmpty ? "" : percent(p));
   });
 }
 
@@ -56,7 +58,7 @@ function strongestPaths(params, { h }, k) {
     const units = byProbability(scores).slice(0, PATH_UNITS).filter((unit) => scores[unit] > 0);
     const total = units.reduce((sum, unit) => sum + scores[unit], 0) || 1;
     const chosen = units.sort((a, c) => a - c).map((unit) => ({ unit, share: scores[unit] / total }));
-    links.unshift(chosen.flatMap((from, y) => above.map((to, v) => ({ y, v, value: input(from.unit, to.unit) }))));
+    links.unshift(chosen.flatMap(({ unit }, from) => above.map((next, to) => ({ from, to, value: input(unit, next.unit) }))));
     columns.unshift(chosen);
     above = chosen;
   }
@@ -71,45 +73,44 @@ function evidence(params, { z, h }, k, activation) {
 }
 
 function showPaths(params, pass, k, { classes, activation }) {
-  const { columns, links } = strongestPaths(params, pass, k), picture = byId("paths");
-  const width = 720, height = 300, top = 24, gap = (height - top) / PATH_UNITS;
-  const x = (column) => 90 + (column + 1) * ((width - 160) / columns.length);
-  const y = (column, i) => top + (columns[column].length === 1 ? (height - top) / 2 : gap * (i + 0.5));
+  const { columns, links } = strongestPaths(params, pass, k), last = columns.length - 1;
+  const top = 32, gap = 50, middle = top + (PATH_UNITS * gap) / 2, pixels = 140;
+  const x = (column) => pixels + ((column + 1) * (860 - pixels)) / (last + 1);
+  const y = (column, i) => middle + gap * (i - (columns[column].length - 1) / 2);
+  const line = (x1, y1, x2, y2, className, width = 1) => svg("line", { x1, y1, x2, y2, class: className, "stroke-width": width });
   const lines = links.flatMap((of, column) => {
     const largest = largestOf(of.map(({ value }) => value)) || 1;
-    return of.map((link) => svg("line", {
-      x1: x(column) + 15, y1: y(column, link.y), x2: x(column + 1) - 15, y2: y(column + 1, link.v),
-      class: link.value > 0 ? "for" : "against", "stroke-width": (6 * Math.abs(link.value) / largest).toFixed(2),
-    }));
+    return of.map(({ from, to, value }) => line(
+      x(column) + 20, y(column, from), x(column + 1) - 20, y(column + 1, to),
+      value > 0 ? "for" : "against", (6 * Math.abs(value) / largest).toFixed(2)));
   });
-  const first = columns[0].map(({ unit }, i) => svg("line", {
-    x1: 100, y1: top + (height - top) / 2, x2: x(0) - 15, y2: y(0, i), class: "faint",
-  }));
-  const units = columns.slice(0, -1).flatMap((of, column) => of.map(({ unit }, i) => unitPicture(params, pass, column, unit, x(column), y(column, i))));
-  const last = columns.length - 1;
-  const winner = svg("text", { x: x(last) - 8, y: y(last, 0), class: "winner" });
-  winner.textContent = classes[k];
-  const heads = columns.slice(0, -1).map((_, column) => heading(`h${column + 1}`, x(column)));
-  const pixels = picturePart(evidence(params, pass, k, activation), 0, top + (height - top) / 2 - 50, 100);
-  picture.replaceChildren(...first, ...lines, ...units, pixels, heading("image", 50), ...heads, winner);
+  const first = last > 0 ? columns[0].map((_, i) => line(pixels, middle, x(0) - 20, y(0, i), "faint"))
+    : [line(pixels + 10, middle, x(0) - 20, middle, "faint")];
+  const units = columns.slice(0, -1).flatMap((of, column) =>
+    of.map(({ unit }, i) => unitPicture(params, pass, column, unit, x(column), y(column, i))));
+  const heads = columns.slice(0, -1).map((_, column) => label(`h${SUPERSCRIPTS[column + 1] ?? column + 1}`, x(column), 14, "heading"));
+  byId("paths").replaceChildren(
+    ...first, ...lines, ...units, ...heads, label("h⁽⁰⁾", pixels / 2, 14, "heading"),
+    picturePart(evidence(params, pass, k, activation), 0, middle - pixels / 2, pixels),
+    label(classes[k], x(last) - 6, middle, "winner"));
 }
 
-function heading(text, x) {
-  const made = svg("text", { x, y: 14, class: "heading" });
+function label(text, x, y, className) {
+  const made = svg("text", { x, y, class: className });
   made.textContent = text;
   return made;
 }
 
 // A unit of the first layer is shown by what it gets from each pixel, one further up as a dot.
 function unitPicture(params, { h }, column, unit, x, y) {
-  if (column > 0) return svg("circle", { cx: x, cy: y, r: 9, class: "unit" });
+  if (column > 0) return svg("circle", { cx: x, cy: y, r: 10, class: "unit" });
   const n = params[0].b.length;
-  return picturePart(h[0].map((value, i) => value * params[0].W[i * n + unit]), x - 20, y - 20, 40);
+  return picturePart(h[0].map((value, i) => value * params[0].W[i * n + unit]), x - 21, y - 21, 42);
 }
 
 function picturePart(values, x, y, side) {
   const canvas = document.createElement("canvas");
-  paintMap(canvas, values, SIDE);
+  paintMap(canvas, values.map((v) => Math.sign(v) * Math.sqrt(Math.abs(v))), SIDE);  // roots, to see the weak ones too
   const group = svg("g"), frame = { x, y, width: side, height: side };
   group.append(svg("rect", { ...frame, class: "frame" }), svg("image", { ...frame, href: canvas.toDataURL() }));
   return group;

@@ -11,13 +11,14 @@ function showWhy(params, pass, answer, { classes, activation, name }) {
   const best = byProbability(h[last])[0];
 
   const ce = crossEntropy(z[last - 1], y);
-  numbers("CE", [`CE = - log ( h${last}_${answer} ) = - log ( ${short(h[last][answer])} ) = ${short(ce)}`]);
+  numbers("CE", [`CE = - log ( h${last}_${answer} )`, `= - log ( ${short(h[last][answer])} ) = ${short(ce)}`]);
+  showLoss(h[last][answer]);
   const shown = [...new Set([answer, best, byProbability(grad_z[last - 1].map(Math.abs))[0]])].slice(0, 2);
   showErrors(grad_z[last - 1], classes, answer);
-  numbers(`grad_z${last}`, shown.map((k) => {
-    const parts = `${short(h[last][k])} - ${y[k]} = ${short(grad_z[last - 1][k])}`;
-    return `grad_z${last}_${k} = h${last}_${k} - y_${k} = ${parts}`;
-  }));
+  numbers(`grad_z${last}`, shown.flatMap((k) => [
+    `grad_z${last}_${k} = h${last}_${k} - y_${k}`,
+    `= ${short(h[last][k])} - ${y[k]} = ${short(grad_z[last - 1][k])}`,
+  ]));
   for (let k = last; k > 0; k--) {
     if (k < last) showBack(params, pass, gradient, k, name);
     showOuter(h[k - 1], grad_z[k - 1], k);
@@ -26,7 +27,26 @@ function showWhy(params, pass, answer, { classes, activation, name }) {
 }
 
 function numbers(id, lines) {
-  byId(`numbers-${id}`).replaceChildren(...lines.map((line) => element("div", {}, formula(line))));
+  byId(`numbers-${id}`).replaceChildren(...lines.map((line) =>
+    element("div", line.startsWith("=") ? { class: "next" } : {}, formula(line))));
+}
+
+// The curve of -log p, and where it is at this p.
+function showLoss(p) {
+  const [width, height, highest] = [360, 150, 7], x = (value) => 28 + value * (width - 40);
+  const y = (value) => 8 + Math.min(-Math.log(value), highest) * -(height - 32) / highest + height - 32;
+  const places = Array.from({ length: 100 }, (_, i) => Math.exp(-highest * (1 - i / 99)));
+  const text = (content, attributes) => {
+    const made = svg("text", attributes);
+    made.textContent = content;
+    return made;
+  };
+  byId("loss").replaceChildren(
+    svg("path", { class: "axis", d: `M${x(0)} 8V${y(1)}H${x(1)}` }),
+    svg("path", { class: "curve", d: `M${places.map((value) => `${x(value).toFixed(1)} ${y(value).toFixed(1)}`).join("L")}` }),
+    svg("circle", { cx: x(p), cy: y(p), r: 6 }),
+    ...[0, 0.5, 1].map((value) => text(value, { x: x(value), y: height - 4, "text-anchor": "middle" })),
+    ...[0, highest].map((value) => text(value, { x: 18, y: y(Math.exp(-value)) + 4, "text-anchor": "end" })));
 }
 
 // h - y for each class, to the right of 0 if it pushes the probability down, to the left if up.
@@ -55,7 +75,10 @@ function showBack(params, { z }, { grad_z, grad_h }, k, name) {
   const slope = name === "relu" ? [`( z${k}_${i} > 0 )`, `( ${short(z[k - 1][i])} > 0 )`]
     : [`${name}' ( z${k}_${i} )`, short(grad_z[k - 1][i] / grad_h[k][i])];
   numbers(`grad_h${k}`, sumOf(`grad_h${k}_${i}`, params[k], grad_z[k], i, k + 1));
-  numbers(`grad_z${k}`, [`grad_z${k}_${i} = grad_h${k}_${i} * ${slope[0]} = ${short(grad_h[k][i])} * ${slope[1]} = ${short(grad_z[k - 1][i])}`]);
+  numbers(`grad_z${k}`, [
+    `grad_z${k}_${i} = grad_h${k}_${i} * ${slope[0]}`,
+    `= ${short(grad_h[k][i])} * ${slope[1]} = ${short(grad_z[k - 1][i])}`,
+  ]);
 }
 
 // An entry of W grad_z: its largest terms, in names and in numbers.
@@ -64,7 +87,7 @@ function sumOf(entry, { W }, grad_z, i, layer) {
   const total = terms.reduce((a, b) => a + b, 0);
   const chosen = byProbability(terms.map(Math.abs)).slice(0, MAX_TERMS);
   const rest = total - chosen.reduce((sum, j) => sum + terms[j], 0), more = n - chosen.length;
-  const ending = more > 0 ? [` + [${more} more terms]`, ` + ${fenced(rest)}`] : ["", ""];
+  const ending = more > 0 ? [" + ⋯", ` + ${fenced(rest)}`] : ["", ""];
   return [
     `${entry} = ${chosen.map((j) => `W${layer}_${i},${j} * grad_z${layer}_${j}`).join(" + ")}${ending[0]}`,
     `= ${chosen.map((j) => `${short(W[i * n + j])} * ${fenced(grad_z[j])}`).join(" + ")}${ending[1]} = ${short(total)}`,
@@ -81,7 +104,8 @@ function showOuter(h, grad_z, k) {
   paintOuter(byId(`grad_W${k}`), h, grad_z);
   setText(byId(`dead-${k}`), dead ? `${dead.toLocaleString("en")} of ${h.length.toLocaleString("en")} rows are 0 (gray): ${k > 1 ? "those units were off" : "those pixels are black"}.` : "No row is 0.");
   numbers(`grad_W${k}`, [
-    `grad_W${k}_${i},${j} = h${k - 1}_${i} * grad_z${k}_${j} = ${short(h[i])} * ${fenced(grad_z[j])} = ${short(h[i] * grad_z[j])}`,
+    `grad_W${k}_${i},${j} = h${k - 1}_${i} * grad_z${k}_${j}`,
+    `= ${short(h[i])} * ${fenced(grad_z[j])} = ${short(h[i] * grad_z[j])}`,
     `grad_b${k}_${j} = grad_z${k}_${j} = ${short(grad_z[j])}`,
   ]);
 }
@@ -93,6 +117,7 @@ function paintOuter(canvas, h, grad_z) {
     paintMap(canvas, rows.flatMap((a) => columns.map((b) => a * b)), columns.length, { largest, dead });
     return;
   }
+  canvas.classList.add("folded");
   const n = grad_z.length, folds = Math.ceil(h.length / FOLD), width = folds * (n + 1) - 1;
   const unitAt = (at) => Math.floor((at % width) / (n + 1)) * FOLD + Math.floor(at / width);
   const isGap = (at) => (at % width) % (n + 1) === n || unitAt(at) >= h.length;
@@ -118,7 +143,8 @@ function showImage(params, { h }, { grad_z, grad_h }, answer, best) {
   const lit = grad_h[0].map((g, i) => (h[0][i] > 0 ? g : 0)), i = largestAt(lit.some((g) => g) ? lit : grad_h[0]);
   const rather = best === answer ? "even more surely" : `less ${article(best)} and more`;
   setText(byId("image-words"), `Ink on blue pixels, or less of it on orange ones, would make the image ${rather} ${article(answer)}.`);
-  numbers("grad_h0", [`[row ${Math.floor(i / SIDE)}, column ${i % SIDE}:]`, ...sumOf(`grad_h0_${i}`, params[0], grad_z[0], i, 1)]);
+  numbers("grad_h0", sumOf(`grad_h0_${i}`, params[0], grad_z[0], i, 1));
+  setText(byId("pixel"), `Pixel ${i} is in row ${Math.floor(i / SIDE)}, column ${i % SIDE}, from 0.`);
 }
 
 function article(name) {

@@ -116,7 +116,7 @@ def test_forty_drawings_are_seen_as_mlp_predict_sees_them(
     )
 
     images = [
-        np.frombuffer(base64.b64decode(each["raster"]), np.uint8).reshape(280, 280)
+        np.frombuffer(base64.b64decode(each["raster"]), np.uint8).reshape(140, 140)
         for each in found
     ]
     predictions = by_predict(checkpoint, images, tmp_path / "drawings", center=True)
