@@ -46,7 +46,7 @@ function consider(subject) {
 function prepareSubject({ kind, strokes, image }) {
   if (kind === "drawing") return prepare(rasterize(strokes), how, true);
   if (kind === "picture") return prepare(image, how);
-  return { image: onBlack(image), isBlank: false, isInverted: false, isCentered: false, inPieces: false, isOutlier: false };
+  return { image: onBlack(image), isBlank: false, isInverted: false, isCentered: false, isShrunk: false, inPieces: false, isOutlier: false };
 }
 
 function update() {

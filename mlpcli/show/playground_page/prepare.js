@@ -10,7 +10,7 @@ function prepare(picture, how, center = null) {
   const image = { ...picture, pixels: scaleToWhite(picture.pixels, how) };
   const isLight = hasLightBackground(image);
   const isInverted = (isLight ? how.light_share : 1 - how.light_share) < how.limits.MAX_RARE_SHARE;
-  const { fitted, isCentered } = fit(image, how, center);
+  const { fitted, isCentered, isShrunk } = fit(image, how, center);
   const seen = shade(isInverted ? inverted(fitted) : fitted, how, isInverted);
   const [low, high] = range(seen.pixels);
   const isBlank = low === high;
@@ -19,6 +19,7 @@ function prepare(picture, how, center = null) {
     isBlank,
     isInverted,
     isCentered: isCentered && !isBlank,
+    isShrunk,
     inPieces: how.traits !== null && how.traits.pieces_share <= how.limits.MAX_PIECES_SHARE && inPieces(image, how.limits),
     isOutlier: how.traits !== null && !isBlank && isOutlier(seen, how.traits, how.limits),
   };
@@ -38,9 +39,9 @@ function scaleToWhite(pixels, { white, limits }) {
 
 function fit(image, how, center) {
   const { rule, side } = ruleFor(image, how, center);
-  if (!rule) return { fitted: shrink(image, side), isCentered: false };
-  if (obeys(image, rule, how.limits)) return { fitted: image, isCentered: false };
-  return { fitted: arrange(image, rule, how.limits), isCentered: true };
+  if (!rule) return { fitted: shrink(image, side), isCentered: false, isShrunk: longer(image) > side };
+  if (obeys(image, rule, how.limits)) return { fitted: image, isCentered: false, isShrunk: false };
+  return { fitted: arrange(image, rule, how.limits), isCentered: true, isShrunk: false };
 }
 
 // Where ink is to lie, if anywhere, and the longer side of an image that is only shrunk.

@@ -31,6 +31,7 @@ function changes(prepared, { rule }) {
   if (prepared.isInverted) done.push("light and dark were swapped");
   if (prepared.isCentered)
     done.push(`the ink was scaled to ${rule.side} pixels and its ${rule.of === "mass" ? "center of mass" : "box"} moved to the center`);
+  if (prepared.isShrunk) done.push("the picture was shrunk as a whole");
   const [first = "nothing had to be changed", ...others] = done;
   return [first[0].toUpperCase() + first.slice(1), ...others].join(", and ") + ".";
 }

@@ -189,7 +189,8 @@ def test_a_picture_is_opened_and_what_is_none_is_named(
         until(page, "state.pass !== null && isSettled")
 
         assert page.locator("#shown").is_visible()
-        assert "swapped" in page.locator("#changes").inner_text()
+        told = page.locator("#changes").inner_text()
+        assert told == "Light and dark were swapped, and the picture was shrunk as a whole."
         assert page.locator("#guess").inner_text()
         assert page.said == []
 

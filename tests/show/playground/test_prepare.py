@@ -76,6 +76,7 @@ def agree(
         "isBlank": theirs.blank,
         "isInverted": theirs.inverted,
         "isCentered": theirs.centered,
+        "isShrunk": theirs.shrunk,
         "inPieces": theirs.pieces,
         "isOutlier": theirs.outlier,
     }
