@@ -8,7 +8,7 @@ import heapq
 import json
 import random
 import time
-from collections import Counter, deque
+from collections import deque
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,9 +59,8 @@ class Fleet:
         self.queue: deque[Task] = deque()
         self.running: list[tuple[float, int, Running]] = []  # by their ends
         self.reached: dict[str, int] = {}
-        self.trained: Counter[tuple[str, int]] = Counter()
         self.now = self.free = self.worked = self.cpu = 0.0
-        self.started = self.deaths = 0
+        self.started = self.deaths = self.repeated = 0
 
     def submit(self, task: Task) -> None:
         """Take a task; it starts when a worker is free."""
@@ -81,7 +80,8 @@ class Fleet:
         """Stop all; the epochs that a trial has done by now are kept."""
         self.queue.clear()
         for _, _, each in self.running:
-            share = max(0.0, (self.now - each.begin) / (each.end - each.begin))
+            length = max(each.end - each.begin, TASK_COST)  # of a repeated one it is 0
+            share = max(0.0, (self.now - each.begin) / length)
             self.worked += min(share, 1) * (each.end - each.begin)
             self._keep(each, each.epochs + int(min(share, 1) * (each.reached - each.epochs)))
         self.running.clear()
@@ -101,6 +101,7 @@ class Fleet:
         """Decide how the task will end, and when."""
         self.free = max(self.free, self.now) + TASK_COST
         before, goal = self.reached.get(task.address, 0), task.until or EPOCHS
+        self.repeated += before >= goal
         seconds = (goal - before) * self.epoch * self.rng.lognormvariate(0, SPREAD)
         drawn, status, reached = self.rng.random(), "done", goal
         if self.rng.random() < self.trouble.stragglers:
@@ -119,8 +120,6 @@ class Fleet:
         """Write what the worker would have written: its metrics, then its record."""
         task, folder = ended.task, Path(ended.task.folder)
         folder.mkdir(exist_ok=True)
-        for epoch in range(self.reached.get(task.address, 0), reached):
-            self.trained[task.address, epoch] += 1
         self.reached[task.address] = reached
         epochs = [self.metrics | _epoch(task.address, number) for number in range(1, reached + 1)]
         lines = "".join(json.dumps(each) + "\n" for each in epochs)

@@ -35,7 +35,7 @@ class Found(NamedTuple):
     finished: int  # trials
     commands: int  # the first, and one for each scheduler that was lost
     deaths: int
-    repeated: int  # epochs that were trained again although they were on the disk
+    repeated: int  # tasks that were given out although they were done, on the disk
     cpu: float  # seconds of processor time of the driver, of the command that took most
     peak: int  # bytes of this process, the simulation included
     seconds: float  # by the clock of the simulation
@@ -69,7 +69,7 @@ def simulate(
         finished=ranked.count("finished") * 2,
         commands=len(spent),
         deaths=fleet.deaths,
-        repeated=sum(count - 1 for count in fleet.trained.values()),
+        repeated=fleet.repeated,
         cpu=max(spent),
         peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT,
         seconds=fleet.now,
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     n, trials, seed = options.workers, options.trials, options.seed
-    head = ("workers", "winner", "finished", "deaths", "commands", "repeated epochs")
+    head = ("workers", "winner", "finished", "deaths", "commands", "repeated")
     _print_row(*head, "driver, ms a trial", "driver, MB", "busy")
     _print_row(*["---"] * 9)
     for trouble, workers in ((QUIET, 1), (QUIET, n), (Trouble(), n)):
