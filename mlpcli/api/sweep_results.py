@@ -11,10 +11,10 @@ from mlpcli.api.compare import SIGNIFICANCE_LEVEL
 from mlpcli.api.eval import Evaluation, Subject
 from mlpcli.api.significance import Summary
 from mlpcli.api.sweep import Planned
-from mlpcli.api.sweep_plan import THREADS, Trial, data_key
+from mlpcli.api.sweep_command import command
+from mlpcli.api.sweep_plan import Trial, data_key
 from mlpcli.api.sweep_progress import record_of
-from mlpcli.config.keys import settings
-from mlpcli.config.load import changed_settings
+from mlpcli.config.load import flat_settings
 from mlpcli.config.schema import Config, Metric
 from mlpcli.data.dataset import Split
 from mlpcli.errors import CheckFailed, CheckpointError, MlpError
@@ -38,7 +38,7 @@ class Row(NamedTuple):
     mean: float | None  # of the metric
     summary: Summary | None  # over the seeds, of at least two
     seconds: float | None  # of a trial, mean
-    difference: float | None = None  # mean minus that of the best
+    difference: float | None = None  # from the best, over the seeds that both have
     p_holm: float | None = None  # of the difference from the best, corrected for all pairs
 
     @property
@@ -84,7 +84,7 @@ def results(planned: Planned, *, offline: bool = False) -> Results:
     groups: dict[str, list[Trial]] = {}
     for trial in planned.trials:
         groups.setdefault(trial.group, []).append(trial)
-    varied = _varied([trial.parameters for trial in planned.trials])
+    varied = _varied(planned.trials)
     rows = [_row(planned, members, varied, lost) for members in groups.values()]
     members = list(groups.values())
     whole = [i for i, row in enumerate(rows) if row.status == "finished"]
@@ -93,7 +93,7 @@ def results(planned: Planned, *, offline: bool = False) -> Results:
     ranked = [
         rows[i]._replace(
             rank=rank,
-            difference=(rows[i].mean or 0.0) - (rows[whole[0]].mean or 0.0),
+            difference=_difference(rows[i], rows[whole[0]]),
             p_holm=p_values.get(rank - 1),
         )
         for rank, i in enumerate(whole, 1)
@@ -124,33 +124,25 @@ def require_success(found: Results) -> None:
         )
 
 
-def command(config: Config) -> str:
-    """The `mlp train` that trains a trial with these settings to the same weights."""
-    changed = changed_settings(config)
-    name = changed.pop("data.name", None)
-    words = [str(name)] if name else []
-    kinds = [key for key in changed if key.endswith(".name")]  # a kind brings its defaults
-    for key in [*kinds, *(key for key in changed if key not in kinds)]:
-        words.append(f"{key}={_text(key, changed[key])}")
-    return shlex.join(["mlp", "train", *words, "--threads", f"{THREADS}"])
-
-
-def _text(key: str, value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list):
-        return f"[{','.join(map(str, value))}]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {each}" for name, each in value.items()) + "}"
-    known = settings().get(key)
-    return repr(value) if known and not known.is_text and isinstance(value, str) else str(value)
-
-
-def _varied(parameters: Sequence[dict[str, Any]]) -> list[str]:
+def _varied(trials: Sequence[Trial]) -> list[str]:
     """The keys that have several values; where there is only one config, all."""
-    keys = dict.fromkeys(key for each in parameters for key in each)
-    varied = [key for key in keys if len({str(each.get(key)) for each in parameters}) > 1]
-    return varied or list(keys)
+    keys = list(dict.fromkeys(key for trial in trials for key in trial.parameters))
+    configs = [flat_settings(trial.config) for trial in trials]
+    return [key for key in keys if len({str(each.get(key)) for each in configs}) > 1] or keys
+
+
+def _parameters(trial: Trial, keys: Sequence[str]) -> dict[str, Any]:
+    """A trial's values of these keys; the config's where a sweep that was extended names none."""
+    every = flat_settings(trial.config)
+    return {key: trial.parameters.get(key, every.get(key)) for key in keys}
+
+
+def _difference(row: Row, best: Row) -> float:
+    """Mean over the seeds that both have, as the test pairs them, or between their means."""
+    pairs = [
+        (row.seeds[seed] or 0, best.seeds[seed] or 0) for seed in best.seeds.keys() & row.seeds
+    ]
+    return fmean(a - b for a, b in pairs) if pairs else (row.mean or 0) - (best.mean or 0)
 
 
 def _row(planned: Planned, members: list[Trial], varied: list[str], lost: dict[str, str]) -> Row:
@@ -170,7 +162,7 @@ def _row(planned: Planned, members: list[Trial], varied: list[str], lost: dict[s
     seconds = [record.seconds for record in records.values() if record]
     return Row(
         rank=None,
-        parameters={key: members[0].parameters.get(key) for key in varied},
+        parameters=_parameters(members[0], varied),
         seeds=values,
         runs=tuple(str(planned.folder.trial(member.address)) for member in members),
         status=status,

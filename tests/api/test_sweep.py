@@ -12,10 +12,11 @@ import pytest
 from mlpcli.api import sweep, sweep_results, sweep_run
 from mlpcli.api.resume import resume
 from mlpcli.api.sweep import Planned
+from mlpcli.api.sweep_command import command
 from mlpcli.api.sweep_halving import rungs
 from mlpcli.api.sweep_plan import changed, draws, plan
 from mlpcli.api.sweep_port import Wanted, chosen
-from mlpcli.api.sweep_results import command, results
+from mlpcli.api.sweep_results import results
 from mlpcli.api.sweep_run import Event
 from mlpcli.api.sweep_trial import Images, Outcome, Task, run
 from mlpcli.api.sweep_workers import ThisProcess, Workers
@@ -155,6 +156,25 @@ def test_a_changed_sweep_is_refused_with_the_difference_or_extends(
         "kept": 4,
         "begun": 1,
     }
+
+
+def test_what_extends_a_sweep_is_compared_with_it(settings: Config, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    swept(sweep.prepare(definition(settings, {"optimizer.lr": {"value": 0.3}}, seeds=3), folder))
+    slower = {"optimizer.momentum": {"value": 0.0}}
+    slow = settings.replace(optimizer=settings.optimizer.model_copy(update={"lr": 1e-4}))
+    extended = sweep.prepare(definition(slow, slower, seeds=2), folder, extend=True)
+    swept(extended)
+
+    best, worse = results(extended).rows
+
+    assert best.parameters == {"optimizer.lr": 0.3, "optimizer.momentum": 0.9}
+    assert worse.parameters == {"optimizer.lr": 1e-4, "optimizer.momentum": 0.0}
+    assert worse.difference is not None
+    assert worse.difference == pytest.approx(
+        sum((worse.seeds[seed] or 0) - (best.seeds[seed] or 0) for seed in worse.seeds) / 2
+    )
+    assert best.seeds.keys() - worse.seeds.keys() == {2}
 
 
 def test_a_pause_and_a_resume_give_the_bits_of_an_unbroken_run(
