@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpcli.checks.questions.grammar import read
+from mlpcli.checks.questions.comparison import tree
 from mlpcli.checks.questions.judging import judge
 from mlpcli.checks.questions.notation import typed
 from mlpcli.checks.questions.question import QUESTIONS
@@ -104,7 +104,7 @@ def _complaint(told: str, question: Any, text: str, found: Any) -> str:
     if len(found.reason) > MAX_REASON:
         return f"{told}: a reason of {len(found.reason)} characters"
     if found.right and question.kind not in ("sign", "shape"):
-        again = typed(read(text))
+        again = typed(tree(question, text))
         if not judge(question, again).right:
             return f"{told}: right, but {again!r:.100} is not"
     return ""

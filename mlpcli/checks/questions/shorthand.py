@@ -15,7 +15,7 @@ NUMBERS |= {"none": "0", "nothing": "0", "half": "1/2", "quarter": "1/4", "fourt
 NUMBER = re.compile(  # with words around it: about minus one half of it
     r"(?:(?:about|only|just|all|exactly|by|(?:a )?factor(?: of)?) )?(minus |negative |[-+] ?)?"
     rf"(?:(?:a|one) (?=half|quarter|fourth))?({'|'.join(NUMBERS)}|[\d., _/]*\d)\.?"
-    r"(?: (?!times|eta|eps|log|exp|decay|lambda)(?:of|[a-z]{3,})(?: [a-z]+)*)?"
+    r"(?: (?P<rest>(?:of|[a-z]{3,})(?: [a-z]+)*))?"
 )
 SPOKEN = {"minus": "-", "plus": "+", "over": "/", "divided by": "/"}
 
@@ -91,8 +91,12 @@ def number(text: str) -> str:
 
     >>> number("minus one half"), number("657,920"), number("10 paths"), number("2 x")
     ('-1/2', '657920', '10', '2 x')
+    >>> number("1 log"), number("4 times less")
+    ('1 log', '4 times less')
     """
     found = NUMBER.fullmatch(" ".join(text.lower().split()).rstrip("."))
+    if found and any(map(VOCABULARY.fullmatch, (found["rest"] or "").split())):
+        found = None  # 0 softmax
     digits = found[2] if found else re.sub(r"(?<=\d) ?[xX] ?(?=\d)", " * ", text)
     sign = "-" if found and found[1] and found[1][0] in "mn-" else ""
     return sign + NUMBERS.get(digits, re.sub(r"(?<=\d)[, _](?=\d{3}(?!\d))", "", digits))
