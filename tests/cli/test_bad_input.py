@@ -125,7 +125,7 @@ def test_bad_data_is_one_line_and_leaves_no_run(name: str, where: str, wrong: st
         ("explain --run none", "none: ", "no such run"),
         ("runs show none", "none: ", "no such run"),
         (
-            "eval run",
+            "eval run --weights best",
             "run/best.safetensors: ",
             "does not fit its config: expected W2 of shape (16, 9), got (16, 8)",
         ),

@@ -308,7 +308,7 @@ FORMATS = {
         ("config check config.yaml", "config show config.yaml", "summary --config config.yaml"),
         lambda place: [*map(str.encode, YAML), (place / "run/config.yaml").read_bytes()],
     ),
-    "best": Format("run/best.safetensors", ("eval run --json", "eval run")),
+    "best": Format("run/best.safetensors", ("eval run --weights best --json", "eval run")),
     "last": Format("run/last.safetensors", (RESUME,)),
     "record": Format(
         "run/run.json", ("eval run --split validation --json", *LISTS, RESUME, REPEAT)
