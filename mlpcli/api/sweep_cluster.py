@@ -2,8 +2,9 @@
 
 import logging
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ class Cluster:
     @property
     def size(self) -> int:
         """The workers that are there now, one if there is none yet."""
-        return max(1, len(self._addresses()))
+        with self._connected():
+            return max(1, len(self._addresses()))
 
     def ask(self, planned: Planned) -> None:
         """Raise ClusterError unless each worker has one thread and sees what the driver sees.
@@ -75,10 +77,8 @@ class Cluster:
         folder = planned.folder.trial(first.address).path.resolve()
         task = Task(first.address, str(folder), first.config.model_dump(mode="json"))
         values = tuple(task), tuple(self._asked or ())
-        try:
+        with self._connected():
             answers = self._client.run(answer, *values, on_error="return")
-        except OSError as err:
-            raise ClusterError(f"{self.place}: the scheduler was lost; {RESUME_HINT}") from err
         if troubles := [
             f"  {worker}: {_line(found)}" for worker, found in answers.items() if found
         ]:
@@ -87,36 +87,40 @@ class Cluster:
     def submit(self, task: Task) -> None:
         """As `Workers`."""
         key = f"mlp-{task.address}-{task.until}-{uuid.uuid4().hex[:8]}"
-        others = sorted(self._addresses() - self._refused) if self._refused else None
-        future = self._client.submit(
-            perform,
-            tuple(task),
-            tuple(self._asked or ()),
-            key=key,
-            pure=False,
-            workers=others,
-            allow_other_workers=others is not None,  # else it would wait if they died
-        )
+        with self._connected():
+            others = sorted(self._addresses() - self._refused) if self._refused else None
+            future = self._client.submit(
+                perform,
+                tuple(task),
+                tuple(self._asked or ()),
+                key=key,
+                pure=False,
+                workers=others,
+                allow_other_workers=others is not None,  # else it would wait if they died
+            )
         self._tasks[key] = (task, future)
         self._ended.add(future)
 
     def next(self) -> Outcome:
         """As `Workers`; raises ClusterError where the scheduler is lost, or no worker is left."""
         while True:
-            future = self._ended.next()
-            task, _ = self._tasks.pop(future.key)
-            if future.status == "error":
-                return self._died(task, future.exception())
-            if future.status != "finished":
-                raise ClusterError(f"{self.place}: the scheduler was lost; {RESUME_HINT}")
-            worker, values = future.result()
+            with self._connected():
+                future = self._ended.next()
+                task, _ = self._tasks.pop(future.key)
+                if future.status == "error":
+                    return self._died(task, future.exception())
+                if future.status != "finished":
+                    raise CancelledError
+                worker, values = future.result()
             outcome = Outcome(*values)
             if outcome.status != "refused":
                 return outcome
             is_new = worker not in self._refused
             self._refused.add(worker)
             reason = f"{worker} cannot be used: it {outcome.reason}"
-            if not self._addresses() - self._refused:
+            with self._connected():
+                others = self._addresses() - self._refused
+            if not others:
                 raise ClusterError(f"{self.place}: no worker is left; {reason}")
             self.submit(task)
             if is_new:
@@ -131,6 +135,14 @@ class Cluster:
         if isinstance(error, NO_MLP):
             raise ClusterError(f"{self.place}: a worker {_line(error)}; {RESUME_HINT}")
         return Outcome(task.address, "died", f"{type(error).__name__}: {error}")
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Turn what Dask raises without a scheduler into a line."""
+        try:
+            yield
+        except (OSError, CancelledError) as err:
+            raise ClusterError(f"{self.place}: the scheduler was lost; {RESUME_HINT}") from err
 
     def _addresses(self) -> set[str]:
         return set(self._client.scheduler_info(n_workers=-1)["workers"])
