@@ -3,6 +3,7 @@
 
 const MAX_BARS = 10;
 const PATH_UNITS = 6;  // of each layer, in the picture of the strongest weights
+const MAX_LETTERS = 12;  // of a name in that picture
 const SUPERSCRIPTS = ["⁽⁰⁾", "⁽¹⁾", "⁽²⁾", "⁽³⁾", "⁽⁴⁾", "⁽⁵⁾", "⁽⁶⁾", "⁽⁷⁾", "⁽⁸⁾", "⁽⁹⁾"];
 
 function showInput({ image }) {
@@ -75,7 +76,10 @@ function evidence(params, { z, h }, k, activation) {
 function showPaths(params, pass, k, { classes, activation }) {
   const { columns, links } = strongestPaths(params, pass, k), last = columns.length - 1;
   const top = 32, gap = 50, middle = top + (PATH_UNITS * gap) / 2, pixels = 140;
-  const x = (column) => pixels + ((column + 1) * (860 - pixels)) / (last + 1);
+  const letters = [...classes[k]], isLong = letters.length > MAX_LETTERS;
+  const name = isLong ? `${letters.slice(0, MAX_LETTERS - 1).join("")}…` : classes[k];
+  const room = 40 + 22 * Math.min(letters.length, MAX_LETTERS);  // for the name, at the right
+  const x = (column) => pixels + ((column + 1) * (960 - room - pixels)) / (last + 1);
   const y = (column, i) => middle + gap * (i - (columns[column].length - 1) / 2);
   const line = (x1, y1, x2, y2, className, width = 1) => svg("line", { x1, y1, x2, y2, class: className, "stroke-width": width });
   const lines = links.flatMap((of, column) => {
@@ -89,10 +93,15 @@ function showPaths(params, pass, k, { classes, activation }) {
   const units = columns.slice(0, -1).flatMap((of, column) =>
     of.map(({ unit }, i) => unitPicture(params, pass, column, unit, x(column), y(column, i))));
   const heads = columns.slice(0, -1).map((_, column) => label(`h${SUPERSCRIPTS[column + 1] ?? column + 1}`, x(column), 14, "heading"));
+  const winner = label(name, x(last) - 6, middle, "winner");
   byId("paths").replaceChildren(
     ...first, ...lines, ...units, ...heads, label("h⁽⁰⁾", pixels / 2, 14, "heading"),
     picturePart(evidence(params, pass, k, activation), 0, middle - pixels / 2, pixels),
-    label(classes[k], x(last) - 6, middle, "winner"));
+    winner);
+  if (winner.getComputedTextLength() > room) {
+    winner.setAttribute("textLength", room);
+    winner.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  }
 }
 
 function label(text, x, y, className) {

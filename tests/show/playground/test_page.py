@@ -18,7 +18,7 @@ from mlpcli.nn import mlp
 from mlpcli.runs.folder import RunFolder
 from mlpcli.show import playground
 from tests.show.chromium import MARKS, opened
-from tests.show.playground.conftest import LOOK, show, until, written
+from tests.show.playground.conftest import GARMENTS, LOOK, show, until, written
 
 pytestmark = MARKS
 
@@ -192,6 +192,16 @@ def test_a_picture_is_opened_and_what_is_none_is_named(
         told = page.locator("#changes").inner_text()
         assert told == "Light and dark were swapped, and the picture was shrunk as a whole."
         assert page.locator("#guess").inner_text()
+        for name in (*GARMENTS, "W" * 40):
+            page.evaluate(
+                "name => { classes.fill(name); look({ kind: 'test', ...gallery[0] }) }", name
+            )
+            until(page, "isSettled")
+            edges = page.evaluate(
+                "['#paths', '#paths .winner'].map(name =>"
+                " document.querySelector(name).getBoundingClientRect().right)"
+            )
+            assert edges[1] <= edges[0] + 1, name
         assert page.said == []
 
 
