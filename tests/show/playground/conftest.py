@@ -16,7 +16,6 @@ from mlpcli.api.trainer import train
 from mlpcli.config.load import load_config
 from mlpcli.data import dataset, placement
 from mlpcli.runs.checkpoint import Checkpoint
-from mlpcli.runs.folder import RunFolder
 from mlpcli.show import playground
 from tests.show.chromium import launched, opened
 
@@ -79,7 +78,7 @@ def page(run: Path, browser: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def checkpoint(run: Path) -> Checkpoint:
-    return RunFolder(run).load_weights("best")
+    return api.collect(run).checkpoint
 
 
 def written(run: Path) -> Path:
