@@ -16,6 +16,7 @@ from tests import ignored_signals
 collect_ignore = ["faults"] if os.name == "nt" else []  # needs POSIX signals and limits
 
 ignored_signals.restore()
+os.environ.pop("PYTHONUNBUFFERED", None)  # with it, no output is left for the last flush to lose
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ import errno
 import re
 import signal
 import sys
-from contextlib import suppress
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -104,9 +103,16 @@ def _unwritten(err: OSError) -> NoReturn:
         silence(sys.stdout, sys.stderr)  # so that their last flush succeeds
         raise typer.Exit(BROKEN_PIPE_STATUS) from err
     _print(one_line(f"error: {err.filename or 'output'}: {err.strerror or err}"))
+    try:
+        if sys.stdout is not None:  # it may be closed
+            sys.stdout.flush()
+    except OSError:
+        silence(sys.stdout)  # the interpreter's last flush would fail, and turn the status to 120
     raise typer.Exit(2) from err
 
 
 def _print(line: str) -> None:
-    with suppress(OSError):  # standard error may have gone too; the status remains
+    try:
         echo(line, err=True)
+    except OSError:  # standard error may have gone too; the status remains
+        silence(sys.stderr)
