@@ -26,7 +26,6 @@ def test_many_workers_with_deaths_and_lost_schedulers_name_the_same_winner(
     assert (found.repeated, undisturbed.repeated) == (0, 0)
     assert found.deaths > 10
     assert found.commands > 1
-    assert found.peak < 500e6
     assert found.cpu / TRIALS < 0.01  # seconds; far above what an idle machine needs
 
 
