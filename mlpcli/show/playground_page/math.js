@@ -46,7 +46,9 @@ function numberOf(text, isFenced) {
   return isFenced ? mathml("mrow", {}, mathml("mo", {}, "("), ...negative, mathml("mo", {}, ")")) : mathml("mrow", {}, ...negative);
 }
 
-// A number with three digits, as formulas show it.
+// A number with three digits, as formulas show it; just below 1, with three of its distance from 1.
 function short(value) {
-  return value === 0 ? "0" : String(Number(value.toPrecision(3)));
+  const distance = 1 - value, isBelow1 = distance > 0 && distance < 0.0005;
+  const digits = isBelow1 ? Math.min(2 - Math.floor(Math.log10(distance)), 15) : 3;
+  return value === 0 ? "0" : String(Number(value.toPrecision(digits)));
 }

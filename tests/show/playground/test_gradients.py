@@ -92,6 +92,16 @@ def test_a_step_of_teaching_is_numpys_and_forgetting_undoes_it(
     assert after_step[3] > before.h[-1][0, 3]
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.99994830, "0.9999483"), (0.9996, "0.9996"), (0.12345, "0.123"), (1, "1"), (0, "0")],
+)
+def test_a_number_keeps_the_digits_that_its_formula_needs(
+    page: Any, value: float, text: str
+) -> None:
+    assert page.evaluate("short", value) == text
+
+
 def test_the_probability_rises_and_the_cost_is_shown(page: Any) -> None:
     for i in range(10):
         show(page, i)
