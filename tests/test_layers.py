@@ -85,7 +85,7 @@ ONLY_IN = {
     "tensorboardX": {"runs/tensorboard.py"},
     "matplotlib": {"show/figure.py", "show/plots.py", "show/svg.py", "show/sweep_plot.py"},
     "IPython": {"show/notebook.py"},
-    "jinja2": {"show/explain_page.py", "show/playground.py", "show/report.py"},
+    "jinja2": {"show/html.py"},
     "markupsafe": {"show/explain_page.py", "show/playground.py", "show/report.py"},
     "junitparser": {"show/junit.py"},
     "pyarrow": {"data/formats/parquet.py"},

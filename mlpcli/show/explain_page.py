@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlpcli import files
 from mlpcli.api.explain import Explained
 from mlpcli.checks.explain import Explanation, Quantity
 from mlpcli.nn import Array
-from mlpcli.show import mathml, pixels
+from mlpcli.show import html, mathml, pixels
 from mlpcli.show.explain import MAX_WHOLE, chosen, entries, is_small
 from mlpcli.show.pixels import Picture
 from mlpcli.terminal import printable
@@ -88,13 +87,7 @@ def page(result: Explained) -> str:
     """The whole page as HTML; it needs no other file and no script."""
     e = result.explanation
     given = [name for name in e.given if result.layer is None or _belongs(name, result.layer)]
-    environment = Environment(
-        loader=PackageLoader("mlpcli", "show"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html.environment()
     return environment.get_template("explain.html.j2").render(
         generator=GENERATOR,
         title=printable(result.title),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlpcli import files
@@ -18,7 +17,7 @@ from mlpcli.api.playground import MARK, Playground, preparation_facts
 from mlpcli.checks.explain import Quantity
 from mlpcli.config.schema import Config
 from mlpcli.nn import mlp
-from mlpcli.show import mathml, selection
+from mlpcli.show import html, mathml, selection
 from mlpcli.show.explain_page import SMOOTH, WORDS
 from mlpcli.show.format import json_object, percent
 from mlpcli.terminal import printable
@@ -93,13 +92,7 @@ def page(playground: Playground) -> str:
     """The whole page as HTML; nothing that a run holds can become markup or code."""
     facts = facts_of(playground)
     script, style = script_text(), style_text()
-    environment = Environment(
-        loader=PackageLoader("mlpcli", "show"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html.environment()
     environment.globals |= {"math": math}
     return environment.get_template("playground_page/page.html.j2").render(
         generator=GENERATOR,

@@ -6,7 +6,6 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlpcli import files
@@ -14,7 +13,7 @@ from mlpcli.api.compare import SIGNIFICANCE_LEVEL
 from mlpcli.api.report import Analysis, ranking
 from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
 from mlpcli.config.load import dump_config
-from mlpcli.show import leaderboard, pixels, plots, run_view, selection
+from mlpcli.show import html, leaderboard, pixels, plots, run_view, selection
 from mlpcli.show.eval import probabilities
 from mlpcli.show.format import (
     METRICS,
@@ -119,14 +118,7 @@ def visible(value: Any) -> Any:
 
 
 def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("mlpcli", "show"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=visible,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html.environment().overlay(finalize=visible)
     for form in (percent, points, count, counted, fixed, short, error, probability):
         environment.filters[form.__name__] = form
     environment.globals |= {"view": run_view, "leaderboard": leaderboard, "pixels": pixels}

@@ -1,0 +1,14 @@
+"""Pages of HTML from the templates in this folder."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def environment() -> Environment:
+    """Where templates are found; every value is escaped, and one that is missing is an error."""
+    return Environment(
+        loader=PackageLoader("mlpcli", "show"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
