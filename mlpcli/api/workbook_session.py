@@ -102,7 +102,7 @@ class Session:
 
 
 def is_unfinished(text: str) -> bool:
-    r"""Whether an answer goes on in the next line, as pasted LaTeX does.
+    r"""Whether an answer continues on the next line, as pasted LaTeX does.
 
     >>> is_unfinished(r"\\begin{align} CE &= "), is_unfinished("h3 - y"), is_unfinished("exp(")
     (True, False, False)

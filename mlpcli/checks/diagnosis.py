@@ -85,7 +85,7 @@ def diagnose_last_z(truth: GroundTruth, got: Array) -> Finding:
 def diagnose_hidden_z(
     truth: GroundTruth, layer: int, got: Layer, used: dict[int, Array], next_W: Array
 ) -> Finding:
-    """The mistake in a hidden grad_z, which is told from grad_u, (n, units), and grad_b.
+    """The mistake in a hidden grad_z, found from grad_u, (n, units), and grad_b.
 
     used: grad_u of the layers after, (n, its units); next_W: grad_W of the next, as it was used.
     """

@@ -1,4 +1,4 @@
-"""What is wrong in a learner's whole gradient, and which of its steps can be told at all."""
+"""What is wrong in a learner's whole gradient, and which of its steps can be judged."""
 
 from typing import NamedTuple
 
