@@ -215,7 +215,7 @@ def _other_images(metadata: Metadata, data: str, split: str, *, offline: bool) -
         notes.append(f"{'dark on light' if light else 'light on dark'}, so inverted")
     if centered:
         share = "all" if centered == len(found.images) else f"{centered:,} of {len(found.images):,}"
-        notes.append(f"the ink of {share} images was scaled and moved to lie as in the training")
+        notes.append(f"the ink of {share} images was scaled and moved, as in training")
     if shrunk:
         notes.append("images were shrunk to the size of the training images")
     images = preparation.shade(found.images, metadata, inverted=inverted)

@@ -32,7 +32,7 @@ FIXED_SETTINGS = {"network.hidden", "optimizer.name", "train.ema", "train.metric
 FIXED_SETTINGS |= {"network.batch_norm"}
 
 MORE = {  # how a finished run is trained further, by its stop reason
-    "epochs": "--epochs N adds more, to N in all",
+    "epochs": "a larger --epochs adds more",
     "time_budget": "a larger --time-budget adds more",
     "target": "a higher --target adds more",
     "patience": "train.patience ended it",
@@ -147,7 +147,7 @@ def _environment_notices(folder: RunFolder, *, threads: int) -> list[Notice]:
     here = environment.environment(threads)
     changed = environment.differences(folder.load_record().environments, here)
     return [
-        Notice(f"{key}: {then!r} in the run, {now!r} now; this may change its bits")
+        Notice(f"{key}: {then!r} in the run, {now!r} now; this may change the last digits")
         for key, (then, now) in changed.items()
     ]
 

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from mlpcli.cli.options import (
-    DataOpt,
     JsonOpt,
     MarkdownOpt,
     OfflineOpt,
+    OtherDataOpt,
     RunsArg,
     SplitOpt,
     WeightsOpt,
@@ -21,7 +21,7 @@ from mlpcli.errors import CheckFailed, ConfigError
 def compare(
     runs: RunsArg,
     split: SplitOpt = "test",
-    data: DataOpt = None,
+    data: OtherDataOpt = None,
     weights: WeightsOpt = "auto",
     fail_if_worse: Annotated[
         bool, flag("--fail-if-worse", "Exit with 1 if a run is worse than the first.")

@@ -140,7 +140,8 @@ def write(
     name: DataArg,
     folder: Annotated[Path, Argument(metavar="FOLDER", help="A new folder for the files.")],
     images: Annotated[
-        int | None, Option(metavar="N", min=1, help="Training images to draw; synth only.")
+        int | None,
+        Option(metavar="N", min=1, help="Training images to draw; synth only (default: 20,000)."),
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,

@@ -30,10 +30,16 @@ def explain_(
     run: RunOpt = None,
     weights: WeightsOpt = "auto",
     image: Annotated[
-        int | None, Option(metavar="N", min=0, help="Number of a training image, counted from 0.")
+        int | None,
+        Option(
+            metavar="N",
+            min=0,
+            help="A training image, counted from 0 (default: the first of gradcheck's).",
+        ),
     ] = None,
     layer: Annotated[
-        int | None, Option(metavar="K", min=1, help="Show only this layer, counted from 1.")
+        int | None,
+        Option(metavar="K", min=1, help="Only this layer, counted from 1 (default: all)."),
     ] = None,
     markdown: MarkdownOpt = False,
     html: Annotated[Path | None, Option(metavar="FILE", help="Write an HTML page instead.")] = None,

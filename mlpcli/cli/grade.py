@@ -16,7 +16,8 @@ def grade(
     ] = None,
     template: Annotated[bool, flag("--template", "Print a file to start from, and exit.")] = False,
     style: Annotated[
-        Literal["functions", "dict", "class"] | None, Option(help="Style of the template.")
+        Literal["functions", "dict", "class"] | None,
+        Option(help="Style of the template (default: functions)."),
     ] = None,
     timeout: Annotated[
         int | None,
@@ -24,7 +25,11 @@ def grade(
     ] = None,
     seed: Annotated[
         int | None,
-        Option(metavar="N", min=0, help="Draw inputs, number of images and widths from a seed."),
+        Option(
+            metavar="N",
+            min=0,
+            help="Draw inputs, number of images and widths from a seed (default: fixed).",
+        ),
     ] = None,
     strict: Annotated[
         bool, flag("--strict", "Reject other arrays beside gradients, and low precision.")

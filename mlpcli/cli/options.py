@@ -60,12 +60,18 @@ DataArg = Annotated[
     str, Argument(metavar="NAME|PATH", help="A data set's name or path.", autocompletion=datasets)
 ]
 DataOpt = Annotated[
-    str | None, Option(metavar="NAME|PATH", help="A data set.", autocompletion=datasets)
+    str | None,
+    Option(
+        metavar="NAME|PATH", help="A data set (default: the config's).", autocompletion=datasets
+    ),
 ]
 OtherDataOpt = Annotated[
     str | None,
     Option(
-        "--data", metavar="NAME|PATH", help="Data other than the run's.", autocompletion=datasets
+        "--data",
+        metavar="NAME|PATH",
+        help="Other data (default: the run's).",
+        autocompletion=datasets,
     ),
 ]
 CONFIG = "A shipped config's name, or a YAML file."

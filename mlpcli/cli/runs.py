@@ -41,14 +41,14 @@ def list_(
             "-n",
             metavar="N",
             min=1,
-            help="Only the first N; without an order, the latest.",
+            help="Only the first N; without an order, the latest (default: all).",
         ),
     ] = None,
     columns: Annotated[
         str | None,
         Option(
             metavar="A,B,...",
-            help="These columns: facts or settings, such as lr; or all.",
+            help="Facts or settings, such as lr; or all (default: those that differ).",
             autocompletion=columns_,
         ),
     ] = None,

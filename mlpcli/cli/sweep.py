@@ -70,9 +70,12 @@ def run(
     words: SettingsArg = None,
     set_: SetOpt = None,
     seeds: Annotated[
-        int | None, Option(metavar="N", min=1, max=1000, help="Train each config with N seeds.")
+        int | None,
+        Option(metavar="N", min=1, max=1000, help="Train each config with N seeds (default: 1)."),
     ] = None,
-    out: Annotated[Path | None, out_option("DIR", "Folder of the sweep.")] = None,
+    out: Annotated[
+        Path | None, out_option("DIR", "Folder of the sweep (default: in runs/).")
+    ] = None,
     name: Annotated[str | None, Option(metavar="N", help="Short for --out runs/N.")] = None,
     workers: WorkersOpt = None,
     scheduler: SchedulerOpt = None,

@@ -38,7 +38,9 @@ def train(
     dropout: Annotated[str | None, setting_option("network.dropout", "FRACTION")] = None,
     config: ConfigOpt = None,
     set_: SetOpt = None,
-    out: Annotated[Path | None, out_option("DIR", "Folder of the run.")] = None,
+    out: Annotated[
+        Path | None, out_option("DIR", "Folder of the run (default: runs/CONFIG-TIME).")
+    ] = None,
     name: Annotated[str | None, Option(metavar="N", help="Short for --out runs/N.")] = None,
     time_budget: Annotated[
         float | None,
@@ -96,7 +98,8 @@ def train(
     """Train a network into a run folder.
 
     The folder keeps everything about the run. Without a config it trains on the embedded
-    digits, which need no download. `mlp config schema` lists every KEY.
+    digits, which need no download. A setting that is not given is the config's;
+    `mlp config show` lists every KEY with its default.
 
     A run that was stopped continues with --resume and ends with the same weights. With
     --auto-resume, the same command starts a run, resumes it, or leaves a finished one unchanged.

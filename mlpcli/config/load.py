@@ -108,6 +108,8 @@ def read_source(source: str) -> tuple[str, str]:
         data = files.read(path, limit=MAX_CONFIG_SIZE, allow_special=True)
     except OSError as err:
         hint = "; is it a config?" if err.errno == errno.EFBIG else ""
+        if err.errno == errno.ENOENT and path.stem in names:
+            hint = f"; the shipped config is {path.stem!r}"
         raise ConfigError(f"{source}: cannot read the config: {err.strerror}{hint}") from err
     # Windows PowerShell's > writes UTF-16
     marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

@@ -41,7 +41,7 @@ INVERSION = (
 FITTING = (
     Change(
         lambda each: each.centered,
-        "its ink was scaled and moved to lie as in the training images; --no-center leaves it",
+        "its ink was scaled and moved, as in training; --no-center leaves it",
         "scaled and moved",
     ),
     Change(lambda each: each.shrunk, "was shrunk to the size of the training images"),

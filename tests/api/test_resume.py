@@ -221,11 +221,11 @@ def test_lost_best_weights_of_a_finished_run_are_written_again(
 @pytest.mark.parametrize(
     ("change", "force", "more"),
     [
-        ("train.epochs=3", False, "--epochs N adds more, to N in all"),
-        ("train.time_budget=5", False, "--epochs N adds more, to N in all"),
+        ("train.epochs=3", False, "a larger --epochs adds more"),
+        ("train.time_budget=5", False, "a larger --epochs adds more"),
         ("train.target=0.01", False, "a higher --target adds more"),
-        ("log.tensorboard=true", False, "--epochs N adds more, to N in all"),
-        ("optimizer.lr=0.2", True, "--epochs N adds more, to N in all"),
+        ("log.tensorboard=true", False, "a larger --epochs adds more"),
+        ("optimizer.lr=0.2", True, "a larger --epochs adds more"),
     ],
 )
 def test_a_run_with_nothing_left_to_train_stays_as_it_is(

@@ -36,10 +36,7 @@ def test_one_command_starts_resumes_and_leaves_a_run(
 
     assert [each.status for each in (stopped, resumed, finished)] == [143, 0, 0]
     assert result(Path("a")) == result(Path(run))
-    assert (
-        finished.err
-        == "note: a: already finished after 3 epochs; --epochs N adds more, to N in all\n"
-    )
+    assert finished.err == "note: a: already finished after 3 epochs; a larger --epochs adds more\n"
     assert finished.out == "run: a\n"
 
 
@@ -73,9 +70,7 @@ def test_json_has_the_result_of_a_finished_run_and_says_that_it_is_not_new(
     assert (new.pop("already_finished"), old.pop("already_finished")) == (False, True)
     assert old == new
     assert documented({"already_finished": True})
-    assert (
-        again.err == "note: a: already finished after 3 epochs; --epochs N adds more, to N in all\n"
-    )
+    assert again.err == "note: a: already finished after 3 epochs; a larger --epochs adds more\n"
 
 
 def test_the_speed_is_that_of_all_epochs_also_of_a_resumed_run(
@@ -94,7 +89,7 @@ def test_the_speed_is_that_of_all_epochs_also_of_a_resumed_run(
 def test_a_terminal_gets_the_note_on_a_finished_run_and_no_panel(run: str) -> None:
     status, out, err = on_terminal("train", "--resume", run)
 
-    told = f"note: {run}: already finished after 3 epochs; --epochs N adds more, to N in all"
+    told = f"note: {run}: already finished after 3 epochs; a larger --epochs adds more"
     assert (status, out) == (0, f"run: {run}\n")
     assert err == f"{told}\r\n"
 

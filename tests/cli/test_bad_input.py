@@ -76,6 +76,11 @@ def bad_runs(run: str) -> None:
             "none.yaml: cannot read the config: No such file or directory",
         ),
         (
+            "config check mnist.yaml",
+            "mnist.yaml: cannot read the config: No such file or directory; "
+            "the shipped config is 'mnist'",
+        ),
+        (
             "config show quickstrat",
             "unknown config 'quickstrat'; did you mean 'quickstart'? `mlp config list` shows",
         ),

@@ -112,6 +112,30 @@ def test_every_command_has_help_with_readable_values(words: str) -> None:
     assert not re.search(r"<[a-z]", out)
 
 
+# options without which something is not done, or is as the config has it
+WITHOUT = {
+    *("--lr", "--batch-size", "--hidden", "--optimizer", "--epochs", "--seed", "--dropout"),
+    *("--config", "--set", "--time-budget", "--target", "--seeds", "--folds", "--fail-under"),
+    *("--name", "--note", "--resume", "--run", "--section", "--question", "--where", "--confirm"),
+    *("--scheduler", "--scheduler-file", "--from", "--answers", "--rubric", "--out"),
+    *("--junit", "--gradescope", "--notebook", "--html", "--png"),
+}
+
+
+@pytest.mark.parametrize("words", DOING)
+def test_every_default_stands_in_the_help(words: str) -> None:
+    command = DOING[words]
+    context = command.context_class(command, info_name=words, terminal_width=1000)
+    silent = {
+        each.opts[0]
+        for each in command.params
+        if each.param_type_name == "option" and not (each.is_flag or each.hidden or each.required)
+        if "default: " not in each.get_help_record(context)[1]
+    }
+
+    assert silent <= WITHOUT
+
+
 @pytest.mark.parametrize("columns", [80, 50])
 @pytest.mark.parametrize("words", DOING)
 def test_an_example_can_be_copied_from_every_terminal(words: str, columns: int) -> None:

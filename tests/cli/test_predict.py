@@ -108,7 +108,7 @@ def test_what_was_done_to_pictures_is_told_once(run: str) -> None:
         "note: a.png: was shrunk to the size of the training images",
         "note: bits.npz: white is 1",
     ]
-    told = "its ink was scaled and moved to lie as in the training images; --no-center leaves it"
+    told = "its ink was scaled and moved, as in training; --no-center leaves it"
     assert told not in call("predict", run, "a.png", "--center").err
 
 
