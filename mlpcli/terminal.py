@@ -65,6 +65,11 @@ def terminal_height(stream: TextIO | None) -> int | None:
         return DEFAULT_HEIGHT
 
 
+def is_unicode(stream: TextIO | None) -> bool:
+    """Whether a stream shows every character, and not those of another encoding alone."""
+    return stream is not None and (stream.encoding or "").lower().startswith("utf")
+
+
 def wants_color(stream: TextIO | None) -> bool:
     """NO_COLOR forbids color, FORCE_COLOR (other than 0) asks for it, else a terminal decides."""
     if os.environ.get("NO_COLOR"):

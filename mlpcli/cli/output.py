@@ -97,12 +97,17 @@ def ask(prompt: str) -> str | None:
         with suppress(ImportError):  # for editing the line; Windows has none, and needs none
             import readline  # noqa: F401
     try:
-        line = input(prompt if is_typed else "") if sys.stdin else None
+        line = input(prompt) if is_typed and sys.stdout and sys.stderr else _read_line()
     except EOFError:
         line = None
     if line is None or not is_typed:
         typer.echo(printable(prompt + (line or "")).rstrip() if not is_typed else "")
     return line
+
+
+def _read_line() -> str | None:
+    line = sys.stdin.readline() if sys.stdin else ""  # None if it was closed
+    return line.removesuffix("\n") if line else None
 
 
 def _program() -> str:

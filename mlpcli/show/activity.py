@@ -12,7 +12,7 @@ from itertools import islice
 from threading import Event, Thread
 from typing import TypeVar
 
-from mlpcli.terminal import LAST_LINE, is_live, one_line, terminal_width
+from mlpcli.terminal import LAST_LINE, is_live, is_unicode, one_line, terminal_width
 
 DELAY = 0.5  # seconds before the line appears
 EVERY = 0.1  # seconds between two drawings
@@ -68,7 +68,7 @@ class Activity:
         from rich.cells import cell_len, set_cell_size  # takes time, which a short command saves
 
         seconds, width = time.monotonic() - self._started, (terminal_width(sys.stderr) or 80) - 1
-        utf = (sys.stderr.encoding or "").lower().startswith("utf")
+        utf = is_unicode(sys.stderr)
         frames = SPINNER if utf else ASCII_SPINNER
         done = _bar(*self.count, utf=utf) if self.count else ""
         end = f"{done}  {seconds:.0f} s"

@@ -13,7 +13,13 @@ from typing import NamedTuple, TextIO
 
 from rich.text import Text
 
-from mlpcli.terminal import DEFAULT_HEIGHT, DEFAULT_WIDTH, terminal_height, terminal_width
+from mlpcli.terminal import (
+    DEFAULT_HEIGHT,
+    DEFAULT_WIDTH,
+    is_unicode,
+    terminal_height,
+    terminal_width,
+)
 
 BRAILLE = 0x2800  # the character without dots
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # bits by column and row
@@ -31,11 +37,11 @@ class Canvas(NamedTuple):
     ascii_: bool  # nothing but ASCII can be shown
 
 
-def canvas(stream: TextIO) -> Canvas:
+def canvas(stream: TextIO | None) -> Canvas:
     """A terminal without the line of its prompt, or what stands for it in a pipe."""
     width = min(terminal_width(stream) or DEFAULT_WIDTH, MAX_WIDTH)
     height = min(terminal_height(stream) or DEFAULT_HEIGHT, MAX_HEIGHT) - 1
-    return Canvas(width, height, ascii_=not (stream.encoding or "").lower().startswith("utf"))
+    return Canvas(width, height, ascii_=not is_unicode(stream))
 
 
 class Curve(NamedTuple):

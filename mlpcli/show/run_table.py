@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from mlpcli.api.run_columns import Line, differing, short_name, text
 from mlpcli.api.runs import Listing
 from mlpcli.show.format import Block, aligned, counted, percent
-from mlpcli.terminal import terminal_width
+from mlpcli.terminal import is_unicode, terminal_width
 
 FIXED = ("run", "data", "status", "accuracy", "loss", "epochs", "seconds", "seed")
 FRACTIONS = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -146,5 +146,4 @@ def _middle(cell: str, width: int) -> str:
 
 def _sign(sign: str) -> str:
     """A character, or what stands for it where the output's encoding lacks it."""
-    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    return sign if is_unicode else ASCII[sign]
+    return sign if is_unicode(sys.stdout) else ASCII[sign]

@@ -74,7 +74,7 @@ def as_json(found: Results, path: Path) -> str:
 
 
 def _explained(share: float | None) -> str:
-    return "" if share is None else f"explains {percent(share, 0)}"
+    return "share unknown" if share is None else f"explains {percent(share, 0)}"
 
 
 def _positions(

@@ -126,9 +126,9 @@ def broken_locale(undisturbed: Whole, rng: np.random.Generator, place: Path) -> 
 
 def closed_streams(undisturbed: Whole, rng: np.random.Generator, place: Path) -> None:
     """A reader that has gone, and streams that were never there."""
-    redirection = REDIRECTIONS[rng.integers(len(REDIRECTIONS))]
-    _check_shell(redirection, "eval", str(undisturbed.folder))
-    _check_shell(redirection, "config", "schema")
+    redirection, run = REDIRECTIONS[rng.integers(len(REDIRECTIONS))], str(undisturbed.folder)
+    for words in (("eval", run), ("plot", run), ("workbook",), ("config", "schema")):
+        _check_shell(redirection, *words)
     _check_shell(redirection, "train", *undisturbed.options, "--out", str(place / "run"))
     check_same(place / "run", undisturbed, redirection)
 
