@@ -1,7 +1,7 @@
 """`mlp playground`: what a page needs to run a network by itself, and to prepare images for it."""
 
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,12 @@ from mlpcli.errors import CheckpointError, ConfigError, DataError
 from mlpcli.nn import Array, mlp
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
-from mlpcli.runs.ownership import HEAD_SIZE
+from mlpcli.runs.ownership import is_page
 from mlpcli.runs.selection import Selection, Weights, load
 
 IMAGE_COUNT = 50  # test images in the page
 MAX_MISTAKES = 10  # of them: on mistakes alone, one could not see what teaching costs
 MAX_FLOAT16 = float(np.finfo(np.float16).max)
-MARK = b", mlp playground"  # ends the generator of the page
 
 
 class Gallery(NamedTuple):
@@ -30,6 +29,7 @@ class Gallery(NamedTuple):
     pixels: NDArray[np.uint8]  # (n, height, width), as the network was trained on them
     labels: list[int]  # classes
     rows: list[int]  # in the test split, from 0
+    mistakes: int  # how many were chosen because they are misclassified
 
 
 class Playground(NamedTuple):
@@ -52,11 +52,7 @@ def claim(path: Path, folder: Path, *, overwrite: bool) -> None:
     """Raise an MlpError unless the run's page may be written to a path, as `files.claim` does."""
     if RunFolder(folder).needs(path):
         raise CheckpointError(f"{path}: is a file of the run itself; choose another --out")
-    files.claim(path, _is_playground, overwrite=overwrite)
-
-
-def _is_playground(file: BinaryIO) -> bool:
-    return MARK in file.read(HEAD_SIZE)
+    files.claim(path, lambda file: is_page(file, "playground"), overwrite=overwrite)
 
 
 def collect(folder: Path, *, weights: Weights = "auto") -> Playground:
@@ -88,15 +84,15 @@ def choose(p: Array, subject: Subject, *, count: int = IMAGE_COUNT) -> Gallery:
     """
     images, labels = subject.images.images, subject.images.labels
     rows = np.arange(len(labels))
-    chosen = [each.row for each in mistakes(p, subject.images, rows, count=MAX_MISTAKES)]
+    wrong = [each.row for each in mistakes(p, subject.images, rows, count=MAX_MISTAKES)]
     right = np.flatnonzero(p.argmax(axis=1) == labels)
     turn = np.zeros(len(right), int)  # how many of its class come before
     for k in np.unique(labels[right]):
         of_class = labels[right] == k
         turn[of_class] = np.arange(of_class.sum())
     order = np.lexsort((labels[right], turn))
-    chosen += right[order][: count - len(chosen)].tolist()
-    return Gallery(images[chosen], labels[chosen].tolist(), chosen)
+    chosen = wrong + right[order][: count - len(wrong)].tolist()
+    return Gallery(images[chosen], labels[chosen].tolist(), chosen, len(wrong))
 
 
 def preparation_facts(metadata: Metadata) -> dict[str, Any]:

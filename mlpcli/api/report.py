@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from mlpcli.errors import CheckpointError, ConfigError
 from mlpcli.nn import Array, mlp
 from mlpcli.runs.checkpoint import Metadata
 from mlpcli.runs.folder import REPORT, RunFolder
-from mlpcli.runs.ownership import HEAD_SIZE, REPORT_MARK
+from mlpcli.runs.ownership import is_page
 from mlpcli.runs.provenance import commands
 from mlpcli.runs.record import RunRecord
 from mlpcli.runs.selection import Weights
@@ -86,11 +86,7 @@ def claim(path: Path, folders: Sequence[Path], *, overwrite: bool) -> None:
     """Raise an MlpError unless the runs' report may be written to a path, as `files.claim` does."""
     if any(RunFolder(folder).needs(path) for folder in folders):
         raise CheckpointError(f"{path}: is a file of the run itself; choose another --out")
-    files.claim(path, _is_report, overwrite=overwrite)
-
-
-def _is_report(file: BinaryIO) -> bool:
-    return REPORT_MARK in file.read(HEAD_SIZE)
+    files.claim(path, lambda file: is_page(file, "report"), overwrite=overwrite)
 
 
 def analyze(

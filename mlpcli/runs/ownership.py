@@ -1,16 +1,20 @@
 """Which files mlp has written, by their content: others of the same names are the user's."""
 
 import errno
+import re
 from pathlib import Path
+from typing import BinaryIO
 
 from mlpcli import files, lock
 from mlpcli.config.load import load_config
 from mlpcli.errors import ConfigError
 from mlpcli.runs import tags
+from mlpcli.version import __version__
 
 HEAD_SIZE = 4096  # bytes that a file is known by
 CONFIG_LINES = {b"data:", b"network:", b"optimizer:", b"train:", b"checkpoint:"}
-REPORT_MARK = b'<meta name="generator" content="mlpcli '
+# mlp 0.1.0 named no command in its reports
+PAGE = re.compile(rb'<meta name="generator" content="mlpcli [^",]*(?:, mlp (\w+))?">')
 EVENT_MARKS = (b"brain.Event:2", b"loss/train", b"accuracy/validation", b"images_per_second")
 
 
@@ -41,8 +45,23 @@ def is_ours(path: Path) -> bool:
     if path.suffix == ".safetensors":  # after the length of its header
         return head[8:].startswith(b'{"__metadata__":{"mlpcli":"')
     if path.suffix == ".html":
-        return REPORT_MARK in head
+        return _is_page(head, path.stem)
     return all(mark in head for mark in EVENT_MARKS)
+
+
+def generator(command: str) -> str:
+    """What made a page, as its head says."""
+    return f"mlpcli {__version__}, mlp {command}"
+
+
+def is_page(file: BinaryIO, command: str) -> bool:
+    """Whether a file is a page that `mlp COMMAND` has written; reads its head."""
+    return _is_page(file.read(HEAD_SIZE), command)
+
+
+def _is_page(head: bytes, command: str) -> bool:
+    found = PAGE.search(head)
+    return found is not None and (found[1] or b"report").decode() == command
 
 
 def _is_config(path: Path, head: bytes) -> bool:

@@ -1,6 +1,5 @@
 """One image through the network and back, as a page to read: formulas, pictures, and numbers."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,14 +11,12 @@ from mlpcli import files
 from mlpcli.api.explain import Explained
 from mlpcli.checks.explain import Explanation, Quantity
 from mlpcli.nn import Array
+from mlpcli.runs.ownership import generator, is_page
 from mlpcli.show import html, mathml, pixels
 from mlpcli.show.explain import MAX_WHOLE, chosen, entries, is_small
 from mlpcli.show.pixels import Picture
 from mlpcli.terminal import printable
-from mlpcli.version import __version__
 
-GENERATOR = f"mlpcli {__version__}, mlp explain"
-OURS = re.compile(rb'<meta name="generator" content="mlpcli [^"]*, mlp explain">')
 MAX_SIDE = 128  # entries of a picture; those of a larger array share a pixel
 ROW_LENGTH = 32  # entries of a long vector in a row of its picture
 MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
@@ -75,7 +72,7 @@ class Section(NamedTuple):
 
 def claim(path: Path) -> None:
     """Raise OutputError unless a page may be written to a path."""
-    files.claim(path, lambda file: OURS.search(file.read(4096)) is not None, overwrite=None)
+    files.claim(path, lambda file: is_page(file, "explain"), overwrite=None)
 
 
 def write(path: Path, result: Explained) -> None:
@@ -89,7 +86,7 @@ def page(result: Explained) -> str:
     given = [name for name in e.given if result.layer is None or _belongs(name, result.layer)]
     environment = html.environment()
     return environment.get_template("explain.html.j2").render(
-        generator=GENERATOR,
+        generator=generator("explain"),
         title=printable(result.title),
         given=[{"figure": _figure(e, name), "rows": _rows(e.given[name])} for name in given],
         small=is_small(e),

@@ -13,17 +13,16 @@ import numpy as np
 from markupsafe import Markup
 
 from mlpcli import files
-from mlpcli.api.playground import MARK, Playground, preparation_facts
+from mlpcli.api.playground import Playground, preparation_facts
 from mlpcli.checks.explain import Quantity
 from mlpcli.config.schema import Config
 from mlpcli.nn import mlp
+from mlpcli.runs.ownership import generator
 from mlpcli.show import html, mathml, selection
 from mlpcli.show.explain_page import SMOOTH, WORDS
 from mlpcli.show.format import json_object, percent
 from mlpcli.terminal import printable
-from mlpcli.version import __version__
 
-GENERATOR = f"mlpcli {__version__}{MARK.decode()}"
 SCRIPTS = (  # in this order, as one script
     *("network.js", "weights.js", "pixels.js", "prepare.js", "outliers.js"),
     *("draw.js", "words.js", "math.js", "paint.js", "see.js", "why.js", "teach.js", "page.js"),
@@ -95,7 +94,7 @@ def page(playground: Playground) -> str:
     environment = html.environment()
     environment.globals |= {"math": math}
     return environment.get_template("playground_page/page.html.j2").render(
-        generator=GENERATOR,
+        generator=generator("playground"),
         title=title(facts["classes"], draws=facts["draws"]),
         script=Markup(script),
         style=Markup(style),
@@ -170,6 +169,7 @@ def facts_of(playground: Playground) -> dict[str, Any]:
             "size": images.pixels.shape[1:],
             "labels": images.labels,
             "rows": images.rows,
+            "mistakes": images.mistakes,
         },
     }
 

@@ -13,6 +13,7 @@ from mlpcli.api.compare import SIGNIFICANCE_LEVEL
 from mlpcli.api.report import Analysis, ranking
 from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
 from mlpcli.config.load import dump_config
+from mlpcli.runs.ownership import generator
 from mlpcli.show import html, leaderboard, pixels, plots, run_view, selection
 from mlpcli.show.eval import probabilities
 from mlpcli.show.format import (
@@ -33,9 +34,7 @@ from mlpcli.show.run_view import RunView
 from mlpcli.terminal import printable
 from mlpcli.training.intervals import OF_METRIC
 from mlpcli.training.scoring import by_class
-from mlpcli.version import __version__
 
-GENERATOR = f"mlpcli {__version__}"
 SECTIONS = {
     "summary": "Summary",  # of a single run
     "comparison": "Comparison",  # of several
@@ -71,7 +70,7 @@ def page(analyses: Sequence[Analysis]) -> str:
     left_out = "summary" if several else "comparison"
     ranks = ranking(analyses) if several else None
     return _template().render(
-        generator=GENERATOR,
+        generator=generator("report"),
         sections={key: title for key, title in SECTIONS.items() if key != left_out},
         runs=runs,
         metrics=run_view.metrics(analyses),

@@ -44,6 +44,14 @@ def test_a_page_is_replaced_and_another_file_only_if_told(run: str) -> None:
     assert Path("b.html").read_bytes() == Path("a.html").read_bytes()
 
 
+@pytest.mark.parametrize(("first", "second"), [("playground", "report"), ("report", "playground")])
+def test_neither_page_replaces_the_other(run: str, first: str, second: str) -> None:
+    assert call(first, run, "--out", "a.html").status == 0
+    before = Path("a.html").read_bytes()
+    assert "has not written it" in refusal(second, run, "--out", "a.html")
+    assert Path("a.html").read_bytes() == before
+
+
 def test_a_new_training_in_the_folder_removes_the_page(small: list[str], run: str) -> None:
     assert call("playground", run).status == 0
 

@@ -25,6 +25,7 @@ INTO_FILE = {  # the words of each command; {} is the target
     "export --format npz": "export {run} --format npz --out {}",
     "export --format safetensors": "export {run} --format safetensors --out {}",
     "report": "report {run} --out {}",
+    "playground": "playground {run} --out {}",
     "data show": "data show {data} --out {}",
     "gradcheck --png": "gradcheck --sweep --png {}",
 }
@@ -40,7 +41,14 @@ INTO_FOLDER = {
     "train --resume": "train --resume {}",
 }
 RUN_NAMES = ("config.yaml", "metrics.jsonl", "run.json", "best.safetensors", "last.safetensors")
-NAMES = (*RUN_NAMES, "report.html", ".lock", "notes.txt", "events/events.out.tfevents.1.host")
+NAMES = (
+    *RUN_NAMES,
+    "report.html",
+    "playground.html",
+    ".lock",
+    "notes.txt",
+    "events/events.out.tfevents.1.host",
+)
 
 
 def foreign_file(path: Path) -> None:

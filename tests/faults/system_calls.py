@@ -177,6 +177,10 @@ COMMANDS = {
     ),
     "report": Command("report {old} --out report.html", of_pages),
     "report, replaced": Command("report run", of_pages, "train {train} --out run && report run"),
+    "playground": Command("playground {old} --out playground.html", of_pages),
+    "playground, replaced": Command(
+        "playground run", of_pages, "train {train} --out run && playground run"
+    ),
     "data show": Command(
         "data show {data} --out picture.png", of_files, "data show synth --out picture.png"
     ),

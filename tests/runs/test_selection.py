@@ -88,7 +88,7 @@ def test_the_learning_rate_must_have_ended_at_0(
         ([], True),
         (["schedule.name=one_cycle"], True),
         (["schedule.warmup=0.3", "train.ema=0.9"], True),
-        (["train.epochs=10000", "train.time_budget=0.5"], True),
+        (["train.epochs=10000", "train.time_budget=3"], True),
         (["schedule.name=constant"], False),
         (["schedule.name=step"], False),
         (["train.patience=1"], False),

@@ -64,7 +64,8 @@ function showErrors(grad, classes, answer) {
 }
 
 function signed(value) {
-  return `${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(3)}`;
+  const size = Math.abs(value).toFixed(3);
+  return Number(size) === 0 ? size : `${value > 0 ? "+" : "−"}${size}`;
 }
 
 // grad_h = W grad_z of the layer above, and grad_z = grad_h times the slope
