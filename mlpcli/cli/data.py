@@ -141,14 +141,19 @@ def write(
     folder: Annotated[Path, Argument(metavar="FOLDER", help="A new folder for the files.")],
     images: Annotated[
         int | None,
-        Option(metavar="N", min=1, help="Training images to draw; synth only (default: 20,000)."),
+        Option(
+            metavar="N",
+            min=1,
+            max=100_000_000,
+            help="Training images to draw; synth only (default: 20,000).",
+        ),
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,
 ) -> None:
     """Write a data set as plain IDX files.
 
-    Training memory-maps them, so only the disk limits the number of drawn images.
+    Training memory-maps them, so more images can be drawn than memory holds.
 
     Examples:
 

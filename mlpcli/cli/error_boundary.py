@@ -90,7 +90,9 @@ def _misused(err: Any, command: str) -> NoReturn:
         message = f"no such option {err.option_name!r}"
     else:
         message = message.partition(". Did you mean ")[0]
-        message = message.replace("Value error, ", "").replace("Input should be", "expected")
+        message = message.replace("Value error, ", "")
+        message = re.sub("Input should be (?=greater|less)", "must be ", message)
+        message = message.replace("Input should be", "expected")
         message = message.partition(", unable to parse")[0]  # the parser says the same twice
     hint = f"did you mean {near!r}?" if near else f"see `{command} --help`"
     _print(one_line(f"error: {message[:1].lower()}{message[1:].rstrip('.')}; {hint}"))

@@ -68,9 +68,10 @@ def _translated(command: Any, words: list[str]) -> Iterator[str]:
         elif not equals or Path(word).exists():
             yield word
         elif setting := exact(name) if settings and "." not in name else None:
-            if name.replace("_", "-") != setting.name and name != setting.key.partition(".")[0]:
+            is_own = name.replace("_", "-") == setting.name
+            if not is_own and name != setting.key.partition(".")[0]:
                 _note(f"{name}=", f"{setting.name}=")
-            yield f"{setting.name}={value}"
+            yield word if is_own else f"{setting.name}={value}"
         elif dashed in options and not getattr(options[dashed], "is_flag", False):
             yield from (dashed, value)
         elif run and name in ARGUMENT_NAMES:

@@ -17,7 +17,9 @@ def import_(
     mean: Annotated[float, Option(metavar="M", help="Mean used to normalize the inputs.")] = 0.0,
     std: Annotated[
         float,
-        Option(metavar="S", min=1e-6, help="Standard deviation used to normalize the inputs."),
+        Option(
+            metavar="S", min=1e-6, max=1e6, help="Standard deviation used to normalize the inputs."
+        ),
     ] = 1.0,
     overwrite: OverwriteOpt = False,
     offline: OfflineOpt = False,

@@ -88,7 +88,8 @@ def train(
     ] = False,
     preflight: Annotated[bool, Option(help="Run sanity checks before training.")] = True,
     threads: Annotated[
-        int | None, Option(metavar="N", min=1, help="Cores that share the work (default: all).")
+        int | None,
+        Option(metavar="N", min=1, max=1024, help="Cores that share the work (default: all)."),
     ] = None,
     offline: OfflineOpt = False,
     json: JsonOpt = False,

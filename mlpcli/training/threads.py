@@ -55,15 +55,16 @@ def members(threads: int, *, batch_size: int, weights: int) -> int:
 
     >>> [members(16, batch_size=size, weights=658_698) for size in (1, 32, 128)]
     [1, 4, 16]
-    >>> members(16, batch_size=32, weights=1000)
-    1
+    >>> members(16, batch_size=32, weights=1000), members(10**12, batch_size=128, weights=658_698)
+    (1, 16)
     """
 
     def pays(size: int) -> bool:
         rows = batch_size // size
         return rows >= ROWS or (rows >= MIN_ROWS and rows * weights >= MIN_PRODUCTS)
 
-    return next((size for size in range(threads, 1, -1) if pays(size)), 1)
+    most = min(threads, batch_size // MIN_ROWS)  # so that no large number takes time
+    return next((size for size in range(most, 1, -1) if pays(size)), 1)
 
 
 def one_blas_thread() -> AbstractContextManager[object]:

@@ -1,4 +1,5 @@
 import gzip
+import re
 import shlex
 from pathlib import Path
 
@@ -230,3 +231,26 @@ def test_a_web_page_in_place_of_a_download_is_refused_with_a_way_out(place: Path
 )
 def test_a_wrong_word_suggests_the_right_one_or_the_help(wrong: str, message: str) -> None:
     assert call(*shlex.split(wrong)) == (2, "", f"error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "limit"),
+    [
+        ("train --threads 99999999999", "must be less than or equal to 1024"),
+        ("data write synth d --images 99999999999999999999", "must be less than or equal to 1"),
+        ("import a.safetensors --out b --std inf", "must be less than or equal to 1"),
+        ("import a.safetensors --out b --std nan", "must be less than or equal to 1"),
+        ("predict a b.png --top 0", "must be greater than or equal to 1"),
+    ],
+)
+def test_a_number_without_sense_is_refused_at_once(words: str, limit: str) -> None:
+    option = re.findall("--[a-z]+", words)[-1]
+
+    assert refusal(*words.split()).startswith(f"invalid value for '{option}': {limit}")
+
+
+def test_a_setting_is_named_as_it_was_typed() -> None:
+    told = "batch_size must be an integer in [1, 60000], got 0"
+
+    assert refusal("train", "batch_size=0") == f"batch_size=0: {told}"
+    assert refusal("train", "batch-size=0") == f"batch-size=0: {told}"
