@@ -96,14 +96,16 @@ FIGURE = """
 `mlp eval` takes the weights that [`--weights auto`](training.md#best-or-last-weights) chooses; rows
 that an earlier version measured name theirs. Mean and standard deviation are over the seeds. The
 interval is that of the mean, by Student's t: it covers other seeds on the same images. For a single
-seed it is Wilson's and covers other images. The seconds are the training time of one seed, with
-validation and saving, on the machine as it was: the load is the load average at the start. The
-commands reproduce a row at its commit.
+seed it is Wilson's and covers other images. The
+[calibration error](training.md#calibrated-probabilities) is measured on the same images; earlier
+versions did not record it. The seconds are the training time of one seed, with validation and
+saving, on the machine as it was: the load is the load average at the start. The commands reproduce
+a row at its commit.
 
 """
 OVERVIEW = "row|test accuracy|seconds|goal|command"
 HEADLINES = "data set|command|test accuracy|seconds per seed"
-COLUMNS = "row|goal|mean ± deviation|seeds|seconds|commands|commit|machine"
+COLUMNS = "row|goal|mean ± deviation|calibration error|seeds|seconds|commands|commit|machine"
 
 
 class Failed(Exception):
@@ -186,6 +188,7 @@ def measure(row: Row, folder: Path) -> dict[str, Any]:
         "seeds": [each["seed"] for each in judged["seeds"]] if seeds else [record["seed"]],
         "weights": [each["weights"] for each in judged.get("seeds", [judged])],
         "accuracies": [each["accuracy"] for each in judged.get("seeds", [judged])],
+        "calibration_errors": [each["calibration_error"] for each in judged.get("seeds", [judged])],
         "accuracy": judged["accuracy"],
         "sd": judged.get("sd"),
         "ci95": judged["ci95"],
@@ -329,13 +332,15 @@ def cells(row: Row, found: dict[str, Any] | None) -> list[str]:
     """A row of the page's table."""
     typed = ", ".join(f"`{command}`" for command in commands(row, found))
     if not found:
-        return [row.name, row.goal, "not measured", "", "", typed, "", ""]
+        return [row.name, row.goal, "not measured", "", "", "", typed, "", ""]
     where = found["environment"]
     machine = (
         f"{where['cpu']}, {where['cores']} cores, load {found['load']}; NumPy {where['numpy']}"
     )
     seeds = ", ".join(map(str, found["seeds"]))
-    figures = [accuracy(found), seeds, seconds(found)]
+    errors = found.get("calibration_errors")  # unknown in facts of an earlier version
+    figures = [accuracy(found), percent(statistics.fmean(errors)) if errors else "", seeds]
+    figures.append(seconds(found))
     return [row.name, row.goal, *figures, typed, found["commit"], machine]
 
 

@@ -85,7 +85,7 @@ def test_rows_are_measured_once_and_the_page_keeps_its_notes(
     assert results.FACTS.read_text() == before
     assert capfd.readouterr().err.endswith("dots: already measured at 0123456789\n")
     found = json.loads(before)["dots"]
-    goal, accuracy, seeds, _, commands, commit, _ = table(results)["dots"]
+    goal, accuracy, calibration, seeds, _, commands, commit, _ = table(results)["dots"]
     assert goal == "none"
     shown, seconds, goal, command = table(results, 0)["dots"]
     low, high = map(results.percent, found["ci95"])
@@ -94,6 +94,8 @@ def test_rows_are_measured_once_and_the_page_keeps_its_notes(
     assert (goal, command.startswith("`mlp train --set data.name=")) == ("none", True)
     assert f"dots: {results.percent(found['accuracy'])} in" in results.PLOT.read_text()
     assert accuracy == " ± ".join(results.percent(found[key]) for key in ("accuracy", "sd"))
+    errors = found["calibration_errors"]
+    assert calibration == results.percent(sum(errors) / len(errors))
     assert (seeds, commit) == ("0, 1", "0123456789")
     assert "--seeds 2 --name dots`, `mlp eval dots`" in commands
     assert table(results)["one"][1] == "not measured"
@@ -140,7 +142,7 @@ def test_a_row_is_judged_by_the_weights_that_auto_takes(results: Script, asked: 
 
     out = str(results.RUNS / "0123456789" / "one")
     assert ("eval", out) in asked
-    assert table(results)["one"][4].endswith(", `mlp eval one`")
+    assert table(results)["one"][5].endswith(", `mlp eval one`")
     (weights,) = json.loads(results.FACTS.read_text())["one"]["weights"]
     assert weights in ("best", "last")
 
@@ -180,8 +182,8 @@ def test_a_row_that_cannot_be_measured_is_said_to_be_so(results: Script, capfd: 
     assert "none: not measured\n" in capfd.readouterr().err
     cells = table(results)
     assert cells["none"][1] == "not measured"
-    assert cells["one"][2] == "0"
-    assert cells["one"][3].endswith(" for the whole command, cold")
+    assert cells["one"][3] == "0"
+    assert cells["one"][4].endswith(" for the whole command, cold")
 
 
 @pytest.mark.usefixtures("asked")
