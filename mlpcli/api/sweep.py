@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mlpcli.api.find_run import RUNS
 from mlpcli.api.sweep_plan import THREADS, Trial, changed, data_checksums, plan
 from mlpcli.config.load import flat_settings
 from mlpcli.config.schema import Metric
@@ -65,8 +66,10 @@ def prepare(
 
 
 def load(folder: Path) -> Planned:
-    """The sweep in a folder; raises CheckpointError."""
-    place = SweepFolder(folder)
+    """The sweep in a folder, which may be named as in runs/; raises CheckpointError."""
+    place = SweepFolder(
+        folder if folder.exists() or not (RUNS / folder).exists() else RUNS / folder
+    )
     values = place.load_plan()
     try:
         definitions = [restored(each) for each in values["definitions"]]

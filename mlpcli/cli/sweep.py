@@ -21,7 +21,10 @@ from mlpcli.cli.output import print_result
 from mlpcli.cli.settings import SettingsArg
 from mlpcli.errors import ConfigError
 
-DirArg = Annotated[Path, Argument(metavar="DIR", help="The sweep's folder.", show_default=False)]
+DirArg = Annotated[
+    Path,
+    Argument(metavar="DIR", help="The sweep's folder, or its name in runs/.", show_default=False),
+]
 WorkersOpt = Annotated[
     int | None,
     Option(metavar="N", min=1, help="Trials at a time, each on one core (default: all cores)."),

@@ -220,3 +220,10 @@ def test_one_epoch_is_no_curve(small: list[str]) -> None:
 
     assert head.startswith("runs/a: 1 epoch, best accuracy ")
     assert line == "a curve needs two epochs; --json has the figures"
+
+
+def test_a_figure_needs_no_home(run: str) -> None:
+    Path("file").touch()
+    nowhere = {name: str(Path("file/none").absolute()) for name in ("HOME", "XDG_CONFIG_HOME")}
+
+    assert piped("plot", run, "--out", "x.svg", **nowhere).err == ""

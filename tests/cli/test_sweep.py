@@ -46,6 +46,12 @@ def test_the_same_command_goes_on_and_says_what_was_kept(dots: str) -> None:
     assert again.out == first.out
 
 
+def test_a_sweep_is_found_by_its_name_in_runs(dots: str) -> None:
+    call(*grid(dots), "--out", "runs/named")
+
+    assert output(call("sweep", "show", "named")) == output(call("sweep", "show", "runs/named"))
+
+
 def test_show_json_and_csv_have_every_config(dots: str) -> None:
     call(*grid(dots, "--seeds", "2"))
     found = facts(call("sweep", "show", "s", "--json"))
