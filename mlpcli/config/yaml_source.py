@@ -94,7 +94,9 @@ def _parse(text: str, at: At) -> Tree:
         return Tree(YAML(typ="safe", pure=True).constructor.construct_document(root), places)
     except MarkedYAMLError as err:
         place = at(err.problem_mark or err.context_mark)
-        raise ConfigError(f"{place}: not valid YAML: {err.problem or err.context}") from err
+        # of a duplicate key, the values are left out: there, they are not yet read
+        problem = str(err.problem or err.context).partition(" with value ")[0]
+        raise ConfigError(f"{place}: not valid YAML: {problem}") from err
     except (YAMLError, ValueError) as err:
         reason = str(err).partition("\n")[0]
         raise ConfigError(f"{at(None)}: not valid YAML: {reason}") from err
