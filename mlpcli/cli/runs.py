@@ -160,8 +160,14 @@ def rm(runs: RunsArg, json: JsonOpt = False) -> None:
 
 @app.command()
 def tag(
-    runs: RunsArg,
-    word: Annotated[str, Argument(metavar="WORD", help="The tag.")],
+    words: Annotated[
+        list[str],
+        Argument(
+            metavar="RUN... WORD",
+            help="Runs, by folder or by name in runs/, then the tag.",
+            autocompletion=names,
+        ),
+    ],
     remove: Annotated[bool, flag("--remove", "Remove the tag.")] = False,
     json: JsonOpt = False,
 ) -> None:
@@ -177,6 +183,9 @@ def tag(
     from mlpcli.api import tags as api
     from mlpcli.show.tags import as_json, as_text
 
+    *runs, word = words
+    if not runs:
+        raise ConfigError(f"{word}: give runs and then a tag, as in `mlp runs tag first good`")
     change = api.untag if remove else api.tag
     print_result(change(map(chosen_run, runs), word), as_text, as_json, json=json)
 

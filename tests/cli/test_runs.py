@@ -168,7 +168,10 @@ def test_the_folder_of_several_seeds_is_shown_and_removed(several: None) -> None
             "--columns: unknown column 'hiden'; did ",
         ),
         (("runs", "--json", "--columns", "run"), "--json and --columns: JSON has all columns"),
-        (("runs", "tag", "good"), "missing argument 'RUN...'"),
+        (
+            ("runs", "tag", "good"),
+            "good: give runs and then a tag, as in `mlp runs tag first good`",
+        ),
         (("runs", "tag", "nowhere", "good"), "nowhere: no such run"),
         (("runs", "tag", "a", "runs/b"), "runs/b: a tag has up to 50 letters"),
         (("runs", "note", "nowhere"), "runs note: give a text, or --remove"),
