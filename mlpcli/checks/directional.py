@@ -31,7 +31,7 @@ class DirectionalDerivative(NamedTuple):
     tensor: str  # the tensor that the direction moves: "W1", ... or "all"
     numeric: float
     derived: float  # the gradient's inner product with the direction
-    error: float  # relative to the size a random derivative has; nan: every step met a kink
+    error: float  # relative to that of a random derivative; nan: only kinks; inf: not finite
 
 
 def complex_step(
@@ -118,8 +118,11 @@ def _compare(
     by_place = dict(tensors(gradient))
     pairs = [(by_place[place], a) for place, a in direction.items()]
     derived = float(sum(np.vdot(g, d) for g, d in pairs))
-    norm = float(np.sqrt(sum((g**2).sum() for g, _ in pairs)))
+    with np.errstate(over="ignore"):  # then inf
+        norm = float(np.sqrt(sum((g**2).sum() for g, _ in pairs)))
     count = sum(g.size for g, _ in pairs)
     typical = max(norm / np.sqrt(count), abs(numeric))  # |g . d| of a random d has this size
+    if not np.isfinite([numeric - derived, typical]).all():
+        return DirectionalDerivative(name, numeric, derived, np.inf)
     error = float(max(0.0, abs(numeric - derived) - noise) / typical) if typical else 0.0
     return DirectionalDerivative(name, numeric, derived, error)

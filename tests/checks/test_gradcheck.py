@@ -230,6 +230,18 @@ def test_plain_losses_agree_along_directions(problem: Problem, rng: np.random.Ge
     assert any(a.error > 1e-5 for a in directional.central(problem, wrong, rng=rng))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e200])
+def test_a_gradient_without_a_finite_derivative_fails_along_every_direction(
+    problem: Problem, rng: np.random.Generator, value: float
+) -> None:
+    wrong = tuple(Layer(np.full_like(W, value), b) for W, b in derived_gradient(problem))
+
+    for method in (directional.complex_step, directional.central):
+        errors = {d.tensor: d.error for d in method(problem, wrong, rng=rng)}
+        assert [errors[f"W{i}"] for i in (1, 2, 3)] == [np.inf] * 3
+        assert max(errors[f"b{i}"] for i in (1, 2, 3)) < 1e-5
+
+
 @pytest.mark.slow
 def test_random_networks_raise_no_false_alarm(rng: np.random.Generator) -> None:
     assert [v.point for v in selftest.check_networks(40, rng=rng) if not v.right] == []
