@@ -1,6 +1,7 @@
 """The value of a formula at a point."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping
 from math import prod
 from typing import NamedTuple
@@ -260,11 +261,18 @@ def _call(node: Node, scope: Scope) -> Value:
 
 
 def _index_of_sum(body: Node, scope: Scope) -> str:
-    """The index of a sum that names none, such as Σ exp(z3_j): the only one in its body."""
-    names = {name for part in body.walk() if part.op == "index" for name in part.indices}
-    names -= {part.text for part in body.walk() if part.op == "sum"}
-    letters = [name for name in names if name.isalpha() and name not in scope.bound]
-    return letters[0] if len(letters) == 1 else ""
+    """The index of a sum that names none: the only one in its body, or the only one that repeats.
+
+    So Σ exp(z3_j) and Σ W3_ij (h3_j - y_j) are sums over j.
+    """
+    inner = {part.text for part in body.walk() if part.op == "sum"} | scope.bound
+    names = [name for part in body.walk() if part.op == "index" for name in set(part.indices)]
+    counts = Counter(name for name in names if name.isalpha() and name not in inner)
+    repeated = [name for name, count in counts.items() if count > 1]
+    for candidates in (list(counts), repeated):
+        if len(candidates) == 1:
+            return candidates[0]
+    return ""
 
 
 def _tuple(node: Node, scope: Scope) -> Value:
