@@ -18,8 +18,8 @@ MAX_FILE_SIZE = 4_000_000  # bytes
 WIDTH = 98  # columns of a template
 HEAD = """\
 # Answers to the questions of the workbooks, each between the quotes: '2x e^(x^2)'. A quote in an
-# answer is written twice: 'f''(g(x))'. Check them with `mlp workbook --answers FILE`; answers in
-# words are not judged.
+# answer is written twice: 'f''(g(x))'. Answers in words are not judged. To check the file:
+#     {command}
 """
 
 # unreadable: not understood, and so wrong; written: an answer in words
@@ -68,11 +68,14 @@ class Answers(NamedTuple):
         return sum(answer.status in statuses for answer in self.answers)
 
 
-def template(questions: Iterable[Question]) -> str:
-    """A YAML file with every question as a comment and a blank for its answer."""
+def template(questions: Iterable[Question], *, command: str) -> str:
+    """A YAML file with every question as a comment and a blank for its answer.
+
+    command: one line, which judges the file; its head shows it.
+    """
     from textwrap import wrap
 
-    lines, section = [HEAD], ""
+    lines, section = [HEAD.format(command=command)], ""
     for question in questions:
         if question.section != section:
             section = question.section

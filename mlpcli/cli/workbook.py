@@ -1,5 +1,6 @@
 """`mlp workbook`: questions and their answers, and the statements that prove them."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,7 +89,7 @@ def workbook(
 
     chosen = select(section, question)
     if template:
-        echo(blank(chosen), nl=False)
+        echo(blank(chosen, command=_judging(section, question)), nl=False)
     elif notebook:
         from mlpcli.api.workbook_notebook import write
 
@@ -132,6 +133,13 @@ def _refuse_combinations(modes: list[str], outputs: dict[str, object]) -> None:
     for name, value in outputs.items():
         if value and not set(modes) & set(ALLOWED[name]):
             raise ConfigError(f"{name}: works only with {' or '.join(ALLOWED[name])}")
+
+
+def _judging(section: str | None, question: str | None) -> str:
+    """The command that judges a file of answers to these questions."""
+    options = {"--section": section, "--question": question}
+    parts = [f"{name} {shlex.quote(text.strip())} " for name, text in options.items() if text]
+    return f"mlp workbook {''.join(parts)}--answers FILE"
 
 
 def _judge(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -42,6 +43,21 @@ def test_a_template_has_every_question_and_a_blank_for_each() -> None:
     for question in QUESTIONS:
         words = re.sub(r"[#\s`]+", "", question.prompt)
         assert words in re.sub(r"[#\s]+", "", text)
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--section", "01"], ["--section", "Backprop to W3"], ["--question", "2.21"]]
+)
+def test_a_template_shows_the_command_that_judges_just_its_questions(options: list[str]) -> None:
+    text = output(call("workbook", *options, "--template"))
+    Path("a.yaml").write_text(text, encoding="utf-8")
+    command = re.search(r"(?m)^#     mlp (.*)$", text)
+    assert command
+
+    _, out, _ = call(*shlex.split(command[1].replace("FILE", "a.yaml")), "--json")
+
+    asked = [answer["id"] for answer in json.loads(out)["answers"]]
+    assert asked == list(yaml_source.parse(text, "").values)
 
 
 def test_an_unfilled_template_is_blank_and_not_ok() -> None:
