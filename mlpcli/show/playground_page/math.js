@@ -38,7 +38,7 @@ function symbol(name) {
 }
 
 function numberOf(text, isFenced) {
-  const [mantissa, exponent] = text.replace("-", "").split("e");
+  const [mantissa, exponent] = text.replace(/^-/, "").split("e");
   const digits = [mathml("mn", {}, mantissa)];
   if (exponent) digits.push(mathml("mo", {}, "·"), mathml("msup", {}, mathml("mn", {}, "10"), numberOf(String(Number(exponent)), false)));
   if (!text.startsWith("-")) return mathml("mrow", {}, ...digits);
@@ -46,9 +46,11 @@ function numberOf(text, isFenced) {
   return isFenced ? mathml("mrow", {}, mathml("mo", {}, "("), ...negative, mathml("mo", {}, ")")) : mathml("mrow", {}, ...negative);
 }
 
-// A number with three digits, as formulas show it; just below 1, with three of its distance from 1.
+// A number with three digits, as formulas show it, below 0.0001 by a power of ten; just below 1, with
+// three of its distance from 1.
 function short(value) {
   const distance = 1 - value, isBelow1 = distance > 0 && distance < 0.0005;
   const digits = isBelow1 ? Math.min(2 - Math.floor(Math.log10(distance)), 15) : 3;
-  return value === 0 ? "0" : String(Number(value.toPrecision(digits)));
+  const rounded = Number(value.toPrecision(digits));
+  return value !== 0 && Math.abs(rounded) < 1e-4 ? rounded.toExponential() : String(rounded);
 }

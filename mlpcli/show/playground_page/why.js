@@ -82,7 +82,7 @@ function showBack(params, { z }, { grad_z, grad_h }, k, name) {
   ]);
 }
 
-// An entry of W grad_z: its largest terms, in names and in numbers.
+// An entry of W grad_z: its largest terms, in names and in numbers, and their sum.
 function sumOf(entry, { W }, grad_z, i, layer) {
   const n = grad_z.length, terms = Array.from(grad_z, (g, j) => W[i * n + j] * g);
   const total = terms.reduce((a, b) => a + b, 0);
@@ -91,7 +91,8 @@ function sumOf(entry, { W }, grad_z, i, layer) {
   const ending = more > 0 ? [" + ⋯", ` + ${fenced(rest)}`] : ["", ""];
   return [
     `${entry} = ${chosen.map((j) => `W${layer}_${i},${j} * grad_z${layer}_${j}`).join(" + ")}${ending[0]}`,
-    `= ${chosen.map((j) => `${short(W[i * n + j])} * ${fenced(grad_z[j])}`).join(" + ")}${ending[1]} = ${short(total)}`,
+    `= ${chosen.map((j) => `${short(W[i * n + j])} * ${fenced(grad_z[j])}`).join(" + ")}${ending[1]}`,
+    `= ${short(total)}`,
   ];
 }
 

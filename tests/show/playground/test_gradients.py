@@ -94,12 +94,23 @@ def test_a_step_of_teaching_is_numpys_and_forgetting_undoes_it(
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.99994830, "0.9999483"), (0.9996, "0.9996"), (0.12345, "0.123"), (1, "1"), (0, "0")],
+    [
+        *((0.99994830, "0.9999483"), (0.9996, "0.9996"), (0.12345, "0.123"), (1, "1"), (0, "0")),
+        *((0.00012345, "0.000123"), (-0.0000169, "-1.69e-5"), (1.48e-7, "1.48e-7")),
+    ],
 )
 def test_a_number_keeps_the_digits_that_its_formula_needs(
     page: Any, value: float, text: str
 ) -> None:
     assert page.evaluate("short", value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("1.48e-7", "1.48·10−7"), ("-1.48e-7", "−1.48·10−7"), ("2e+9", "2·109"), ("-3", "−3")],
+)
+def test_a_power_of_ten_keeps_its_sign(page: Any, text: str, shown: str) -> None:
+    assert page.evaluate("text => numberOf(text, false).textContent", text) == shown
 
 
 def test_the_probability_rises_and_the_cost_is_shown(page: Any) -> None:
