@@ -105,7 +105,7 @@ function showNothing() {
   showPicture(null);
   showInput({ image: onBlack({ pixels: new Uint8Array(1), height: 1, width: 1 }) });
   run.sizes.slice(1, -1).forEach((n, i) => {
-    paintMap(byId(`h${i + 1}`), new Float32Array(n), Math.min(ROW_LENGTH, n));
+    paintMap(byId(`h${i + 1}`), new Float32Array(n), rowLength(n));
     byId(`h${i + 1}-on`).textContent = `${n} units`;
   });
   showProbabilities(new Float64Array(classes.length), classes);

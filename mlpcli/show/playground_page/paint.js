@@ -1,6 +1,9 @@
 // Arrays as pictures: gray images, and maps in which orange is above 0 and blue below.
 
-const ROW_LENGTH = 32;  // units in a row of a map of a layer
+// Units in a row of the map of a layer: 32 of 512, and more of a wide layer, so that the map is never tall.
+function rowLength(units) {
+  return Math.min(units, Math.max(32, 2 ** Math.ceil(Math.log2(2 * units) / 2)));
+}
 
 function colors() {
   const style = getComputedStyle(document.documentElement), of = (name) => style.getPropertyValue(name).trim();

@@ -4,6 +4,7 @@
 const MAX_BARS = 10;
 const PATH_UNITS = 6;  // of each layer, in the picture of the strongest weights
 const MAX_LETTERS = 12;  // of a name in that picture
+const HEAD = 24;  // where the names of its columns stand, from above
 const SUPERSCRIPTS = ["⁽⁰⁾", "⁽¹⁾", "⁽²⁾", "⁽³⁾", "⁽⁴⁾", "⁽⁵⁾", "⁽⁶⁾", "⁽⁷⁾", "⁽⁸⁾", "⁽⁹⁾"];
 
 function showInput({ image }) {
@@ -12,9 +13,9 @@ function showInput({ image }) {
 
 function showActivations({ h }) {
   h.slice(1, -1).forEach((activations, i) => {
-    paintMap(byId(`h${i + 1}`), activations, Math.min(ROW_LENGTH, activations.length));
+    paintMap(byId(`h${i + 1}`), activations, rowLength(activations.length));
     const on = activations.reduce((sum, value) => sum + (value > 0), 0);
-    byId(`h${i + 1}-on`).textContent = `${on} of ${activations.length} units above 0`;
+    byId(`h${i + 1}-on`).textContent = `${on} of ${activations.length} units above\u00a00`;
   });
 }
 
@@ -74,34 +75,47 @@ function evidence(params, { z, h }, k, activation) {
 }
 
 function showPaths(params, pass, k, { classes, activation }) {
-  const { columns, links } = strongestPaths(params, pass, k), last = columns.length - 1;
-  const top = 32, gap = 50, middle = top + (PATH_UNITS * gap) / 2, pixels = 140;
   const letters = [...classes[k]], isLong = letters.length > MAX_LETTERS;
   const name = isLong ? `${letters.slice(0, MAX_LETTERS - 1).join("")}…` : classes[k];
-  const room = 40 + 22 * Math.min(letters.length, MAX_LETTERS);  // for the name, at the right
-  const x = (column) => pixels + ((column + 1) * (960 - room - pixels)) / (last + 1);
-  const y = (column, i) => middle + gap * (i - (columns[column].length - 1) / 2);
-  const line = (x1, y1, x2, y2, className, width = 1) => svg("line", { x1, y1, x2, y2, class: className, "stroke-width": width });
-  const lines = links.flatMap((of, column) => {
-    const largest = largestOf(of.map(({ value }) => value)) || 1;
-    return of.map(({ from, to, value }) => line(
-      x(column) + 20, y(column, from), x(column + 1) - 20, y(column + 1, to),
-      value > 0 ? "for" : "against", (6 * Math.abs(value) / largest).toFixed(2)));
-  });
-  const first = last > 0 ? columns[0].map((_, i) => line(pixels, middle, x(0) - 20, y(0, i), "faint"))
-    : [line(pixels + 10, middle, x(0) - 20, middle, "faint")];
+  const { columns, links } = strongestPaths(params, pass, k), last = columns.length - 1;
+  const { width, height, pixels, room, middle, x, y } = pathPlaces(columns, [...name].length);
   const units = columns.slice(0, -1).flatMap((of, column) =>
     of.map(({ unit }, i) => unitPicture(params, pass, column, unit, x(column), y(column, i))));
-  const heads = columns.slice(0, -1).map((_, column) => label(`h${SUPERSCRIPTS[column + 1] ?? column + 1}`, x(column), 14, "heading"));
+  const heads = columns.slice(0, -1).map((_, column) => label(`h${SUPERSCRIPTS[column + 1] ?? column + 1}`, x(column), HEAD, "heading"));
   const winner = label(name, x(last) - 6, middle, "winner");
+  byId("paths").setAttribute("viewBox", `0 0 ${width} ${height}`);
   byId("paths").replaceChildren(
-    ...first, ...lines, ...units, ...heads, label("h⁽⁰⁾", pixels / 2, 14, "heading"),
+    ...pathLines(columns, links, { pixels, middle, x, y }), ...units, ...heads, label("h⁽⁰⁾", pixels / 2, HEAD, "heading"),
     picturePart(evidence(params, pass, k, activation), 0, middle - pixels / 2, pixels),
     winner);
   if (winner.getComputedTextLength() > room) {
     winner.setAttribute("textLength", room);
     winner.setAttribute("lengthAdjust", "spacingAndGlyphs");
   }
+}
+
+// Where the parts of that picture lie: x of a column, y of its unit i; pixels: the side of the image,
+// room: the width of the name, at the right.
+function pathPlaces(columns, letters) {
+  const [width, pixels] = byId("paths").clientWidth < 600 ? [600, 100] : [960, 140];
+  const top = HEAD + 16, gap = 50, space = Math.max(pixels, gap * Math.max(...columns.map((of) => of.length)));
+  const middle = top + space / 2, room = Math.min(40 + 22 * letters, width / 3);
+  return {
+    width, pixels, room, middle, height: top + space + 8,
+    x: (column) => pixels + ((column + 1) * (width - room - pixels)) / columns.length,
+    y: (column, i) => middle + gap * (i - (columns[column].length - 1) / 2),
+  };
+}
+
+function pathLines(columns, links, { pixels, middle, x, y }) {
+  const line = (x1, y1, x2, y2, className, width = 1) => svg("line", { x1, y1, x2, y2, class: className, "stroke-width": width });
+  const strong = links.flatMap((of, column) => {
+    const largest = largestOf(of.map(({ value }) => value)) || 1;
+    return of.map(({ from, to, value }) => line(
+      x(column) + 20, y(column, from), x(column + 1) - 20, y(column + 1, to),
+      value > 0 ? "for" : "against", (6 * Math.abs(value) / largest).toFixed(2)));
+  });
+  return [...columns[0].map((_, i) => line(pixels, middle, x(0) - 20, y(0, i), "faint")), ...strong];
 }
 
 function label(text, x, y, className) {

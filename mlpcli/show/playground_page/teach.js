@@ -18,15 +18,16 @@ function rightOnes(params, gallery, { activation }) {
 
 // What the network was sure of before it was taught, and what it is now.
 function showLessons(network, gallery, subject, run) {
-  const { params, original, steps } = network, { answer, h0 } = subject;
-  const probability = (layers) => forward(layers, h0, run.activation).h.at(-1)[answer];
+  const { params, original, steps } = network, { answer, h0 } = subject, isAsked = answer !== null && Boolean(h0);
   setText(byId("steps-taught"), steps === 1 ? "1 step" : `${steps} steps`);
   setText(byId("taught-class"), answer === null ? "the class" : run.classes[answer]);
-  for (const [id, layers] of [["untaught", original], ["taught", params]])
-    setText(byId(`p-${id}`), answer === null || !h0 ? "–" : percent(probability(layers)));
-  if (gallery.length) for (const [id, layers] of [["untaught", original], ["taught", params]])
-    setText(byId(`right-${id}`), String(rightOnes(layers, gallery, run).filter(Boolean).length));
-  byId("teach").disabled = answer === null || !h0;
+  for (const [id, layers] of [["untaught", original], ["taught", params]]) {
+    const pass = isAsked && forward(layers, h0, run.activation);
+    setText(byId(`p-${id}`), isAsked ? percent(pass.h.at(-1)[answer]) : "–");
+    setText(byId(`ce-${id}`), isAsked ? crossEntropy(pass.z.at(-1), oneHot(answer, run.classes.length)).toFixed(3) : "–");
+    if (gallery.length) setText(byId(`right-${id}`), String(rightOnes(layers, gallery, run).filter(Boolean).length));
+  }
+  byId("teach").disabled = !isAsked;
   byId("forget").disabled = steps === 0;
 }
 

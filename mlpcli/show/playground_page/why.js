@@ -2,7 +2,7 @@
 // with the numbers of its largest entry.
 
 const MAX_SIDE = 128;  // entries of a side of a map; of a block that shares a pixel, the largest is shown
-const FOLD = 32;  // rows of a matrix with few columns before it goes on beside them
+const MAX_FOLDED = 64;  // columns of a matrix that is shown in parts side by side, three times as wide as high
 const MAX_TERMS = 2;  // of a sum, written out
 
 function showWhy(params, pass, answer, { classes, activation, name }) {
@@ -72,7 +72,7 @@ function signed(value) {
 function showBack(params, { z }, { grad_z, grad_h }, k, name) {
   const i = largestAt(grad_h[k].map((g, j) => (grad_z[k - 1][j] === 0 ? 0 : g)));
   for (const [id, values] of [[`grad_h${k}`, grad_h[k]], [`grad_z${k}`, grad_z[k - 1]]])
-    paintMap(byId(id), values, Math.min(ROW_LENGTH, values.length));
+    paintMap(byId(id), values, rowLength(values.length));
   const slope = name === "relu" ? [`( z${k}_${i} > 0 )`, `( ${short(z[k - 1][i])} > 0 )`]
     : [`${name}' ( z${k}_${i} )`, short(grad_z[k - 1][i] / grad_h[k][i])];
   numbers(`grad_h${k}`, sumOf(`grad_h${k}_${i}`, params[k], grad_z[k], i, k + 1));
@@ -113,17 +113,20 @@ function showOuter(h, grad_z, k) {
 }
 
 function paintOuter(canvas, h, grad_z) {
-  if (grad_z.length > FOLD) {
-    const rows = largestOfBlocks(h), columns = largestOfBlocks(grad_z);
-    const largest = largestOf(rows) * largestOf(columns), dead = (at) => rows[Math.floor(at / columns.length)] === 0;
-    paintMap(canvas, rows.flatMap((a) => columns.map((b) => a * b)), columns.length, { largest, dead });
-    return;
-  }
+  if (grad_z.length <= MAX_FOLDED) { paintFolded(canvas, h, grad_z); return; }
+  const rows = largestOfBlocks(h), columns = largestOfBlocks(grad_z);
+  const largest = largestOf(rows) * largestOf(columns), dead = (at) => rows[Math.floor(at / columns.length)] === 0;
+  paintMap(canvas, rows.flatMap((a) => columns.map((b) => a * b)), columns.length, { largest, dead });
+}
+
+// A matrix with few columns: its rows go on beside the first ones.
+function paintFolded(canvas, h, grad_z) {
   canvas.classList.add("folded");
-  const n = grad_z.length, folds = Math.ceil(h.length / FOLD), width = folds * (n + 1) - 1;
-  const unitAt = (at) => Math.floor((at % width) / (n + 1)) * FOLD + Math.floor(at / width);
+  const n = grad_z.length, height = Math.ceil(Math.sqrt((h.length * (n + 1)) / 3));
+  const width = Math.ceil(h.length / height) * (n + 1) - 1;
+  const unitAt = (at) => Math.floor((at % width) / (n + 1)) * height + Math.floor(at / width);
   const isGap = (at) => (at % width) % (n + 1) === n || unitAt(at) >= h.length;
-  const values = Array.from({ length: FOLD * width }, (_, at) => (isGap(at) ? 0 : h[unitAt(at)] * grad_z[(at % width) % (n + 1)]));
+  const values = Array.from({ length: height * width }, (_, at) => (isGap(at) ? 0 : h[unitAt(at)] * grad_z[(at % width) % (n + 1)]));
   paintMap(canvas, values, width, { dead: (at) => !isGap(at) && h[unitAt(at)] === 0 });
 }
 

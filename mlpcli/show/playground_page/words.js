@@ -22,7 +22,7 @@ function byProbability(probabilities) {
 }
 
 function listed(names) {
-  return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names[0];
+  return names.length > 1 ? `${names.slice(0, -1).join(",\u200e ")} and ${names.at(-1)}` : names[0];  // also from right to left
 }
 
 // What was done to an image before the network saw it.
@@ -37,5 +37,6 @@ function changes(prepared, { rule }) {
 }
 
 function percent(p) {
-  return `${(100 * p).toFixed(p > 0.0995 && p < 0.9995 ? 0 : 1)}%`;
+  const isNearEnd = p < 0.0995 || (p >= 0.995 && p < 0.9995);  // where a digit more tells
+  return `${(100 * p).toFixed(isNearEnd ? 1 : 0)}%`;
 }

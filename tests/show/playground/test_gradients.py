@@ -20,6 +20,7 @@ from tests.show.playground.conftest import show, until
 
 pytestmark = MARKS
 
+MINUS = "\N{MINUS SIGN}"
 FLOAT16 = 2.0**-10  # relative precision
 
 GRADIENT = """([h0, label]) => {
@@ -106,11 +107,21 @@ def test_a_number_keeps_the_digits_that_its_formula_needs(
 
 
 @pytest.mark.parametrize(
+    ("p", "text"),
+    [(0, "0.0%"), (0.0123, "1.2%"), (0.42, "42%"), (0.9994, "99.9%"), (0.9996, "100%")],
+)
+def test_a_percentage_has_a_decimal_near_both_ends(page: Any, p: float, text: str) -> None:
+    assert page.evaluate("percent", p) == text
+
+
+@pytest.mark.parametrize(
     ("text", "shown"),
-    [("1.48e-7", "1.48·10−7"), ("-1.48e-7", "−1.48·10−7"), ("2e+9", "2·109"), ("-3", "−3")],
+    [("1.48e-7", "1.48·10-7"), ("-1.48e-7", "-1.48·10-7"), ("2e+9", "2·109"), ("-3", "-3")],
 )
 def test_a_power_of_ten_keeps_its_sign(page: Any, text: str, shown: str) -> None:
-    assert page.evaluate("text => numberOf(text, false).textContent", text) == shown
+    assert page.evaluate("text => numberOf(text, false).textContent", text) == shown.replace(
+        "-", MINUS
+    )
 
 
 def test_the_probability_rises_and_the_cost_is_shown(page: Any) -> None:
@@ -130,6 +141,10 @@ def test_the_probability_rises_and_the_cost_is_shown(page: Any) -> None:
     assert page.locator("#right-taught").inner_text() == str(right)
     assert page.locator("#steps-taught").inner_text() == "10 steps"
     assert marked == 50 - right
+    for when, layers in (("untaught", "original"), ("taught", "params")):
+        z = f"forward(network.{layers}, state.pass.h[0], activation).z.at(-1)"
+        ce = page.evaluate(f"crossEntropy({z}, oneHot(state.answer, run.classes.length))")
+        assert page.locator(f"#ce-{when}").inner_text() == f"{ce:.3f}"
     page.locator("#forget").click()
 
 

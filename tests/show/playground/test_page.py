@@ -15,6 +15,7 @@ from mlpcli.api import playground as api
 from mlpcli.checks.questions.question import WORKBOOKS
 from mlpcli.data import dataset
 from mlpcli.nn import mlp
+from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.folder import RunFolder
 from mlpcli.show import playground
 from tests.show.chromium import MARKS, opened
@@ -231,6 +232,30 @@ def test_a_network_without_hidden_layers_has_a_page(
 
         assert page.locator("#numbers-grad_W1").inner_text()
         assert page.said == []
+
+
+@pytest.mark.parametrize(
+    "sizes", [(1024, 10), (1024, 64, 48, 32, 10), (1024, 2048, 10), (1024, 256, 47)]
+)
+def test_no_map_is_taller_than_wide(
+    browser: Any, ruled: Path, tmp_path: Path, sizes: tuple[int, ...]
+) -> None:
+    """Of any network: deep, wide, or with many classes."""
+    found = api.collect(ruled)
+    metadata = found.checkpoint.metadata
+    names = tuple(str(k) for k in range(sizes[-1]))
+    network = Checkpoint(
+        metadata.model_copy(update={"classes": names}),
+        mlp.init(sizes, rng=np.random.default_rng(0)),
+    )
+    playground.write(tmp_path / "any.html", found._replace(checkpoint=network))
+    for page in opened(browser, tmp_path / "any.html", VIEWS["phone"]):
+        show(page, 0)
+
+        assert page.said == []
+        for canvas in page.locator("canvas.map").all():
+            box = canvas.bounding_box()
+            assert box["height"] <= 1.1 * box["width"], canvas.get_attribute("id")
 
 
 def test_the_default_network_fits_in_two_megabytes(ruled: Path) -> None:
