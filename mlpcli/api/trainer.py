@@ -16,6 +16,7 @@ import numpy as np
 from mlpcli.config.schema import Config
 from mlpcli.errors import CheckFailed, Interrupted, MlpError, TrainingError
 from mlpcli.nn.team import MemberError
+from mlpcli.runs import selection
 from mlpcli.runs.checkpoint import Checkpoint, Metadata
 from mlpcli.runs.folder import RunFolder
 from mlpcli.runs.record import RunRecord, new_record
@@ -180,11 +181,10 @@ def follow(
         if reason is None:
             run.record = run.record.replace(status="paused")
             return
-        unpredicted = _unpredicted_classes(run)
-        warnings = dict.fromkeys([*run.record.warnings, *unpredicted])  # a resumed run may have it
-        run.record = run.record.replace(
-            status="finished", ended_by=reason, warnings=tuple(warnings)
-        )
+        finished = run.record.replace(status="finished", ended_by=reason)
+        unpredicted = _unpredicted_classes(run, finished)
+        warnings = dict.fromkeys([*finished.warnings, *unpredicted])  # a resumed run may have it
+        run.record = finished.replace(warnings=tuple(warnings))
     except (Interrupted, GeneratorExit):
         run.record = run.record.replace(status="interrupted")
         raise
@@ -236,13 +236,16 @@ def _rare_classes(run: Run) -> list[str]:
     return imbalance.few_validation_images(labels[rows], labels[validation_rows], split.classes)
 
 
-def _unpredicted_classes(run: Run) -> list[str]:
-    """A warning of classes that the best weights never predict, if there are some."""
+def _unpredicted_classes(run: Run, record: RunRecord) -> list[str]:
+    """A warning of classes that the weights in use never predict, if there are some."""
     split, rows, *_ = run.data
-    numbers = run.record.best.never_predicted if run.record.best else None
-    weighted = run.config.train.class_weight != "none"
+    used = selection.select(run.folder, record=record)
     return imbalance.never_predicted(
-        numbers or (), split.labels[rows], split.classes, weighted=weighted
+        (used.metrics and used.metrics.never_predicted) or (),
+        split.labels[rows],
+        split.classes,
+        weights=used.weights,
+        weighted=run.config.train.class_weight != "none",
     )
 
 

@@ -46,9 +46,12 @@ def load(run: RunFolder, weights: Weights = "auto") -> tuple[Selection, Checkpoi
     return selection, run.load_weights(selection.weights)
 
 
-def select(run: RunFolder, weights: Weights = "auto") -> Selection:
+def select(
+    run: RunFolder, weights: Weights = "auto", *, record: RunRecord | None = None
+) -> Selection:
     """The weights that are asked for by name or, with "auto", those that `choose` takes.
 
+    record: the run's, where its file does not have it yet.
     Where the record, the metrics or the last weights cannot be read, these are the best.
     """
     if weights != "auto":
@@ -56,7 +59,7 @@ def select(run: RunFolder, weights: Weights = "auto") -> Selection:
     if not run.weights("last").exists():
         return Selection("best", "the last weights are not there")
     try:
-        record = run.load_record()
+        record = record or run.load_record()
         return choose(record, run.require_metrics(record.epochs))
     except CheckpointError:
         return Selection("best", "the record of the epochs cannot be read")

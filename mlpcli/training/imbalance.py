@@ -66,11 +66,17 @@ def few_validation_images(
 
 
 def never_predicted(
-    numbers: Sequence[int], labels: NDArray[Any], classes: tuple[str, ...], *, weighted: bool
+    numbers: Sequence[int],
+    labels: NDArray[Any],
+    classes: tuple[str, ...],
+    *,
+    weights: str,
+    weighted: bool,
 ) -> list[str]:
-    """A warning of the classes that the best weights never predict, if there are some.
+    """A warning of the classes that the weights in use never predict, if there are some.
 
-    labels: of the training images; weighted: whether the classes have weights.
+    labels: of the training images; weights: "best" or "last"; weighted: whether the classes have
+    weights.
     """
     if not numbers:
         return []
@@ -80,8 +86,8 @@ def never_predicted(
     if rare and not weighted:
         hint = "try --set train.class_weight=balanced"
     return [
-        f"the best weights never predict {_classes(numbers, classes)} on the validation images; "
-        f"{hint}"
+        f"the {weights} weights never predict {_classes(numbers, classes)} on the validation "
+        f"images; {hint}"
     ]
 
 

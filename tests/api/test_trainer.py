@@ -136,6 +136,18 @@ def test_a_long_tail_is_warned_of_and_the_record_has_it(
     assert 1 in record.best.never_predicted
 
 
+def test_the_weights_in_use_are_those_that_a_warning_is_about(
+    settings: Config, dots: str, tmp_path: Path
+) -> None:
+    data = long_tail(dots, tmp_path / "tail.npz")
+    even = ["train.epochs=6", "optimizer.lr=3e-3", "schedule.name=cosine"]  # the first is the best
+    tail = changed(settings, f"data.name={data}", *even)
+    *_, last = train(tail, tmp_path / "a", preflight=False)
+
+    assert isinstance(last, Notice)
+    assert last.text.startswith("the last weights never predict class")
+
+
 def test_classes_of_equal_size_give_no_warning(settings: Config, folder: Path) -> None:
     assert not [event for event in train(settings, folder) if isinstance(event, Notice)]
 

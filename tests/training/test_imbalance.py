@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -92,18 +94,21 @@ def test_classes_with_fewer_than_two_validation_images_are_named() -> None:
 
 
 def test_classes_that_are_never_predicted_are_named_and_rare_ones_get_a_remedy() -> None:
-    rare = never_predicted([2], LABELS, NAMES, weighted=False)
-    frequent = never_predicted([0], LABELS, NAMES, weighted=False)
-    weighted = never_predicted([2], LABELS, NAMES, weighted=True)
+    warnings = partial(never_predicted, labels=LABELS, classes=NAMES, weights="last")
+    rare = warnings([2], weighted=False)
+    frequent = warnings([0], weighted=False)
+    weighted = warnings([2], weighted=True)
 
-    start = "the best weights never predict class 'owl' on the validation images; "
+    start = "the last weights never predict class 'owl' on the validation images; "
     assert rare == [f"{start}try --set train.class_weight=balanced"]
     assert weighted == [f"{start}train longer, or with a smaller optimizer.lr"]
     assert frequent == [weighted[0].replace("owl", "cat")]
-    assert never_predicted([], LABELS, NAMES, weighted=False) == []
+    assert warnings([], weighted=False) == []
 
 
 def test_of_many_classes_the_first_are_named() -> None:
-    (warning,) = never_predicted(range(9), np.arange(9), tuple("abcdefghi"), weighted=False)
+    (warning,) = never_predicted(
+        range(9), np.arange(9), tuple("abcdefghi"), weights="best", weighted=False
+    )
 
     assert "the classes 'a', 'b', 'c', 'd', 'e', and 4 more on" in warning
