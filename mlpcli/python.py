@@ -26,7 +26,7 @@ True
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -268,7 +268,7 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise ConfigError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
-def _watch(events: Iterable[Event], config: Config, folder: Path) -> None:
+def _watch(events: Generator[Event], config: Config, folder: Path) -> None:
     """Run a training to its end and show it, in a notebook or as `mlp train` does."""
     from mlpcli.show import console, notebook
 
@@ -280,7 +280,7 @@ def _watch(events: Iterable[Event], config: Config, folder: Path) -> None:
         console.curves(folder)
 
 
-def _calling(on_epoch: Callable[[Metrics], object], events: Iterable[Event]) -> Iterator[Event]:
+def _calling(on_epoch: Callable[[Metrics], object], events: Generator[Event]) -> Generator[Event]:
     for event in events:
         if isinstance(event, Epoch):
             on_epoch(event.metrics)

@@ -1,6 +1,6 @@
 """Runs of one config with several seeds or folds: a folder that holds a run's folder for each."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -23,7 +23,7 @@ class Member(NamedTuple):
     kind: str  # "seed" or "fold"
     number: int
     folder: Path
-    events: Iterator[Event]  # its training proceeds as they are taken
+    events: Generator[Event]  # its training proceeds as they are taken
 
 
 class TrainResult(NamedTuple):
@@ -74,7 +74,7 @@ def train(
     first = True
     for number, settings in _settings(config, kind, count):
         run = RunFolder(folder).member(kind, number)
-        events: Iterator[Event]
+        events: Generator[Event]
         if not (resume and run.holds_run()):
             events = train_run(
                 settings, run.path, offline=offline, preflight=preflight, threads=threads
@@ -108,7 +108,7 @@ def _is_finished(run: RunFolder, config: Config) -> bool:
     return finished and run.load_config() == config
 
 
-def _with_hint(events: Iterator[Event], name: str, hint: str) -> Iterator[Event]:
+def _with_hint(events: Generator[Event], name: str, hint: str) -> Generator[Event]:
     """The events; the message of an interruption adds how to resume all runs."""
     try:
         yield from events

@@ -1,7 +1,7 @@
 """`mlp reproduce`: a run trained again from its record, and the comparison of both."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
@@ -72,7 +72,7 @@ def recorded(folder: Path, *, offline: bool = False) -> Recorded:
     return Recorded(run, last, prepare(last.metadata.config, split), record, metrics)
 
 
-def train_again(then: Recorded, folder: Path) -> Iterator[Event]:
+def train_again(then: Recorded, folder: Path) -> Generator[Event]:
     """Train into folder as far as the run came; yields and raises as `train` does."""
     place = RunFolder(folder)
     place.claim(overwrite=False)

@@ -1,6 +1,7 @@
 """`mlp train`: one run or one for each of several seeds or folds, new or resumed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -36,7 +37,7 @@ class StartedRun(NamedTuple):
 
     folder: Path
     member: str | None  # such as "seed 3"; None for a single run
-    events: Iterator[Event]
+    events: Generator[Event]
     earlier: Sequence[Metrics] = ()  # epochs that an earlier process did
 
 
@@ -124,7 +125,7 @@ def _start(plan: Plan, *, offline: bool, preflight: bool) -> Iterator[StartedRun
         if done:
             more = "; --seeds N adds more" if series[0] == "seed" else ""
             text = f"{folder}: all {series[1]} {series[0]}s are already finished{more}"
-            yield StartedRun(folder, None, iter((AlreadyFinished(text),)))
+            yield StartedRun(folder, None, (each for each in [AlreadyFinished(text)]))
     elif resumed:
         events = resume(config, folder, force=force, offline=offline, threads=threads)
         yield StartedRun(folder, None, events, earlier_epochs(folder))
@@ -140,14 +141,15 @@ def _start(plan: Plan, *, offline: bool, preflight: bool) -> Iterator[StartedRun
         yield StartedRun(folder, None, events)
 
 
-def _noted(run: StartedRun, text: str) -> Iterator[Event]:
-    """The events of a run; it gets a note at the first event after which it lies in its folder."""
+def _noted(run: StartedRun, text: str) -> Generator[Event]:
+    """The events of a run; it gets a note at the first event that finds it in its folder."""
     noted = False
-    for event in run.events:
-        if not noted and RunFolder(run.folder).has_record():  # the data are loaded before
-            tags.note([run.folder], text)
-            noted = True
-        yield event
+    with closing(run.events) as events:
+        for event in events:
+            if not noted and RunFolder(run.folder).has_record():  # the data are loaded before
+                tags.note([run.folder], text)
+                noted = True
+            yield event
 
 
 def result(plan: Plan) -> TrainResult | SeriesResult:

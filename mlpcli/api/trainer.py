@@ -100,12 +100,12 @@ def train(
     place.claim(overwrite=overwrite)
     yield reading_stage(config)
     data = data or prepare(config, load_split(config, "train", offline=offline))
+    yield summary(data)
     place.make()
     with place.lock() as held, stop_between_steps(place) as request:
         held.claim(overwrite=overwrite)  # again, now that no other can write here
         run = begin(config, held, data, threads=threads)
         held.create(config, run.record)
-        yield summary(data)
         yield from follow(run, request, preflight=preflight, until=until)
 
 

@@ -2,7 +2,8 @@
 
 import errno
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def note(text: str) -> None:
 
 
 def watch(
-    events: Iterable[Event],
+    events: Generator[Event],
     *,
     epochs: int,
     quiet: bool,
@@ -82,22 +83,24 @@ def watch(
     """Run a training to its end while showing it; returns whether there was anything to train.
 
     epochs: the most it may take; metric: `train.metric`; before: epochs of an earlier process.
+    Where nothing can be shown any more, the training is interrupted, and the error raised.
     """
     screen, trained = console(), True
-    if is_live(sys.stderr) and not quiet:
-        return live.watch(events, screen, epochs=epochs, metric=metric, before=before)
-    for event in events:
-        if isinstance(event, Notice):
-            warn(event.text)
-        elif isinstance(event, AlreadyFinished):
-            trained = False
-            note(f"note: {event.text}")
-        elif isinstance(event, DataSummary):
-            for line in () if quiet else data_lines(event):
-                note(line)
-        elif isinstance(event, Epoch) and not quiet:
-            text = live.row(event.metrics, epochs, metric=metric)
-            screen.print(text, style="green" if event.best else "")
+    with closing(events):
+        if is_live(sys.stderr) and not quiet:
+            return live.watch(events, screen, epochs=epochs, metric=metric, before=before)
+        for event in events:
+            if isinstance(event, Notice):
+                warn(event.text)
+            elif isinstance(event, AlreadyFinished):
+                trained = False
+                note(f"note: {event.text}")
+            elif isinstance(event, DataSummary):
+                for line in () if quiet else data_lines(event):
+                    note(line)
+            elif isinstance(event, Epoch) and not quiet:
+                text = live.row(event.metrics, epochs, metric=metric)
+                screen.print(text, style="green" if event.best else "")
     return trained
 
 

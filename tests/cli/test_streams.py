@@ -164,6 +164,33 @@ def test_help_without_a_reader_ends_as_every_command_does(words: tuple[str, ...]
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("more", [(), ("--note", "x"), ("--seeds", "2")])
+def test_a_training_whose_progress_nobody_reads_is_interrupted(
+    small: list[str], more: tuple[str, ...]
+) -> None:
+    with start(("train", *small, "--epochs", "100000", "--out", "a", *more), {}) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("epoch "):
+            pass
+        process.stderr.close()
+        status = process.wait(timeout=PATIENCE)
+
+    record = RunFolder(Path("a/seed-0" if "--seeds" in more else "a")).load_record()
+    assert (status, record.status) == (141, "interrupted")
+    assert record.epochs >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_training_whose_progress_cannot_be_written_leaves_nothing(small: list[str]) -> None:
+    words = ("train", *small, "--out", "a")
+    with Path("/dev/full").open("w") as full, start(words, {}, stderr=full.fileno()) as process:
+        assert process.wait(timeout=PATIENCE) == 2
+
+    assert not Path("a").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.parametrize("number", CAUGHT)
 def test_a_signal_stops_training_with_everything_saved(
