@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mlpcli.api import multi_run, tags
 from mlpcli.api.multi_run import SeriesResult, TrainResult
 from mlpcli.api.resume import earlier_epochs, resume
-from mlpcli.api.trainer import AlreadyFinished, Event, train
+from mlpcli.api.trainer import AlreadyFinished, DataSummary, Event, Stage, train
 from mlpcli.config.keys import Overrides
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
@@ -146,7 +146,9 @@ def _noted(run: StartedRun, text: str) -> Generator[Event]:
     noted = False
     with closing(run.events) as events:
         for event in events:
-            if not noted and RunFolder(run.folder).has_record():  # the data are loaded before
+            # before the data are loaded, an earlier run may lie there
+            begun = not isinstance(event, Stage | DataSummary)
+            if begun and not noted and RunFolder(run.folder).has_record():
                 tags.note([run.folder], text)
                 noted = True
             yield event

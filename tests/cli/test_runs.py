@@ -130,8 +130,11 @@ def test_a_note_survives_resuming_and_is_replaced_by_another(small: list[str]) -
     assert facts(call("runs", "show", "a", "--json"))["note"] == "second"
     assert call("train", "--resume", "a", "--epochs", "5", "--quiet").status == 0
     assert facts(call("runs", "show", "a", "--json"))["note"] == "second"
-    assert call("train", *small, "--out", "a", "--overwrite", "--quiet").status == 0
+    anew = ("train", *small, "--out", "a", "--overwrite", "--quiet")
+    assert call(*anew).status == 0
     assert facts(call("runs", "show", "a", "--json"))["note"] is None
+    assert call(*anew, "--note", "third").status == 0
+    assert facts(call("runs", "show", "a", "--json"))["note"] == "third"
 
 
 def test_a_note_that_is_too_long_stops_a_training_before_it_begins(small: list[str]) -> None:
