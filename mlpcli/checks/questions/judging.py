@@ -38,8 +38,8 @@ def judge(question: Question, text: str) -> Judgement:
     if not question.judged:
         return Judgement(None)
     if len(text) > MAX_LENGTH:
-        told = f"it has {len(text)} characters; at most {MAX_LENGTH} are read"
-        return Judgement(False, told, readable=False)
+        too_long = f"it has {len(text)} characters; at most {MAX_LENGTH} are read"
+        return Judgement(False, too_long, readable=False)
     try:
         if question.kind == "sign":
             return _judge_sign(question, text)
@@ -48,7 +48,7 @@ def judge(question: Question, text: str) -> Judgement:
     except MisfitError as err:
         return Judgement(False, str(err))
     except UnreadableError as err:
-        return Judgement(False, _explained(text) or str(err), readable=False)
+        return Judgement(False, _explained(question, text) or str(err), readable=False)
 
 
 def _judge_formula(question: Question, text: str) -> Judgement:
@@ -63,10 +63,20 @@ def _judge_formula(question: Question, text: str) -> Judgement:
     return Judgement(not complaint, f"the value is right, but {complaint}" if complaint else "")
 
 
-def _explained(text: str) -> str:
-    """What is not read, where it is a word or dz3; empty otherwise."""
+def _explained(question: Question, text: str) -> str:
+    """What is not read, where it is dz3, another name, a function alone or a word; else empty."""
     if gradient := re.search(r"(?<![/\w])(?<!/ )d([zWbh]\d?)(?![\w ]*/)", text):
         return f"write grad_{gradient[1]} instead of {gradient[0]}"
+    if label := re.search(r"\b(one_?hot|labels?|targets?|y_?true)\b", text):
+        return f"write y instead of {label[0]}: it is one-hot"
+    if guess := re.search(r"\b(y_?hat|y_?pred|probs|probabilities)\b", text):
+        return f"write h3 instead of {guess[0]}"
+    plain = normalized(text)
+    if re.search(r"[d∂] ?[fg]\b", plain):
+        return "write f' and g' for the derivatives of f and g"
+    if function := re.search(r"(?<![A-Za-z\\])([fg]'?|relu')(?! ?[A-Za-z(∘'])", plain):
+        argument = "x" if question.variables else "z2"
+        return f"write {function[0]} with its argument, as in {function[0]}({argument})"
     if re.search(r"\b(axis|keepdims)\b|\.sum\(\d", text):
         return "write a sum over an axis with an index, as in sum_k h3_kj"
     word = unknown_word(text)
