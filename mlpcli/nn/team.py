@@ -270,7 +270,7 @@ class _Process:
         """Raise MemberError if it was killed, MemoryError, or RuntimeError if it failed."""
         try:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
-        except ChildProcessError:  # its end was told to someone else
+        except ChildProcessError:  # other code has waited for it
             pid, status = self.pid, 0
         if not pid:
             return

@@ -19,11 +19,11 @@ PROBABILITY = "probability"
 
 
 class Change(NamedTuple):
-    """Something that is done to images before the network sees them, told at the first one."""
+    """Something that is done to images before the network sees them, with a note on the first."""
 
     applies: Callable[[Prediction], bool]
     text: str  # {0}: the first such prediction
-    summary: str = ""  # how many were, told at the end
+    summary: str = ""  # of the note at the end, which counts them
 
 
 INVERSION = (
@@ -55,7 +55,7 @@ WARNINGS: tuple[tuple[Callable[[Prediction], bool], str], ...] = (
 
 
 class Result(NamedTuple):
-    """What was told of the images."""
+    """What was found out about the images, and not yet written."""
 
     predictions: list[Prediction]  # only where they are not written as they come
     errors: list[str]  # of the images that cannot be read
@@ -101,8 +101,8 @@ def stream(
         for change in changes:
             changed = [each for each in batch if change.applies(each)]
             if changed and not counts[change]:
-                told = f"note: {changed[0].image}: {change.text.format(*changed)}"
-                echo(one_line(told), err=True)
+                note = f"note: {changed[0].image}: {change.text.format(*changed)}"
+                echo(one_line(note), err=True)
             counts[change] += len(changed)
         for applies, text in WARNINGS:
             if places := [_place(each) for each in batch if applies(each)]:

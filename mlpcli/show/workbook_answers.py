@@ -38,9 +38,9 @@ def _lines(answers: Iterable[Answer]) -> Iterable[str]:
 def summary(result: Answers) -> str:
     """How many answers are right, with points if there is a rubric."""
     text = f"{result.count('right')} of {counted(len(result.judged), 'judged answer')} right"
-    for status, told in (("wrong", "wrong"), ("unreadable", "not understood")):
+    for status, words in (("wrong", "wrong"), ("unreadable", "not understood")):
         if number := sum(answer.status == status for answer in result.answers):
-            text += f", {number} {told}"
+            text += f", {number} {words}"
     if blank := result.count("blank"):
         text += f"; {blank} of {len(result.answers)} blank"
     if written := result.count("written"):

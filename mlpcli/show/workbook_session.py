@@ -78,7 +78,7 @@ def closing(questions: Questions, progress: Progress, file: Path) -> str:
     entries = [progress.questions[q.id] for q in questions if q.id in progress.questions]
     found = Counter[str](entry.status for entry in entries)
     done = sum(map(progress.is_done, questions))
-    parts = [f"{found[status]} {told}" for status, told in STATUSES.items() if found[status]]
+    parts = [f"{found[status]} {words}" for status, words in STATUSES.items() if found[status]]
     text = f"\n{done} of {counted(len(questions), 'question')} done"
     text += f": {', '.join(parts)}." if parts else "."
     if done == len(questions):

@@ -1,4 +1,4 @@
-"""A disk that is full, a folder that refuses writing or is gone: told in a line, nothing lost."""
+"""A full disk, a folder that refuses writing or is gone: one line says so, and nothing is lost."""
 
 import ctypes
 import os

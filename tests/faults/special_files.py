@@ -1,4 +1,4 @@
-"""Where a file is to be read lies none: told in one line, at once and without a flood."""
+"""Where a file is expected lies none: one line says so, at once and without a flood."""
 
 import os
 import resource

@@ -158,8 +158,8 @@ def whole(
         steps.append(_with_precision(step, parsed.digits.get(place), strict=strict))
         if place.startswith("grad_z"):
             zero = zero or (place if finding and finding.kind == "zero" else "")
-            told = finding and finding.kind != "unjudged"
-            condition = f", given {'your' if told else 'the right'} {place}" if finding else ""
+            judged = finding and finding.kind != "unjudged"
+            condition = f", given {'your' if judged else 'the right'} {place}" if finding else ""
     return Attempt(layout, shaped, steps)
 
 

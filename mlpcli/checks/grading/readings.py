@@ -13,8 +13,16 @@ from mlpcli.checks.matching import ratio
 from mlpcli.nn.mlp import Layer, Params
 
 # kinds of a mistake in grad_W from which nothing follows for the grad_z of each image
-UNTOLD = {"unknown", "other-h", "zero", "unchanged", "shape", "params-for-gradient", "non-finite"}
-UNTOLD |= {"signs-only", "batch-averaged", "h-left-out"}
+HIDING_KINDS = {
+    "unknown",
+    "other-h",
+    "zero",
+    "unchanged",
+    "shape",
+    "params-for-gradient",
+    "non-finite",
+}
+HIDING_KINDS |= {"signs-only", "batch-averaged", "h-left-out"}
 
 
 class Reading(NamedTuple):
@@ -59,10 +67,10 @@ def _unjudged(
     unjudged = {}
     for i in range(1, len(truth.run.z) + 1):
         W, b = findings.get(f"grad_W{i}"), findings.get(f"grad_b{i}")
-        told = W is None or not (W.place in parsed.problems or W.kind in UNTOLD)
-        told |= b is None and len(truth.problem.y) == 1  # a sum says nothing of each image
+        is_shown = W is None or not (W.place in parsed.problems or W.kind in HIDING_KINDS)
+        is_shown |= b is None and len(truth.problem.y) == 1  # a sum says nothing of each image
         place = f"grad_z{i}"
-        if not told and place not in findings:
+        if not is_shown and place not in findings:
             text = f"{place} cannot be determined: neither grad_W{i} nor grad_b{i} shows it"
             unjudged[place] = Finding(place, "unjudged", text)
     return unjudged

@@ -95,11 +95,11 @@ def _part(name: str, attempts: list[Attempt]) -> Part:
 
 
 def _with_other_input(best: Attempt, attempts: list[Attempt]) -> Attempt:
-    """The same, told of another forward pass where a layout with fewer images shows it."""
-    told = {s.step: s for attempt in attempts for s in attempt.steps if s.kind == "other-h"}
+    """The same, naming another forward pass where a layout with fewer images shows it."""
+    named = {s.step: s for attempt in attempts for s in attempt.steps if s.kind == "other-h"}
     steps = []
     for s in best.steps:
-        better = told.get(s.step, s) if s.kind == "unknown" else s
+        better = named.get(s.step, s) if s.kind == "unknown" else s
         steps.append(better._replace(conventions=s.conventions))
     return best._replace(steps=steps)
 

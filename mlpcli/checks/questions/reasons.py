@@ -27,8 +27,8 @@ def reason(question: Question, node: Node, found: list[Value]) -> str:
             return wrong.reason
     if question.kind == "shape":
         return _wrong_axes(question, found)
-    if told := misreading(question, node) or _wrong_axes(question, found):
-        return told
+    if text := misreading(question, node) or _wrong_axes(question, found):
+        return text
     return (
         _wrong_sign(question, found)
         or _other_symbol(question, found)
@@ -75,9 +75,9 @@ def _wrong_sign(question: Question, found: list[Value]) -> str:
 
 def _missing_part(question: Question, found: list[Value]) -> str:
     """The factor or term of the model answer without which it would be this answer."""
-    for changed, told in itertools.islice(_changes(tree(question, question.answer)), MAX_CHANGES):
+    for changed, text in itertools.islice(_changes(tree(question, question.answer)), MAX_CHANGES):
         if _has_values(question, changed, found):
-            return told
+            return text
     return ""
 
 
@@ -115,8 +115,8 @@ def _changes(node: Node) -> Iterator[tuple[Node, str]]:
     yield from _other_terms(node)
     for i, arg in enumerate(node.args):
         if node.op != "derivative" and arg.args:
-            for changed, told in _changes(arg):
-                yield node._replace(args=(*node.args[:i], changed, *node.args[i + 1 :])), told
+            for changed, text in _changes(arg):
+                yield node._replace(args=(*node.args[:i], changed, *node.args[i + 1 :])), text
 
 
 def _without_factors(node: Node) -> Iterator[tuple[Node, str]]:

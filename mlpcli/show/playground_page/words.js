@@ -5,10 +5,10 @@ const SURE = 0.9;
 
 // The guess as it is shown large, and how sure the network is.
 function verdict(prepared, probabilities, classes) {
-  if (prepared.isBlank) return { guess: "", words: "A blank image: there is nothing to tell." };
+  if (prepared.isBlank) return { guess: "", words: "A blank image: there is nothing to see." };
   const order = byProbability(probabilities), best = probabilities[order[0]];
   const rivals = order.filter((k) => probabilities[k] >= RIVAL * best).map((k) => classes[k]);
-  const words = rivals.length > 3 ? `It cannot tell: ${rivals.length} classes are about as likely.`
+  const words = rivals.length > 3 ? `Undecided: ${rivals.length} classes are about equally likely.`
     : rivals.length > 1 ? `Unsure between ${listed(rivals)}.`
     : best >= SURE ? "It is sure." : "Probably, but not for sure.";
   const guess = rivals.length > 3 ? "?" : rivals.join(" or ");
@@ -37,6 +37,6 @@ function changes(prepared, { rule }) {
 }
 
 function percent(p) {
-  const isNearEnd = p < 0.0995 || (p >= 0.995 && p < 0.9995);  // where a digit more tells
+  const isNearEnd = p < 0.0995 || (p >= 0.995 && p < 0.9995);  // where one more digit matters
   return `${(100 * p).toFixed(isNearEnd ? 1 : 0)}%`;
 }
