@@ -42,7 +42,7 @@ check mlp gradcheck --run "$run" --quick --json --junit "$reports/gradcheck.xml"
 check mlp eval "$run" --fail-under "$accuracy" --json --junit "$reports/eval.xml" \
   > "$reports/eval.json"
 
-echo "run: $run, $(value_of epochs < "$reports/train.json") epochs"
+echo "run: $run, epochs: $(value_of epochs < "$reports/train.json")"
 echo "accuracy: $(value_of accuracy < "$reports/eval.json")"
 if [ $failed = 0 ]; then echo "all checks passed"; else echo "a check failed"; fi
 exit $failed

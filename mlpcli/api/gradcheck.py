@@ -165,7 +165,7 @@ def points_of_config(config: Config) -> Iterator[Point]:
         masks = build.dropout_masks(config, x.shape, "check", 3, i)
         weights = row_weights(data, order[i * size : (i + 1) * size])
         engine.step(x, y, lr=config.optimizer.lr, masks=masks, weights=weights)
-    after = f"after {engine.steps} steps of training"
+    after = f"after {engine.steps} step{'s' * (engine.steps > 1)} of training"
     there = problem(config, engine.unfolded_params, split)
     yield Point(after, there._replace(batch_norm=batch_norm), split.name, config)
 

@@ -75,8 +75,8 @@ def import_weights(
     outputs = len(layers[-1].layer.b)
     if outputs != len(classes):
         raise CheckpointError(
-            f"{file}: has {outputs} outputs, but {config.data.name} has {len(classes)} classes; "
-            "name its data by --config or --set data.name=..."
+            f"{file}: has {outputs} output{'s' * (outputs > 1)}, but {config.data.name} has "
+            f"{len(classes)} classes; name its data by --config or --set data.name=..."
         )
     params = adapted([each.layer for each in layers], mean=mean, std=std)
     if not all(np.isfinite(array).all() for layer in params for array in layer):

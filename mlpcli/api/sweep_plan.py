@@ -71,9 +71,10 @@ def draws(sweep: Sweep) -> Iterator[dict[str, Any]]:
         choices = [parameter.choices or [] for parameter in sweep.parameters.values()]
         size = math.prod(map(len, choices)) if sweep.run_cap is None else sweep.run_cap
         if size * sweep.seeds > MAX_TRIALS:
+            seeds = f"{sweep.seeds} seed{'s' * (sweep.seeds > 1)}"
             raise ConfigError(
-                f"sweep: {size:,} configs with {sweep.seeds} seeds are more than {MAX_TRIALS:,} "
-                "trials; set run_cap"
+                f"sweep: {size:,} configs with {seeds} are more than {MAX_TRIALS:,} trials; "
+                "set run_cap"
             )
         for values in islice(product(*choices), size):
             yield dict(zip(sweep.parameters, values, strict=True))

@@ -60,7 +60,7 @@ def of_last_z(truth: GroundTruth, got: Array) -> Iterator[Hypothesis]:
         text = "the weights of the classes multiply y alone"
         yield "class-weight-on-y", text, (p - weights * y) / n
         for shift in range(1, n):
-            text = f"the weights of the classes are shifted by {shift} rows of the batch"
+            text = f"the weights of the classes are {_shifted(shift)} of the batch"
             yield "class-weight-shifted", text, np.roll(scale, shift, axis=0) * (p - y)
     parts = Last(y, p, z)
     yield from _rows(LAST, parts, len(truth.run.z), lambda numbers: scale * numbers)
@@ -101,14 +101,14 @@ def of_hidden_z(truth: GroundTruth, layer: int, used: dict[int, Array]) -> Itera
         yield "dropout-missing", f"the dropout mask of h{k} is missing", grad_h * slope
         yield "dropout-twice", f"the dropout mask of h{k} is applied twice", dropped * mask * slope
         for shift in range(1, len(above)):
-            text = f"the dropout mask of h{k} is shifted by {shift} rows"
+            text = f"the dropout mask of h{k} is {_shifted(shift)}"
             yield "dropout-shifted", text, grad_h * np.roll(mask, shift, axis=0) * slope
     for other in range(len(z) - 1):
         if other != layer and z[other].shape == z[layer].shape:
             text = f"the derivative is taken at z{other + 1} in place of z{k}"
             yield "wrong-mask", text, dropped * reference.derivative(f, z[other])
     for shift in range(1, len(above)):
-        text = f"the derivative is taken at z{k} shifted by {shift} rows"
+        text = f"the derivative is taken at z{k} {_shifted(shift)}"
         yield "stale-z", text, dropped * np.roll(slope, shift, axis=0)
     yield from _rows(HIDDEN, Hidden(z[layer], h[k], slope, grad_h, dropped, f), k)
     for name, other_f in ACTIVATIONS.items():
@@ -145,7 +145,7 @@ def of_input(truth: GroundTruth, layer: int) -> Iterator[Hypothesis]:
     """What may stand in place of the input h of a layer: (n, fan_in)."""
     (z, h, *_), problem = truth.run, truth.problem
     for k in range(1, len(problem.y)):
-        text = f"h{layer} is shifted by {k} rows of the batch"
+        text = f"h{layer} is {_shifted(k)} of the batch"
         yield "stale-h", text, np.roll(h[layer], k, axis=0)
     if layer:
         past, before = f"h{layer}", z[layer - 1]
@@ -175,3 +175,7 @@ def _rows(
 ) -> Iterator[Hypothesis]:
     for kind, text, numbers in table:
         yield kind, text.format(i=layer + 1, j=layer - 1, k=layer), then(numbers(truth))
+
+
+def _shifted(shift: int) -> str:
+    return f"shifted by {shift} row{'s' * (shift > 1)}"

@@ -47,7 +47,7 @@ def load_config(source: str | None, overrides: Overrides = ()) -> Config:
         lines = list(dict.fromkeys(_line(detail, tree) for detail in err.errors()))
         if more := len(lines[MAX_ERRORS:]):
             del lines[MAX_ERRORS:]
-            lines.append(f"{tree.place(())}: and {more} more mistakes")
+            lines.append(f"{tree.place(())}: and {more} more")
         raise ConfigError(*lines) from err
     if config.augment.flip and holds_characters(config.data.name):
         raise ConfigError(

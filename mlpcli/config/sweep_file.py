@@ -202,7 +202,7 @@ def _checked(tree: Tree, label: str) -> Definition:
         except ConfigError as err:
             lines += err.args
     if lines := list(dict.fromkeys(lines)):
-        more = [f"{label}: and {len(lines) - MAX_ERRORS} more mistakes"]
+        more = [f"{label}: and {len(lines) - MAX_ERRORS} more"]
         raise ConfigError(*lines[:MAX_ERRORS], *more[: len(lines) > MAX_ERRORS])
     metric = [f"train.metric={sweep.metric}"] if sweep.metric else []
     return Definition(sweep, load_config(sweep.config, metric))

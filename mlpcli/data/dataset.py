@@ -41,7 +41,8 @@ class Split(NamedTuple):
 
     def __repr__(self) -> str:
         n, height, width = self.images.shape
-        return f"<{self.name}: {n:,} images of {height}x{width}, {len(self.classes)} classes>"
+        images = f"{n:,} image{'s' * (n != 1)} of {height}x{width}"
+        return f"<{self.name}: {images}, {len(self.classes)} classes>"
 
 
 def load(

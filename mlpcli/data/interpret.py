@@ -105,7 +105,8 @@ def _shape_of_rows(rows: NDArray[Any], n: int | None, how: Reading, source: str)
     height, width = how.shape or (side, side)
     if n is not None and len(rows) != n:
         raise DataError(
-            f"{source}: has {n:,} labels, but no axis of the images is as long: {describe(rows)}"
+            f"{source}: has {n:,} label{'s' * (n > 1)}, but no axis of the images is as long: "
+            f"{describe(rows)}"
         )
     if height * width != pixels:
         asked = f"{height}x{width}" if how.shape else "square"

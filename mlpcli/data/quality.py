@@ -136,30 +136,36 @@ def _findings(counts: dict[str, Counts], leaked: dict[str, int], train: str) -> 
     small = {label: n for label, n in counts[train].classes.items() if n < MIN_CLASS_SIZE}
     texts = {
         "contradictions": (
-            f"{split}: {each.contradictions:,} images are there with several labels"
+            f"{split}: {_are(each.contradictions, 'there with several labels')}"
             for split, each in counts.items()
             if each.contradictions
         ),
         "duplicates": (
-            f"{split}: {each.duplicates:,} images are copies of others"
+            f"{split}: {_are(each.duplicates, 'copies of others', 'a copy of another')}"
             for split, each in counts.items()
             if each.duplicates > MAX_DUPLICATE_SHARE * each.images
         ),
         "blank": (
-            f"{split}: {each.blank:,} images are blank"
-            for split, each in counts.items()
-            if each.blank
+            f"{split}: {_are(each.blank, 'blank')}" for split, each in counts.items() if each.blank
         ),
         "small_classes": (
             f"{train}: class {label!r} has {_images(n)}" for label, n in small.items()
         ),
         "leaked": (
-            f"{split}: {n:,} of its {sizes[split]:,} images are also in {train}"
+            f"{split}: {n:,} of its {sizes[split]:,} images {_verb(n)} also in {train}"
             for split, n in leaked.items()
             if n
         ),
     }
     return {kind: tuple(each) for kind, each in texts.items()}
+
+
+def _are(n: int, many: str, one: str | None = None) -> str:
+    return f"1 image is {one or many}" if n == 1 else f"{n:,} images are {many}"
+
+
+def _verb(n: int) -> str:
+    return "is" if n == 1 else "are"
 
 
 def _images(n: int) -> str:

@@ -366,8 +366,8 @@ class RunFolder:
         epochs = self.load_metrics()
         if len(epochs) < count:
             raise CheckpointError(
-                f"{self.path / METRICS}: expected {count} epochs, got {len(epochs)}; "
-                "were lines removed?"
+                f"{self.path / METRICS}: expected {count} epoch{'s' * (count > 1)}, "
+                f"got {len(epochs)}; were lines removed?"
             )
         return epochs[:count]
 

@@ -6,7 +6,7 @@ from typing import Any
 from mlpcli.api.compare import SIGNIFICANCE_LEVEL, Comparison, Ranking
 from mlpcli.runs.selection import Selection
 from mlpcli.show import selection
-from mlpcli.show.format import Block, json_object, percent, points, probability, subject
+from mlpcli.show.format import Block, counted, json_object, percent, points, probability, subject
 
 TESTS = {
     "mcnemar-exact": "McNemar's exact test",
@@ -118,7 +118,7 @@ def failure(pair: Comparison, p: float) -> str:
 
 
 def _head(pair: Comparison, weights: str) -> str:
-    images = f"{subject(pair.split, pair.data)}, {pair.n:,} images"
+    images = f"{subject(pair.split, pair.data)}, {counted(pair.n, 'image')}"
     return f"{images}, {selection.named(weights)}"
 
 

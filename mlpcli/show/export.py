@@ -2,7 +2,7 @@
 
 from mlpcli.api.export import Exported
 from mlpcli.show import selection
-from mlpcli.show.format import json_object
+from mlpcli.show.format import counted, json_object
 
 
 def as_json(result: Exported) -> str:
@@ -20,6 +20,6 @@ def as_text(result: Exported) -> str:
     if check := result.trial:
         text += (
             f"\nopset: {check.opset}\nlargest difference in onnxruntime: {check.difference:.2g}, "
-            f"of the probabilities of {check.images:,} images of {check.data}"
+            f"of the probabilities of {counted(check.images, 'image')} of {check.data}"
         )
     return text

@@ -17,7 +17,7 @@ from rich.text import Text
 from mlpcli.api.trainer import AlreadyFinished, DataSummary, Event, Stage
 from mlpcli.config.schema import Metric
 from mlpcli.show.activity import activity
-from mlpcli.show.format import METRICS, fitted
+from mlpcli.show.format import METRICS, counted, fitted
 from mlpcli.terminal import printable
 from mlpcli.training.progress import Epoch, Metrics, Step
 
@@ -120,7 +120,7 @@ def data_lines(data: DataSummary) -> list[str]:
     height, width = data.size
     each = f"{data.smallest:,}" + f" to {data.largest:,}" * (data.largest > data.smallest)
     return [
-        f"data: {data.images:,} images of {height}x{width}, {data.classes:,} classes "
+        f"data: {counted(data.images, 'image')} of {height}x{width}, {data.classes:,} classes "
         f"({each} each), validation {data.validation:,}",
         *(f"note: {text}" for text in data.notes),
     ]

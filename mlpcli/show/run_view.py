@@ -121,7 +121,7 @@ def notices(a: Analysis) -> list[str]:
     record = a.record
     if record.status == "finished":
         return list(record.warnings)
-    done = f"{len(a.metrics)} of {a.config.train.epochs} epochs"
+    done = f"{len(a.metrics)} of {counted(a.config.train.epochs, 'epoch')}"
     why = f": {record.error}" if record.error else ""
     unfinished = f"This run has not finished: it is {record.status} after {done}{why}"
     return [*record.warnings, unfinished]
@@ -150,7 +150,7 @@ def reliability(run: RunView) -> str:
     label = (
         f"Reliability diagram: expected calibration error {percent(evaluation.calibration.error)}"
         + f", {percent(before.error)} before calibration" * calibrated
-        + f". In the fullest bin, of {count(most.n)} images, "
+        + f". In the fullest bin, of {counted(most.n, 'image')}, "
         f"the mean confidence is {percent(most.confidence)} and the accuracy "
         f"{percent(most.correct / most.n)}. The table of bins has all numbers."
     )
@@ -169,7 +169,7 @@ def filter_caption(a: Analysis) -> str:
     if not a.metadata.config.network.hidden:
         return f"One for each class: {', '.join(a.evaluation.classes[i] for i in units)}"
     if len(units) == of:
-        return f"All {of} units"
+        return f"All {of} units" if of > 1 else "The only unit"
     return f"The {len(units)} of {of:,} units with the largest weights"
 
 

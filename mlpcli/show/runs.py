@@ -62,8 +62,9 @@ def details_as_json(found: RunDetails | SeriesDetails) -> str:
 def _single(run: RunDetails) -> str:
     record, changed, chosen = run.record, run.changed, run.selection
     best, data, e = record.best, record.data, record.environment
-    images = (
-        f"{data.training_images:,} training images, {data.validation_images:,} validation images"
+    images = ", ".join(
+        counted(n, f"{what} image")
+        for n, what in ((data.training_images, "training"), (data.validation_images, "validation"))
     )
     facts = {
         "run": run.run,

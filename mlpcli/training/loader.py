@@ -140,8 +140,8 @@ def split_rows(config: Config, split: Split) -> tuple[NDArray[Any], NDArray[Any]
         return rows, rows[:0]
     if not 0 < count < len(rows):
         raise ConfigError(
-            f"data.validation: {share} of {len(rows):,} images is {count:,} to validate on and "
-            f"{len(rows) - count:,} to train on; choose another share"
+            f"data.validation: {share} of {len(rows):,} image{'s' * (len(rows) > 1)} is "
+            f"{count:,} to validate on and {len(rows) - count:,} to train on; choose another share"
         )
     rng = stream(config.seed, "validation")
     training, validation = subsets.stratified(labels[rows], count=count, rng=rng)

@@ -76,7 +76,7 @@ class Scores(NamedTuple):
         low, high = (100 * end for end in wilson(self.correct, self.n))
         return (
             f"<accuracy {100 * self.accuracy:.2f}% (95% interval {low:.2f} to {high:.2f}%), "
-            f"loss {self.loss:.4f} nats, {self.n:,} images>"
+            f"loss {self.loss:.4f} nats, {self.n:,} image{'s' * (self.n != 1)}>"
         )
 
 

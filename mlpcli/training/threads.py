@@ -33,7 +33,8 @@ def cores() -> int:
 def oversubscribed(threads: int) -> str | None:
     """A warning when there are more threads than processors, which slows all of them down."""
     available = cores()
-    text = f"{threads} threads on {available} processors slow each other down; use --threads"
+    processors = f"{available} processor{'s' * (available > 1)}"
+    text = f"{threads} threads on {processors} slow each other down; use --threads"
     return text if threads > available else None
 
 

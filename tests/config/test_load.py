@@ -174,7 +174,7 @@ def test_of_thousands_of_mistakes_the_first_are_reported(write: Write) -> None:
     lines = complaint(write("\n".join(f"k{i}: 1" for i in range(2000))))
 
     assert len(lines) == MAX_ERRORS + 1
-    assert lines[-1] == "settings: and 1950 more mistakes"
+    assert lines[-1] == "settings: and 1950 more"
 
 
 def test_an_override_wins_over_the_file_and_reads_yaml(write: Write) -> None:

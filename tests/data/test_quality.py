@@ -65,7 +65,7 @@ def test_blank_images_and_small_classes_are_found() -> None:
     found = quality.examine({"all": split(images, [0, 0, 0, 0, 1, 0], classes="abc")})
 
     assert found.findings == (
-        "all: 1 images are blank",
+        "all: 1 image is blank",
         "all: class 'b' has a single image",
         "all: class 'c' has no images",
     )

@@ -76,7 +76,7 @@ def _load_floats(path: Path, columns: Columns) -> tuple[NDArray[Any], list[str],
             before, now = (int(match[i]) + others for i in (1, 2))
             line = int(match[3]) - 1 + head
             raise DataError(
-                f"{path}:{line}: has {now} columns, the lines before it {before}"
+                f"{path}:{line}: has {now} column{'s' * (now > 1)}, the lines before it {before}"
             ) from err
         if match := NO_NUMBER.search(f"{err}"):
             line = int(match[2]) + head

@@ -11,7 +11,7 @@ const gallery = galleryOf(run.images);
 const QUIET = 250;  // milliseconds after the last change, before what takes longer is drawn
 
 // What is looked at: a subject is {kind: "drawing" | "picture" | "test", ...}, null for nothing.
-// answer: the class that it should be, null before it is told.
+// answer: the class that it should be, null before the user gives it.
 const state = { subject: null, prepared: null, pass: null, answer: null };
 let isDue = false, isSettled = false, quietTimer = 0;
 
@@ -106,7 +106,7 @@ function showNothing() {
   showInput({ image: onBlack({ pixels: new Uint8Array(1), height: 1, width: 1 }) });
   run.sizes.slice(1, -1).forEach((n, i) => {
     paintMap(byId(`h${i + 1}`), new Float32Array(n), rowLength(n));
-    byId(`h${i + 1}-on`).textContent = `${n} units`;
+    byId(`h${i + 1}-on`).textContent = n === 1 ? "1 unit" : `${n} units`;
   });
   showProbabilities(new Float64Array(classes.length), classes);
   for (const id of ["guess", "changes", "spoken"]) setText(byId(id), "");

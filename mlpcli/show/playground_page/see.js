@@ -15,7 +15,7 @@ function showActivations({ h }) {
   h.slice(1, -1).forEach((activations, i) => {
     paintMap(byId(`h${i + 1}`), activations, rowLength(activations.length));
     const on = activations.reduce((sum, value) => sum + (value > 0), 0);
-    byId(`h${i + 1}-on`).textContent = `${on} of ${activations.length} units above\u00a00`;
+    byId(`h${i + 1}-on`).textContent = `${on} of ${activations.length} unit${activations.length === 1 ? "" : "s"} above\u00a00`;
   });
 }
 

@@ -104,7 +104,7 @@ function fenced(value) {
 function showOuter(h, grad_z, k) {
   const i = largestAt(h), j = largestAt(grad_z), dead = h.reduce((sum, value) => sum + (value === 0), 0);
   paintOuter(byId(`grad_W${k}`), h, grad_z);
-  setText(byId(`dead-${k}`), dead ? `${dead.toLocaleString("en")} of ${h.length.toLocaleString("en")} rows are 0 (gray): ${k > 1 ? "those units were off" : "those pixels are black"}.` : "No row is 0.");
+  setText(byId(`dead-${k}`), dead ? `${dead.toLocaleString("en")} of ${h.length.toLocaleString("en")} rows ${dead === 1 ? "is" : "are"} 0 (gray), of ${k > 1 ? "units that were off" : "black pixels"}.` : "No row is 0.");
   numbers(`grad_W${k}`, [
     `grad_W${k}_${i},${j} = h${k - 1}_${i} * grad_z${k}_${j}`,
     `= ${short(h[i])} * ${fenced(grad_z[j])} = ${short(h[i] * grad_z[j])}`,
