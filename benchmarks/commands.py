@@ -108,15 +108,18 @@ def mnist() -> Path:
 
 
 def recipe(name: str, changes: list[str]) -> dict[str, object]:
-    """What a config says, for the PyTorch script."""
+    """What a config says, for the PyTorch script, which knows no more than this."""
     config = load_config(name, changes)
+    assert config.augment == type(config.augment)()
+    assert config.optimizer.name == "sgd"
+    assert config.network.max_norm is None
     rows, _ = split_rows(config, images.load("train"))
     chosen = {"epochs", "batch_size", "label_smoothing", "ema"}
     return {
-        **config.optimizer.model_dump(include={"lr", "momentum", "weight_decay"}),
+        **config.network.model_dump(include={"hidden", "batch_norm", "dropout", "input_dropout"}),
+        **config.optimizer.model_dump(include={"lr", "momentum", "nesterov", "weight_decay"}),
         **config.schedule.model_dump(include={"warmup"}),
         **config.train.model_dump(include=chosen),
-        "hidden": config.network.hidden,
         "seed": config.seed,
         "images": len(rows),
     }

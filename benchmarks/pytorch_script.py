@@ -21,16 +21,10 @@ from torch.nn.functional import cross_entropy
 def main(folder: Path, out: Path, recipe: dict[str, Any], test: bool) -> None:
     """Train and save, or load and evaluate."""
     torch.manual_seed(recipe["seed"])
-    widths = [1024, *recipe["hidden"], 10]
-    layers: list[Any] = []
-    for fan_in, fan_out in itertools.pairwise(widths):
-        linear = torch.nn.Linear(fan_in, fan_out)
-        torch.nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
-        torch.nn.init.zeros_(linear.bias)
-        layers += [linear, torch.nn.ReLU()]
-    model = torch.nn.Sequential(*layers[:-1])
+    model = network([1024, *recipe["hidden"], 10], recipe)
     if test:
         model.load_state_dict(torch.load(out))
+        model.eval()
         x, labels = read(folder, "t10k")
         with torch.inference_mode():
             sys.stdout.write(f"{float((model(x).argmax(1) == labels).float().mean())}\n")
@@ -41,6 +35,27 @@ def main(folder: Path, out: Path, recipe: dict[str, Any], test: bool) -> None:
     torch.save(model.state_dict(), out)
 
 
+def network(widths: list[int], recipe: dict[str, Any]) -> Any:
+    """Hidden layers with batch normalization and dropout where the recipe has them, and outputs."""
+    norm, dropout = recipe["batch_norm"], recipe["dropout"]
+    layers: list[Any] = [torch.nn.Dropout(p)] if (p := recipe["input_dropout"]) else []
+    for fan_in, fan_out in itertools.pairwise(widths[:-1]):
+        layers += [linear(fan_in, fan_out, bias=not norm)]
+        layers += [torch.nn.BatchNorm1d(fan_out)] if norm else []
+        layers += [torch.nn.ReLU()]
+        layers += [torch.nn.Dropout(dropout)] if dropout else []
+    return torch.nn.Sequential(*layers, linear(*widths[-2:], bias=True))
+
+
+def linear(fan_in: int, fan_out: int, *, bias: bool) -> Any:
+    """A layer with He's initialization."""
+    made = torch.nn.Linear(fan_in, fan_out, bias=bias)
+    torch.nn.init.kaiming_normal_(made.weight, nonlinearity="relu")
+    if bias:
+        torch.nn.init.zeros_(made.bias)
+    return made
+
+
 def train(model: Any, x: Any, labels: Any, recipe: dict[str, Any]) -> None:
     """The epochs of the recipe; the optimizer is fused, as that is its fastest form.
 
@@ -49,7 +64,8 @@ def train(model: Any, x: Any, labels: Any, recipe: dict[str, Any]) -> None:
     weights = [p for p in model.parameters() if p.ndim == 2]
     biases = [p for p in model.parameters() if p.ndim == 1]
     groups = [{"params": weights, "weight_decay": recipe["weight_decay"]}, {"params": biases}]
-    optimizer = torch.optim.SGD(groups, lr=recipe["lr"], momentum=recipe["momentum"], fused=True)
+    settings = {name: recipe[name] for name in ("lr", "momentum", "nesterov")}
+    optimizer = torch.optim.SGD(groups, **settings, fused=True)
     size, smoothing = recipe["batch_size"], recipe["label_smoothing"]
     total, done = recipe["epochs"] * math.ceil(len(x) / size), 0
     params = [p.data for p in model.parameters()]
