@@ -37,7 +37,8 @@ def obstacle(typed: str) -> bool:
 
 
 def form(text: str) -> str:
-    """A text without the numbers in it, and with one space between words."""
+    """A text without its numbers and choice of weights, and with one space between words."""
+    text = re.sub(r"\b(best|last) weights", "# weights", text)  # after one epoch, both are the same
     return " ".join(re.sub(r"\d[\d.,]*(e[+-]\d+)?", "#", text).split())
 
 
