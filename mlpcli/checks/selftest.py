@@ -14,6 +14,10 @@ from mlpcli.nn import mlp
 from mlpcli.nn.activation import ACTIVATIONS
 
 NETWORKS = 1000  # correct ones, of random shape, that must raise no alarm
+MIN_WIDTH, BATCH_SIZES = 1, (1, 5)
+# With few images, or behind a layer of one or two units, batch normalization cancels nearly all of
+# the gradient below it, as in question 4.19 of the workbook; what is left shows the rounding.
+BATCH_NORM_MIN_WIDTH, BATCH_NORM_BATCH_SIZES = 3, (6, 12)
 
 
 class Trial(NamedTuple):
@@ -50,17 +54,23 @@ def trials(*, rng: np.random.Generator) -> Iterator[Trial]:
 
 
 def check_networks(count: int, *, rng: np.random.Generator) -> Iterator[gradcheck.Verdict]:
-    """Verdicts on the unchanged gradients of `count` random networks; each must be right."""
+    """Verdicts on the unchanged gradients of `count` random networks; each must be right.
+
+    Every second one has batch normalization.
+    """
     for i in range(count):
-        problem, text = random_problem(rng)
+        problem, text = random_problem(rng, batch_norm=i % 2 == 1)
         yield gradcheck.check(problem, point=f"network {i}: {text}", rng=rng, cross_checks=12)
 
 
-def random_problem(rng: np.random.Generator) -> tuple[Problem, str]:
+def random_problem(rng: np.random.Generator, *, batch_norm: bool = False) -> tuple[Problem, str]:
     """A problem of random depth, widths, batch, activation and options, and its description."""
+    width, (low, high) = MIN_WIDTH, BATCH_SIZES
+    if batch_norm:
+        width, (low, high) = BATCH_NORM_MIN_WIDTH, BATCH_NORM_BATCH_SIZES
     depth = int(rng.integers(1, 6))
-    sizes = [*rng.integers(1, 17, depth), rng.integers(2, 9)]
-    n, name = int(rng.integers(1, 6)), str(rng.choice(list(ACTIVATIONS)))
+    sizes = [*rng.integers(width, 17, depth), rng.integers(2, 9)]
+    n, name = int(rng.integers(low, high + 1)), str(rng.choice(list(ACTIVATIONS)))
     params = tuple(
         layer._replace(b=0.1 * rng.standard_normal(layer.b.shape))
         for layer in mlp.init(sizes, rng=rng, dtype="float64")
@@ -73,7 +83,7 @@ def random_problem(rng: np.random.Generator) -> tuple[Problem, str]:
     x = rng.random((n, sizes[0])) * (rng.random((n, sizes[0])) < 0.8)
     y = mlp.one_hot(labels, int(sizes[-1]), smoothing=smoothing)
     weights = rng.choice([0.0, 0.5, 2.0], (n, 1)) if rng.random() < 0.5 else None
-    problem = Problem(params, x, y, ACTIVATIONS[name], masks, decay, weights)
+    problem = Problem(params, x, y, ACTIVATIONS[name], masks, decay, weights, batch_norm)
     options = [
         "-".join(map(str, sizes)),
         f"batch {n}",
@@ -82,5 +92,6 @@ def random_problem(rng: np.random.Generator) -> tuple[Problem, str]:
         f"smoothing {smoothing}",
         "dropout" if masks else "no dropout",
         "no weights" if weights is None else f"weights {weights.ravel().tolist()}",
+        "batch normalization" if batch_norm else "no batch normalization",
     ]
     return problem, ", ".join(options)

@@ -247,6 +247,12 @@ def test_random_networks_raise_no_false_alarm(rng: np.random.Generator) -> None:
     assert [v.point for v in selftest.check_networks(40, rng=rng) if not v.right] == []
 
 
+def test_every_second_random_network_has_batch_normalization(rng: np.random.Generator) -> None:
+    points = [verdict.point for verdict in selftest.check_networks(4, rng=rng)]
+
+    assert [point.endswith(", no batch normalization") for point in points] == [True, False] * 2
+
+
 @pytest.mark.slow
 def test_each_method_alone_catches_each_mutant(rng: np.random.Generator) -> None:
     trials = list(selftest.trials(rng=rng))
