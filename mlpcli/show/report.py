@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from mlpcli import files
 from mlpcli.api.compare import SIGNIFICANCE_LEVEL
+from mlpcli.api.find_run import short_name
 from mlpcli.api.report import Analysis, ranking
 from mlpcli.checks.gradcheck import COMPLEX_TOLERANCE
 from mlpcli.config.load import dump_config
@@ -128,10 +129,10 @@ def _template() -> Any:
 
 
 def _names(analyses: Sequence[Analysis]) -> list[str]:
-    """The folders' names, or their paths where two names are equal."""
+    """The folders' names or, where two are equal, what one types for the runs."""
     names = [Path(each.evaluation.run).resolve().name for each in analyses]
     if len(set(names)) < len(names):
-        names = [each.evaluation.run for each in analyses]
+        names = [short_name(Path(each.evaluation.run)) for each in analyses]
     return [visible(name) for name in names]
 
 

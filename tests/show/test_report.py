@@ -197,6 +197,20 @@ def test_the_best_run_leads_the_table(analyses: list[Analysis]) -> None:
     assert orders[1][:2] == [str(1 - i) for i in ranked]
 
 
+def test_runs_of_one_name_are_told_apart_as_one_types_them(
+    analyses: list[Analysis], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pair = []
+    for analysis, name in zip(analyses, ("five", "wide"), strict=True):
+        run = Path("runs", name, "seed-0")
+        run.mkdir(parents=True)
+        (run / "config.yaml").touch()
+        pair.append(analysis._replace(evaluation=analysis.evaluation._replace(run=str(run))))
+
+    assert "<title>five/seed-0, wide/seed-0 " in report.page(pair)
+
+
 def test_runs_on_different_images_have_no_best(analyses: list[Analysis]) -> None:
     other = analyses[1].evaluation._replace(images=({}, b""))
 
