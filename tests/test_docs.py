@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mlpcli.api.workbook_session import select
 from mlpcli.cli import app
 from mlpcli.config.load import json_schema
 from mlpcli.config.sweep_file import json_schema as sweep_schema
@@ -104,3 +105,11 @@ def test_every_config_opens_with_its_command_and_its_schema(path: Path) -> None:
 
     assert command == f"# mlp train {path.stem}"
     assert schema == "# yaml-language-server: $schema=./config.schema.json"
+
+
+def test_the_question_shown_on_its_page_has_its_place_among_all() -> None:
+    shown = re.search(r"^(\S+)  .* \((\d+) of (\d+)\)$", read("docs/questions.md"), re.MULTILINE)
+    names = [question.id for question in select(None, None)]
+
+    assert shown
+    assert (names.index(shown[1]) + 1, len(names)) == (int(shown[2]), int(shown[3]))
