@@ -62,7 +62,7 @@ def watch(events: Iterable[Event], *, workers: int, quiet: bool) -> None:
             line = _line(done, total, min(workers, total - done), failed, best, left)
             if panel:
                 panel.draw([Text(line)[: screen.width - 1]])
-            elif event.status == "done" and not quiet:
+            elif event.status in ("begun", "done") and total and not quiet:
                 note(line)
     finally:
         if panel:

@@ -41,7 +41,9 @@ def test_the_same_command_goes_on_and_says_what_was_kept(dots: str) -> None:
     first = call(*words)
     again = call(*words)
 
-    assert first.err.splitlines()[-1].startswith("trials 2/2  0 running  best so far ")
+    begun, *_, last = first.err.splitlines()
+    assert begun == "trials 0/2  1 running"
+    assert last.startswith("trials 2/2  0 running  best so far ")
     assert again.err == "kept: 2 finished trials\n"
     assert again.out == first.out
 

@@ -195,10 +195,10 @@ def check_printed(done: Outcome, number: int, told: str, *, is_stopped: bool) ->
 
 
 def check_lines(done: Outcome, told: str) -> None:
-    """Assert that a sweep printed its progress, each trial once, and no traceback."""
+    """Assert that a sweep printed its progress, from 0, each trial once, and no traceback."""
     assert "Traceback" not in done.err, f"{told}: {done}"
     progress = re.findall(r"^trials (\d+)/", done.err, re.MULTILINE)
-    assert progress == [f"{i + 1}" for i in range(len(progress))], f"{told}: {done}"
+    assert progress == [f"{i}" for i in range(len(progress))], f"{told}: {done}"
 
 
 def check_same(folder: Path, words: Sequence[str], told: str) -> None:
