@@ -196,9 +196,16 @@ def _checked(tree: Tree, label: str) -> Definition:
     except ValidationError as err:
         lines += [_line(detail, tree, label) for detail in err.errors()]
     config = tree.values.get("config")
+    base = config if isinstance(config, str) else None
+    if base is not None and (place := tree.places.get(("config",))):
+        try:
+            read_source(base)
+        except ConfigError as err:
+            lines.append(f"{place}: {err}")
+            base = None
     for overrides in _tries(tree):
         try:
-            load_config(config if isinstance(config, str) else None, overrides)
+            load_config(base, overrides)
         except ConfigError as err:
             lines += err.args
     if lines := list(dict.fromkeys(lines)):

@@ -68,6 +68,16 @@ early_terminate: {type: halving, eta: 1}
     ]
 
 
+def test_an_unknown_config_is_told_with_its_place_beside_the_other_mistakes(tmp_path: Path) -> None:
+    text = "config: mnits\nparameters:\n  optimizer.lr: {values: [0.1, -1]}\n"
+    hint = "did you mean 'mnist'? `mlp config list` shows what there is"
+
+    assert mistakes(text, tmp_path) == [
+        f"1:1: unknown config 'mnits'; {hint}",
+        "3:32: lr must be a number in (0, 100], got -1",
+    ]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
