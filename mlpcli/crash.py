@@ -21,46 +21,50 @@ def report(err: Exception) -> int:
     if isinstance(err, MemoryError):
         what = f"not enough memory: {message}" if message else "not enough memory"
         line = f"error: {what}; smaller layers or batches, less data or fewer --threads need less"
-        _print(line, _details(err) if DEBUG in sys.argv else "")
+        _print(line, _of_command(err) if DEBUG in sys.argv else "")
         return NO_MEMORY
     line = f"internal error: {type(err).__name__}: {message}".removesuffix(": ")
-    details = _details(err)
+    text = _of_command(err)
     if DEBUG in sys.argv:
-        _print(line, details)
+        _print(line, text)
     else:
-        _print(f"{line}; {_saved(details)}")
+        _print(f"{line}; {_saved(text)}")
     return INTERNAL_ERROR
 
 
-def _details(err: Exception) -> str:
-    """What a report of the mistake needs: the command, the versions, the traceback."""
+def details(err: Exception, doing: str) -> str:
+    """What a report of the mistake needs: what was being done, the versions, the traceback."""
     import platform
-    import shlex
     import traceback
 
     numpy = sys.modules.get("numpy")
     versions = [f"mlp {__version__}", f"Python {platform.python_version()}", platform.platform()]
     versions += [f"NumPy {numpy.__version__}"] if numpy else []
-    command = shlex.join(["mlp", *sys.argv[1:]])
-    return f"{command}\n{', '.join(versions)}\n\n{''.join(traceback.format_exception(err))}"
+    return f"{doing}\n{', '.join(versions)}\n\n{''.join(traceback.format_exception(err))}"
 
 
-def _saved(details: str) -> str:
+def _of_command(err: Exception) -> str:
+    import shlex
+
+    return details(err, shlex.join(["mlp", *sys.argv[1:]]))
+
+
+def _saved(text: str) -> str:
     """Write the details into a new file; returns where they are."""
     import tempfile
 
     try:
         handle, path = tempfile.mkstemp(prefix="mlp-error-", suffix=".txt", text=True)
         with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(details)
+            file.write(text)
     except OSError as err:
         return f"{DEBUG} prints the details, which cannot be written: {err.strerror}"
     return f"the details are in {path}"
 
 
-def _print(line: str, details: str = "") -> None:
+def _print(line: str, more: str = "") -> None:
     line = one_line(line)
     marked = [line, mark] if (mark := annotation(line)) else [line]
-    text = "\n".join([*marked, details])
+    text = "\n".join([*marked, more])
     with suppress(OSError):  # standard error may be closed
         os.write(2, text.encode("utf-8", "backslashreplace"))

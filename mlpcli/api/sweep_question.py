@@ -8,11 +8,11 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import NamedTuple
 
-from mlpcli import atomic
+from mlpcli import atomic, crash
 from mlpcli.api.sweep_plan import address_of
 from mlpcli.api.sweep_trial import Images, Outcome, Stopped, Task, run
 from mlpcli.config.schema import Config
-from mlpcli.errors import Interrupted, MlpError
+from mlpcli.errors import Interrupted, MlpError, OutputError
 from mlpcli.runs.environment import blas_threads
 from mlpcli.runs.sweep_folder import SweepFolder
 from mlpcli.version import __version__
@@ -67,7 +67,7 @@ class Worker:
         except MlpError as err:
             return Outcome(task.address, "failed", str(err))
         except Exception as err:
-            return Outcome(task.address, "failed", _in_words(err))
+            return Outcome(task.address, "failed", f"{_in_words(err)}; {_saved(err, task)}")
 
     def trouble(self, task: Task, asked: Question) -> str:
         """Why this process cannot be a worker of the sweep that has this task, or an empty text."""
@@ -89,6 +89,17 @@ class Worker:
         if (threads := blas_threads()) > 1:
             return f"has {threads} BLAS threads; start it with OPENBLAS_NUM_THREADS=1"
         return ""
+
+
+def _saved(err: Exception, task: Task) -> str:
+    """Write the traceback into the sweep's folder; returns where it is."""
+    path = SweepFolder(Path(task.folder).parent).error(task.address)
+    try:
+        text = crash.details(err, f"trial {task.address} of mlp sweep")
+        atomic.write(path, text.encode(errors="backslashreplace"))
+    except OutputError as refused:
+        return f"{refused}"
+    return f"the details are in {path}"
 
 
 def _in_words(err: Exception) -> str:

@@ -129,11 +129,14 @@ def _confirmed(folder: RunFolder, outcome: Outcome, until: int | None) -> Outcom
 
 
 def _keep_reason(planned: Planned, lost: dict[str, str], outcome: Outcome) -> None:
-    """Mutates the reasons why trials failed, and writes them."""
+    """Mutates the reasons why trials failed, and writes them; a trial that is done has none."""
     if outcome.status != "done":
         lost[outcome.address] = outcome.reason
     elif lost.pop(outcome.address, None) is None:
         return
+    else:
+        with suppress(OSError):
+            planned.folder.error(outcome.address).unlink()
     planned.folder.save_lost(lost)
 
 

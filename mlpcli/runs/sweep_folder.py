@@ -1,8 +1,9 @@
 """The folder of a sweep: its plan, its lock, and a run's folder for each trial.
 
-sweep.json   the definitions and the trials, each with its address
-lost.json    trials that ended without a record of their own, and why
-ADDRESS/     the run of a trial, as `mlp train` makes it
+sweep.json          the definitions and the trials, each with its address
+lost.json           trials that ended without a record of their own, and why
+ADDRESS/            the run of a trial, as `mlp train` makes it
+ADDRESS-error.txt   the traceback of an error in it that nobody foresaw
 """
 
 import json
@@ -16,7 +17,7 @@ from mlpcli import atomic, files, lock
 from mlpcli.errors import CheckpointError
 from mlpcli.runs.folder import RunFolder
 
-PLAN, LOST = "sweep.json", "lost.json"
+PLAN, LOST, ERROR = "sweep.json", "lost.json", "{}-error.txt"
 MAX_PLAN_SIZE = 200_000_000  # bytes
 
 
@@ -32,6 +33,10 @@ class SweepFolder:
     def trial(self, address: str) -> RunFolder:
         """The folder of a trial's run."""
         return RunFolder(self.path / address)
+
+    def error(self, address: str) -> Path:
+        """The file with the traceback of a trial."""
+        return self.path / ERROR.format(address)
 
     def holds_sweep(self) -> bool:
         """Whether a sweep has been begun here."""

@@ -270,7 +270,10 @@ def test_a_trial_that_kills_its_workers_is_given_up_and_is_a_row(
     failed = results(planned).rows[-1]
     assert (failed.status, failed.rank) == ("failed", None)
     assert failed.reason == "given up after 5 deaths: killed"
+    error = planned.folder.error(planned.trials[0].address)
+    error.write_text("Traceback")
     assert statuses(swept(planned)) == {"kept": 2, "begun": 1, "done": 1}
+    assert not error.exists()
     assert results(planned).count("finished") == 3
 
 

@@ -87,14 +87,22 @@ def test_other_data_is_refused(planned: Planned, tmp_path: Path) -> None:
     assert Worker().trouble(other, asked) == "has other data than the sweep"
 
 
-def test_an_error_that_nobody_foresaw_is_an_outcome(planned: Planned, tmp_path: Path) -> None:
+def test_an_error_that_nobody_foresaw_is_an_outcome_and_a_file(planned: Planned) -> None:
     def fail(*_: Any) -> Outcome:
         raise KeyError("unforeseen")
 
     worker = Worker(fail)
     worker.trouble = lambda *_: ""  # type: ignore[method-assign]  # it is not asked here
 
+    nowhere = worker.perform(task(planned), Question("", "", ""))
+    planned.folder.path.mkdir()
     outcome = worker.perform(task(planned), Question("", "", ""))
 
-    assert outcome.status == "failed"
+    assert (nowhere.status, outcome.status) == ("failed", "failed")
+    assert nowhere.reason.endswith("cannot write: No such file or directory")
     assert outcome.reason.startswith("internal error: KeyError: 'unforeseen' (test_sweep_question")
+    path = planned.folder.error(outcome.address)
+    assert outcome.reason.endswith(f"; the details are in {path}")
+    text = path.read_text()
+    assert text.startswith(f"trial {outcome.address} of mlp sweep\nmlp {__version__}, Python ")
+    assert "\nTraceback (most recent call last):\n" in text

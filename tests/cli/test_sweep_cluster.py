@@ -185,7 +185,10 @@ def test_an_error_that_nobody_foresaw_is_a_row_and_no_traceback(place: Path, dot
         status, err = done(*grid(dots, "--scheduler-file", FILE, "--out", "s"))
 
     assert status == 1
-    assert "failed: internal error: KeyError: 'unforeseen' (preload.py, line 4)" in err
+    (path,) = Path("s").resolve().glob("*-error.txt")
+    reason = "internal error: KeyError: 'unforeseen' (preload.py, line 4)"
+    assert f"failed: {reason}; the details are in {path}" in err
+    assert "Traceback" in path.read_text()
     assert "Traceback" not in started.log + err
 
 
