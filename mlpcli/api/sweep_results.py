@@ -66,7 +66,7 @@ class Results(NamedTuple):
     pairs: int  # for which the p-values are corrected
     best: Config | None  # the winner's, with its first seed
     command: str | None  # that trains the winner
-    confirm: str | None  # that trains it on seeds which did not choose it
+    confirm: str | None  # that trains it on seeds which did not choose it; None without a rival
 
     @property
     def correction(self) -> str:
@@ -102,6 +102,7 @@ def results(planned: Planned, *, offline: bool = False) -> Results:
     others.sort(key=lambda row: -(row.mean or 0.0))
     best = members[whole[0]] if whole else None
     n = len(whole)
+    confirm = f"mlp sweep show {shlex.quote(str(planned.folder))} --confirm 5"
     return Results(
         sweep=str(planned.folder),
         metric=planned.metric,
@@ -111,7 +112,7 @@ def results(planned: Planned, *, offline: bool = False) -> Results:
         pairs=n * (n - 1) // 2,
         best=best[0].config if best else None,
         command=command(best[0].config) if best else None,
-        confirm=f"mlp sweep show {shlex.quote(str(planned.folder))} --confirm 5" if best else None,
+        confirm=confirm if n > 1 else None,
     )
 
 

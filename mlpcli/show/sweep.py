@@ -87,6 +87,7 @@ def results_as_blocks(found: Results) -> list[Block]:
         blocks.append(f"verdict: no test, {found.no_test}")
     if found.command:
         blocks.append(f"best config: `{found.command}`")
+    if found.confirm:
         blocks.append(
             "note: the best of many is partly the luckiest, so its accuracy is optimistic; "
             f"`{found.confirm}` measures it on fresh seeds"

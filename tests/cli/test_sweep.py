@@ -36,6 +36,14 @@ def test_a_grid_is_trained_and_ranked(dots: str) -> None:
     assert "`mlp sweep show s --confirm 5` measures it on fresh seeds" in out
 
 
+def test_a_grid_of_one_config_has_no_rival(dots: str) -> None:
+    out = output(call("sweep", dots, "lr=0.3", "--set", "train.epochs=1", *ONE, "--out", "s"))
+
+    assert out.startswith("s: 1 config\n")
+    assert "verdict: no test, fewer than two configs have finished" in out
+    assert "the best of many" not in out
+
+
 def test_the_same_command_goes_on_and_says_what_was_kept(dots: str) -> None:
     words = [word for word in grid(dots) if word != "--quiet"]
     first = call(*words)
