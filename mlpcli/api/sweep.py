@@ -1,6 +1,6 @@
 """A sweep: its definition and its trials, as they are planned and kept in its folder."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,27 +38,22 @@ def prepare(
     """The plan of a sweep for a folder, which may have a part of it; writes nothing.
 
     Raises CheckpointError, with each difference, where another sweep lies there, unless it is to be
-    extended by this one.
+    extended by this one; also where it is of another version or other data.
     """
     place = SweepFolder(folder)
     place.claim()
+    _require_same_version(place)
     trials = plan(definition, data_checksums(offline=offline))
     _require_same_epochs(definition, trials)
     if not place.holds_sweep():
         return Planned(place, definition, trials)
     before = load(folder)
+    known = {trial.address for trial in before.trials}
+    more = [trial for trial in trials if trial.address not in known]
+    _require_same_data(before, more)
     if extend:
-        known = {trial.address for trial in before.trials}
-        more = [trial for trial in trials if trial.address not in known]
         return Planned(place, definition, [*before.trials, *more])
-    lines = list(_differences(before.definition, definition))
-    if not lines and [t.address for t in before.trials] != [t.address for t in trials]:
-        known = {trial.address for trial in trials}
-        if not known.issubset(trial.address for trial in before.trials):
-            version = place.load_plan().get("version")
-            lines = [f"  mlp: {version!r} in the folder, {__version__!r} now"]
-            lines = lines if version != __version__ else ["  data: its files have changed"]
-    if lines:
+    if lines := list(_differences(before.definition, definition)):
         raise CheckpointError(
             f"{folder}: the sweep there differs; --extend adds the new trials to it", *lines
         )
@@ -110,6 +105,26 @@ def save(planned: Planned) -> None:
     content = {"version": __version__, "threads": THREADS, "definitions": definitions}
     if values.get("trials") != trials or values.get("definitions") != definitions:
         place.save_plan({**content, "trials": trials})
+
+
+def _require_same_version(place: SweepFolder) -> None:
+    """Trials of two versions are not compared with each other."""
+    version = place.load_plan().get("version") if place.holds_sweep() else __version__
+    if version != __version__:
+        raise CheckpointError(
+            f"{place}: its sweep is of mlp {version}, this is {__version__}; finish it with that "
+            "version, or name another folder"
+        )
+
+
+def _require_same_data(before: Planned, more: Sequence[Trial]) -> None:
+    """A trial with the settings of an earlier one has its address, unless the data differ."""
+    if more:
+        settings = {trial.config.model_dump_json() for trial in before.trials}
+        if any(trial.config.model_dump_json() in settings for trial in more):
+            raise CheckpointError(
+                f"{before.folder}: the files of its data have changed; name another folder"
+            )
 
 
 def _differences(before: Definition, now: Definition) -> Iterator[str]:

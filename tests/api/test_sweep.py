@@ -7,9 +7,10 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
+import numpy as np
 import pytest
 
-from mlpcli.api import sweep, sweep_results, sweep_run
+from mlpcli.api import sweep, sweep_plan, sweep_results, sweep_run
 from mlpcli.api.resume import resume
 from mlpcli.api.sweep import Planned
 from mlpcli.api.sweep_command import command
@@ -156,6 +157,37 @@ def test_a_changed_sweep_is_refused_with_the_difference_or_extends(
         "kept": 4,
         "begun": 1,
     }
+
+
+@pytest.mark.parametrize("extend", [False, True])
+def test_a_sweep_of_another_version_is_ranked_but_not_resumed(
+    extend: bool, settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "sweep"
+    with monkeypatch.context() as earlier:
+        earlier.setattr(sweep, "__version__", "0.1.0")
+        earlier.setattr(sweep_plan, "__version__", "0.1.0")
+        swept(sweep.prepare(definition(settings), folder))
+
+    with pytest.raises(
+        CheckpointError, match=r"its sweep is of mlp 0\.1\.0, this is .*; finish it "
+    ):
+        sweep.prepare(definition(settings), folder, extend=extend)
+    assert results(sweep.load(folder)).count("finished") == 3
+
+
+@pytest.mark.parametrize("extend", [False, True])
+def test_a_sweep_whose_data_have_changed_is_refused(
+    extend: bool, settings: Config, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sweep"
+    swept(sweep.prepare(definition(settings), folder))
+    arrays = dict(np.load(settings.data.name))
+    arrays["x_train"][0] = 0
+    np.savez(settings.data.name, allow_pickle=False, **arrays)
+
+    with pytest.raises(CheckpointError, match="the files of its data have changed"):
+        sweep.prepare(definition(settings), folder, extend=extend)
 
 
 def test_what_extends_a_sweep_is_compared_with_it(settings: Config, tmp_path: Path) -> None:
