@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from mlpcli.api.compare import Ranking
+from mlpcli.api.run_columns import text
 from mlpcli.config.load import flat_settings
 from mlpcli.show.format import METRICS, count, fixed, percent, seconds
 from mlpcli.show.run_view import RunView, listed, metrics
@@ -83,5 +84,5 @@ def settings(runs: Sequence[RunView]) -> dict[str, list[str]]:
     """The settings in which the runs differ, with the value of each."""
     flat = [flat_settings(run.analysis.config) for run in runs]
     keys = dict.fromkeys(key for settings in flat for key in settings)
-    values = {key: [str(settings.get(key, "-")) for settings in flat] for key in keys}
-    return {key: each for key, each in values.items() if len(set(each)) > 1}
+    values = {key: [settings.get(key, "-") for settings in flat] for key in keys}
+    return {key: [*map(text, each)] for key, each in values.items() if len({*map(str, each)}) > 1}

@@ -211,6 +211,15 @@ def test_runs_of_one_name_are_told_apart_as_one_types_them(
     assert "<title>five/seed-0, wide/seed-0 " in report.page(pair)
 
 
+def test_settings_that_differ_are_written_as_in_a_config(analyses: list[Analysis]) -> None:
+    first = analyses[0]
+    network = first.config.network.replace(batch_norm=True)
+    pair = [first, first._replace(config=first.config.replace(network=network))]
+
+    row = "<code>network.batch_norm</code></th><td>false</td><td>true</td>"
+    assert row in report.page(pair)
+
+
 def test_runs_on_different_images_have_no_best(analyses: list[Analysis]) -> None:
     other = analyses[1].evaluation._replace(images=({}, b""))
 
