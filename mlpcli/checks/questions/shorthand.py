@@ -30,6 +30,7 @@ RULES: tuple[tuple[str, Replacement], ...] = (
     (r"(?im)^\s*(it is|it's|they are|the (answer|sign|shape) is) +", ""),
     (rf"(?m)(?<=\S)[,;]? +({REASON})\b.*$", ""),
     (r"<-(?! ?\d)|:=", "="),
+    (r"(?m)^([^=\n]*[^=\s]) ?([-+])= ?([^=\n]+)$", r"\1 \2 (\3)"),  # W2 -= lr grad_W2
     # other programs
     (r"(?<![A-Za-z\\])(np|numpy|math|Math|torch|tf|jnp)\.(?=[A-Za-z])", " "),
     (r"\.(transpose|t)\( ?\)", ".T"),

@@ -144,6 +144,7 @@ def test_a_wrong_answer_gets_a_reason(name: str, answer: str, words: str) -> Non
         ("z3.7", r"\frac{1}{\sum_j e^{z_j}} \frac{\partial \sum_j e^{z_j}}{\partial z_i}"),
         ("z3.4", "-z3_y* + log(sum over j of exp(z3_j))"),
         ("W3.7", "dz_j/dW_ij * dL/dz_j"),
+        ("2.42", "W2 -= lr * grad_W2"),
         ("W3.7", "d(z3_j)/d(W3_ij) * d(CE)/d(z3_j)"),
         ("W3.13", "h2.reshape(-1, 1) @ (h3 - y).reshape(1, -1)"),
         ("W3.13", "outer product of h2 and (h3 - y)"),
