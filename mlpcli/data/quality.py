@@ -11,6 +11,7 @@ from mlpcli.data.fit import fit
 MAX_DUPLICATE_SHARE = 0.01  # of the images of a split
 MIN_CLASS_SIZE = 2  # images: one to train on, one to validate on
 MULTIPLIER = 0x9E3779B97F4A7C15  # odd, 2**64 / golden ratio: Knuth (1998), section 6.4
+KEYED_ROWS = 1024  # at a time, for the memory
 
 
 class Counts(NamedTuple):
@@ -125,10 +126,14 @@ def _shared(known: NDArray[np.uint8], rows: NDArray[np.uint8]) -> int:
 
 def _keys(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """A number for each row, which is the same for equal ones."""
-    words = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 8))).view(np.uint64)
-    factors = np.full(words.shape[1], MULTIPLIER, np.uint64).cumprod()
-    mixed = words ^ (words >> np.uint64(29))
-    return (mixed * factors).sum(axis=1, dtype=np.uint64)
+    factors = np.full(-(-rows.shape[1] // 8), MULTIPLIER, np.uint64).cumprod()
+    keys = np.empty(len(rows), np.uint64)
+    for start in range(0, len(rows), KEYED_ROWS):
+        part = rows[start : start + KEYED_ROWS]
+        words = np.pad(part, ((0, 0), (0, -part.shape[1] % 8))).view(np.uint64)
+        mixed = words ^ (words >> np.uint64(29))
+        keys[start : start + KEYED_ROWS] = (mixed * factors).sum(axis=1, dtype=np.uint64)
+    return keys
 
 
 def _findings(counts: dict[str, Counts], leaked: dict[str, int], train: str) -> Findings:

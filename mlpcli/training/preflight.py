@@ -129,7 +129,10 @@ def _check_data(config: Config, data: TrainingData, rows: Rows) -> Causes:
 
 def _check_copies(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Causes:
     drawn = images.max(axis=(1, 2)) > images.min(axis=(1, 2))  # blank ones are alike
-    same, contradictory = (count / len(images) for count in copies(images[drawn], labels[drawn]))
+    n = len(images)
+    if not drawn.all():  # which takes another copy of the images
+        images, labels = images[drawn], labels[drawn]
+    same, contradictory = (count / n for count in copies(images, labels))
     if contradictory > MAX_CONTRADICTORY_SHARE:
         yield "contradictory labels", {"share": contradictory}
     elif same > MAX_COPY_SHARE:

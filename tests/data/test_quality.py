@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,16 @@ def test_why_a_split_could_not_be_read_is_a_finding() -> None:
     assert quality.examine({"train": split()}, ("own: has the label 'x'",)).findings == (
         "own: has the label 'x'",
     )
+
+
+def test_looking_for_copies_takes_little_memory() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20_000, 28, 28), dtype=np.uint8)
+    tracemalloc.start()
+    try:
+        found = quality.copies(images, np.arange(20_000))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert found == (0, 0)
+    assert peak < images.nbytes / 2
