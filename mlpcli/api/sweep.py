@@ -1,11 +1,19 @@
 """A sweep: its definition and its trials, as they are planned and kept in its folder."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlpcli.api.find_run import RUNS
-from mlpcli.api.sweep_plan import THREADS, Trial, changed, data_checksums, plan
+from mlpcli.api.sweep_plan import (
+    THREADS,
+    Checksums,
+    Trial,
+    address_of,
+    changed,
+    data_checksums,
+    plan,
+)
 from mlpcli.config.load import flat_settings
 from mlpcli.config.schema import Metric
 from mlpcli.config.sweep_file import Definition, Halving, restored, stored
@@ -43,15 +51,16 @@ def prepare(
     place = SweepFolder(folder)
     place.claim()
     _require_same_version(place)
-    trials = plan(definition, data_checksums(offline=offline))
+    checksums = data_checksums(offline=offline)
+    trials = plan(definition, checksums)
     _require_same_epochs(definition, trials)
     if not place.holds_sweep():
         return Planned(place, definition, trials)
     before = load(folder)
-    known = {trial.address for trial in before.trials}
-    more = [trial for trial in trials if trial.address not in known]
-    _require_same_data(before, more)
+    _require_same_data(before, checksums)
     if extend:
+        known = {trial.address for trial in before.trials}
+        more = [trial for trial in trials if trial.address not in known]
         return Planned(place, definition, [*before.trials, *more])
     if lines := list(_differences(before.definition, definition)):
         raise CheckpointError(
@@ -117,14 +126,14 @@ def _require_same_version(place: SweepFolder) -> None:
         )
 
 
-def _require_same_data(before: Planned, more: Sequence[Trial]) -> None:
-    """A trial with the settings of an earlier one has its address, unless the data differ."""
-    if more:
-        settings = {trial.config.model_dump_json() for trial in before.trials}
-        if any(trial.config.model_dump_json() in settings for trial in more):
-            raise CheckpointError(
-                f"{before.folder}: the files of its data have changed; name another folder"
-            )
+def _require_same_data(before: Planned, checksums: Checksums) -> None:
+    """The address of a trial holds the checksums of its data."""
+    if any(
+        address_of(each.config, checksums(each.config)) != each.address for each in before.trials
+    ):
+        raise CheckpointError(
+            f"{before.folder}: the files of its data have changed; name another folder"
+        )
 
 
 def _differences(before: Definition, now: Definition) -> Iterator[str]:

@@ -176,9 +176,11 @@ def test_a_sweep_of_another_version_is_ranked_but_not_resumed(
     assert results(sweep.load(folder)).count("finished") == 3
 
 
-@pytest.mark.parametrize("extend", [False, True])
+@pytest.mark.parametrize(
+    ("extend", "parameters"), [(False, LR), (True, LR), (True, {"optimizer.lr": {"value": 0.9}})]
+)
 def test_a_sweep_whose_data_have_changed_is_refused(
-    extend: bool, settings: Config, tmp_path: Path
+    extend: bool, parameters: Any, settings: Config, tmp_path: Path
 ) -> None:
     folder = tmp_path / "sweep"
     swept(sweep.prepare(definition(settings), folder))
@@ -187,7 +189,7 @@ def test_a_sweep_whose_data_have_changed_is_refused(
     np.savez(settings.data.name, allow_pickle=False, **arrays)
 
     with pytest.raises(CheckpointError, match="the files of its data have changed"):
-        sweep.prepare(definition(settings), folder, extend=extend)
+        sweep.prepare(definition(settings, parameters), folder, extend=extend)
 
 
 def test_what_extends_a_sweep_is_compared_with_it(settings: Config, tmp_path: Path) -> None:
