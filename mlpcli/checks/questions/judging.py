@@ -67,12 +67,13 @@ def _explained(question: Question, text: str) -> str:
     """What is not read, where it is dz3, another name, a function alone or a word; else empty."""
     if gradient := re.search(r"(?<![/\w])(?<!/ )d([zWbh]\d?)(?![\w ]*/)", text):
         return f"write grad_{gradient[1]} instead of {gradient[0]}"
-    if label := re.search(r"\b(one_?hot|labels?|targets?|y_?true)\b", text):
+    of_network = not (question.variables or question.batch_norm)  # which has y and h3
+    if of_network and (label := re.search(r"\b(one_?hot|labels?|targets?|y_?true)\b", text)):
         return f"write y instead of {label[0]}: it is one-hot"
-    if guess := re.search(r"\b(y_?hat|y_?pred|probs|probabilities)\b", text):
+    if of_network and (guess := re.search(r"\b(y_?hat|y_?pred|probs|probabilities)\b", text)):
         return f"write h3 instead of {guess[0]}"
     plain = normalized(text)
-    if re.search(r"[d∂] ?[fg]\b", plain):
+    if re.search(r"(?<![A-Za-z])[d∂] ?[fg]\b", plain):
         return "write f' and g' for the derivatives of f and g"
     if function := re.search(r"(?<![A-Za-z\\])([fg]'?|relu')(?! ?[A-Za-z(∘'])", plain):
         argument = "x" if question.variables else "z2"

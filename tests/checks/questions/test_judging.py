@@ -112,6 +112,8 @@ def test_a_named_wrong_answer_gets_its_reason(question: Question) -> None:
         ("2.6a", "W3 dz3", "write grad_z3 instead of dz3"),
         ("z3.12", "h3 - one_hot(y)", "write y instead of one_hot: it is one-hot"),
         ("z3.12", "softmax(z3) - labels", "write y instead of labels: it is one-hot"),
+        ("calculus.2", "labels", "the word 'labels' is not understood"),
+        ("calculus.7", "the product of f' and g'", "write g' with its argument"),
         ("calculus.7", "f'(g) * g'", "write g with its argument, as in g(x)"),
         ("calculus.7", "f'(g(x)) * g'", "write g' with its argument, as in g'(x)"),
         ("2.25", "grad_h1 * relu'", "write relu' with its argument, as in relu'(z2)"),
