@@ -110,9 +110,11 @@ def mnist() -> Path:
 def recipe(name: str, changes: list[str]) -> dict[str, object]:
     """What a config says, for the PyTorch script, which knows no more than this."""
     config = load_config(name, changes)
-    assert config.augment == type(config.augment)()
-    assert config.optimizer.name == "sgd"
-    assert config.network.max_norm is None
+    assert (config.augment, config.network.max_norm) == (type(config.augment)(), None)
+    assert (config.optimizer.name, config.schedule.name) == ("sgd", "cosine")
+    assert (config.network.activation, config.train.class_weight) == ("relu", "none")
+    # whose running statistics would have to be averaged too
+    assert not (config.network.batch_norm and config.train.ema)
     rows, _ = split_rows(config, images.load("train"))
     chosen = {"epochs", "batch_size", "label_smoothing", "ema"}
     return {

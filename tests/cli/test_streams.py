@@ -170,8 +170,8 @@ def test_a_training_whose_progress_nobody_reads_is_interrupted(
 ) -> None:
     with start(("train", *small, "--epochs", "100000", "--out", "a", *more), {}) as process:
         assert process.stderr is not None
-        while not process.stderr.readline().startswith("epoch "):
-            pass
+        while not (line := process.stderr.readline()).startswith("epoch "):
+            assert line, "it ended before its first epoch"
         process.stderr.close()
         status = process.wait(timeout=PATIENCE)
 

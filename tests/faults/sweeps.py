@@ -160,7 +160,8 @@ def other_version(rng: np.random.Generator, own: Path) -> None:
     (own / "sitecustomize.py").write_text(OTHER_VERSION)
     done = mlp(*expected.words, "--out", str(own / "s"), env=os.environ | {"PYTHONPATH": str(own)})
     reason = f"error: {own / 's'}: a worker has mlp 0.0.1, the sweep {__version__}; {RESUME_HINT}\n"
-    assert (done.status, done.err) == (3, reason), f"{done}"
+    lines = f"trials 0/{len(expected.trials)}  2 running\n{reason}"
+    assert (done.status, done.err) == (3, lines), f"{done}"
     assert not records(own / "s"), "a trial was begun"
     check_same(own / "s", expected.again, "another version")
 
