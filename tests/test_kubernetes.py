@@ -1,4 +1,4 @@
-"""The manifests of `examples/kubernetes.md`, by the schemas of Kubernetes."""
+"""The manifests of `examples/kubernetes.md`, against the schemas of Kubernetes."""
 
 import re
 from collections.abc import Iterator
