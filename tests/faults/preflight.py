@@ -164,7 +164,7 @@ def without_a_class(config: Config, data: Split, rng: np.random.Generator) -> tu
 
 MISTAKES: dict[str, tuple[Mistake, str]] = {  # and the cause that the preflight names
     "learning rate times 100": (partial(rate, factor=100), "learning rate too high"),
-    "learning rate over 100": (partial(rate, factor=0.01), "learning rate too low"),
+    "learning rate over 1000": (partial(rate, factor=0.001), "learning rate too low"),
     "dark on light": (dark, "dark on light"),
     "constant labels": (constant, "one class"),
     "shuffled labels": (shuffled, "unrelated labels"),
