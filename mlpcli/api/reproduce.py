@@ -9,14 +9,14 @@ from typing import Any, Literal, NamedTuple
 
 from mlpcli import atomic, lock
 from mlpcli.api.resume import differences
-from mlpcli.api.trainer import Event, Notice, Stage, begin, follow, save, stop_between_steps
+from mlpcli.api.trainer import Event, begin, follow, save, stop_between_steps
 from mlpcli.errors import CheckpointError, Interrupted
 from mlpcli.runs import checkpoint, environment
 from mlpcli.runs.checkpoint import Checkpoint
 from mlpcli.runs.folder import CONFIG, RunFolder
 from mlpcli.runs.record import RunRecord
 from mlpcli.training.loader import TrainingData, load_split, prepare
-from mlpcli.training.progress import Metrics
+from mlpcli.training.progress import Epoch, Metrics, Step
 
 LOSS_TOLERANCE = 0.3  # of an epoch's losses where machines differ, as a fraction
 MIN_LOSS = 0.1  # nats; smaller losses count as so much
@@ -87,7 +87,7 @@ def train_again(then: Recorded, folder: Path) -> Generator[Event]:
         run.epoch_limits = metadata.epoch_limits
         for event in follow(run, request):
             yield event
-            if isinstance(event, Notice | Stage) or event.progress[:2] != metadata.progress[:2]:
+            if not isinstance(event, Step | Epoch) or event.progress[:2] != metadata.progress[:2]:
                 continue
             if event.progress.epoch < config.train.epochs:
                 save(run, event, "last")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mlpcli.api import multi_run, tags
 from mlpcli.api.multi_run import SeriesResult, TrainResult
 from mlpcli.api.resume import earlier_epochs, resume
-from mlpcli.api.trainer import AlreadyFinished, DataSummary, Event, Stage, train
+from mlpcli.api.trainer import AlreadyFinished, Event, Stage, train
 from mlpcli.config.keys import Overrides
 from mlpcli.config.load import load_config
 from mlpcli.config.schema import Config
@@ -147,7 +147,7 @@ def _noted(run: StartedRun, text: str) -> Generator[Event]:
     with closing(run.events) as events:
         for event in events:
             # before the data are loaded, an earlier run may lie there
-            begun = not isinstance(event, Stage | DataSummary)
+            begun = not isinstance(event, Stage)
             if begun and not noted and RunFolder(run.folder).has_record():
                 tags.note([run.folder], text)
                 noted = True

@@ -100,13 +100,12 @@ def train(
     place.claim(overwrite=overwrite)
     yield reading_stage(config)
     data = data or prepare(config, load_split(config, "train", offline=offline))
-    yield summary(data)
     place.make()
     with place.lock() as held, stop_between_steps(place) as request:
         held.claim(overwrite=overwrite)  # again, now that no other can write here
         run = begin(config, held, data, threads=threads)
         held.create(config, run.record)
-        yield from follow(run, request, preflight=preflight, until=until)
+        yield from follow(run, request, preflight=preflight, until=until, first=summary(data))
 
 
 def reading_stage(config: Config) -> Stage:
@@ -141,17 +140,21 @@ def follow(
     request: StopRequest,
     *,
     since: State | None = None,
+    first: DataSummary | None = None,
     preflight: bool = False,
     until: int | None = None,
-) -> Iterator[Notice | Stage | Step | Epoch]:
+) -> Iterator[Event]:
     """Train to the end, keeping everything, or until a signal asks to stop.
 
-    since: where an earlier process stopped; preflight, until: as for `train`.
+    since: where an earlier process stopped; first: what is yielded first; preflight, until: as for
+    `train`.
     """
     event = None
     progress = since.progress if since else Progress()
     seconds = before = run.record.seconds
     try:
+        if first:
+            yield first
         yield from _warnings(run, rare=not since, preflight=preflight)
         with event_log(run.config, run.folder) as log:
             started = time.perf_counter()

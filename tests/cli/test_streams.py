@@ -182,12 +182,12 @@ def test_a_training_whose_progress_nobody_reads_is_interrupted(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
-def test_a_training_whose_progress_cannot_be_written_leaves_nothing(small: list[str]) -> None:
+def test_a_training_whose_progress_cannot_be_written_is_interrupted(small: list[str]) -> None:
     words = ("train", *small, "--out", "a")
     with Path("/dev/full").open("w") as full, start(words, {}, stderr=full.fileno()) as process:
         assert process.wait(timeout=PATIENCE) == 2
 
-    assert not Path("a").exists()
+    assert RunFolder(Path("a")).load_record().status == "interrupted"
 
 
 @pytest.mark.slow

@@ -54,7 +54,6 @@ def test_a_training_that_holds_the_folder_is_in_nobodys_way(
     settings: Config, tmp_path: Path
 ) -> None:
     events = unstaged(train(settings, tmp_path / "run", preflight=False))
-    next(events)  # the data; its folder is made after that
     next(events)
     run = RunFolder(tmp_path / "run")
     run.add_tag_line("tag", "good")
