@@ -39,7 +39,7 @@ def masks(
 
 
 def _draws(n: int, first: int, stop: int, rng: np.random.Generator) -> Array:
-    """Draws [first, stop) of n from 0 to LEVELS - 1; rng goes on behind all n."""
+    """Draws [first, stop) of n from 0 to LEVELS - 1; rng then stands behind all n."""
     # raw bits, four draws to a word: several times as fast as numbers of any distribution
     begin, end, words = first // 4, -(-stop // 4), -(-n // 4)
     bits: Any = rng.bit_generator

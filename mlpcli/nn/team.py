@@ -28,7 +28,7 @@ import numpy as np
 from mlpcli.nn import Array
 
 # Called with a rank, from 0 (the caller), and whole numbers. Each yield is a barrier: no member
-# goes on before all are there, so all ranks yield equally often.
+# continues before all are there, so all ranks yield equally often.
 Work = Callable[..., Iterator[None]]
 Kind = Literal["process", "thread", "turns"]
 

@@ -72,7 +72,7 @@ class Checkpoint(NamedTuple):
     def for_use(self) -> "Checkpoint":
         """The same with its last W and b divided by the temperature, if there is one.
 
-        No training goes on from it, and it is not saved.
+        No training resumes from it, and it is not saved.
         """
         temperature = self.metadata.temperature
         return (

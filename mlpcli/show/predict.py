@@ -84,7 +84,7 @@ def stream(
     result, images = Result([], []), 0
     changes = [*(INVERSION if inverts else ()), *(FITTING if centers else ()), *READING]
     counts = dict.fromkeys(changes, 0)
-    warned: dict[str, list[str]] = {}  # of the file at hand, the images of each warning
+    warned: dict[str, list[str]] = {}  # of this file, the images of each warning
     skipped: dict[str, list[str]] = {}  # names by reason
     file = ""
     for batch in events:

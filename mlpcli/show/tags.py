@@ -1,4 +1,4 @@
-"""What is said of runs, after `mlp runs tag` and `mlp runs note`."""
+"""The tags and notes of runs, after `mlp runs tag` and `mlp runs note`."""
 
 from mlpcli.api.tags import Tagged
 from mlpcli.show.format import json_object
